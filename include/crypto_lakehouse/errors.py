@@ -1,0 +1,104 @@
+"""The exception tree: two branches by what the caller should do.
+
+LakehouseError                  .dataset .partition .advice
+├─ TransientError               retry
+│  ├─ SourceUnavailable           the exchange, its archive or the object store did not answer
+│  ├─ RateLimited                 the exchange asked us to wait
+│  └─ LeaseHeld                   another run works on this; try again later
+└─ PermanentError               do not retry; a person or a new object must change something
+   ├─ ArchiveFileMissing          an object that was listed or asked for is not there
+   ├─ ChecksumMismatch            the bytes are not those the archive vouches for
+   ├─ HostileArchive              a zip that breaks the rules of a safe archive object
+   ├─ SchemaDrift                 a header, width, type or unit that the table does not know
+   ├─ ContentRefused              rows that cannot be true: other days, not numbers, wrong symbol
+   ├─ ListingSuspect              a listing that is unsorted, repeats, or shrank
+   ├─ QualityGateFailed           the gate refused a partition
+   ├─ StaleWork                   the layer below changed since the work was planned
+   ├─ CorruptObject               a stored file no longer has the bytes that were written
+   └─ InvalidRequest              a symbol, date, query or setting that is not acceptable
+SpecificationError (ValueError)  our own table is wrong; raised at import, never at run time
+"""
+
+
+class LakehouseError(Exception):
+    """Base of every error the lake raises on purpose.
+
+    Args:
+        what: What happened, with figures.
+        advice: What to do about it; the second line of the message.
+        dataset: The dataset concerned, such as `binance_um_klines`.
+        partition: The partition or object concerned.
+    """
+
+    def __init__(self, what: str, advice: str = "", *, dataset: str = "", partition: str = "") -> None:
+        self.what, self.advice, self.dataset, self.partition = what, advice, dataset, partition
+        super().__init__(what, advice, dataset, partition)
+
+    def __str__(self) -> str:
+        place = " ".join(part for part in (self.dataset, self.partition) if part)
+        first = f"{place}: {self.what}" if place else self.what
+        return f"{first}\n{self.advice}" if self.advice else first
+
+
+class TransientError(LakehouseError):
+    """Trying again later may succeed."""
+
+
+class SourceUnavailable(TransientError):
+    """The exchange, its archive or the object store did not answer, or not in full."""
+
+
+class RateLimited(TransientError):
+    """The exchange asked us to wait."""
+
+
+class LeaseHeld(TransientError):
+    """Another run holds what this one needs."""
+
+
+class PermanentError(LakehouseError):
+    """Trying again changes nothing."""
+
+
+class ArchiveFileMissing(PermanentError):
+    """An object that was listed or asked for is not there."""
+
+
+class ChecksumMismatch(PermanentError):
+    """The bytes are not those that the archive's CHECKSUM vouches for."""
+
+
+class HostileArchive(PermanentError):
+    """A zip that breaks the rules of a safe archive object."""
+
+
+class SchemaDrift(PermanentError):
+    """A header, width, type or unit that the dataset table does not know."""
+
+
+class ContentRefused(PermanentError):
+    """Rows that cannot be true: other days, not numbers, another symbol."""
+
+
+class ListingSuspect(PermanentError):
+    """A bucket listing that is unsorted, repeats itself, or shrank."""
+
+
+class QualityGateFailed(PermanentError):
+    """The gate refused a partition."""
+
+
+class StaleWork(PermanentError):
+    """The layer below changed since the work was planned; plan again."""
+
+
+class CorruptObject(PermanentError):
+    """A stored file no longer has the bytes that were written."""
+
+
+class InvalidRequest(PermanentError):
+    """A symbol, date, query or setting that is not acceptable."""
+
+
+class SpecificationError(ValueError):
+    """The dataset table contradicts itself."""

@@ -1,0 +1,1 @@
+"""The lake itself: partitions, storage, logs, manifests, work orders."""

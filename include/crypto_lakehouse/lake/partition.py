@@ -1,0 +1,132 @@
+"""A partition: one dataset, one symbol, one stretch of time, and the path that names it."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import UTC, date, datetime, timedelta
+
+from crypto_lakehouse.datasets import dataset as dataset_row
+from crypto_lakehouse.errors import InvalidRequest
+from crypto_lakehouse.spec import Dataset
+from crypto_lakehouse.symbols import symbol_from_key, symbol_key, validated_symbol
+from crypto_lakehouse.vocabulary import Interval, PartitionSpan
+
+_FORMATS = {PartitionSpan.DAY: "%Y-%m-%d", PartitionSpan.MONTH: "%Y-%m", PartitionSpan.YEAR: "%Y"}
+
+
+@dataclass(frozen=True, slots=True)
+class Partition:
+    """One Silver partition.
+
+    Args:
+        dataset: The row of the table.
+        symbol: The raw symbol.
+        first_day: First UTC day of its span.
+        interval: The kline interval, where the dataset has intervals.
+    """
+
+    dataset: Dataset
+    symbol: str
+    first_day: date
+    interval: Interval | None = None
+
+    def __post_init__(self) -> None:
+        validated_symbol(self.symbol)
+        if self.first_day != span_start(self.dataset.span, self.first_day):
+            raise InvalidRequest(f"{self.first_day} does not start a {self.dataset.span}", dataset=self.dataset.name)
+        if (self.interval in self.dataset.intervals) != self.dataset.has_interval:
+            raise InvalidRequest(f"interval {self.interval} is not one of the dataset's", dataset=self.dataset.name)
+
+    @property
+    def values(self) -> dict[str, str]:
+        """The hive partition keys with their ASCII-safe values, in path order."""
+        label = span_label(self.dataset.span, self.first_day)
+        pairs = {"interval": self.interval, "symbol_key": symbol_key(self.symbol), self.dataset.span.value: label}
+        return {name: str(pairs[name]) for name in self.dataset.partition_keys}
+
+    @property
+    def name(self) -> str:
+        """`interval=1m/symbol_key=BTCUSDT/month=2024-12`: unique within the dataset."""
+        return "/".join(f"{key}={value}" for key, value in self.values.items())
+
+    @property
+    def path(self) -> str:
+        """The partition's folder in the lake; versions lie below it."""
+        return f"silver/{self.dataset.name}/{self.name}"
+
+    @property
+    def last_day(self) -> date:
+        """Last UTC day of its span, inclusive."""
+        return next_span_start(self.dataset.span, self.first_day) - timedelta(days=1)
+
+    @property
+    def start(self) -> datetime:
+        """First instant, inclusive, UTC."""
+        return _midnight(self.first_day)
+
+    @property
+    def end(self) -> datetime:
+        """First instant after it, UTC."""
+        return _midnight(next_span_start(self.dataset.span, self.first_day))
+
+    @classmethod
+    def from_values(cls, dataset: Dataset, values: Mapping[str, str]) -> "Partition":
+        """Returns the partition with these hive values.
+
+        Raises:
+            InvalidRequest: They are not a partition's of this dataset.
+        """
+        try:
+            first_day = datetime.strptime(values[dataset.span.value], _FORMATS[dataset.span]).date()
+            interval = Interval(values["interval"]) if dataset.has_interval else None
+            return cls(dataset, symbol_from_key(values["symbol_key"]), first_day, interval)
+        except (KeyError, ValueError) as error:
+            raise InvalidRequest(f"{dict(values)} is not a partition of {dataset.name}") from error
+
+    @classmethod
+    def parse(cls, dataset: Dataset | str, name: str) -> "Partition":
+        """Returns the partition called `name`, as its property `name` spells it.
+
+        >>> Partition.parse("binance_um_metrics", "symbol_key=BTCUSDT/year=2024").last_day
+        datetime.date(2024, 12, 31)
+
+        Raises:
+            InvalidRequest: It is no partition of this dataset.
+        """
+        row = dataset_row(dataset) if isinstance(dataset, str) else dataset
+        pairs = [part.partition("=") for part in name.split("/")]
+        if tuple(key for key, _, _ in pairs) != row.partition_keys:
+            raise InvalidRequest(f"{name!r} is not a partition of {row.name}", f"Keys are {row.partition_keys}")
+        return cls.from_values(row, {key: value for key, _, value in pairs})
+
+
+def span_start(span: PartitionSpan, day: date) -> date:
+    """Returns the first day of the span that holds `day`."""
+    if span is PartitionSpan.DAY:
+        return day
+    return day.replace(day=1) if span is PartitionSpan.MONTH else day.replace(month=1, day=1)
+
+
+def next_span_start(span: PartitionSpan, day: date) -> date:
+    """Returns the first day of the span after the one that holds `day`."""
+    longest = {PartitionSpan.DAY: 1, PartitionSpan.MONTH: 31, PartitionSpan.YEAR: 366}[span]
+    return span_start(span, span_start(span, day) + timedelta(days=longest))
+
+
+def span_label(span: PartitionSpan, day: date) -> str:
+    """Returns the partition value of the span that holds `day`: `2024-12-31`, `2024-12` or `2024`."""
+    return day.isoformat()[: {PartitionSpan.DAY: 10, PartitionSpan.MONTH: 7, PartitionSpan.YEAR: 4}[span]]
+
+
+def _midnight(day: date) -> datetime:
+    return datetime(day.year, day.month, day.day, tzinfo=UTC)
+
+
+def partitions_between(
+    dataset: Dataset, symbol: str, first_day: date, last_day: date, interval: Interval | None = None
+) -> list[Partition]:
+    """Returns the partitions that touch the days from `first_day` to `last_day`, both inclusive, in order."""
+    found, day = [], span_start(dataset.span, first_day)
+    while day <= last_day:
+        found.append(Partition(dataset, symbol, day, interval))
+        day = next_span_start(dataset.span, day)
+    return found

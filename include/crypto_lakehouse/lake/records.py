@@ -1,0 +1,229 @@
+"""The facts that travel between steps: Bronze objects, Silver manifests, verdicts. Plain data, JSON both ways."""
+
+import hashlib
+import json
+from collections.abc import Iterable
+from dataclasses import asdict, dataclass, field
+from datetime import date, datetime
+from typing import Any
+
+from crypto_lakehouse.vocabulary import ChecksumStatus, Condition, Frequency
+
+TRANSFORM_VERSION = 1
+"""Raise it when conform makes other rows or bytes from the same objects: every partition is then rebuilt."""
+
+
+@dataclass(frozen=True, slots=True)
+class BronzeObject:
+    """One verified version of one archive object, as the Bronze log records it.
+
+    Args:
+        key: The archive key of the zip.
+        path: Where its bytes lie, relative to the lake.
+        first_day: First UTC day its name covers.
+        last_day: Last UTC day its name covers, inclusive.
+        etag: The bucket's, without quotes.
+        last_modified: The bucket's, UTC.
+        size: Bytes of the zip.
+        sha256: Of the zip, hexadecimal.
+        checksum: Whether the archive's CHECKSUM vouches for it.
+        seen_at: When this version was committed, UTC.
+    """
+
+    dataset: str
+    key: str
+    symbol: str
+    interval: str
+    frequency: Frequency
+    first_day: date
+    last_day: date
+    etag: str
+    last_modified: datetime
+    size: int
+    sha256: str
+    checksum: ChecksumStatus
+    seen_at: datetime
+    path: str
+
+
+@dataclass(frozen=True, slots=True)
+class ManifestInput:
+    """What one Bronze object gave to a partition.
+
+    `rows` counts its rows within the partition's span, `used` those that remain after merging. `unit` is the
+    epoch unit found (`ms`, `us`, or `text`), `header` whether the file had a header line, `inversions` how many
+    rows came before an earlier one.
+    """
+
+    key: str
+    sha256: str
+    frequency: Frequency
+    checksum: ChecksumStatus
+    rows: int
+    used: int
+    unit: str
+    header: bool
+    inversions: int
+
+
+@dataclass(frozen=True, slots=True)
+class RefusedInput:
+    """A Bronze object that was left out of its partition, and why."""
+
+    key: str
+    sha256: str
+    error: str
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
+class Manifest:
+    """What a Silver partition was made from; written into the Parquet file's own metadata.
+
+    Holds no clock time and no run: the same inputs and code give the same bytes.
+
+    Args:
+        inputs_digest: See `inputs_digest`; equal digests mean nothing has to be rebuilt.
+        rows_in: Rows read from all inputs within the span.
+        rows_out: Rows written.
+        duplicates: Rows dropped because an equal row is kept.
+        conflicts: Rows dropped because a better-ranked row with the same key and other values is kept.
+        conflict_examples: At most 20 of them: key, what was kept, what was dropped.
+        inversions: Rows that came before an earlier one in their file.
+        covered_days: Days that the accepted inputs' names cover within the span, ISO, ascending.
+    """
+
+    dataset: str
+    partition: str
+    inputs: tuple[ManifestInput, ...]
+    refused: tuple[RefusedInput, ...]
+    inputs_digest: str
+    rows_in: int
+    rows_out: int
+    duplicates: int
+    conflicts: int
+    inversions: int
+    covered_days: tuple[str, ...]
+    conflict_examples: tuple[dict[str, str], ...] = ()
+    transform_version: int = TRANSFORM_VERSION
+    code_version: str = ""
+
+    def to_json(self) -> str:
+        """Returns it as JSON with sorted keys: the same manifest, the same text."""
+        return json.dumps(asdict(self), sort_keys=True, separators=(",", ":"), ensure_ascii=False)
+
+    @classmethod
+    def from_json(cls, text: str | bytes) -> "Manifest":
+        """Returns the manifest that `to_json` wrote."""
+        raw: dict[str, Any] = json.loads(text)
+        raw["inputs"] = tuple(
+            ManifestInput(
+                **{**one, "frequency": Frequency(one["frequency"]), "checksum": ChecksumStatus(one["checksum"])}
+            )
+            for one in raw["inputs"]
+        )
+        raw["refused"] = tuple(RefusedInput(**one) for one in raw["refused"])
+        raw["covered_days"] = tuple(raw["covered_days"])
+        raw["conflict_examples"] = tuple(raw["conflict_examples"])
+        return cls(**raw)
+
+
+def inputs_digest(objects: Iterable[tuple[str, str]]) -> str:
+    """Returns a digest of the (key, sha256) pairs a partition is made from, in any order, and of the transform.
+
+    Compared with the digest of what Bronze holds now, it says whether a partition is stale.
+    """
+    lines = [f"{key} {sha256}\n" for key, sha256 in sorted(objects)]
+    return hashlib.sha256("".join([f"transform {TRANSFORM_VERSION}\n", *lines]).encode()).hexdigest()
+
+
+@dataclass(frozen=True, slots=True)
+class Candidate:
+    """A partition version that was written and read back, and that no reader sees yet.
+
+    Args:
+        dataset: Its dataset.
+        partition: The partition's name.
+        location: Folder of the version, relative to the lake: `<partition path>/version=<sha256[:16]>`.
+        file: The Parquet file, relative to the lake.
+        sha256: Of the file.
+        bytes: Size of the file.
+        rows: Rows in the file.
+        inputs_digest: From its manifest.
+        first_time: Earliest event time, UTC; None where it has no rows.
+        last_time: Latest event time, UTC.
+    """
+
+    dataset: str
+    partition: str
+    location: str
+    file: str
+    sha256: str
+    bytes: int
+    rows: int
+    inputs_digest: str
+    first_time: datetime | None
+    last_time: datetime | None
+
+
+@dataclass(frozen=True, slots=True)
+class Verdict:
+    """What the gate says of a candidate.
+
+    `reasons` are sentences for people, one per broken expectation, refused input or note; empty when available.
+    """
+
+    candidate: Candidate
+    condition: Condition
+    reasons: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class PublishedPartition:
+    """What the catalog says of a partition: the version readers see."""
+
+    dataset: str
+    partition: str
+    location: str
+    file: str
+    sha256: str
+    bytes: int
+    rows: int
+    inputs_digest: str
+    first_time: datetime | None
+    last_time: datetime | None
+    condition: Condition
+    reasons: tuple[str, ...]
+    run_id: str
+    published_at: datetime
+    schema_version: str = field(default="1")
+
+
+def record_to_json(record: Any) -> dict[str, Any]:
+    """Returns a record of this module as a JSON-ready mapping: datetimes and dates in ISO form."""
+
+    def ready(value: Any) -> Any:
+        if isinstance(value, datetime | date):
+            return value.isoformat()
+        if isinstance(value, dict):
+            return {key: ready(inner) for key, inner in value.items()}
+        if isinstance(value, list | tuple):
+            return [ready(inner) for inner in value]
+        return value
+
+    mapping: dict[str, Any] = ready(asdict(record))
+    return mapping
+
+
+def candidate_from_json(raw: dict[str, Any]) -> Candidate:
+    """Returns the candidate that `record_to_json` wrote."""
+    times = {
+        name: datetime.fromisoformat(raw[name]) if raw[name] is not None else None
+        for name in ("first_time", "last_time")
+    }
+    return Candidate(**{**raw, **times})
+
+
+def verdict_from_json(raw: dict[str, Any]) -> Verdict:
+    """Returns the verdict that `record_to_json` wrote."""
+    return Verdict(candidate_from_json(raw["candidate"]), Condition(raw["condition"]), tuple(raw["reasons"]))

@@ -1,0 +1,221 @@
+"""The deployment's configuration: one frozen object from a TOML file and the environment.
+
+The file is `config/lakehouse.toml` or what `CRYPTO_LAKEHOUSE_CONFIG` names; environment variables such as
+`CRYPTO_LAKEHOUSE_ARCHIVE__ENDPOINT_URL` win over it. Unknown keys are refused in both.
+"""
+
+import os
+from enum import StrEnum
+from functools import lru_cache
+from pathlib import Path
+from typing import Annotated
+
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, SecretStr, ValidationError
+from pydantic_settings import (
+    BaseSettings,
+    PydanticBaseSettingsSource,
+    SettingsConfigDict,
+    TomlConfigSettingsSource,
+)
+
+from crypto_lakehouse.errors import InvalidRequest
+from crypto_lakehouse.symbols import validated_symbol
+from crypto_lakehouse.vocabulary import Interval, Market
+
+PREFIX = "CRYPTO_LAKEHOUSE_"
+DEFAULT_CONFIG = Path(__file__).parents[2] / "config" / "lakehouse.toml"
+
+
+def _symbol_pattern(text: str) -> str:
+    validated_symbol(text.replace("*", "A").replace("?", "A") if text else text)
+    return text
+
+
+SymbolPattern = Annotated[str, AfterValidator(_symbol_pattern)]
+"""A symbol, or a glob of `*` and `?` over symbols."""
+
+
+class RunnerKind(StrEnum):
+    """What runs a step: a subprocess here, or a container somewhere."""
+
+    LOCAL = "local"
+    DOCKER = "docker"
+    KUBERNETES = "kubernetes"
+    ECS = "ecs"
+
+
+class MissingChecksum(StrEnum):
+    """What to do with an object that the archive publishes without a CHECKSUM."""
+
+    ACCEPT = "accept"
+    REFUSE = "refuse"
+
+
+class CatalogKind(StrEnum):
+    """Which catalog says what is published."""
+
+    EMBEDDED = "embedded"
+    GLUE = "glue"
+
+
+class _Part(BaseModel):
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+
+class ArchiveSettings(_Part):
+    """Where the archive is: an S3 endpoint and bucket, read unsigned and path-style."""
+
+    endpoint_url: str = "https://s3-ap-northeast-1.amazonaws.com"
+    bucket: str = Field("data.binance.vision", pattern=r"^[a-z0-9][a-z0-9.-]{2,62}$")
+    region: str = "ap-northeast-1"
+    missing_checksum: MissingChecksum = MissingChecksum.ACCEPT
+    checksum_retries: int = Field(2, ge=0, le=10, description="Extra downloads of an object whose CHECKSUM differs")
+    allow_shrinkage: bool = False
+
+
+class TransferProfile(_Part):
+    """How hard to pull: the knobs of listing and of s5cmd."""
+
+    batch_objects: int = Field(100, ge=1, le=100)
+    workers: int = Field(16, ge=1, le=32, description="s5cmd workers per batch")
+    listing_threads: int = Field(8, ge=1, le=64)
+    retries: int = Field(5, ge=0, le=20)
+    part_size_mib: int = Field(50, ge=5, le=512)
+    concurrency: int = Field(1, ge=1, le=16, description="Parts of one object at once; 1 reads an object in one request")
+    connect_timeout_seconds: float = Field(10.0, gt=0)
+    read_timeout_seconds: float = Field(60.0, gt=0)
+    batch_timeout_seconds: float = Field(1800.0, gt=0)
+    s5cmd_arguments: tuple[str, ...] = ()
+
+
+class MarketFilter(_Part):
+    """Which symbols and intervals of a market the scheduled runs hold; a DAG run's Params win over it."""
+
+    symbols: tuple[SymbolPattern, ...] = ("BTCUSDT", "ETHUSDT")
+    intervals: tuple[Interval, ...] = (Interval.M1, Interval.H1)
+
+
+class CatalogSettings(_Part):
+    """Which catalog, and where."""
+
+    kind: CatalogKind = CatalogKind.EMBEDDED
+    path: Path | None = Field(None, description="The embedded catalog's file; by default in the lake's folder")
+    glue_database: str = Field("crypto_lakehouse", pattern=r"^[a-z0-9_]{1,64}$")
+    glue_endpoint_url: str | None = None
+    region: str = "us-east-1"
+
+
+class StorageSettings(_Part):
+    """How to reach the lake's own store when it is S3; credentials come from the task's role or these."""
+
+    endpoint_url: str | None = None
+    region: str = "us-east-1"
+    access_key_id: SecretStr | None = None
+    secret_access_key: SecretStr | None = None
+
+
+class ConformSettings(_Part):
+    """Bounds of the transform: what one object may be, and how much is worked on at once."""
+
+    max_object_bytes: int = Field(8 * 2**30, gt=0, description="Inflated bytes of one member")
+    max_ratio: float = Field(200.0, gt=1, description="Inflated per compressed bytes; constant klines reach 21")
+    max_rows: int = Field(400_000_000, gt=0)
+    partitions_per_batch: int = Field(100, ge=1, le=100)
+
+
+def default_profiles() -> dict[str, TransferProfile]:
+    """Returns the ready profiles; a configuration may replace them or add its own."""
+    return {
+        "default": TransferProfile(),
+        "high-throughput": TransferProfile(workers=32, listing_threads=32, concurrency=4),
+        "small-memory": TransferProfile(batch_objects=20, workers=4, listing_threads=2, part_size_mib=8),
+        "bad-network": TransferProfile(
+            batch_objects=20, workers=4, listing_threads=2, retries=15, read_timeout_seconds=180.0
+        ),
+    }
+
+
+def _market_filters() -> dict[Market, MarketFilter]:
+    return {
+        Market.SPOT: MarketFilter(),
+        Market.UM: MarketFilter(),
+        Market.CM: MarketFilter(symbols=("BTCUSD*",)),
+        Market.OPTION: MarketFilter(symbols=("*",), intervals=()),
+    }
+
+
+class Settings(BaseSettings):
+    """Everything a deployment decides.
+
+    Args:
+        lake: The lake's root: a folder, or `s3://bucket/prefix`.
+    """
+
+    model_config = SettingsConfigDict(
+        env_prefix=PREFIX, env_nested_delimiter="__", frozen=True, extra="forbid", nested_model_default_partial_update=True
+    )
+
+    lake: str = "lake"
+    runner: RunnerKind = RunnerKind.LOCAL
+    profile: str = "default"
+    work_folder: Path | None = Field(None, description="Scratch space; by default the system's temporary folder")
+    archive: ArchiveSettings = ArchiveSettings()
+    storage: StorageSettings = StorageSettings()
+    catalog: CatalogSettings = CatalogSettings()
+    conform: ConformSettings = ConformSettings()
+    markets: dict[Market, MarketFilter] = Field(default_factory=_market_filters)
+    profiles: dict[str, TransferProfile] = Field(default_factory=default_profiles)
+    start_date: str = "2024-01-01"
+
+    @classmethod
+    def settings_customise_sources(
+        cls,
+        settings_cls: type[BaseSettings],
+        init_settings: PydanticBaseSettingsSource,
+        env_settings: PydanticBaseSettingsSource,
+        dotenv_settings: PydanticBaseSettingsSource,
+        file_secret_settings: PydanticBaseSettingsSource,
+    ) -> tuple[PydanticBaseSettingsSource, ...]:
+        """Puts the environment over the file."""
+        return init_settings, env_settings, TomlConfigSettingsSource(settings_cls, _config_file())
+
+    def transfer_profile(self, name: str = "") -> TransferProfile:
+        """Returns the named profile, or the deployment's own.
+
+        Raises:
+            InvalidRequest: There is none of that name.
+        """
+        chosen = name or self.profile
+        if chosen not in self.profiles:
+            raise InvalidRequest(f"no profile is called {chosen!r}", f"Known: {', '.join(self.profiles)}")
+        return self.profiles[chosen]
+
+
+def _config_file() -> Path:
+    return Path(os.environ.get(f"{PREFIX}CONFIG", DEFAULT_CONFIG))
+
+
+@lru_cache(maxsize=1)
+def load_settings() -> Settings:
+    """Returns the deployment's settings, read and validated once per process.
+
+    Raises:
+        InvalidRequest: A key is unknown or a value unacceptable; the message names each.
+    """
+    unknown = _unknown_variables()
+    if unknown:
+        raise InvalidRequest(f"unknown environment variables: {', '.join(unknown)}", "See docs/configuration.md")
+    try:
+        return Settings()
+    except ValidationError as error:
+        faults = "; ".join(f"{'.'.join(map(str, one['loc']))}: {one['msg']}" for one in error.errors())
+        raise InvalidRequest(f"the configuration is not valid: {faults}", f"Read from {_config_file()}") from error
+
+
+def _unknown_variables() -> list[str]:
+    names = {PREFIX + name.upper() for name in Settings.model_fields} | {f"{PREFIX}CONFIG"}
+    return sorted(
+        variable
+        for variable in os.environ
+        if variable.startswith(PREFIX) and variable.split("__")[0] not in names
+    )

@@ -1,0 +1,224 @@
+"""The row type of the dataset table, and the names derived from a row. Standard library only."""
+
+from dataclasses import dataclass, field
+from datetime import date
+from enum import StrEnum
+
+from crypto_lakehouse.errors import SpecificationError
+from crypto_lakehouse.vocabulary import (
+    DataType,
+    Exchange,
+    Frequency,
+    Interval,
+    LogicalType,
+    Market,
+    PartitionSpan,
+    Source,
+)
+
+
+class HeaderRule(StrEnum):
+    """Whether files of a layout start with a line of column names."""
+
+    NEVER = "never"
+    SOMETIMES = "sometimes"
+    ALWAYS = "always"
+
+
+class Derivation(StrEnum):
+    """How a Silver column comes about when it is not one source column typed."""
+
+    OBJECT_SYMBOL = "object_symbol"
+    """The symbol of the archive key the row came from."""
+    FUNDING_TIME = "funding_time"
+    """calc_time rounded to the nearest hour: the boundary the jittered stamp belongs to."""
+    PERIOD_START = "period_start"
+    """Start of the five minutes a metrics row describes; the stamp was its end before 2026-06-25."""
+    PERIOD_END = "period_end"
+    """End of the five minutes a metrics row describes."""
+    DATE_AND_HOUR = "date_and_hour"
+    """The text columns date and hour as one instant, UTC."""
+    STRIKE_EXPIRY = "strike_expiry"
+    """The `231027` of a strike written `231027-33000`, as a date."""
+    STRIKE_PRICE = "strike_price"
+    """The `33000` of a strike written `231027-33000`."""
+
+
+@dataclass(frozen=True, slots=True)
+class Column:
+    """One Silver column.
+
+    Args:
+        name: Its name in Silver.
+        type: What its values are.
+        unit: The unit of a value: `quote per base`, `base`, `contracts`, `us since epoch`, ...
+        meaning: One sentence for the data dictionary.
+        source: The archive column that it is typed from; empty where `derivation` says how it comes about.
+        derivation: How it comes about otherwise.
+        nullable: Whether the archive leaves it empty in rows that are otherwise sound.
+    """
+
+    name: str
+    type: LogicalType
+    unit: str
+    meaning: str
+    source: str = ""
+    derivation: Derivation | None = None
+    nullable: bool = False
+
+    def __post_init__(self) -> None:
+        if bool(self.source) == (self.derivation is not None):
+            raise SpecificationError(f"column {self.name} needs a source column or a derivation, not both or none")
+
+
+@dataclass(frozen=True, slots=True)
+class SourceLayout:
+    """The columns of a source file, in order, and whether a header line names them.
+
+    Two layouts of one dataset differ in width or in header; a file is matched against all of them by its
+    own first line, never by its date.
+    """
+
+    columns: tuple[str, ...]
+    header: HeaderRule
+
+
+class TimeEncoding(StrEnum):
+    """How the event time is written in a source file."""
+
+    EPOCH = "epoch"
+    """An integer, milliseconds or microseconds: one unit per file, decided by magnitude."""
+    TEXT = "text"
+    """`YYYY-MM-DD HH:MM:SS` without a zone; UTC."""
+    DATE_AND_HOUR = "date_and_hour"
+    """Two columns, `YYYY-MM-DD` and `HH`; UTC."""
+
+
+class Check(StrEnum):
+    """A kind of fact about a partition that its gate judges. How each is computed lives in `quality`."""
+
+    KEY_UNIQUE = "key_unique"
+    TIME_ORDERED = "time_ordered"
+    WITHIN_PARTITION = "within_partition"
+    GRID_COMPLETE = "grid_complete"
+    ON_GRID = "on_grid"
+    CLOSE_TIME = "close_time"
+    OHLC_ORDERED = "ohlc_ordered"
+    PRICES_POSITIVE = "prices_positive"
+    QUANTITIES_NOT_NEGATIVE = "quantities_not_negative"
+    TAKER_WITHIN_TOTAL = "taker_within_total"
+    IDS_CONTIGUOUS = "ids_contiguous"
+    IDS_INCREASING = "ids_increasing"
+    NO_PRICE_SPIKE = "no_price_spike"
+    NOT_STALE = "not_stale"
+    HOURS_COVERED = "hours_covered"
+    SPREAD_NOT_NEGATIVE = "spread_not_negative"
+    FUNDING_ON_BOUNDARY = "funding_on_boundary"
+    FUNDING_INTERVAL_KNOWN = "funding_interval_known"
+
+
+@dataclass(frozen=True, slots=True)
+class Expectation:
+    """One rule of a dataset's gate.
+
+    Args:
+        check: What is judged.
+        columns: The columns it looks at, where the check does not imply them.
+        degrades: True where breaking it makes the partition `degraded`, False where it is `quarantined`.
+        limit: The check's bound, in the unit its docstring in `quality` gives.
+    """
+
+    check: Check
+    columns: tuple[str, ...] = ()
+    degrades: bool = False
+    limit: float = 0.0
+
+
+@dataclass(frozen=True, slots=True)
+class Dataset:
+    """One row of the table: all that is known of exchange x market x data type.
+
+    Args:
+        frequencies: The archive trees that exist for it.
+        intervals: The kline intervals it has; empty where there is no interval layer.
+        layouts: Every known shape of its files.
+        columns: The Silver columns, in order.
+        key: The Silver columns that identify a row within a partition's interval.
+        event_time: The Silver column that orders rows and decides the partition.
+        span: How much time a partition covers.
+        time_encoding: How source files write the event time.
+        expectations: The rules of its gate.
+        description: One sentence.
+        ended: Last day the archive has, where publication stopped.
+        state: Free words about availability.
+        ranking: Sources, best first, used when two hold the same key.
+        both_frequencies: Pull daily and monthly files of the same days, because they are known to disagree.
+        sample_symbol: A symbol for examples and the synthetic archive.
+    """
+
+    exchange: Exchange
+    market: Market
+    data_type: DataType
+    frequencies: tuple[Frequency, ...]
+    layouts: tuple[SourceLayout, ...]
+    columns: tuple[Column, ...]
+    key: tuple[str, ...]
+    event_time: str
+    span: PartitionSpan
+    expectations: tuple[Expectation, ...]
+    description: str
+    intervals: tuple[Interval, ...] = ()
+    monthly_only_intervals: tuple[Interval, ...] = ()
+    time_encoding: TimeEncoding = TimeEncoding.EPOCH
+    ended: date | None = None
+    state: str = "live"
+    ranking: tuple[Source, ...] = tuple(Source)
+    both_frequencies: bool = False
+    sample_symbol: str = "BTCUSDT"
+    day_tolerance_seconds: int = 0
+    notes: tuple[str, ...] = field(default=())
+
+    def __post_init__(self) -> None:
+        names = [column.name for column in self.columns]
+        missing = {*self.key, self.event_time} - set(names)
+        if len(set(names)) != len(names) or missing:
+            raise SpecificationError(f"{self.name}: columns repeat, or key and event time name {sorted(missing)}")
+        known = {source for layout in self.layouts for source in layout.columns}
+        unknown = {column.source for column in self.columns if column.source} - known
+        if unknown:
+            raise SpecificationError(f"{self.name}: Silver columns read unknown source columns {sorted(unknown)}")
+
+    @property
+    def name(self) -> str:
+        """The dataset's name, also its DAG id and table: `binance_um_agg_trades`."""
+        return f"{self.exchange}_{self.market}_{self.data_type.slug}"
+
+    @property
+    def has_interval(self) -> bool:
+        """Whether the archive has an interval folder below the symbol."""
+        return bool(self.intervals)
+
+    @property
+    def partition_keys(self) -> tuple[str, ...]:
+        """The hive keys of a Silver partition, in path order."""
+        return (*(("interval",) if self.has_interval else ()), "symbol_key", self.span.value)
+
+    def column(self, name: str) -> Column:
+        """Returns the Silver column called `name`.
+
+        Raises:
+            KeyError: There is none.
+        """
+        for column in self.columns:
+            if column.name == name:
+                return column
+        raise KeyError(f"{self.name} has no column {name}")
+
+    def archive_prefix(self, frequency: Frequency) -> str:
+        """Returns the archive folder above the symbols, with a trailing slash.
+
+        >>> from crypto_lakehouse.datasets import dataset
+        >>> dataset("binance_um_agg_trades").archive_prefix(Frequency.DAILY)
+        'data/futures/um/daily/aggTrades/'
+        """
+        return f"data/{self.market.archive_base}/{frequency}/{self.data_type}/"

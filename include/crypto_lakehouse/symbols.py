@@ -1,0 +1,69 @@
+"""What a symbol may be, and its ASCII-safe form for paths and partition keys. Standard library only."""
+
+import unicodedata
+
+from crypto_lakehouse.errors import InvalidRequest
+
+MAX_LENGTH = 32
+_FORBIDDEN = frozenset("/\\.%'\";`$(){}[]<>|&*?!#~^,:=+@")
+_HEX_PREFIX = "X--"
+
+
+def validated_symbol(text: str) -> str:
+    """Returns `text` if it can be an exchange symbol: NFC letters, digits, `_` and `-`, at most 32 characters.
+
+    Letters of any script are allowed: some real symbols are not ASCII. What could change the meaning of a path,
+    a URL, a shell word or a query is not.
+
+    >>> validated_symbol("币安人生USDT")
+    '币安人生USDT'
+
+    Raises:
+        InvalidRequest: It is not a symbol.
+    """
+    reason = _refusal(text)
+    if reason:
+        raise InvalidRequest(f"symbol {text[:40]!r} {reason}", "Use a symbol as the archive spells it, e.g. BTCUSDT")
+    return text
+
+
+def _refusal(text: str) -> str:
+    if not text or len(text) > MAX_LENGTH:
+        return f"has {len(text)} characters, allowed are 1 to {MAX_LENGTH}"
+    if unicodedata.normalize("NFC", text) != text:
+        return "is not in Unicode normal form C"
+    for character in text:
+        category = unicodedata.category(character)
+        if character in _FORBIDDEN or not (category[0] in "LN" or character in "_-"):
+            return f"holds {character!r} (Unicode category {category})"
+    if text.startswith(_HEX_PREFIX):
+        return f"starts with {_HEX_PREFIX}, which marks an encoded symbol"
+    return ""
+
+
+def symbol_key(symbol: str) -> str:
+    """Returns the ASCII-safe form of a symbol for paths and partition values; ASCII symbols stay as they are.
+
+    >>> symbol_key("BTCUSD_PERP"), symbol_key("币USDT")
+    ('BTCUSD_PERP', 'X--E5B88155534454')
+
+    Raises:
+        InvalidRequest: It is not a symbol.
+    """
+    text = validated_symbol(symbol)
+    plain = text.isascii() and text == text.upper()
+    return text if plain else _HEX_PREFIX + text.encode().hex().upper()
+
+
+def symbol_from_key(key: str) -> str:
+    """Returns the symbol that `symbol_key` made `key` from.
+
+    Raises:
+        InvalidRequest: It is no such key.
+    """
+    if not key.startswith(_HEX_PREFIX):
+        return validated_symbol(key)
+    try:
+        return validated_symbol(bytes.fromhex(key.removeprefix(_HEX_PREFIX)).decode())
+    except ValueError as error:
+        raise InvalidRequest(f"{key!r} is not an encoded symbol") from error

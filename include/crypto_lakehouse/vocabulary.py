@@ -1,0 +1,143 @@
+"""The words of the lake: one concept, one word, everywhere. Standard library only."""
+
+from enum import StrEnum
+
+
+class Exchange(StrEnum):
+    """A venue whose data the lake holds."""
+
+    BINANCE = "binance"
+
+
+class Market(StrEnum):
+    """A segment of a venue: `um` is settled in stablecoins, `cm` in the coin itself (inverse)."""
+
+    SPOT = "spot"
+    UM = "um"
+    CM = "cm"
+    OPTION = "option"
+
+    @property
+    def archive_base(self) -> str:
+        """The folder of the public archive that holds this market, as in `data/<base>/daily/...`."""
+        return f"futures/{self.value}" if self in (Market.UM, Market.CM) else self.value
+
+
+class DataType(StrEnum):
+    """A kind of record; the value is the archive's own path segment."""
+
+    KLINES = "klines"
+    MARK_PRICE_KLINES = "markPriceKlines"
+    INDEX_PRICE_KLINES = "indexPriceKlines"
+    PREMIUM_INDEX_KLINES = "premiumIndexKlines"
+    AGG_TRADES = "aggTrades"
+    TRADES = "trades"
+    BOOK_TICKER = "bookTicker"
+    BOOK_DEPTH = "bookDepth"
+    METRICS = "metrics"
+    FUNDING_RATE = "fundingRate"
+    LIQUIDATION_SNAPSHOT = "liquidationSnapshot"
+    BVOL_INDEX = "BVOLIndex"
+    EOH_SUMMARY = "EOHSummary"
+
+    @property
+    def slug(self) -> str:
+        """The snake-case name used in dataset, DAG and table names: `agg_trades` for `aggTrades`."""
+        return self.name.lower()
+
+
+class Frequency(StrEnum):
+    """How often the archive publishes a file, and so the span one file covers."""
+
+    DAILY = "daily"
+    MONTHLY = "monthly"
+
+
+class Interval(StrEnum):
+    """The span of one kline, in the archive's spelling (`1mo`, where the REST API says `1M`)."""
+
+    S1 = "1s"
+    M1 = "1m"
+    M3 = "3m"
+    M5 = "5m"
+    M15 = "15m"
+    M30 = "30m"
+    H1 = "1h"
+    H2 = "2h"
+    H4 = "4h"
+    H6 = "6h"
+    H8 = "8h"
+    H12 = "12h"
+    D1 = "1d"
+    D3 = "3d"
+    W1 = "1w"
+    MO1 = "1mo"
+
+    @property
+    def microseconds(self) -> int | None:
+        """The length of one kline in microseconds; None for `1mo`, whose length varies."""
+        unit = {"s": 1, "m": 60, "h": 3600, "d": 86400, "w": 604800}.get(self.value.lstrip("0123456789"))
+        return None if unit is None else int(self.value[:-1]) * unit * 1_000_000
+
+
+class LogicalType(StrEnum):
+    """What a column's values are; each engine's physical type is derived from it beside that engine."""
+
+    TIMESTAMP = "timestamp"
+    PRICE = "price"
+    QUANTITY = "quantity"
+    RATIO = "ratio"
+    INTEGER = "integer"
+    BOOLEAN = "boolean"
+    STRING = "string"
+    DATE = "date"
+
+
+class PartitionSpan(StrEnum):
+    """The stretch of time one Silver partition covers."""
+
+    DAY = "date"
+    MONTH = "month"
+    YEAR = "year"
+
+
+class Source(StrEnum):
+    """Where a row came from, best first: the order is the ranking used when two sources hold one key."""
+
+    ARCHIVE_DAILY = "archive_daily"
+    ARCHIVE_MONTHLY = "archive_monthly"
+    REST = "rest"
+    STREAM = "stream"
+
+
+class TimeUnit(StrEnum):
+    """The unit of an epoch number in a source file."""
+
+    MILLISECONDS = "ms"
+    MICROSECONDS = "us"
+
+
+class Condition(StrEnum):
+    """How far a partition can be trusted."""
+
+    AVAILABLE = "available"
+    DEGRADED = "degraded"
+    QUARANTINED = "quarantined"
+
+
+class ChecksumStatus(StrEnum):
+    """What is known of an object's published checksum."""
+
+    VERIFIED = "verified"
+    ABSENT = "absent"
+
+
+class Step(StrEnum):
+    """One verb of the pipeline; each is a command of `crypto-lakehouse step` and a task of every DAG."""
+
+    PLAN = "plan"
+    PULL = "pull"
+    CONFORM = "conform"
+    GATE = "gate"
+    PUBLISH = "publish"
+    REPORT = "report"

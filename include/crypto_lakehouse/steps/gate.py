@@ -1,0 +1,71 @@
+"""The gate step: a verdict on every candidate of a batch."""
+
+from pathlib import Path
+from typing import Any
+
+from crypto_lakehouse.datasets import dataset as dataset_row
+from crypto_lakehouse.lake.records import Candidate, Verdict, candidate_from_json, record_to_json
+from crypto_lakehouse.lake.versions import verify_candidate
+from crypto_lakehouse.lake.work import StepResult, read_result, read_transform_order
+from crypto_lakehouse.quality.gate import GateOutcome
+from crypto_lakehouse.quality.gate import gate as judge
+from crypto_lakehouse.steps.context import StepContext, result
+from crypto_lakehouse.vocabulary import Condition, Step
+
+
+def gate(context: StepContext) -> StepResult:
+    """Reads the batch's candidates back, judges them, and keeps the evidence below `quality/`.
+
+    Raises:
+        LakehouseError: A candidate no longer has the bytes that were written, or the lake did not answer.
+    """
+    order = read_transform_order(context.storage, context.order_key)
+    conformed = read_result(context.storage, context.order_key, Step.CONFORM)
+    candidates = [candidate_from_json(raw) for raw in conformed.payload["candidates"]]
+    verdicts = [_without_rows(order.dataset, raw) for raw in conformed.payload["without_rows"]]
+    docs = ""
+    if candidates:
+        outcome, docs = _judge(context, order.dataset, candidates)
+        verdicts += outcome.verdicts
+    counts = {f"partitions_{one}": sum(verdict.condition is one for verdict in verdicts) for one in Condition}
+    payload = {"verdicts": [record_to_json(verdict) for verdict in verdicts], "docs": docs}
+    return result(Step.GATE, order, counts, payload=payload, idle=not verdicts)
+
+
+def _judge(context: StepContext, dataset: str, candidates: list[Candidate]) -> tuple[GateOutcome, str]:
+    downloads, results = context.work_folder / "candidates", context.work_folder / "results"
+    downloads.mkdir()
+    results.mkdir()
+    files = [(one, verify_candidate(context.storage, one, downloads)) for one in candidates]
+    outcome = judge(dataset_row(dataset), files, results)
+    folder = evidence_folder(context.order_key)
+    _keep(context, results, folder)
+    docs = f"{folder}/{outcome.docs.relative_to(results).as_posix()}" if outcome.docs else ""
+    return outcome, docs
+
+
+def evidence_folder(order_key: str) -> str:
+    """Returns where the evidence for a transform order's verdicts is kept: `quality/<dataset>/<run>/<order>`."""
+    return order_key.removesuffix(".json").replace("runs/", "quality/", 1)
+
+
+def _keep(context: StepContext, results: Path, folder: str) -> None:
+    for path in sorted(results.rglob("*")):
+        if path.is_file():
+            context.storage.put_file(path, f"{folder}/{path.relative_to(results).as_posix()}")
+
+
+def _without_rows(dataset: str, raw: dict[str, Any]) -> Verdict:
+    nothing = Candidate(
+        dataset=dataset,
+        partition=raw["partition"],
+        location="",
+        file="",
+        sha256="",
+        bytes=0,
+        rows=0,
+        inputs_digest=raw["inputs_digest"],
+        first_time=None,
+        last_time=None,
+    )
+    return Verdict(nothing, Condition.QUARANTINED, tuple(raw["reasons"]))

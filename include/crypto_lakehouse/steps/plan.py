@@ -1,0 +1,133 @@
+"""The plan step: what to pull, and which partitions are then to be rebuilt."""
+
+from collections.abc import Iterable
+from datetime import date, timedelta
+from fnmatch import fnmatchcase
+from itertools import groupby
+
+import polars as pl
+
+from crypto_lakehouse.archive.keys import parse_key
+from crypto_lakehouse.archive.planning import PullPlan, batches, plan_pull
+from crypto_lakehouse.catalog.opening import open_catalog
+from crypto_lakehouse.datasets import dataset as dataset_row
+from crypto_lakehouse.lake.bronze import BronzeLog
+from crypto_lakehouse.lake.partition import Partition, partitions_between
+from crypto_lakehouse.lake.staleness import stale_partitions
+from crypto_lakehouse.lake.verdicts import VerdictLog
+from crypto_lakehouse.lake.work import (
+    PlanRequest,
+    StepResult,
+    TransformOrder,
+    read_plan_request,
+    write_order,
+)
+from crypto_lakehouse.settings import Settings
+from crypto_lakehouse.spec import Dataset
+from crypto_lakehouse.steps.context import StepContext, result
+from crypto_lakehouse.vocabulary import Interval, Step
+
+
+def plan(context: StepContext) -> StepResult:
+    """Compares the bucket with Bronze and Bronze with the catalog; writes orders for what differs.
+
+    Raises:
+        LakehouseError: The listing failed or is suspect, or the request is not acceptable.
+    """
+    request = read_plan_request(context.storage, context.order_key)
+    row = dataset_row(request.dataset)
+    bronze = BronzeLog(context.storage)
+    pull_plan = plan_pull(request, context.settings, bronze, context.progress)
+    stale = partitions_to_rebuild(context, row, request, pull_plan)
+    orders = {
+        Step.PULL.value: _write_pull_orders(context, pull_plan, request),
+        "transform": _write_transform_orders(context, request, stale),
+    }
+    counts = {**pull_plan.counts(), "partitions": len(stale)}
+    return result(Step.PLAN, request, counts, orders=orders, idle=not any(orders.values()))
+
+
+def partitions_to_rebuild(
+    context: StepContext, row: Dataset, request: PlanRequest, pull_plan: PullPlan
+) -> list[Partition]:
+    """Returns the partitions that the objects to pull will change, and those already behind Bronze, in order."""
+    changing = {
+        partition.name: partition
+        for one in pull_plan.objects
+        if (key := parse_key(one.key)) is not None
+        for partition in covered_partitions(row, key.symbol, key.interval, (key.first_day, key.last_day))
+    }
+    bronze = BronzeLog(context.storage)
+    held = _held_partitions(row, bronze, request, context.settings)
+    symbols = {partition.symbol for partition in held}
+    catalog = open_catalog(context.settings)
+    published = {one.partition: one.inputs_digest for one in catalog.partitions(row, symbols=symbols)}
+    behind = stale_partitions(row, held, bronze, VerdictLog(context.storage), published)
+    changing.update({partition.name: partition for partition in behind})
+    return sorted(changing.values(), key=_order)
+
+
+def covered_partitions(
+    row: Dataset, symbol: str, interval: Interval | None, days: tuple[date, date]
+) -> list[Partition]:
+    """Returns the partitions an object of these days may hold rows of, its tolerance included."""
+    margin = timedelta(days=1 if row.day_tolerance_seconds else 0)
+    return partitions_between(row, symbol, days[0] - margin, days[1] + margin, interval)
+
+
+def _held_partitions(row: Dataset, bronze: BronzeLog, request: PlanRequest, settings: Settings) -> list[Partition]:
+    first, last = date.fromisoformat(request.first_day), date.fromisoformat(request.last_day)
+    held = bronze.latest(row.name).filter((pl.col("last_day") >= first) & (pl.col("first_day") <= last))
+    if request.intervals:
+        held = held.filter(pl.col("interval").is_in(list(request.intervals)))
+    found = {
+        partition.name: partition
+        for symbol, interval, start, end in held.select("symbol", "interval", "first_day", "last_day").unique().rows()
+        if _is_wanted(symbol, request.symbols or settings.markets[row.market].symbols)
+        for partition in covered_partitions(row, symbol, Interval(interval) if interval else None, (start, end))
+    }
+    return list(found.values())
+
+
+def _is_wanted(symbol: str, patterns: Iterable[str]) -> bool:
+    return any(fnmatchcase(symbol, pattern) for pattern in patterns)
+
+
+def _order(partition: Partition) -> tuple[str, str, date]:
+    return partition.interval or "", partition.symbol, partition.first_day
+
+
+def _write_pull_orders(context: StepContext, pull_plan: PullPlan, request: PlanRequest) -> list[str]:
+    profile = context.settings.transfer_profile(request.profile)
+    keys = []
+    for number, order in enumerate(batches(pull_plan, profile)):
+        keys.append(f"{_folder(context)}/pull-{number:03}.json")
+        write_order(context.storage, keys[-1], order)
+    return keys
+
+
+def _write_transform_orders(context: StepContext, request: PlanRequest, stale: list[Partition]) -> list[str]:
+    keys = []
+    for number, names in enumerate(_transform_batches(stale, context.settings.conform.partitions_per_batch)):
+        keys.append(f"{_folder(context)}/transform-{number:03}.json")
+        write_order(
+            context.storage, keys[-1], TransformOrder(request.dataset, request.run_id, request.profile, tuple(names))
+        )
+    return keys
+
+
+def _transform_batches(stale: list[Partition], size: int) -> list[list[str]]:
+    """Returns batches of partition names; days of one month stay together, for they may share a monthly file."""
+    months = groupby(stale, key=lambda one: (one.interval, one.symbol, one.first_day.year, one.first_day.month))
+    batched: list[list[str]] = []
+    for _, members in months:
+        names = [one.name for one in members]
+        if batched and len(batched[-1]) + len(names) <= size:
+            batched[-1].extend(names)
+        else:
+            batched.extend(names[start : start + size] for start in range(0, len(names), size))
+    return batched
+
+
+def _folder(context: StepContext) -> str:
+    return context.order_key.rpartition("/")[0]

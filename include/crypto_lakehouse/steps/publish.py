@@ -1,0 +1,71 @@
+"""The publish step: the catalog is pointed at the candidates that passed, one partition at a time."""
+
+from dataclasses import asdict
+from datetime import UTC, datetime
+
+from crypto_lakehouse.catalog.opening import open_catalog
+from crypto_lakehouse.datasets import dataset as dataset_row
+from crypto_lakehouse.lake.bronze import BronzeLog
+from crypto_lakehouse.lake.partition import Partition
+from crypto_lakehouse.lake.records import PublishedPartition, Verdict, inputs_digest, verdict_from_json
+from crypto_lakehouse.lake.verdicts import VerdictLog
+from crypto_lakehouse.lake.work import StepResult, read_result, read_transform_order
+from crypto_lakehouse.spec import Dataset
+from crypto_lakehouse.steps.context import StepContext, result
+from crypto_lakehouse.vocabulary import Condition, Step
+
+
+def publish(context: StepContext) -> StepResult:
+    """Publishes what passed the gate and is still what Bronze says; the rest leaves readers' view untouched.
+
+    The verdicts are logged first: a crash before the catalog call leaves a lake from which the catalog can be
+    rebuilt, and a rerun ends in the same state.
+
+    Raises:
+        LakehouseError: The catalog or the lake did not answer.
+    """
+    order = read_transform_order(context.storage, context.order_key)
+    row = dataset_row(order.dataset)
+    gated = read_result(context.storage, context.order_key, Step.GATE)
+    verdicts = [verdict_from_json(raw) for raw in gated.payload["verdicts"]]
+    current = _still_current(context, row, verdicts)
+    now = datetime.now(UTC)
+    if current:
+        VerdictLog(context.storage).append(row.name, order.run_id, current, now)
+    passed = [one for one in current if one.condition is not Condition.QUARANTINED]
+    catalog = open_catalog(context.settings)
+    catalog.ensure_table(row)
+    if passed:
+        catalog.publish([_record(one, order.run_id, now) for one in passed])
+    counts = {
+        "partitions_published": len(passed),
+        "rows_published": sum(one.candidate.rows for one in passed),
+        "partitions_quarantined": len(current) - len(passed),
+        "partitions_superseded": len(verdicts) - len(current),
+    }
+    return result(Step.PUBLISH, order, counts, idle=not verdicts)
+
+
+def _still_current(context: StepContext, row: Dataset, verdicts: list[Verdict]) -> list[Verdict]:
+    """Returns the verdicts whose candidate was made from what Bronze holds now.
+
+    A run that was overtaken by a newer one must not put its older answer over the newer.
+    """
+    partitions = [Partition.parse(row, one.candidate.partition) for one in verdicts]
+    objects = BronzeLog(context.storage).objects_by_partition(row, partitions)
+    return [
+        one
+        for one in verdicts
+        if one.candidate.inputs_digest
+        == inputs_digest((held.key, held.sha256) for held in objects.get(one.candidate.partition, ()))
+    ]
+
+
+def _record(verdict: Verdict, run_id: str, now: datetime) -> PublishedPartition:
+    return PublishedPartition(
+        **asdict(verdict.candidate),
+        condition=verdict.condition,
+        reasons=verdict.reasons,
+        run_id=run_id,
+        published_at=now,
+    )

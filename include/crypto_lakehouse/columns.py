@@ -246,10 +246,28 @@ def metrics_columns(open_interest_unit: str, value_unit: str) -> tuple[Column, .
         _time("create_time", "Stamp as published: the period's end in files before 2026-06-25, its start from then"),
         _quantity("open_interest", open_interest_unit, "Sum of open positions", "sum_open_interest"),
         _quantity("open_interest_value", value_unit, "Value of open positions", "sum_open_interest_value"),
-        _ratio("toptrader_account_long_short_ratio", "Top traders by accounts", "count_toptrader_long_short_ratio", ratio, True),
-        _ratio("toptrader_position_long_short_ratio", "Top traders by positions", "sum_toptrader_long_short_ratio", ratio, True),
+        _ratio(
+            "toptrader_account_long_short_ratio",
+            "Top traders by accounts",
+            "count_toptrader_long_short_ratio",
+            ratio,
+            True,
+        ),
+        _ratio(
+            "toptrader_position_long_short_ratio",
+            "Top traders by positions",
+            "sum_toptrader_long_short_ratio",
+            ratio,
+            True,
+        ),
         _ratio("account_long_short_ratio", "All accounts", "count_long_short_ratio", ratio, True),
-        _ratio("taker_long_short_volume_ratio", "Taker buy per taker sell volume", "sum_taker_long_short_vol_ratio", ratio, True),
+        _ratio(
+            "taker_long_short_volume_ratio",
+            "Taker buy per taker sell volume",
+            "sum_taker_long_short_vol_ratio",
+            ratio,
+            True,
+        ),
     )
 
 

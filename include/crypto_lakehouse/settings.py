@@ -81,7 +81,9 @@ class TransferProfile(_Part):
     listing_threads: int = Field(8, ge=1, le=64)
     retries: int = Field(5, ge=0, le=20)
     part_size_mib: int = Field(50, ge=5, le=512)
-    concurrency: int = Field(1, ge=1, le=16, description="Parts of one object at once; 1 reads an object in one request")
+    concurrency: int = Field(
+        1, ge=1, le=16, description="Parts of one object at once; 1 reads an object in one request"
+    )
     connect_timeout_seconds: float = Field(10.0, gt=0)
     read_timeout_seconds: float = Field(60.0, gt=0)
     batch_timeout_seconds: float = Field(1800.0, gt=0)
@@ -152,7 +154,11 @@ class Settings(BaseSettings):
     """
 
     model_config = SettingsConfigDict(
-        env_prefix=PREFIX, env_nested_delimiter="__", frozen=True, extra="forbid", nested_model_default_partial_update=True
+        env_prefix=PREFIX,
+        env_nested_delimiter="__",
+        frozen=True,
+        extra="forbid",
+        nested_model_default_partial_update=True,
     )
 
     lake: str = "lake"
@@ -215,7 +221,5 @@ def load_settings() -> Settings:
 def _unknown_variables() -> list[str]:
     names = {PREFIX + name.upper() for name in Settings.model_fields} | {f"{PREFIX}CONFIG"}
     return sorted(
-        variable
-        for variable in os.environ
-        if variable.startswith(PREFIX) and variable.split("__")[0] not in names
+        variable for variable in os.environ if variable.startswith(PREFIX) and variable.split("__")[0] not in names
     )

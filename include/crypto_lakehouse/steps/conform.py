@@ -12,7 +12,7 @@ from crypto_lakehouse.lake.versions import store_candidate
 from crypto_lakehouse.lake.work import StepResult, read_transform_order
 from crypto_lakehouse.silver.conform import ConformedPartition, InputObject
 from crypto_lakehouse.silver.conform import conform as conform_partitions
-from crypto_lakehouse.steps.context import StepContext, result
+from crypto_lakehouse.steps.context import Outcome, StepContext, result
 from crypto_lakehouse.vocabulary import Step
 
 FETCH_THREADS = 8
@@ -43,7 +43,7 @@ def conform(context: StepContext) -> StepResult:
         "unchanged": len(partitions) - len(stale),
     }
     payload = {"candidates": [record_to_json(one) for one in candidates], "refused": refused, "without_rows": empty}
-    return result(Step.CONFORM, order, counts, payload=payload, idle=not outcome.partitions)
+    return result(Step.CONFORM, order, Outcome(counts, payload=payload, idle=not outcome.partitions))
 
 
 def _still_stale(

@@ -1,7 +1,7 @@
 """What every step needs, and how it says what it did."""
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -27,22 +27,24 @@ class StepContext:
     progress: Progress
 
 
-def result(
-    step: Step,
-    order: PlanRequest | PullOrder | TransformOrder,
-    counts: dict[str, int],
-    *,
-    payload: dict[str, Any] | None = None,
-    orders: dict[str, list[str]] | None = None,
-    idle: bool = False,
-) -> StepResult:
-    """Returns the result of a step that did not fail; `idle` where there was nothing to do."""
+@dataclass(frozen=True, slots=True)
+class Outcome:
+    """What a verb did: figures, facts for the next step, orders written; `idle` where there was nothing to do."""
+
+    counts: dict[str, int]
+    payload: dict[str, Any] = field(default_factory=dict)
+    orders: dict[str, list[str]] = field(default_factory=dict)
+    idle: bool = False
+
+
+def result(step: Step, order: PlanRequest | PullOrder | TransformOrder, outcome: Outcome) -> StepResult:
+    """Returns the result of a step that did not fail."""
     return StepResult(
         step=step.value,
         dataset=order.dataset,
         run_id=order.run_id,
-        status=NOTHING_TO_DO if idle else SUCCEEDED,
-        counts=counts,
-        orders=orders or {},
-        payload=payload or {},
+        status=NOTHING_TO_DO if outcome.idle else SUCCEEDED,
+        counts=outcome.counts,
+        orders=outcome.orders,
+        payload=outcome.payload,
     )

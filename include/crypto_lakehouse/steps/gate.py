@@ -9,7 +9,7 @@ from crypto_lakehouse.lake.versions import verify_candidate
 from crypto_lakehouse.lake.work import StepResult, read_result, read_transform_order
 from crypto_lakehouse.quality.gate import GateOutcome
 from crypto_lakehouse.quality.gate import gate as judge
-from crypto_lakehouse.steps.context import StepContext, result
+from crypto_lakehouse.steps.context import Outcome, StepContext, result
 from crypto_lakehouse.vocabulary import Condition, Step
 
 
@@ -29,7 +29,7 @@ def gate(context: StepContext) -> StepResult:
         verdicts += outcome.verdicts
     counts = {f"partitions_{one}": sum(verdict.condition is one for verdict in verdicts) for one in Condition}
     payload = {"verdicts": [record_to_json(verdict) for verdict in verdicts], "docs": docs}
-    return result(Step.GATE, order, counts, payload=payload, idle=not verdicts)
+    return result(Step.GATE, order, Outcome(counts, payload=payload, idle=not verdicts))
 
 
 def _judge(context: StepContext, dataset: str, candidates: list[Candidate]) -> tuple[GateOutcome, str]:

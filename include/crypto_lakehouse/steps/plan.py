@@ -24,7 +24,7 @@ from crypto_lakehouse.lake.work import (
 )
 from crypto_lakehouse.settings import Settings
 from crypto_lakehouse.spec import Dataset
-from crypto_lakehouse.steps.context import StepContext, result
+from crypto_lakehouse.steps.context import Outcome, StepContext, result
 from crypto_lakehouse.vocabulary import Interval, Step
 
 
@@ -44,7 +44,7 @@ def plan(context: StepContext) -> StepResult:
         "transform": _write_transform_orders(context, request, stale),
     }
     counts = {**pull_plan.counts(), "partitions": len(stale)}
-    return result(Step.PLAN, request, counts, orders=orders, idle=not any(orders.values()))
+    return result(Step.PLAN, request, Outcome(counts, orders=orders, idle=not any(orders.values())))
 
 
 def partitions_to_rebuild(

@@ -11,7 +11,7 @@ from crypto_lakehouse.lake.records import PublishedPartition, Verdict, inputs_di
 from crypto_lakehouse.lake.verdicts import VerdictLog
 from crypto_lakehouse.lake.work import StepResult, read_result, read_transform_order
 from crypto_lakehouse.spec import Dataset
-from crypto_lakehouse.steps.context import StepContext, result
+from crypto_lakehouse.steps.context import Outcome, StepContext, result
 from crypto_lakehouse.vocabulary import Condition, Step
 
 
@@ -43,7 +43,7 @@ def publish(context: StepContext) -> StepResult:
         "partitions_quarantined": len(current) - len(passed),
         "partitions_superseded": len(verdicts) - len(current),
     }
-    return result(Step.PUBLISH, order, counts, idle=not verdicts)
+    return result(Step.PUBLISH, order, Outcome(counts, idle=not verdicts))
 
 
 def _still_current(context: StepContext, row: Dataset, verdicts: list[Verdict]) -> list[Verdict]:

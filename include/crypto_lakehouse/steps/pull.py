@@ -3,7 +3,7 @@
 from crypto_lakehouse.archive.pulling import pull as pull_objects
 from crypto_lakehouse.lake.bronze import BronzeLog
 from crypto_lakehouse.lake.work import StepResult, read_pull_order
-from crypto_lakehouse.steps.context import StepContext, result
+from crypto_lakehouse.steps.context import Outcome, StepContext, result
 from crypto_lakehouse.vocabulary import ChecksumStatus, Step
 
 
@@ -22,4 +22,4 @@ def pull(context: StepContext) -> StepResult:
         "unverified": sum(one.checksum is ChecksumStatus.ABSENT for one in outcome.pulled),
         "objects_quarantined": len(outcome.quarantined),
     }
-    return result(Step.PULL, order, counts)
+    return result(Step.PULL, order, Outcome(counts))

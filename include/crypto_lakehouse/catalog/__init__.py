@@ -1,0 +1,1 @@
+"""The catalog: which version of each partition readers see."""

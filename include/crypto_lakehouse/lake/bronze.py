@@ -1,0 +1,128 @@
+"""Bronze: verified archive objects, and the log that says which there are."""
+
+from collections import defaultdict
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass
+from datetime import datetime, timedelta
+
+import polars as pl
+
+from crypto_lakehouse.lake.log import AppendLog
+from crypto_lakehouse.lake.partition import Partition
+from crypto_lakehouse.lake.records import BronzeObject
+from crypto_lakehouse.lake.storage import Storage
+from crypto_lakehouse.spec import Dataset
+from crypto_lakehouse.vocabulary import ChecksumStatus, Frequency
+
+_TIME = pl.Datetime("us", "UTC")
+BRONZE_SCHEMA = pl.Schema(
+    {
+        "dataset": pl.String(),
+        "key": pl.String(),
+        "symbol": pl.String(),
+        "interval": pl.String(),
+        "frequency": pl.String(),
+        "first_day": pl.Date(),
+        "last_day": pl.Date(),
+        "etag": pl.String(),
+        "last_modified": _TIME,
+        "size": pl.Int64(),
+        "sha256": pl.String(),
+        "checksum": pl.String(),
+        "seen_at": _TIME,
+        "path": pl.String(),
+    }
+)
+_QUARANTINE_SCHEMA = pl.Schema(
+    {
+        "key": pl.String(),
+        "etag": pl.String(),
+        "error": pl.String(),
+        "reason": pl.String(),
+        "seen_at": _TIME,
+    }
+)
+
+
+@dataclass(frozen=True, slots=True)
+class QuarantinedObject:
+    """An archive object that was not let into Bronze, and why."""
+
+    key: str
+    etag: str
+    error: str
+    reason: str
+    seen_at: datetime
+
+
+class BronzeLog:
+    """What Bronze holds, per dataset. A commit is one atomic write; the newest version of a key counts."""
+
+    def __init__(self, storage: Storage) -> None:
+        self._storage = storage
+
+    def commit(self, objects: Sequence[BronzeObject]) -> None:
+        """Makes stored objects part of Bronze, those of a dataset all or none."""
+        by_dataset: dict[str, list[BronzeObject]] = defaultdict(list)
+        for one in objects:
+            by_dataset[one.dataset].append(one)
+        for dataset, members in by_dataset.items():
+            self._log(dataset).append([asdict(one) for one in members])
+
+    def latest(self, dataset: str) -> pl.DataFrame:
+        """Returns the newest version of every object: columns of BronzeObject, one row per key, sorted by key."""
+        rows = self._log(dataset).read().lazy().sort("key", "seen_at", "sha256")
+        return rows.unique("key", keep="last", maintain_order=True).collect()
+
+    def objects_for(self, partition: Partition) -> list[BronzeObject]:
+        """Returns the newest objects that may hold rows of a partition, by key."""
+        return self.objects_by_partition(partition.dataset, [partition])[partition.name]
+
+    def objects_by_partition(
+        self, dataset: Dataset, partitions: Sequence[Partition]
+    ) -> dict[str, list[BronzeObject]]:
+        """Returns the same for many partitions at once, by partition name."""
+        wanted = sorted({one.symbol for one in partitions})
+        held = self.latest(dataset.name).filter(pl.col("symbol").is_in(wanted))
+        groups: dict[tuple[str, str], list[BronzeObject]] = defaultdict(list)
+        for row in held.iter_rows(named=True):
+            one = bronze_object(row)
+            groups[one.symbol, one.interval].append(one)
+        return {
+            one.name: [held for held in groups[one.symbol, one.interval or ""] if covers(held, one)]
+            for one in partitions
+        }
+
+    def quarantine(self, dataset: str, objects: Sequence[QuarantinedObject]) -> None:
+        """Records objects that failed verification, so that they are not pulled again until they change."""
+        self._quarantine_log(dataset).append([asdict(one) for one in objects])
+
+    def quarantined(self, dataset: str) -> dict[str, QuarantinedObject]:
+        """Returns the newest refusal of every key that has one."""
+        rows = self._quarantine_log(dataset).read().sort("key", "seen_at").iter_rows(named=True)
+        return {row["key"]: QuarantinedObject(**row) for row in rows}
+
+    def compact(self, dataset: str) -> int:
+        """Folds the dataset's log into one file where it has grown; returns how many files were replaced."""
+        return self._log(dataset).compact() + self._quarantine_log(dataset).compact()
+
+    def _log(self, dataset: str) -> AppendLog:
+        return AppendLog(self._storage, f"bronze/{dataset}/log/", BRONZE_SCHEMA)
+
+    def _quarantine_log(self, dataset: str) -> AppendLog:
+        return AppendLog(self._storage, f"bronze/{dataset}/quarantine/", _QUARANTINE_SCHEMA)
+
+
+def bronze_object(row: dict[str, object]) -> BronzeObject:
+    """Returns the object a row of the Bronze log describes."""
+    fields = {**row, "frequency": Frequency(str(row["frequency"])), "checksum": ChecksumStatus(str(row["checksum"]))}
+    return BronzeObject(**fields)  # type: ignore[arg-type]
+
+
+def covers(held: BronzeObject, partition: Partition) -> bool:
+    """Returns whether an object of the partition's symbol and interval may hold rows of it.
+
+    A dataset's tolerance widens the days of an object: a file may hold rows just past its day.
+    """
+    margin = timedelta(days=1 if partition.dataset.day_tolerance_seconds else 0)
+    return held.first_day - margin <= partition.last_day and held.last_day + margin >= partition.first_day

@@ -1,0 +1,89 @@
+"""An append-only log of small Parquet files: one write is one commit, all files together are the state.
+
+Files are named by time and chance, so that two writers never meet and names sort by time. Compaction writes one file
+that holds the rows of many and whose name says so (`compacted-...`), with the list of what it replaces in its
+metadata, and only then removes those: a reader skips every file that a compacted one replaces, and so never misses a
+row and never counts one twice.
+"""
+
+import io
+import json
+import secrets
+from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
+from datetime import UTC, datetime
+from typing import Any
+
+import polars as pl
+import pyarrow.parquet as pq
+
+from crypto_lakehouse.errors import ArchiveFileMissing, SourceUnavailable
+from crypto_lakehouse.lake.storage import Storage
+
+_REPLACES = "crypto_lakehouse.replaces"
+_READ_THREADS = 16
+_ATTEMPTS = 5
+
+
+class AppendLog:
+    """A log of rows of one schema under a prefix.
+
+    Args:
+        storage: The lake.
+        prefix: Folder of the log, ending in a slash.
+        schema: Column names and types of its rows.
+    """
+
+    def __init__(self, storage: Storage, prefix: str, schema: pl.Schema) -> None:
+        self._storage, self._prefix, self._schema = storage, prefix, schema
+
+    def append(self, rows: Sequence[dict[str, Any]]) -> None:
+        """Commits rows, all or none."""
+        if rows:
+            self._write(pl.DataFrame(rows, schema=self._schema), f"{_stamp()}.parquet", ())
+
+    def read(self) -> pl.DataFrame:
+        """Returns every committed row, in no order.
+
+        Raises:
+            SourceUnavailable: Files kept vanishing while being read.
+        """
+        for _ in range(_ATTEMPTS):
+            try:
+                return self._read_listed([one.key for one in self._storage.list(self._prefix)])
+            except ArchiveFileMissing:
+                # A compaction removed a file between the listing and the read; its rows are in the compacted one.
+                continue
+        raise SourceUnavailable(f"the log {self._prefix} changed {_ATTEMPTS} times while it was read", "Try again")
+
+    def compact(self, at_least: int = 100) -> int:
+        """Folds the log's files into one when there are `at_least` many; returns how many it replaced."""
+        keys = [one.key for one in self._storage.list(self._prefix)]
+        if len(keys) < at_least:
+            return 0
+        self._write(self._read_listed(keys), f"compacted-{_stamp()}.parquet", keys)
+        for key in keys:
+            self._storage.delete(key)
+        return len(keys)
+
+    def _write(self, frame: pl.DataFrame, name: str, replaces: Sequence[str]) -> None:
+        buffer = io.BytesIO()
+        frame.write_parquet(buffer, metadata={_REPLACES: json.dumps(list(replaces))})
+        self._storage.write(f"{self._prefix}{name}", buffer.getvalue(), if_absent=True)
+
+    def _read_listed(self, keys: list[str]) -> pl.DataFrame:
+        with ThreadPoolExecutor(_READ_THREADS) as pool:
+            contents = dict(zip(keys, pool.map(self._storage.read, keys), strict=True))
+        replaced = {name for key, data in contents.items() if "/compacted-" in key for name in _replaced(data)}
+        frames = [pl.read_parquet(io.BytesIO(data)) for key, data in contents.items() if key not in replaced]
+        return pl.concat(frames) if frames else pl.DataFrame(schema=self._schema)
+
+
+def _replaced(data: bytes) -> list[str]:
+    metadata = pq.read_metadata(io.BytesIO(data)).metadata or {}
+    names: list[str] = json.loads(metadata.get(_REPLACES.encode(), b"[]"))
+    return names
+
+
+def _stamp() -> str:
+    return f"{datetime.now(UTC):%Y%m%dT%H%M%S%f}-{secrets.token_hex(6)}"

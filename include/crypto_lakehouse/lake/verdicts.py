@@ -1,0 +1,85 @@
+"""The verdict log: what the gate said of every candidate, newest last. The catalog can be rebuilt from it."""
+
+import json
+from collections.abc import Sequence
+from datetime import datetime
+from typing import NamedTuple
+
+import polars as pl
+
+from crypto_lakehouse.lake.log import AppendLog
+from crypto_lakehouse.lake.records import Candidate, Verdict
+from crypto_lakehouse.lake.storage import Storage
+from crypto_lakehouse.vocabulary import Condition
+
+_TIME = pl.Datetime("us", "UTC")
+_SCHEMA = pl.Schema(
+    {
+        "dataset": pl.String(),
+        "partition": pl.String(),
+        "location": pl.String(),
+        "file": pl.String(),
+        "sha256": pl.String(),
+        "bytes": pl.Int64(),
+        "rows": pl.Int64(),
+        "inputs_digest": pl.String(),
+        "first_time": _TIME,
+        "last_time": _TIME,
+        "condition": pl.String(),
+        "reasons": pl.String(),
+        "run_id": pl.String(),
+        "at": _TIME,
+    }
+)
+
+
+class LoggedVerdict(NamedTuple):
+    """A verdict, the run that brought it, and when."""
+
+    verdict: Verdict
+    run_id: str
+    at: datetime
+
+
+class VerdictLog:
+    """Every verdict of the lake, per dataset."""
+
+    def __init__(self, storage: Storage) -> None:
+        self._storage = storage
+
+    def append(self, dataset: str, run_id: str, verdicts: Sequence[Verdict], at: datetime) -> None:
+        """Records the verdicts of a batch, all or none."""
+        self._log(dataset).append([_row(one, run_id, at) for one in verdicts])
+
+    def latest(self, dataset: str) -> dict[str, LoggedVerdict]:
+        """Returns the newest verdict of every partition that has one."""
+        return _by_partition(self._log(dataset).read())
+
+    def latest_publishable(self, dataset: str) -> dict[str, LoggedVerdict]:
+        """Returns the newest verdict of every partition that let it be published."""
+        rows = self._log(dataset).read()
+        return _by_partition(rows.filter(pl.col("condition") != Condition.QUARANTINED.value))
+
+    def compact(self, dataset: str) -> int:
+        """Folds the dataset's log into one file where it has grown; returns how many files were replaced."""
+        return self._log(dataset).compact()
+
+    def _log(self, dataset: str) -> AppendLog:
+        return AppendLog(self._storage, f"silver/{dataset}/verdicts/", _SCHEMA)
+
+
+def _row(verdict: Verdict, run_id: str, at: datetime) -> dict[str, object]:
+    candidate = {name: getattr(verdict.candidate, name) for name in Candidate.__slots__}
+    reasons = json.dumps(verdict.reasons, ensure_ascii=False)
+    return {**candidate, "condition": verdict.condition.value, "reasons": reasons, "run_id": run_id, "at": at}
+
+
+def _by_partition(rows: pl.DataFrame) -> dict[str, LoggedVerdict]:
+    newest = rows.sort("partition", "at", "sha256").unique("partition", keep="last", maintain_order=True)
+    return {row["partition"]: _logged(row) for row in newest.iter_rows(named=True)}
+
+
+def _logged(row: dict[str, object]) -> LoggedVerdict:
+    candidate = Candidate(**{name: row[name] for name in Candidate.__slots__})  # type: ignore[arg-type]
+    verdict = Verdict(candidate, Condition(str(row["condition"])), tuple(json.loads(str(row["reasons"]))))
+    return LoggedVerdict(verdict, str(row["run_id"]), row["at"])  # type: ignore[arg-type]

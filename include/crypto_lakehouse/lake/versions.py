@@ -1,0 +1,73 @@
+"""Partition versions: content-addressed files that no reader sees until the catalog points at them."""
+
+import hashlib
+from datetime import datetime
+from pathlib import Path
+
+from crypto_lakehouse.errors import CorruptObject
+from crypto_lakehouse.lake.partition import Partition
+from crypto_lakehouse.lake.records import Candidate, Manifest
+from crypto_lakehouse.lake.storage import Storage
+
+DATA_FILE = "data.parquet"
+
+
+def file_sha256(path: Path) -> str:
+    """Returns the hexadecimal sha256 of a file."""
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
+
+
+def store_candidate(
+    storage: Storage,
+    partition: Partition,
+    file: Path,
+    manifest: Manifest,
+    times: tuple[datetime | None, datetime | None],
+) -> Candidate:
+    """Stores a conformed file under the name its bytes give it; the same bytes are stored once.
+
+    Args:
+        storage: The lake.
+        partition: What the file holds.
+        file: The Parquet file; it may be moved away.
+        manifest: The file's own manifest.
+        times: First and last event time.
+    """
+    sha256, size = file_sha256(file), file.stat().st_size
+    location = f"{partition.path}/version={sha256[:16]}"
+    candidate = Candidate(
+        dataset=partition.dataset.name,
+        partition=partition.name,
+        location=location,
+        file=f"{location}/{DATA_FILE}",
+        sha256=sha256,
+        bytes=size,
+        rows=manifest.rows_out,
+        inputs_digest=manifest.inputs_digest,
+        first_time=times[0],
+        last_time=times[1],
+    )
+    # Always written, even if it is there: a file damaged since would otherwise stay damaged through every rerun.
+    storage.put_file(file, candidate.file)
+    return candidate
+
+
+def verify_candidate(storage: Storage, candidate: Candidate, folder: Path) -> Path:
+    """Returns a local path with the candidate's bytes, proved to be those that were written.
+
+    Raises:
+        CorruptObject: They are not.
+    """
+    place = folder / candidate.sha256
+    place.mkdir(parents=True, exist_ok=True)
+    path = storage.fetch(candidate.file, place)
+    found = file_sha256(path)
+    if found != candidate.sha256:
+        raise CorruptObject(
+            f"{candidate.file} has sha256 {found[:16]}..., written was {candidate.sha256[:16]}...",
+            "Run the partition again: it is rebuilt from Bronze",
+            dataset=candidate.dataset,
+            partition=candidate.partition,
+        )
+    return path

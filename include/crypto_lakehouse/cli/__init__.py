@@ -1,0 +1,31 @@
+"""The command line, `crypto-lakehouse`: what people type and what the DAGs run.
+
+Nothing here computes. Engines are imported inside the commands, so that `--help` and a step's start stay quick.
+"""
+
+from collections.abc import Sequence
+
+import typer
+
+from crypto_lakehouse.cli import step
+from crypto_lakehouse.cli.edge import run
+
+__all__ = ["build_app", "main"]
+
+PROGRAM = "crypto-lakehouse"
+
+
+def build_app() -> typer.Typer:
+    """Returns the program with all its commands."""
+    app = typer.Typer(
+        help="A lakehouse for crypto market data: from the public archive to gated, queryable tables.",
+        rich_markup_mode=None,
+        add_completion=False,
+    )
+    app.add_typer(step.app, name="step")
+    return app
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Runs the command line and returns its exit code; see `edge` for what the codes mean."""
+    return run(build_app(), PROGRAM, arguments)

@@ -1,0 +1,106 @@
+"""The edge of the command line: every error becomes two lines on stderr and an exit code that means something.
+
+| code | meaning |
+|---|---|
+| 0 | done, or nothing to do |
+| 64 | the command or a value in it is not acceptable |
+| 65 | a permanent error: trying again changes nothing |
+| 70 | a fault of ours, with its traceback |
+| 75 | a transient error: try again later |
+| 130 | interrupted from the keyboard |
+| 143 | told to stop (SIGTERM) |
+"""
+
+import json
+import os
+import signal
+import sys
+import traceback
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from types import FrameType
+from typing import NoReturn
+
+import typer
+
+from crypto_lakehouse.cli.arguments import gathered
+from crypto_lakehouse.errors import InvalidRequest, LakehouseError, TransientError
+
+EXIT_OK, EXIT_USAGE, EXIT_PERMANENT, EXIT_UNEXPECTED, EXIT_TRANSIENT = 0, 64, 65, 70, 75
+EXIT_INTERRUPTED, EXIT_TERMINATED = 130, 143
+
+
+def exit_code(error: BaseException) -> int:
+    """Returns the exit code that an error stands for."""
+    if isinstance(error, InvalidRequest | typer.TyperException):
+        return EXIT_USAGE
+    if isinstance(error, TransientError):
+        return EXIT_TRANSIENT
+    return EXIT_PERMANENT if isinstance(error, LakehouseError) else EXIT_UNEXPECTED
+
+
+def run(app: typer.Typer, program: str, arguments: Sequence[str] | None = None) -> int:
+    """Runs the program and returns its exit code; no exception passes but those of the interpreter.
+
+    Args:
+        app: The program.
+        program: Its name in messages.
+        arguments: What follows the name; the process's own by default.
+    """
+    given = list(sys.argv[1:] if arguments is None else arguments) or ["--help"]
+    try:
+        with _terminable():
+            code = app(gathered(given), prog_name=program, standalone_mode=False)
+            sys.stdout.flush()
+            return code if isinstance(code, int) else EXIT_OK
+    except (KeyboardInterrupt, typer.Abort):
+        print("interrupted", file=sys.stderr)
+        return EXIT_INTERRUPTED
+    except BrokenPipeError:
+        # The reader of our output went away, as `| head` does; the interpreter would complain once more at exit.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return EXIT_OK
+    # This is the edge: whatever broke becomes an exit code, and what we did not foresee shows its traceback.
+    except Exception as error:
+        return _report(error, program, "--json" in given)
+
+
+@contextmanager
+def _terminable() -> Iterator[None]:
+    """Turns SIGTERM into an exit that unwinds, so that children and scratch folders are cleared away."""
+    before = signal.signal(signal.SIGTERM, _terminate)
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGTERM, before)
+
+
+def _terminate(_number: int, _frame: FrameType | None) -> NoReturn:
+    raise SystemExit(EXIT_TERMINATED)
+
+
+def _report(error: Exception, program: str, as_json: bool) -> int:
+    code = exit_code(error)
+    if code == EXIT_UNEXPECTED:
+        traceback.print_exception(error, file=sys.stderr)
+    what, advice = _lines(error, program)
+    print(f"error: {what}", file=sys.stderr)
+    print(advice, file=sys.stderr)
+    if as_json:
+        fault = {"class": type(error).__name__, "message": what, "advice": advice, "exit_code": code}
+        print(json.dumps({"status": "failed", "error": fault}, ensure_ascii=False))
+    return code
+
+
+def _lines(error: Exception, program: str) -> tuple[str, str]:
+    """Returns what happened and what to do about it, one line each."""
+    if isinstance(error, LakehouseError):
+        what, _, advice = str(error).partition("\n")
+        return what, _one_line(advice) or "Trying again later may help" * isinstance(error, TransientError)
+    if isinstance(error, typer.TyperException):
+        return _one_line(error.format_message()), f"Run `{program} --help`, or a command with --help, for examples"
+    return _one_line(f"{type(error).__name__}: {error}"), "This is a fault of the program: please report the traceback"
+
+
+def _one_line(text: str) -> str:
+    return " ".join(text.split())

@@ -279,6 +279,8 @@ def _futures(market: Market) -> tuple[Dataset, ...]:
             key=("funding_time",),
             event_time="funding_time",
             span=PartitionSpan.YEAR,
+            # The stamp jitters around the boundary, which at a month's end is the next month's.
+            day_tolerance_seconds=60,
             expectations=_FUNDING_RULES,
             description=f"{words} funding payments",
             sample_symbol=symbol,

@@ -50,9 +50,8 @@ class BronzeObject:
 class ManifestInput:
     """What one Bronze object gave to a partition.
 
-    `rows` counts its rows within the partition's span, `used` those that remain after merging. `unit` is the
-    epoch unit found (`ms`, `us`, or `text`), `header` whether the file had a header line, `inversions` how many
-    rows came before an earlier one.
+    `rows` counts its rows within the partition's span. `unit` is the epoch unit found (`ms`, `us`, or `text`),
+    `header` whether the file had a header line, `inversions` how many rows came before an earlier one.
     """
 
     key: str
@@ -60,7 +59,6 @@ class ManifestInput:
     frequency: Frequency
     checksum: ChecksumStatus
     rows: int
-    used: int
     unit: str
     header: bool
     inversions: int
@@ -86,7 +84,8 @@ class Manifest:
         inputs_digest: See `inputs_digest`; equal digests mean nothing has to be rebuilt.
         rows_in: Rows read from all inputs within the span.
         rows_out: Rows written.
-        duplicates: Rows dropped because an equal row is kept.
+        duplicates: Rows dropped because an equal row of the same source is kept.
+        overlaps: Rows dropped because an equal row of a better-ranked source is kept: the sources agree.
         conflicts: Rows dropped because a better-ranked row with the same key and other values is kept.
         conflict_examples: At most 20 of them: key, what was kept, what was dropped.
         inversions: Rows that came before an earlier one in their file.
@@ -101,6 +100,7 @@ class Manifest:
     rows_in: int
     rows_out: int
     duplicates: int
+    overlaps: int
     conflicts: int
     inversions: int
     covered_days: tuple[str, ...]

@@ -1,0 +1,120 @@
+"""The names of archive objects: `data/<base>/<frequency>/<type>/<symbol>[/<interval>]/<stem>.zip`."""
+
+import re
+from dataclasses import dataclass
+from datetime import date, timedelta
+
+from crypto_lakehouse.datasets import DATASETS
+from crypto_lakehouse.errors import InvalidRequest
+from crypto_lakehouse.lake.partition import next_span_start, span_label
+from crypto_lakehouse.spec import Dataset
+from crypto_lakehouse.symbols import symbol_key, validated_symbol
+from crypto_lakehouse.vocabulary import Frequency, Interval, PartitionSpan
+
+_PREFIXES = {row.archive_prefix(frequency): (row, frequency) for row in DATASETS for frequency in row.frequencies}
+# A month of one digit exists: ADABKRW-1d-2020-8.zip (binance-public-data issue 469).
+_PERIOD = re.compile(r"(\d{4})-(\d{1,2})(?:-(\d{2}))?")
+_SPANS = {Frequency.DAILY: PartitionSpan.DAY, Frequency.MONTHLY: PartitionSpan.MONTH}
+
+
+@dataclass(frozen=True, slots=True)
+class ArchiveKey:
+    """One archive object by what it holds.
+
+    Args:
+        dataset: Its dataset.
+        frequency: Daily or monthly tree.
+        symbol: Raw symbol.
+        interval: Kline interval, where the dataset has intervals.
+        first_day: First UTC day its name covers.
+        period: The date as its name spells it; differs from the usual spelling for a few old objects.
+    """
+
+    dataset: Dataset
+    frequency: Frequency
+    symbol: str
+    interval: Interval | None
+    first_day: date
+    period: str = ""
+
+    @property
+    def last_day(self) -> date:
+        """Last UTC day its name covers, inclusive."""
+        return next_span_start(_SPANS[self.frequency], self.first_day) - timedelta(days=1)
+
+    @property
+    def label(self) -> str:
+        """The date in its usual spelling: `2024-12-31` or `2024-12`."""
+        return span_label(_SPANS[self.frequency], self.first_day)
+
+    @property
+    def stem(self) -> str:
+        """The zip's name without its ending, which is also that of the CSV inside."""
+        return f"{self.symbol}-{self.interval or self.dataset.data_type}-{self.period or self.label}"
+
+    @property
+    def folder(self) -> str:
+        """The archive folder that holds it, with a trailing slash."""
+        return object_folder(self.dataset, self.frequency, self.symbol, self.interval)
+
+    @property
+    def key(self) -> str:
+        """The key of the zip.
+
+        >>> from crypto_lakehouse.datasets import dataset
+        >>> day = date(2024, 1, 31)
+        >>> ArchiveKey(dataset("binance_um_klines"), Frequency.DAILY, "BTCUSDT", Interval.M1, day).key
+        'data/futures/um/daily/klines/BTCUSDT/1m/BTCUSDT-1m-2024-01-31.zip'
+        """
+        return f"{self.folder}{self.stem}.zip"
+
+    @property
+    def checksum_key(self) -> str:
+        """The key of its CHECKSUM."""
+        return f"{self.key}.CHECKSUM"
+
+
+def object_folder(dataset: Dataset, frequency: Frequency, symbol: str, interval: Interval | None) -> str:
+    """Returns the archive folder of a symbol's objects, with a trailing slash."""
+    layer = f"{interval}/" if interval else ""
+    return f"{dataset.archive_prefix(frequency)}{symbol}/{layer}"
+
+
+def parse_key(key: str) -> ArchiveKey | None:
+    """Returns what a zip's key says it holds, or None for anything that is not an object of a known dataset.
+
+    Strays exist: part files of a cluster, other top folders, names that disagree with their folder.
+    """
+    parts = key.split("/")
+    depth = 5 if parts[1:2] == ["futures"] else 4
+    row, frequency = _PREFIXES.get("/".join(parts[:depth]) + "/", (None, None))
+    if row is None or frequency is None or len(parts) != depth + 2 + row.has_interval:
+        return None
+    symbol, name = parts[depth], parts[-1]
+    try:
+        interval = Interval(parts[depth + 1]) if row.has_interval else None
+        validated_symbol(symbol)
+    except (ValueError, InvalidRequest):
+        return None
+    start = f"{symbol}-{interval or row.data_type}-"
+    if not name.startswith(start) or not name.endswith(".zip"):
+        return None
+    period = name[len(start) : -len(".zip")]
+    first_day = _first_day(period, frequency)
+    return ArchiveKey(row, frequency, symbol, interval, first_day, period) if first_day else None
+
+
+def _first_day(period: str, frequency: Frequency) -> date | None:
+    match = _PERIOD.fullmatch(period)
+    if match is None or (match[3] is not None) != (frequency is Frequency.DAILY):
+        return None
+    try:
+        return date(int(match[1]), int(match[2]), int(match[3] or 1))
+    except ValueError:
+        return None
+
+
+def bronze_path(key: ArchiveKey, sha256: str) -> str:
+    """Returns where a version of an object lies in the lake: ASCII-safe and named by its bytes."""
+    folder = f"bronze/{key.dataset.name}/objects/{key.frequency}/{symbol_key(key.symbol)}/{key.interval or '-'}"
+    return f"{folder}/{key.label}/{sha256}.zip"

@@ -43,12 +43,16 @@ def member_chunks(path: Path, stem: str, bounds: ZipBounds) -> Iterator[bytes]:
     member, start = _checked_member(path, stem, bounds)
     with path.open("rb") as file:
         file.seek(start)
-        inflated = _inflate(file, member, path) if member.compress_type == zipfile.ZIP_DEFLATED else _stored(file, member)
+        inflated = (
+            _inflate(file, member, path) if member.compress_type == zipfile.ZIP_DEFLATED else _stored(file, member)
+        )
         total, crc = 0, 0
         for chunk in inflated:
             total += len(chunk)
             if total > bounds.max_bytes or total > bounds.max_ratio * member.compress_size + CHUNK_BYTES:
-                _refuse(path, f"inflates beyond {bounds.max_bytes} bytes or {bounds.max_ratio:g} times its size: a bomb")
+                _refuse(
+                    path, f"inflates beyond {bounds.max_bytes} bytes or {bounds.max_ratio:g} times its size: a bomb"
+                )
             crc = isal_zlib.crc32(chunk, crc)
             yield chunk
     if total != member.file_size:
@@ -68,7 +72,8 @@ def check_structure(path: Path, stem: str, bounds: ZipBounds) -> None:
 
 def _refuse(path: Path, reason: str) -> NoReturn:
     raise HostileArchive(
-        reason, "The object is left out; compare it with the bucket, and pull it again if it was replaced",
+        reason,
+        "The object is left out; compare it with the bucket, and pull it again if it was replaced",
         partition=path.name,
     )
 

@@ -1,0 +1,171 @@
+"""Lists the archive's bucket over HTTP: unsigned, path-style ListObjectsV2, page by page to the end.
+
+A listing decides what is missing, so it is trusted only as far as it proves itself: keys ascend strictly and lie
+below the prefix, and every page that says there is more names where to go on. A listing that breaks off raises.
+"""
+
+import random
+import re
+import time
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Any
+from urllib.parse import quote, unquote_plus, urlencode
+from xml.etree import ElementTree as ET
+from xml.parsers import expat
+
+import urllib3
+
+from crypto_lakehouse.errors import ListingSuspect, SourceUnavailable
+from crypto_lakehouse.settings import ArchiveSettings, TransferProfile
+
+_RETRYABLE = {403, 429, 500, 502, 503, 504}
+"""A CDN stands before the bucket and answers 403 at times: tried again a few times, and no more."""
+
+_FIRST_PAUSE_SECONDS, _LONGEST_PAUSE_SECONDS = 0.2, 20.0
+
+
+@dataclass(frozen=True, slots=True)
+class ListedPage:
+    """One page: object columns of equal length, common prefixes, and where the next page starts."""
+
+    keys: list[str]
+    sizes: list[int]
+    etags: list[str]
+    modified: list[str]
+    prefixes: list[str]
+    token: str | None
+
+
+class Bucket:
+    """The archive's bucket, for listing.
+
+    Args:
+        archive: Where it is.
+        profile: Time limits, retries, connections.
+    """
+
+    def __init__(self, archive: ArchiveSettings, profile: TransferProfile) -> None:
+        self._base = f"{archive.endpoint_url.rstrip('/')}/{quote(archive.bucket)}"
+        self._retries = profile.retries
+        self._pool = urllib3.PoolManager(
+            num_pools=2,
+            maxsize=profile.listing_threads,
+            retries=False,
+            timeout=urllib3.Timeout(connect=profile.connect_timeout_seconds, read=profile.read_timeout_seconds),
+        )
+
+    def folders(self, prefix: str) -> list[str]:
+        """Returns the names directly below a prefix that hold something, sorted.
+
+        Raises:
+            SourceUnavailable: The bucket does not answer.
+            ListingSuspect: The listing contradicts itself.
+        """
+        found = [one for page in self.pages(prefix, delimiter="/") for one in page.prefixes]
+        return [name.removeprefix(prefix).rstrip("/") for name in found]
+
+    def pages(self, prefix: str, *, delimiter: str = "", start_after: str = "") -> Iterator[ListedPage]:
+        """Yields all pages below a prefix.
+
+        Raises:
+            SourceUnavailable: The bucket does not answer, or not with a listing.
+            ListingSuspect: Keys repeat, descend or lie elsewhere, or pages do not go on.
+        """
+        last, token, seen = start_after, None, set[str]()
+        while True:
+            page = self._page(prefix, delimiter, start_after, token)
+            last = _checked(page, prefix, last)
+            yield page
+            if page.token is None:
+                return
+            if page.token in seen:
+                raise ListingSuspect(f"the listing of {prefix} repeats a page", _ADVICE)
+            seen.add(page.token)
+            token = page.token
+
+    def _page(self, prefix: str, delimiter: str, start_after: str, token: str | None) -> ListedPage:
+        query = {"list-type": "2", "prefix": prefix, "encoding-type": "url"}
+        query |= {"delimiter": delimiter} if delimiter else {}
+        query |= {"continuation-token": token} if token else ({"start-after": start_after} if start_after else {})
+        return _parse(self._get(f"{self._base}?{urlencode(query, quote_via=quote)}", prefix), prefix)
+
+    def _get(self, url: str, prefix: str) -> bytes:
+        trouble = ""
+        for attempt in range(self._retries + 1):
+            if attempt:
+                _pause(attempt)
+            try:
+                response = self._pool.request("GET", url)
+            except urllib3.exceptions.HTTPError as error:
+                trouble = type(error).__name__
+                continue
+            if response.status == 200:
+                return bytes(response.data)
+            trouble = f"HTTP {response.status}"
+            if response.status not in _RETRYABLE:
+                break
+        raise SourceUnavailable(
+            f"the bucket did not list {prefix}: {trouble} after {attempt + 1} attempts",
+            "Check the endpoint and the network; the run can simply be repeated",
+        )
+
+
+_ADVICE = "Nothing was planned from it; repeat the run, and look at the bucket if this stays so"
+
+
+def _pause(attempt: int) -> None:
+    longest = min(_LONGEST_PAUSE_SECONDS, _FIRST_PAUSE_SECONDS * 2**attempt)
+    # Chance spreads the retries of many callers; nothing secret depends on it.
+    time.sleep(random.uniform(longest / 2, longest))  # noqa: S311
+
+
+def _parse(body: bytes, prefix: str) -> ListedPage:
+    try:
+        root = ET.fromstring(body)  # noqa: S314  expat itself bounds entity expansion
+    except (ET.ParseError, expat.ExpatError) as error:
+        raise SourceUnavailable(f"the listing of {prefix} is not XML: {error}", _ADVICE) from error
+    space = match[0] if (match := re.match(r"\{.*\}", root.tag)) else ""
+    if root.tag != f"{space}ListBucketResult":
+        raise SourceUnavailable(f"the bucket answered {root.tag!r} instead of a listing of {prefix}", _ADVICE)
+    columns: tuple[list[Any], ...] = ([], [], [], [])
+    for one in root.iter(f"{space}Contents"):
+        values = {child.tag.removeprefix(space): child.text or "" for child in one}
+        for column, name in zip(columns, ("Key", "Size", "ETag", "LastModified"), strict=True):
+            column.append(values.get(name, ""))
+    encoded = root.findtext(f"{space}EncodingType") == "url"
+    keys = [unquote_plus(key) if encoded else key for key in columns[0]]
+    prefixes = [one.findtext(f"{space}Prefix") or "" for one in root.iter(f"{space}CommonPrefixes")]
+    return ListedPage(
+        keys,
+        [int(size) for size in columns[1]],
+        [etag.strip('"') for etag in columns[2]],
+        columns[3],
+        [unquote_plus(one) if encoded else one for one in prefixes],
+        _next_token(root, space, prefix),
+    )
+
+
+def _next_token(root: ET.Element, space: str, prefix: str) -> str | None:
+    truncated = root.findtext(f"{space}IsTruncated")
+    token = root.findtext(f"{space}NextContinuationToken")
+    if truncated not in {"true", "false"}:
+        raise ListingSuspect(f"the listing of {prefix} does not say whether it is complete", _ADVICE)
+    if (truncated == "true") != bool(token):
+        raise ListingSuspect(
+            f"the listing of {prefix} says truncated={truncated} and names no fitting next page", _ADVICE
+        )
+    return token
+
+
+def _checked(page: ListedPage, prefix: str, last: str) -> str:
+    """Returns the page's last key, once keys are known to go on ascending from `last` and to lie below the prefix."""
+    for key in (*page.keys, *page.prefixes):
+        if not key.startswith(prefix):
+            raise ListingSuspect(f"the listing of {prefix} holds {key!r}, which lies elsewhere", _ADVICE)
+    # S3 orders by UTF-8 bytes, which is the order of code points and so of Python's strings.
+    for key in page.keys:
+        if key <= last:
+            raise ListingSuspect(f"the listing of {prefix} is out of order: {key!r} after {last!r}", _ADVICE)
+        last = key
+    return last

@@ -1,0 +1,128 @@
+"""What the bucket holds of a dataset: its symbols, and a frame of objects. Prefixes are listed in parallel."""
+
+from collections.abc import Callable, Iterable, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from datetime import date, timedelta
+from fnmatch import fnmatchcase
+
+import polars as pl
+
+from crypto_lakehouse.archive.bucket import Bucket, ListedPage
+from crypto_lakehouse.archive.keys import object_folder, parse_key
+from crypto_lakehouse.errors import InvalidRequest
+from crypto_lakehouse.spec import Dataset
+from crypto_lakehouse.symbols import validated_symbol
+from crypto_lakehouse.vocabulary import Frequency, Interval
+
+_CHECKSUM = ".CHECKSUM"
+LISTED_SCHEMA = pl.Schema(
+    {
+        "key": pl.String(),
+        "size": pl.Int64(),
+        "etag": pl.String(),
+        "last_modified": pl.String(),
+        "has_checksum": pl.Boolean(),
+        "symbol": pl.String(),
+        "interval": pl.String(),
+        "frequency": pl.String(),
+        "first_day": pl.Date(),
+        "last_day": pl.Date(),
+    }
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Folder:
+    """One archive folder of objects: a symbol's, of one frequency and interval."""
+
+    dataset: Dataset
+    frequency: Frequency
+    symbol: str
+    interval: Interval | None
+
+    @property
+    def prefix(self) -> str:
+        """The folder with a trailing slash."""
+        return object_folder(self.dataset, self.frequency, self.symbol, self.interval)
+
+
+def is_pattern(text: str) -> bool:
+    """Returns whether a symbol argument is a glob."""
+    return "*" in text or "?" in text
+
+
+def matching_symbols(bucket: Bucket, dataset: Dataset, frequency: Frequency, patterns: Sequence[str]) -> list[str]:
+    """Returns the symbols of a dataset that match: globs against the bucket's own folders, names as they are.
+
+    Today's exchange information would forget what has been delisted, so the bucket alone says what there is.
+
+    Raises:
+        InvalidRequest: A name is not a symbol.
+    """
+    names = {validated_symbol(one) for one in patterns if not is_pattern(one)}
+    globs = [one for one in patterns if is_pattern(one)]
+    if globs:
+        for symbol in bucket.folders(dataset.archive_prefix(frequency)):
+            if any(fnmatchcase(symbol, glob) for glob in globs) and _is_symbol(symbol):
+                names.add(symbol)
+    return sorted(names)
+
+
+def _is_symbol(text: str) -> bool:
+    try:
+        validated_symbol(text)
+    except InvalidRequest:
+        # A stray folder of the bucket; the archive is known to hold some.
+        return False
+    return True
+
+
+def list_folders(
+    bucket: Bucket,
+    folders: Sequence[Folder],
+    days: tuple[date, date],
+    threads: int,
+    progress: Callable[[str, int, int], None] | None = None,
+) -> pl.DataFrame:
+    """Returns the objects of folders whose days touch the range, as a frame of `LISTED_SCHEMA` sorted by key.
+
+    Raises:
+        SourceUnavailable: The bucket does not answer.
+        ListingSuspect: A listing contradicts itself.
+    """
+    frames: list[pl.DataFrame] = []
+    with ThreadPoolExecutor(threads) as pool:
+        for number, frame in enumerate(pool.map(lambda one: _list_folder(bucket, one, days), folders)):
+            frames.append(frame)
+            if progress:
+                progress("folders listed", number + 1, len(folders))
+    return pl.concat(frames).sort("key") if frames else pl.DataFrame(schema=LISTED_SCHEMA)
+
+
+def _list_folder(bucket: Bucket, folder: Folder, days: tuple[date, date]) -> pl.DataFrame:
+    # Names sort by date, so everything before the range can be skipped; a month's file sorts before its days.
+    name = folder.interval or folder.dataset.data_type
+    first = days[0].replace(day=1) - timedelta(days=1)
+    start = f"{folder.prefix}{folder.symbol}-{name}-{first.isoformat()[:7]}"
+    # Stray spellings such as 2020-8 sort elsewhere: old months are listed from the start.
+    after = start if first.year > 2021 else ""
+    return _objects(folder, bucket.pages(folder.prefix, start_after=after), days)
+
+
+def _objects(folder: Folder, pages: Iterable[ListedPage], days: tuple[date, date]) -> pl.DataFrame:
+    columns: dict[str, list[object]] = {name: [] for name in LISTED_SCHEMA}
+    for page in pages:
+        checksums = {key for key in page.keys if key.endswith(_CHECKSUM)}
+        for key, size, etag, modified in zip(page.keys, page.sizes, page.etags, page.modified, strict=True):
+            if key in checksums:
+                if columns["key"] and key == f"{columns['key'][-1]}{_CHECKSUM}":
+                    columns["has_checksum"][-1] = True
+                continue
+            parsed = parse_key(key)
+            if parsed is None or parsed.last_day < days[0] or parsed.first_day > days[1]:
+                continue
+            values = (key, size, etag, modified, False, parsed.symbol, parsed.interval or "", parsed.frequency.value)
+            for column, value in zip(columns.values(), (*values, parsed.first_day, parsed.last_day), strict=True):
+                column.append(value)
+    return pl.DataFrame(columns, schema=LISTED_SCHEMA)

@@ -19,19 +19,14 @@ from pydantic_settings import (
 )
 
 from crypto_lakehouse.errors import InvalidRequest
-from crypto_lakehouse.symbols import validated_symbol
+from crypto_lakehouse.symbols import validated_pattern
 from crypto_lakehouse.vocabulary import Interval, Market
 
 PREFIX = "CRYPTO_LAKEHOUSE_"
 DEFAULT_CONFIG = Path(__file__).parents[2] / "config" / "lakehouse.toml"
 
 
-def _symbol_pattern(text: str) -> str:
-    validated_symbol(text.replace("*", "A").replace("?", "A") if text else text)
-    return text
-
-
-SymbolPattern = Annotated[str, AfterValidator(_symbol_pattern)]
+SymbolPattern = Annotated[str, AfterValidator(validated_pattern)]
 """A symbol, or a glob of `*` and `?` over symbols."""
 
 

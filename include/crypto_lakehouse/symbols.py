@@ -27,6 +27,19 @@ def validated_symbol(text: str) -> str:
     return text
 
 
+def validated_pattern(text: str) -> str:
+    """Returns `text` if it is a symbol, or a glob of `*` and `?` over symbols.
+
+    >>> validated_pattern("BTC*")
+    'BTC*'
+
+    Raises:
+        InvalidRequest: It is neither.
+    """
+    validated_symbol(text.replace("*", "A").replace("?", "A"))
+    return text
+
+
 def _refusal(text: str) -> str:
     if not text or len(text) > MAX_LENGTH:
         return f"has {len(text)} characters, allowed are 1 to {MAX_LENGTH}"

@@ -1,0 +1,81 @@
+"""What can be said of a block's bytes before it is parsed: width, blank lines, control characters, quotes, encoding.
+
+A CSV reader forgives all of these by filling nulls or shifting columns, so they are counted first. The counting runs
+over slices that stay in the processor's cache.
+"""
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from crypto_lakehouse.errors import SchemaDrift
+from crypto_lakehouse.silver.sniff import MAX_LINE_BYTES
+from crypto_lakehouse.spec import Dataset, SourceLayout, TimeEncoding
+
+_SLICE_BYTES = 1 << 18
+_NEWLINE, _COMMA, _SPACE, _E, _FOLD = 10, 44, 32, 0x65, 0x20
+
+
+@dataclass(frozen=True, slots=True)
+class ByteFacts:
+    """Counts over a block: its lines, whether a quote occurs, and letters `e` of either case."""
+
+    lines: int
+    has_quotes: bool
+    exponents: int
+
+
+def check_bytes(block: bytes, dataset: Dataset, layout: SourceLayout) -> ByteFacts:
+    """Returns the facts of a block of whole lines.
+
+    Raises:
+        SchemaDrift: Lines are not all as wide as the layout, or hold what no archive file holds.
+    """
+    lines, commas, blanks, exponents = _counts(block)
+    if commas != lines * (len(layout.columns) - 1):
+        _drift(f"{commas} commas in {lines} lines, expected are {len(layout.columns) - 1} in each")
+    # One space stands between date and time where times are text; no other byte up to 32 belongs in a row.
+    expected = lines * (2 if dataset.time_encoding is TimeEncoding.TEXT else 1)
+    if blanks != expected:
+        _drift("blanks or control characters between the values")
+    if not block.isascii():
+        _check_utf8(block)
+    return ByteFacts(lines, b'"' in block, exponents)
+
+
+def _counts(block: bytes) -> tuple[int, int, int, int]:
+    data = np.frombuffer(block, np.uint8)
+    mask = np.empty(_SLICE_BYTES, np.bool_)
+    fold = np.empty(_SLICE_BYTES, np.uint8)
+    lines = commas = blanks = exponents = 0
+    for start in range(0, len(data), _SLICE_BYTES):
+        part = data[start : start + _SLICE_BYTES]
+        hits, folded = mask[: len(part)], fold[: len(part)]
+        lines += int(np.count_nonzero(np.equal(part, _NEWLINE, out=hits)))
+        commas += int(np.count_nonzero(np.equal(part, _COMMA, out=hits)))
+        blanks += int(np.count_nonzero(np.less_equal(part, _SPACE, out=hits)))
+        np.bitwise_or(part, _FOLD, out=folded)
+        exponents += int(np.count_nonzero(np.equal(folded, _E, out=hits)))
+    return lines, commas, blanks, exponents
+
+
+def check_carry(length: int) -> None:
+    """Refuses a line that goes on for too long without an end.
+
+    Raises:
+        SchemaDrift: It does.
+    """
+    if length > MAX_LINE_BYTES:
+        _drift(f"a line of more than {MAX_LINE_BYTES} bytes")
+
+
+def _check_utf8(block: bytes) -> None:
+    try:
+        block.decode()
+    except UnicodeDecodeError as error:
+        line = block.count(b"\n", 0, error.start) + 1
+        raise SchemaDrift(f"not UTF-8 at line {line} of the block", "Compare the object with the bucket") from error
+
+
+def _drift(reason: str) -> None:
+    raise SchemaDrift(reason, "If the exchange changed its format, add a layout to the dataset's row")

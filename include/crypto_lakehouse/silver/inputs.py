@@ -1,0 +1,69 @@
+"""What conform is given, and the stretches of rows that one file contributes to a block."""
+
+from dataclasses import dataclass
+from datetime import UTC, date, datetime, timedelta
+from pathlib import Path
+
+from crypto_lakehouse.lake.records import BronzeObject, RefusedInput
+from crypto_lakehouse.spec import Dataset
+from crypto_lakehouse.vocabulary import Frequency, Source
+
+_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+SOURCES = {Frequency.DAILY: Source.ARCHIVE_DAILY, Frequency.MONTHLY: Source.ARCHIVE_MONTHLY}
+
+
+@dataclass(frozen=True, slots=True)
+class InputObject:
+    """A Bronze object and a local path with its bytes."""
+
+    object: BronzeObject
+    path: Path
+
+    @property
+    def stem(self) -> str:
+        """The name that the zip's only member must have, without its ending."""
+        return self.object.key.rpartition("/")[2].removesuffix(".zip")
+
+    def refused(self, error: Exception) -> RefusedInput:
+        """Returns the record of this object being left out because of `error`."""
+        reason = getattr(error, "what", str(error))
+        return RefusedInput(self.object.key, self.object.sha256, type(error).__name__, reason)
+
+
+@dataclass(frozen=True, slots=True)
+class Segment:
+    """A stretch of a block's rows that come from one file."""
+
+    input: InputObject
+    rows: int
+
+
+def precedence(dataset: Dataset, inputs: list[InputObject]) -> dict[str, int]:
+    """Returns the place of each input, by key and sha256, when two hold one key: the lowest place is kept.
+
+    The dataset's ranking of sources decides; within one source the newest object, then the key.
+    """
+    ordered = sorted(inputs, key=lambda one: (one.object.key, one.object.sha256))
+    ordered.sort(key=lambda one: one.object.last_modified, reverse=True)
+    ordered.sort(key=lambda one: dataset.ranking.index(SOURCES[one.object.frequency]))
+    return {identity(one): place for place, one in enumerate(ordered)}
+
+
+def identity(one: InputObject) -> str:
+    """Returns what tells an input from all others: its key and version."""
+    return f"{one.object.key} {one.object.sha256}"
+
+
+def microseconds(moment: datetime | date) -> int:
+    """Returns the microseconds since the epoch of an instant, or of a day's midnight UTC."""
+    instant = moment if isinstance(moment, datetime) else datetime(moment.year, moment.month, moment.day, tzinfo=UTC)
+    return (instant - _EPOCH) // timedelta(microseconds=1)
+
+
+def allowed_times(dataset: Dataset, one: BronzeObject) -> tuple[int, int]:
+    """Returns the first allowed event time of an object's rows and the first one past it, in microseconds."""
+    tolerance = dataset.day_tolerance_seconds * 1_000_000
+    return (
+        microseconds(one.first_day) - tolerance,
+        microseconds(one.last_day + timedelta(days=1)) + tolerance,
+    )

@@ -1,0 +1,79 @@
+"""Which layout a source file has, by its own first line; never by its date."""
+
+import re
+from dataclasses import dataclass
+
+from crypto_lakehouse.errors import ContentRefused, SchemaDrift
+from crypto_lakehouse.spec import Dataset, HeaderRule, SourceLayout, TimeEncoding
+
+MAX_LINE_BYTES = 65_536
+"""The widest layout has 26 fields; a line beyond this is an attack or a broken file."""
+
+_BYTE_ORDER_MARKS = (b"\xef\xbb\xbf", b"\xff\xfe", b"\xfe\xff")
+_INTEGER = re.compile(rb"-?\d+")
+_TIME = re.compile(rb"\d{4}-\d\d-\d\d([ T]\d\d:\d\d:\d\d.*)?")
+
+
+@dataclass(frozen=True, slots=True)
+class Sniffed:
+    """A file's layout, whether its first line is a header, and where its rows begin."""
+
+    layout: SourceLayout
+    has_header: bool
+    body_offset: int
+
+
+def sniff(head: bytes, dataset: Dataset) -> Sniffed:
+    """Returns the layout of a file that starts with `head`, which holds its whole first line.
+
+    Raises:
+        SchemaDrift: No layout of the dataset has this header or width, or a header is missing or not expected.
+        ContentRefused: The file is empty.
+    """
+    if not head:
+        raise ContentRefused("the file is empty: not even a header", "An empty day is published as no file at all")
+    if head.startswith(_BYTE_ORDER_MARKS):
+        raise _drift("the file starts with a byte order mark")
+    end = head.find(b"\n")
+    line = head if end < 0 else head[:end]
+    if len(line) > MAX_LINE_BYTES:
+        raise _drift(f"line 1 has {len(line)} bytes, at most are {MAX_LINE_BYTES}")
+    fields = line.split(b",")
+    if _is_data(fields[0]):
+        return Sniffed(_headerless(dataset, len(fields)), has_header=False, body_offset=0)
+    offset = len(head) if end < 0 else end + 1
+    return Sniffed(_headed(dataset, line), has_header=True, body_offset=offset)
+
+
+def _is_data(field: bytes) -> bool:
+    return bool(_INTEGER.fullmatch(field) or _TIME.fullmatch(field))
+
+
+def _headerless(dataset: Dataset, width: int) -> SourceLayout:
+    # Text times say nothing of their columns' order; only files of epochs are known without a header.
+    if dataset.time_encoding is not TimeEncoding.EPOCH:
+        raise _drift("line 1 holds data where a header is always published")
+    widths = [layout for layout in dataset.layouts if len(layout.columns) == width]
+    if not widths:
+        raise _drift(f"line 1 has {width} fields, known are {sorted({len(one.columns) for one in dataset.layouts})}")
+    for layout in widths:
+        if layout.header is not HeaderRule.ALWAYS:
+            return layout
+    raise _drift("line 1 holds data where a header is always published")
+
+
+def _headed(dataset: Dataset, line: bytes) -> SourceLayout:
+    if line.endswith(b"\r"):
+        raise _drift("line 1 ends in a carriage return")
+    for layout in dataset.layouts:
+        if line == ",".join(layout.columns).encode():
+            if layout.header is HeaderRule.NEVER:
+                raise _drift("line 1 is a header where none is ever published")
+            return layout
+    raise _drift(f"line 1 is no known header: {line[:120]!r}")
+
+
+def _drift(reason: str) -> SchemaDrift:
+    return SchemaDrift(
+        reason, "If the exchange changed its format, add a layout to the dataset's row; see docs/datasets.md"
+    )

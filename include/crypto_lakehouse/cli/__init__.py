@@ -7,7 +7,7 @@ from collections.abc import Sequence
 
 import typer
 
-from crypto_lakehouse.cli import step
+from crypto_lakehouse.cli import admin, catalog, ingest, query, step
 from crypto_lakehouse.cli.edge import run
 
 __all__ = ["build_app", "main"]
@@ -22,6 +22,12 @@ def build_app() -> typer.Typer:
         rich_markup_mode=None,
         add_completion=False,
     )
+    app.add_typer(admin.app, name="admin")
+    app.add_typer(ingest.ingest_app, name="ingest")
+    app.command("plan", epilog=ingest.PLAN_EXAMPLES)(ingest.plan)
+    app.add_typer(ingest.process_app, name="process")
+    app.add_typer(query.app, name="query")
+    app.add_typer(catalog.app, name="catalog")
     app.add_typer(step.app, name="step")
     return app
 

@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 
-SEVERAL = frozenset({"--symbols", "--interval", "--intervals", "--datasets"})
+SEVERAL = frozenset({"--symbols", "--interval", "--intervals"})
 """Options that take several values: repeated, or in one go with commas or spaces."""
 
 

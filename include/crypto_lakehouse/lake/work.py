@@ -33,6 +33,7 @@ class PlanRequest:
         first_day: First UTC day, ISO.
         last_day: Last UTC day, inclusive, ISO.
         profile: Name of the transfer profile; empty means the configuration's.
+        pull: Whether to look at the archive; without, what Bronze holds already is brought to Silver.
     """
 
     dataset: str
@@ -42,6 +43,7 @@ class PlanRequest:
     symbols: tuple[str, ...] = ()
     intervals: tuple[str, ...] = ()
     profile: str = ""
+    pull: bool = True
 
 
 @dataclass(frozen=True, slots=True)

@@ -35,16 +35,25 @@ def plan(context: StepContext) -> StepResult:
         LakehouseError: The listing failed or is suspect, or the request is not acceptable.
     """
     request = read_plan_request(context.storage, context.order_key)
-    row = dataset_row(request.dataset)
-    bronze = BronzeLog(context.storage)
-    pull_plan = plan_pull(request, context.settings, bronze, context.progress)
-    stale = partitions_to_rebuild(context, row, request, pull_plan)
+    pull_plan, stale = compare(context, request)
     orders = {
         Step.PULL.value: _write_pull_orders(context, pull_plan, request),
         "transform": _write_transform_orders(context, request, stale),
     }
     counts = {**pull_plan.counts(), "partitions": len(stale)}
     return result(Step.PLAN, request, Outcome(counts, orders=orders, idle=not any(orders.values())))
+
+
+def compare(context: StepContext, request: PlanRequest) -> tuple[PullPlan, list[Partition]]:
+    """Returns what is to be pulled and rebuilt; writes nothing, so it also serves a dry run.
+
+    Raises:
+        LakehouseError: The listing failed or is suspect, or the request is not acceptable.
+    """
+    nothing_to_pull = PullPlan(request, (), 0, 0, 0, {})
+    bronze = BronzeLog(context.storage)
+    pull_plan = plan_pull(request, context.settings, bronze, context.progress) if request.pull else nothing_to_pull
+    return pull_plan, partitions_to_rebuild(context, dataset_row(request.dataset), request, pull_plan)
 
 
 def partitions_to_rebuild(

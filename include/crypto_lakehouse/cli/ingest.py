@@ -1,0 +1,189 @@
+"""`crypto-lakehouse ingest|plan|process`: whole runs from the command line."""
+
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from crypto_lakehouse.cli import options
+from crypto_lakehouse.cli.edge import EXIT_PERMANENT, exit_code
+from crypto_lakehouse.cli.options import Ask, plan_request
+from crypto_lakehouse.cli.output import JsonOption, examples, note, print_json, print_table
+from crypto_lakehouse.cli.progress import listening
+from crypto_lakehouse.datasets import DATASETS
+from crypto_lakehouse.vocabulary import DataType, Step
+
+if TYPE_CHECKING:
+    from crypto_lakehouse.lake.work import PlanRequest
+    from crypto_lakehouse.running import RunSummary
+    from crypto_lakehouse.settings import Settings
+
+MAX_LISTED = 20
+
+ingest_app = typer.Typer(help="Bring one kind of data from the archive to queryable tables.", rich_markup_mode=None)
+process_app = typer.Typer(help="Work on what the lake already holds.", rich_markup_mode=None)
+
+DataTypeArgument = Annotated[str, typer.Argument(help="A data type such as klines or funding-rates, or a dataset.")]
+DataTypeOption = Annotated[str, typer.Option("--data-type", help="A data type such as klines, or a dataset.")]
+DryRunOption = Annotated[bool, typer.Option("--dry-run", help="Only say what would be done; write nothing.")]
+
+
+def _command_name(kind: DataType) -> str:
+    plain = kind.slug.replace("_", "-")
+    return "funding-rates" if kind is DataType.FUNDING_RATE else plain
+
+
+def _add(kind: DataType) -> None:
+    def command(
+        *,
+        symbols: options.SymbolsOption = None,
+        start_date: options.StartOption = "",
+        end_date: options.EndOption = "",
+        market: options.MarketOption = None,
+        interval: options.IntervalsOption = None,
+        profile: options.ProfileOption = "",
+        as_json: JsonOption = False,
+    ) -> None:
+        _run(Ask(kind.slug, market, symbols, interval, start_date, end_date, profile), as_json)
+
+    rows = [row for row in DATASETS if row.data_type is kind]
+    name = _command_name(kind)
+    markets = ", ".join(row.market for row in rows)
+    interval = " --interval 1h" if rows[0].has_interval else ""
+    lines = [
+        f"ingest {name} --market {row.market} --symbols {row.sample_symbol}{interval}"
+        " --start-date 2024-12-01 --end-date 2025-01-31"
+        for row in rows
+    ]
+    lines.append(f"ingest {name} --market {rows[0].market} --symbols '*' --profile small-memory --json")
+    words = kind.slug.replace("_", " ")
+    help_text = f"Plan, pull, conform, gate and publish {words} ({markets})."
+    ingest_app.command(name, help=help_text, short_help=f"{words} ({markets})", epilog=examples(*lines))(command)
+    if name != kind.slug.replace("_", "-"):
+        ingest_app.command(kind.slug.replace("_", "-"), hidden=True, help=help_text)(command)
+
+
+for _kind in DataType:
+    _add(_kind)
+
+
+@process_app.command(
+    epilog=examples(
+        "process transform --data-type klines --market um",
+        "process transform --data-type agg-trades --market spot --symbols BTCUSDT --start-date 2025-01-01 --json",
+    )
+)
+def transform(
+    *,
+    data_type: DataTypeOption,
+    symbols: options.SymbolsOption = None,
+    start_date: options.StartOption = "",
+    end_date: options.EndOption = "",
+    market: options.MarketOption = None,
+    interval: options.IntervalsOption = None,
+    as_json: JsonOption = False,
+) -> None:
+    """Rebuild, gate and publish the partitions that are behind Bronze; does not look at the archive."""
+    _run(Ask(data_type, market, symbols, interval, start_date, end_date, pull=False), as_json)
+
+
+def plan(
+    *,
+    data_type: DataTypeArgument,
+    symbols: options.SymbolsOption = None,
+    start_date: options.StartOption = "",
+    end_date: options.EndOption = "",
+    market: options.MarketOption = None,
+    interval: options.IntervalsOption = None,
+    profile: options.ProfileOption = "",
+    dry_run: DryRunOption = False,
+    as_json: JsonOption = False,
+) -> None:
+    """Compare the archive with the lake; write the work orders, or with --dry-run only say what they would be."""
+    settings, request = _request(Ask(data_type, market, symbols, interval, start_date, end_date, profile))
+    with listening(quiet=as_json) as progress:
+        from crypto_lakehouse import running
+
+        outcome = (running.explain if dry_run else running.write_plan)(request, settings, progress)
+    if as_json:
+        print_json(outcome)
+        return
+    for name, count in outcome["counts"].items():
+        print(f"{name.replace('_', ' ')}: {count:,}")
+    for name in ("objects", "partitions", "orders"):
+        _print_list(name, outcome.get(name, []))
+
+
+def _print_list(name: str, lines: list[str]) -> None:
+    if lines:
+        print(f"{name}:")
+    for line in lines[:MAX_LISTED]:
+        print(f"  {line}")
+    if len(lines) > MAX_LISTED:
+        print(f"  ... and {len(lines) - MAX_LISTED:,} more; --json lists all")
+
+
+PLAN_EXAMPLES = examples(
+    "plan klines --market um --symbols BTCUSDT ETHUSDT --interval 1m --start-date 2024-12-01 --dry-run",
+    "plan binance_spot_agg_trades --symbols BTCUSDT --start-date 2025-01-01 --end-date 2025-01-31 --json",
+)
+
+
+def _request(ask: Ask) -> "tuple[Settings, PlanRequest]":
+    from crypto_lakehouse.running import new_run_id
+    from crypto_lakehouse.settings import load_settings
+
+    settings = load_settings()
+    # An unknown profile is refused here, before anything is written.
+    settings.transfer_profile(ask.profile)
+    return settings, plan_request(ask, new_run_id("cli"), settings.start_date)
+
+
+def _run(ask: Ask, as_json: bool) -> None:
+    from crypto_lakehouse.running import run_pipeline
+
+    settings, request = _request(ask)
+    with listening(quiet=as_json) as progress:
+        summary = run_pipeline(request, settings, progress)
+    if as_json:
+        print_json(_document(summary))
+    else:
+        _print_summary(summary)
+    for failure in summary.failures:
+        note(f"error: {failure.step} of {failure.order_key}: {failure.error}")
+    if summary.failures:
+        raise typer.Exit(exit_code(summary.failures[0].error))
+    if summary.status == "quarantined":
+        note("error: the gate refused partitions; readers keep what they had")
+        note(f"See the quality report of the run: {summary.order_key.rpartition('/')[0]}")
+        raise typer.Exit(EXIT_PERMANENT)
+
+
+def _document(summary: "RunSummary") -> dict[str, Any]:
+    return {
+        "status": summary.status,
+        "dataset": summary.request.dataset,
+        "run_id": summary.request.run_id,
+        "order": summary.order_key,
+        "counts": summary.counts(),
+        "failures": [
+            {"step": one.step, "order": one.order_key, "class": type(one.error).__name__, "message": str(one.error)}
+            for one in summary.failures
+        ],
+        "seconds": summary.seconds,
+    }
+
+
+def _print_summary(summary: "RunSummary") -> None:
+    columns = ("dataset", "status", "pulled", "bytes", "rows", "available", "degraded", "quarantined", "seconds")
+    gate = [summary.count(Step.GATE, f"partitions_{one}") for one in ("available", "degraded", "quarantined")]
+    row = (
+        summary.request.dataset,
+        summary.status.replace("_", " "),
+        summary.count(Step.PULL, "objects"),
+        summary.count(Step.PULL, "bytes"),
+        summary.count(Step.PUBLISH, "rows_published"),
+        *gate,
+        f"{summary.seconds:.1f}",
+    )
+    print_table(columns, [row])
+    print(f"run: {summary.order_key.rpartition('/')[0]}")

@@ -1,0 +1,111 @@
+"""`crypto-lakehouse query`: what the lake holds, and questions to it."""
+
+import sys
+from enum import StrEnum
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from crypto_lakehouse.cli import options
+from crypto_lakehouse.cli.output import JsonOption, examples, note, print_json, print_table
+from crypto_lakehouse.errors import InvalidRequest
+
+if TYPE_CHECKING:
+    from crypto_lakehouse.query import QueryResult
+
+app = typer.Typer(help="See what the lake holds, and ask it in SQL.", rich_markup_mode=None)
+
+
+class OutputFormat(StrEnum):
+    """How a result is written."""
+
+    TABLE = "table"
+    CSV = "csv"
+    JSON = "json"
+    PARQUET = "parquet"
+
+
+DatasetArgument = Annotated[str, typer.Argument(help="A dataset such as binance_um_klines; all by default.")]
+TextArgument = Annotated[str, typer.Argument(help="One SELECT; every dataset is a table. `-` reads it from stdin.")]
+FormatOption = Annotated[OutputFormat, typer.Option("--format", help="How to write the result.")]
+OutputOption = Annotated[Path | None, typer.Option("--output", help="A new file for the result instead of stdout.")]
+MaxRowsOption = Annotated[int, typer.Option("--max-rows", min=0, help="Cut the result off here. [100 in a table]")]
+TimeoutOption = Annotated[float, typer.Option("--timeout", min=0.1, help="Seconds until the query is stopped.")]
+MemoryOption = Annotated[int, typer.Option("--memory-mib", min=64, help="Memory of the query engine.")]
+
+
+@app.command(
+    epilog=examples(
+        "query info", "query info binance_um_klines --symbols BTCUSDT", "query info binance_spot_klines --json"
+    )
+)
+def info(dataset: DatasetArgument = "", *, symbols: options.SymbolsOption = None, as_json: JsonOption = False) -> None:
+    """Show what is published: symbols, intervals, first and last time, rows."""
+    from crypto_lakehouse.query import Lake
+
+    coverage = Lake.open().coverage(dataset, symbols=options.checked_symbols(symbols or ()))
+    if as_json:
+        print_json(coverage.to_dicts())
+    elif coverage.is_empty():
+        print("nothing is published" + (f" in {dataset}" if dataset else ""))
+    else:
+        print_table(coverage.columns, coverage.drop("published_at").iter_rows())
+
+
+@app.command(
+    epilog=examples(
+        "query sql \"SELECT symbol, max(close) FROM binance_um_klines WHERE interval = '1h' GROUP BY ALL\"",
+        'query sql "SELECT * FROM binance_um_funding_rate" --format csv --output funding.csv',
+        "query sql \"FROM binance_spot_klines WHERE month = '2025-01'\" --format parquet --output b.parquet",
+        'query sql "SHOW TABLES" --json',
+        "query sql - < question.sql",
+    )
+)
+def sql(
+    text: TextArgument,
+    *,
+    output_format: FormatOption = OutputFormat.TABLE,
+    output: OutputOption = None,
+    max_rows: MaxRowsOption = 0,
+    timeout: TimeoutOption = 120.0,
+    memory_mib: MemoryOption = 2048,
+    as_json: JsonOption = False,
+) -> None:
+    """Run one SELECT over published partitions; it can read these and do nothing else."""
+    from crypto_lakehouse.query import Lake, QueryLimits
+
+    chosen = OutputFormat.JSON if as_json else output_format
+    _check_output(chosen, output)
+    rows = max_rows or (100 if chosen is OutputFormat.TABLE else QueryLimits().max_rows)
+    question = sys.stdin.read() if text == "-" else text
+    limits = QueryLimits(max_rows=rows, memory_mib=memory_mib, timeout_seconds=timeout)
+    result = Lake.open().query(question, limits)
+    _write(result, chosen, output)
+    if result.truncated:
+        note(f"cut off after {rows:,} rows; raise --max-rows to see more")
+
+
+def _check_output(chosen: OutputFormat, output: Path | None) -> None:
+    if output is None and chosen is OutputFormat.PARQUET:
+        raise InvalidRequest("Parquet cannot be printed", "Add --output FILE")
+    if output is not None and chosen is OutputFormat.TABLE:
+        raise InvalidRequest("a table is for reading here", "Add --format csv, json or parquet")
+    if output is not None and output.exists():
+        raise InvalidRequest(f"--output {output} exists", "Name a new file; nothing is overwritten")
+
+
+def _write(result: "QueryResult", chosen: OutputFormat, output: Path | None) -> None:
+    from crypto_lakehouse.query.export import csv_text, json_text, write_parquet
+
+    if chosen is OutputFormat.TABLE:
+        print_table(result.frame.columns, result.frame.iter_rows())
+        return
+    if chosen is OutputFormat.PARQUET and output is not None:
+        write_parquet(result, output)
+        return
+    text = csv_text(result) if chosen is OutputFormat.CSV else json_text(result)
+    if output is None:
+        sys.stdout.write(text)
+    else:
+        output.write_text(text, encoding="utf-8")

@@ -1,0 +1,59 @@
+"""Results as text and files for other programs."""
+
+import json
+from datetime import date, datetime
+from decimal import Decimal
+from pathlib import Path
+from typing import Any
+
+import polars as pl
+
+from crypto_lakehouse.query.session import QueryResult
+
+FORMULA_LEADS = ("=", "+", "-", "@", "\t", "\r")
+"""A text cell that starts with one of these is a formula to a spreadsheet, and may run a program there."""
+
+
+def csv_text(result: QueryResult) -> str:
+    """Returns the rows as CSV; text that a spreadsheet would take for a formula gets a leading apostrophe."""
+    frame = result.frame
+    nested = [name for name, kind in frame.schema.items() if kind.is_nested()]
+    plain = frame.with_columns(pl.col(nested).map_elements(str, return_dtype=pl.String)) if nested else frame
+    texts = [pl.col(name) for name, kind in plain.schema.items() if kind == pl.String]
+    escaped = plain.with_columns(
+        pl.when(text.str.contains(r"^[=+\-@\t\r]")).then(pl.lit("'") + text).otherwise(text).name.keep()
+        for text in texts
+    )
+    return escaped.rename({name: _escaped(name) for name in escaped.columns}).write_csv()
+
+
+def _escaped(text: str) -> str:
+    return f"'{text}" if text.startswith(FORMULA_LEADS) else text
+
+
+def json_text(result: QueryResult) -> str:
+    """Returns one JSON document: columns, rows as objects, and whether rows were cut off.
+
+    Decimals are strings, so that no digit is lost; times are ISO with their zone.
+    """
+    frame = result.frame
+    document = {
+        "columns": [{"name": name, "type": str(kind)} for name, kind in frame.schema.items()],
+        "rows": frame.to_dicts(),
+        "row_count": frame.height,
+        "truncated": result.truncated,
+    }
+    return json.dumps(document, ensure_ascii=False, default=_ready) + "\n"
+
+
+def _ready(value: Any) -> Any:
+    if isinstance(value, datetime | date):
+        return value.isoformat()
+    if isinstance(value, Decimal):
+        return format(value, "f")
+    return value.hex() if isinstance(value, bytes) else str(value)
+
+
+def write_parquet(result: QueryResult, path: Path) -> None:
+    """Writes the rows to a Parquet file."""
+    result.frame.write_parquet(path)

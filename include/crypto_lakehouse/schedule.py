@@ -1,0 +1,45 @@
+"""Which UTC days a scheduled run works on. Pure: the data interval decides, never the clock."""
+
+from datetime import date, datetime, timedelta
+
+from crypto_lakehouse.spec import Dataset
+from crypto_lakehouse.vocabulary import Frequency
+
+DAILY_CRON = "0 9 * * *"
+"""Futures files of a day are there by about 08:40 UTC of the next; late ones are caught by the lookback."""
+
+MONTHLY_CRON = "0 9 2 * *"
+"""Monthly files of the types that have no daily ones appear on the first of the next month."""
+
+LOOKBACK_DAYS = 7
+LOOKBACK_MONTHS_DAYS = 62
+
+
+def is_monthly(dataset: Dataset) -> bool:
+    """Returns whether the archive has only monthly files of a dataset, so that it is run once a month."""
+    return dataset.frequencies == (Frequency.MONTHLY,)
+
+
+def cron(dataset: Dataset) -> str:
+    """Returns when a dataset's runs start, UTC."""
+    return MONTHLY_CRON if is_monthly(dataset) else DAILY_CRON
+
+
+def covered_days(dataset: Dataset, start: datetime, end: datetime) -> tuple[date, date]:
+    """Returns the days, or for monthly datasets the months, that ended within a data interval; both inclusive.
+
+    Consecutive intervals give consecutive days: none is left out and none comes twice.
+
+    >>> from crypto_lakehouse.datasets import dataset
+    >>> nine = datetime(2025, 1, 1, 9)
+    >>> [str(day) for day in covered_days(dataset("binance_um_klines"), nine, nine + timedelta(days=1))]
+    ['2025-01-01', '2025-01-01']
+    """
+    if is_monthly(dataset):
+        return start.date().replace(day=1), end.date().replace(day=1) - timedelta(days=1)
+    return start.date(), end.date() - timedelta(days=1)
+
+
+def with_lookback(dataset: Dataset, first_day: date) -> date:
+    """Returns an earlier first day, so that a scheduled run also sees files that came late or were replaced."""
+    return first_day - timedelta(days=LOOKBACK_MONTHS_DAYS if is_monthly(dataset) else LOOKBACK_DAYS)

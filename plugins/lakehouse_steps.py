@@ -1,0 +1,221 @@
+"""The operators of the lake's DAGs: each carries out one step by the runner that the deployment's settings name.
+
+Whatever runs a step, its result file in the lake decides how it went: a step that says it succeeded and left no
+result has failed.
+"""
+
+import os
+import signal
+import subprocess
+import sys
+from collections.abc import Mapping, Sequence
+from datetime import date, timedelta
+from typing import Any
+
+from airflow.sdk import BaseOperator, Context
+from airflow.sdk.exceptions import AirflowException, AirflowFailException, AirflowSkipException
+
+from crypto_lakehouse.datasets import dataset as dataset_row
+from crypto_lakehouse.errors import ArchiveFileMissing, LakehouseError, PermanentError
+from crypto_lakehouse.lake.opening import open_storage
+from crypto_lakehouse.lake.work import PlanRequest, StepResult, read_result, result_key, run_folder, write_order
+from crypto_lakehouse.schedule import covered_days, with_lookback
+from crypto_lakehouse.settings import RunnerKind, Settings, load_settings
+from crypto_lakehouse.vocabulary import Step
+
+COMMAND = (sys.executable, "-m", "crypto_lakehouse.cli", "step")
+
+
+class StepOperator(BaseOperator):
+    """Carries out one step for one work order; returns the result's counts.
+
+    Args:
+        step: The verb.
+        work_order: Key of the order in the lake.
+    """
+
+    template_fields: Sequence[str] = ("work_order",)
+
+    def __init__(self, *, step: str, work_order: str = "", **kwargs: Any) -> None:
+        super().__init__(**kwargs)
+        self.step = step
+        self.work_order = work_order
+        self._process: subprocess.Popen[str] | None = None
+
+    def execute(self, context: Context) -> Any:
+        """Runs the step and reads its result; returns its counts.
+
+        Raises:
+            AirflowFailException: It failed and trying again changes nothing.
+            AirflowException: It failed and may succeed later.
+        """
+        return dict(self._run(self.work_order).counts)
+
+    def _run(self, order_key: str) -> StepResult:
+        settings = _settings()
+        storage, step = open_storage(settings), Step(self.step)
+        storage.delete(result_key(order_key, step))
+        code = self._carry_out(settings, order_key)
+        try:
+            result = read_result(storage, order_key, step)
+        except ArchiveFileMissing as error:
+            raise AirflowException(
+                f"{step} left no result for {order_key} (exit code {code}): it did not finish"
+            ) from error
+        except LakehouseError as error:
+            raise AirflowFailException(str(error)) from error
+        _raise_for(result, code)
+        self.log.info("%s %s: %s", step, result.status, result.counts)
+        return result
+
+    def _carry_out(self, settings: Settings, order_key: str) -> int:
+        if settings.runner is not RunnerKind.LOCAL:
+            raise AirflowFailException(
+                f"runner {settings.runner} is not available yet; set CRYPTO_LAKEHOUSE_RUNNER=local"
+            )
+        # A session of its own: on_kill ends the step together with what it started, s5cmd for one.
+        with subprocess.Popen(  # noqa: S603  our own interpreter and module, an argument list
+            [*COMMAND, self.step, "--work-order", order_key],
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            text=True,
+            errors="replace",
+            start_new_session=True,
+        ) as process:
+            self._process = process
+            try:
+                for line in process.stdout or ():
+                    self.log.info("%s", line.rstrip())
+            except BaseException:
+                self.on_kill()
+                raise
+            return process.wait()
+
+    def on_kill(self) -> None:
+        """Ends the step and everything it started."""
+        process = self._process
+        if process is None or process.poll() is not None:
+            return
+        os.killpg(process.pid, signal.SIGTERM)
+        try:
+            process.wait(timeout=10)
+        except subprocess.TimeoutExpired:
+            os.killpg(process.pid, signal.SIGKILL)
+
+
+class PlanOperator(StepOperator):
+    """Writes the run's request into the lake and plans it; pushes the keys of the orders to carry out.
+
+    The run's Params win over its data interval; its XComs hold keys of orders, nothing else.
+    """
+
+    def __init__(self, *, dataset: str, **kwargs: Any) -> None:
+        super().__init__(step=Step.PLAN.value, **kwargs)
+        self.dataset = dataset
+
+    def execute(self, context: Context) -> Any:
+        """Plans the run; returns the keys of the pull orders.
+
+        Raises:
+            AirflowFailException: The request is not acceptable or the listing is suspect.
+            AirflowException: The bucket did not answer.
+        """
+        run = context["dag_run"]
+        request = plan_request(self.dataset, run, context["params"])
+        self.log.info("days %s to %s", request.first_day, request.last_day)
+        key = f"{run_folder(self.dataset, run.run_id)}/plan.json"
+        write_order(open_storage(_settings()), key, request)
+        result = self._run(key)
+        context["ti"].xcom_push(key="order", value=key)
+        context["ti"].xcom_push(key="transform", value=result.orders.get("transform", []))
+        return result.orders.get(Step.PULL.value, [])
+
+
+class ReportOperator(StepOperator):
+    """Writes the run's report; is skipped where nothing was published, so that no asset event is sent."""
+
+    def __init__(self, **kwargs: Any) -> None:
+        super().__init__(step=Step.REPORT.value, **kwargs)
+
+    def execute(self, context: Context) -> Any:
+        """Reports the run.
+
+        Raises:
+            AirflowSkipException: The run had nothing to do, or published nothing.
+            AirflowFailException: A step of the run failed.
+        """
+        result = self._run(self.work_order)
+        context["ti"].xcom_push(key="quarantined", value=_quarantined(result.counts))
+        if not result.counts.get("partitions_published") and not _quarantined(result.counts):
+            raise AirflowSkipException("nothing to do: the lake already holds what the archive has")
+        for outlet in self.outlets:
+            context["outlet_events"][outlet].extra = dict(result.counts)
+        return dict(result.counts)
+
+
+def transform_batches(orders: list[str]) -> list[str]:
+    """Returns the transform orders of the plan as a value of its own: Airflow maps only over returned values."""
+    return orders
+
+
+def raise_quarantine(quarantined: int | None) -> None:
+    """Fails the run when something was quarantined, after everything sound has been published.
+
+    Raises:
+        AirflowFailException: Objects or partitions were quarantined.
+    """
+    if quarantined:
+        raise AirflowFailException(
+            f"{quarantined} objects or partitions were quarantined; readers keep the former versions. "
+            "See the run's report for the reasons"
+        )
+
+
+def _quarantined(counts: Mapping[str, int]) -> int:
+    return sum(counts.get(name, 0) for name in ("partitions_quarantined", "objects_quarantined", "objects_refused"))
+
+
+def plan_request(dataset: str, run: Any, params: Mapping[str, Any]) -> PlanRequest:
+    """Returns what a DAG run asks for: its Params where set, else the days of its data interval.
+
+    A scheduled run looks back some days, for files that came late or were replaced; a backfill does not.
+    """
+    row = dataset_row(dataset)
+    if run.data_interval_start and run.data_interval_end and run.data_interval_start < run.data_interval_end:
+        first, last = covered_days(row, run.data_interval_start, run.data_interval_end)
+    else:
+        first = last = run.run_after.date() - timedelta(days=1)
+    if str(run.run_type).rpartition(".")[2].lower() == "scheduled":
+        first = with_lookback(row, first)
+    return PlanRequest(
+        dataset=dataset,
+        run_id=run.run_id,
+        first_day=str(date.fromisoformat(params["start_date"]) if params.get("start_date") else first),
+        last_day=str(date.fromisoformat(params["end_date"]) if params.get("end_date") else last),
+        symbols=tuple(params.get("symbols") or ()),
+        intervals=tuple(params.get("intervals") or ()) if row.has_interval else (),
+        profile=params.get("profile") or "",
+    )
+
+
+def _settings() -> Settings:
+    try:
+        return load_settings()
+    except PermanentError as error:
+        raise AirflowFailException(str(error)) from error
+
+
+def _raise_for(result: StepResult, code: int) -> None:
+    """The one place where the lake's errors become Airflow's: transient ones are retried, all others are not."""
+    if result.status == "failed":
+        message = f"{result.step} failed: {result.error.get('class')}: {result.error.get('message')}"
+        retryable = result.error.get("transient") or not result.error.get("known")
+        raise (AirflowException if retryable else AirflowFailException)(message)
+    if code != 0:
+        raise AirflowException(f"{result.step} left a good result and exit code {code}: one of them lies")
+
+
+def log_failure(context: Context) -> None:
+    """Failure callback: one line that an alarm can match, naming the run and where to look."""
+    ti = context["ti"]
+    print(f"lakehouse_failure dag={ti.dag_id} task={ti.task_id} map_index={ti.map_index} run={ti.run_id}", flush=True)

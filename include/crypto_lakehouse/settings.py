@@ -5,6 +5,7 @@ The file is `config/lakehouse.toml` or what `CRYPTO_LAKEHOUSE_CONFIG` names; env
 """
 
 import os
+import tomllib
 from enum import StrEnum
 from functools import lru_cache
 from pathlib import Path
@@ -26,7 +27,15 @@ PREFIX = "CRYPTO_LAKEHOUSE_"
 DEFAULT_CONFIG = Path(__file__).parents[2] / "config" / "lakehouse.toml"
 
 
-SymbolPattern = Annotated[str, AfterValidator(validated_pattern)]
+def _symbol_pattern(text: str) -> str:
+    try:
+        return validated_pattern(text)
+    except InvalidRequest as error:
+        # As a ValueError it is collected with the other faults, under the name of its key.
+        raise ValueError(error.what) from error
+
+
+SymbolPattern = Annotated[str, AfterValidator(_symbol_pattern)]
 """A symbol, or a glob of `*` and `?` over symbols."""
 
 
@@ -193,7 +202,11 @@ class Settings(BaseSettings):
 
 
 def _config_file() -> Path:
-    return Path(os.environ.get(f"{PREFIX}CONFIG", DEFAULT_CONFIG))
+    named = os.environ.get(f"{PREFIX}CONFIG")
+    # The file of the project may be left out of an image; one that was named must be there.
+    if named is not None and not Path(named).is_file():
+        raise InvalidRequest(f"the configuration {named} is not there", f"Unset {PREFIX}CONFIG or name a file")
+    return Path(named) if named is not None else DEFAULT_CONFIG
 
 
 @lru_cache(maxsize=1)
@@ -201,7 +214,7 @@ def load_settings() -> Settings:
     """Returns the deployment's settings, read and validated once per process.
 
     Raises:
-        InvalidRequest: A key is unknown or a value unacceptable; the message names each.
+        InvalidRequest: The file is missing or no TOML, a key is unknown or a value unacceptable.
     """
     unknown = _unknown_variables()
     if unknown:
@@ -211,6 +224,8 @@ def load_settings() -> Settings:
     except ValidationError as error:
         faults = "; ".join(f"{'.'.join(map(str, one['loc']))}: {one['msg']}" for one in error.errors())
         raise InvalidRequest(f"the configuration is not valid: {faults}", f"Read from {_config_file()}") from error
+    except tomllib.TOMLDecodeError as error:
+        raise InvalidRequest(f"the configuration {_config_file()} is not TOML: {error}", "Mend the file") from error
 
 
 def _unknown_variables() -> list[str]:

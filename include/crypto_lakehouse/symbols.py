@@ -74,9 +74,12 @@ def symbol_from_key(key: str) -> str:
     Raises:
         InvalidRequest: It is no such key.
     """
-    if not key.startswith(_HEX_PREFIX):
-        return validated_symbol(key)
     try:
-        return validated_symbol(bytes.fromhex(key.removeprefix(_HEX_PREFIX)).decode())
+        encoded = key.startswith(_HEX_PREFIX)
+        symbol = bytes.fromhex(key.removeprefix(_HEX_PREFIX)).decode() if encoded else key
     except ValueError as error:
-        raise InvalidRequest(f"{key!r} is not an encoded symbol") from error
+        raise InvalidRequest(f"{key[:80]!r} is not an encoded symbol") from error
+    # One symbol, one key: another spelling of it would be another partition with the same rows.
+    if symbol_key(symbol) != key:
+        raise InvalidRequest(f"{key[:80]!r} is not the key of symbol {symbol!r}")
+    return symbol

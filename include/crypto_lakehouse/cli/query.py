@@ -50,7 +50,8 @@ def info(dataset: DatasetArgument = "", *, symbols: options.SymbolsOption = None
     elif coverage.is_empty():
         print("nothing is published" + (f" in {dataset}" if dataset else ""))
     else:
-        print_table(coverage.columns, coverage.drop("published_at").iter_rows())
+        shown = coverage.drop("published_at")
+        print_table(shown.columns, shown.iter_rows())
 
 
 @app.command(

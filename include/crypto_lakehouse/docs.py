@@ -1,0 +1,238 @@
+"""The pages that are generated from the dataset table: the README's overview and the data dictionary.
+
+`python -m crypto_lakehouse.docs` (or `make docs`) rewrites them; a test fails while they differ from the table.
+Standard library only.
+"""
+
+import sys
+from collections.abc import Callable, Iterable, Sequence
+from pathlib import Path
+from types import MappingProxyType
+
+from crypto_lakehouse.datasets import DATASETS
+from crypto_lakehouse.spec import (
+    Check,
+    Column,
+    Dataset,
+    Derivation,
+    Expectation,
+    HeaderRule,
+    SourceLayout,
+    TimeEncoding,
+)
+from crypto_lakehouse.vocabulary import Frequency, LogicalType, PartitionSpan
+
+PROJECT = Path(__file__).parents[2]
+BEGIN, END = "<!-- datasets:begin -->", "<!-- datasets:end -->"
+
+_TYPES = MappingProxyType(
+    {
+        LogicalType.TIMESTAMP: "timestamp(us, UTC)",
+        LogicalType.PRICE: "decimal(18, 8)",
+        LogicalType.QUANTITY: "decimal(38, 8)",
+        LogicalType.RATIO: "decimal(38, 18)",
+        LogicalType.INTEGER: "int64",
+        LogicalType.BOOLEAN: "boolean",
+        LogicalType.STRING: "string",
+        LogicalType.DATE: "date",
+    }
+)
+_DERIVATIONS = MappingProxyType(
+    {
+        Derivation.OBJECT_SYMBOL: "from the archive key",
+        Derivation.FUNDING_TIME: "`calc_time`, rounded to the hour",
+        Derivation.PERIOD_START: "from `create_time`",
+        Derivation.PERIOD_END: "from `create_time`",
+        Derivation.DATE_AND_HOUR: "`date` and `hour`",
+        Derivation.STRIKE_EXPIRY: "from `strike`",
+        Derivation.STRIKE_PRICE: "from `strike`",
+    }
+)
+_HEADERS = MappingProxyType(
+    {
+        HeaderRule.NEVER: "no header line",
+        HeaderRule.SOMETIMES: "with or without a header line",
+        HeaderRule.ALWAYS: "a header line",
+    }
+)
+_TIMES = MappingProxyType(
+    {
+        TimeEncoding.EPOCH: "an epoch number, milliseconds or microseconds: one unit per file, told by its magnitude",
+        TimeEncoding.TEXT: "text `YYYY-MM-DD HH:MM:SS`, UTC",
+        TimeEncoding.DATE_AND_HOUR: "a date and an hour, UTC",
+    }
+)
+_CHECKS = MappingProxyType(
+    {
+        Check.KEY_UNIQUE: "no two rows share the key",
+        Check.TIME_ORDERED: "rows are in order of the event time",
+        Check.WITHIN_PARTITION: "every row lies within the partition's days",
+        Check.GRID_COMPLETE: "no expected time is missing on the days that the source files cover",
+        Check.ON_GRID: "every open time is on the interval's grid",
+        Check.CLOSE_TIME: "every close time is the next open time less one source unit",
+        Check.OHLC_ORDERED: "high is the highest and low the lowest of {columns}",
+        Check.PRICES_POSITIVE: "{columns} above zero",
+        Check.QUANTITIES_NOT_NEGATIVE: "{columns} not negative",
+        Check.TAKER_WITHIN_TOTAL: "taker volume does not exceed the volume ({columns})",
+        Check.IDS_CONTIGUOUS: "{columns} without holes",
+        Check.IDS_INCREASING: "{columns} always increasing",
+        Check.NO_PRICE_SPIKE: "{columns} never moves by more than a factor of {limit:g} from one row to the next",
+        Check.NOT_STALE: "no hour in which {columns} stand still",
+        Check.HOURS_COVERED: "every hour of the covered days has rows",
+        Check.SPREAD_NOT_NEGATIVE: "the best bid is not above the best ask",
+        Check.FUNDING_ON_BOUNDARY: "every payment is within {limit:g} s of an hour",
+        Check.FUNDING_INTERVAL_KNOWN: "payments are 1, 2, 4 or 8 hours apart",
+    }
+)
+
+_TYPE_LIST = "\n".join(f"- *{kind}*: `{text}`" for kind, text in _TYPES.items())
+_INTRODUCTION = f"""# Data dictionary
+
+Generated from `include/crypto_lakehouse/datasets.py` by `make docs`; edit the table, not this page.
+
+{_TYPE_LIST}
+
+There are no floats: a value of more decimals than its type holds is refused, never rounded. *nullable* columns may be
+empty in sound rows. Every dataset is also a SQL table of its name, with its partition values (`interval`,
+`symbol_key`, `date`, `month` or `year`) as text columns. *degrades* marks an expectation that, when broken, leaves the
+partition readable with the reason; breaking any other keeps the partition from readers.
+"""
+
+
+def render_dataset_table() -> str:
+    """Returns the overview of all datasets as a Markdown table, a line per dataset."""
+    rows = [
+        (
+            f"[`{row.name}`](docs/datasets.md#{row.name})",
+            row.description,
+            " ".join(row.frequencies),
+            _partitioning(row),
+            row.state,
+        )
+        for row in DATASETS
+    ]
+    return _table(("dataset", "what a row is", "archive files", "one partition", "state"), rows)
+
+
+def render_data_dictionary() -> str:
+    """Returns the whole data dictionary: every dataset with its columns, units, key and expectations."""
+    contents = "\n".join(f"- [`{row.name}`](#{row.name}): {row.description}" for row in DATASETS)
+    return "\n".join([_INTRODUCTION, contents, "", *(_chapter(row) for row in DATASETS)])
+
+
+def _chapter(row: Dataset) -> str:
+    facts = [
+        ("archive", _join(_archive_path(row, frequency) for frequency in row.frequencies)),
+        ("source files", "; ".join(_layout(row, layout) for layout in row.layouts)),
+        ("event time", f"`{row.event_time}`; written as {_TIMES[row.time_encoding]}"),
+        ("key", f"{_code(row.key)} within a symbol" + (" and interval" if row.has_interval else "")),
+        ("intervals", _code(row.intervals) if row.has_interval else "none"),
+        ("partition", f"{_partitioning(row)}: `{_partition_path(row)}`"),
+        ("sources, best first", ", ".join(source.value.replace("_", " ") for source in row.ranking)),
+        ("state", row.state),
+    ]
+    columns = [(f"`{one.name}`", _type(one), one.unit, one.meaning, _source(one)) for one in row.columns]
+    parts = [
+        f"## {row.name}",
+        f"{row.description}.",
+        _table(("", ""), facts),
+        _table(("column", "type", "unit", "meaning", "archive column"), columns),
+        "Expectations:",
+        "\n".join(f"- {_expectation(one)}" for one in row.expectations),
+        *_notes(row),
+    ]
+    return "\n\n".join(parts) + "\n"
+
+
+def _partitioning(row: Dataset) -> str:
+    span = {PartitionSpan.DAY: "day", PartitionSpan.MONTH: "month", PartitionSpan.YEAR: "year"}[row.span]
+    return ("interval, " if row.has_interval else "") + f"symbol, {span}"
+
+
+def _archive_path(row: Dataset, frequency: Frequency) -> str:
+    interval = "<interval>/" if row.has_interval else ""
+    middle = "<interval>" if row.has_interval else row.data_type.value
+    period = "<YYYY-MM-DD>" if frequency is Frequency.DAILY else "<YYYY-MM>"
+    return f"`{row.archive_prefix(frequency)}<symbol>/{interval}<symbol>-{middle}-{period}.zip`"
+
+
+def _partition_path(row: Dataset) -> str:
+    return "/".join(("silver", row.name, *(f"{key}=<{key}>" for key in row.partition_keys)))
+
+
+def _layout(row: Dataset, layout: SourceLayout) -> str:
+    several = f": {', '.join(layout.columns)}" if len(row.layouts) > 1 else ""
+    return f"{len(layout.columns)} columns, {_HEADERS[layout.header]}{several}"
+
+
+def _type(column: Column) -> str:
+    return column.type.value + (", nullable" if column.nullable else "")
+
+
+def _source(column: Column) -> str:
+    return _DERIVATIONS[column.derivation] if column.derivation is not None else f"`{column.source}`"
+
+
+def _expectation(one: Expectation) -> str:
+    text = _CHECKS[one.check].format(columns=_code(one.columns), limit=one.limit)
+    return text + (" *(degrades)*" if one.degrades else "")
+
+
+def _notes(row: Dataset) -> list[str]:
+    notes = list(row.notes)
+    if row.both_frequencies:
+        notes.append("Daily and monthly files of the same days are both read, because they are known to disagree.")
+    if row.monthly_only_intervals:
+        notes.append(f"The intervals {_code(row.monthly_only_intervals)} are published in monthly files only.")
+    if row.day_tolerance_seconds:
+        notes.append(f"A source file may hold rows up to {row.day_tolerance_seconds} s outside its day.")
+    if row.ended is not None:
+        notes.append(f"The archive's last day is {row.ended.isoformat()}.")
+    return ["Notes:", "\n".join(f"- {note}" for note in notes)] if notes else []
+
+
+def _code(names: Iterable[str]) -> str:
+    return ", ".join(f"`{name}`" for name in names)
+
+
+def _join(texts: Iterable[str]) -> str:
+    return "<br>".join(texts)
+
+
+def _table(head: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
+    lines = [head, ["---"] * len(head), *rows]
+    return "\n".join("| " + " | ".join(cell.replace("|", "\\|") for cell in line) + " |" for line in lines)
+
+
+def between_markers(text: str, inner: str) -> str:
+    """Returns `text` with what stands between the dataset markers replaced; as it is where there are no markers.
+
+    >>> between_markers("a <!-- datasets:begin -->old<!-- datasets:end --> b", "new").count("new")
+    1
+    """
+    before, begin, rest = text.partition(BEGIN)
+    _, end, after = rest.partition(END)
+    return f"{before}{BEGIN}\n{inner}\n{END}{after}" if begin and end else text
+
+
+def generated_pages(project: Path) -> dict[Path, str]:
+    """Returns the generated files of a project folder with the text that they should have."""
+    pages = {project / "docs" / "datasets.md": render_data_dictionary()}
+    readme = project / "README.md"
+    if readme.exists():
+        pages[readme] = between_markers(readme.read_text(encoding="utf-8"), render_dataset_table())
+    return pages
+
+
+def main(project: Path = PROJECT, say: Callable[[str], None] = print) -> int:
+    """Rewrites the generated pages of a project folder that differ, says which, and returns 0."""
+    for path, text in generated_pages(project).items():
+        if not path.exists() or path.read_text(encoding="utf-8") != text:
+            path.parent.mkdir(parents=True, exist_ok=True)
+            path.write_text(text, encoding="utf-8")
+            say(f"rewrote {path.relative_to(project)}")
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,72 @@
+"""The generated pages say what the table says."""
+
+from datetime import date
+from pathlib import Path
+
+import pytest
+
+from crypto_lakehouse.archive.keys import ArchiveKey
+from crypto_lakehouse.datasets import DATASETS
+from crypto_lakehouse.docs import (
+    BEGIN,
+    END,
+    PROJECT,
+    between_markers,
+    generated_pages,
+    main,
+    render_data_dictionary,
+    render_dataset_table,
+)
+from crypto_lakehouse.spec import Dataset
+
+
+@pytest.mark.parametrize("path", sorted(generated_pages(PROJECT)), ids=lambda path: path.name)
+def test_a_generated_page_is_as_fresh_as_the_table(path: Path) -> None:
+    assert path.read_text(encoding="utf-8") == generated_pages(PROJECT)[path], "run `make docs`"
+
+
+def test_a_stale_page_is_noticed_and_rewritten_once(tmp_path: Path) -> None:
+    (tmp_path / "README.md").write_text(f"# Title\n{BEGIN}\nold\n{END}\nend\n")
+    said: list[str] = []
+    assert main(tmp_path, said.append) == main(tmp_path, said.append) == 0
+    assert sorted(said) == ["rewrote README.md", "rewrote docs/datasets.md"]
+    readme = (tmp_path / "README.md").read_text()
+    assert readme.startswith("# Title\n")
+    assert readme.endswith(f"{END}\nend\n")
+    assert "old" not in readme
+    assert render_dataset_table() in readme
+
+
+def test_a_readme_without_markers_stays_as_it_is() -> None:
+    assert between_markers("# Title\n", "table") == "# Title\n"
+    assert between_markers(f"{END} {BEGIN}", "table") == f"{END} {BEGIN}"
+
+
+@pytest.mark.parametrize("row", DATASETS, ids=lambda row: row.name)
+def test_the_dictionary_explains_every_column_and_expectation_of_a_dataset(row: Dataset) -> None:
+    chapter = render_data_dictionary().split(f"## {row.name}\n")[1].split("\n## ")[0]
+    for column in row.columns:
+        assert f"| `{column.name}` | {column.type}" in chapter
+        assert column.meaning in chapter
+    assert chapter.split("Expectations:")[1].split("Notes:")[0].count("\n- ") == len(row.expectations)
+    assert "{" not in chapter
+
+
+@pytest.mark.parametrize("row", DATASETS, ids=lambda row: row.name)
+def test_the_archive_path_of_the_dictionary_is_the_one_that_is_pulled(row: Dataset) -> None:
+    chapter = render_data_dictionary().split(f"## {row.name}\n")[1]
+    interval = row.intervals[0] if row.has_interval else None
+    day = date(2023, 6, 1)
+    for frequency in row.frequencies:
+        key = ArchiveKey(row, frequency, row.sample_symbol, interval, day).key
+        pattern = key.replace(row.sample_symbol, "<symbol>")
+        pattern = pattern.replace(f"{day:%Y-%m-%d}", "<YYYY-MM-DD>").replace(f"{day:%Y-%m}", "<YYYY-MM>")
+        if interval:
+            pattern = pattern.replace(f"/{interval}/", "/<interval>/").replace(f"-{interval}-", "-<interval>-")
+        assert f"`{pattern}`" in chapter, frequency
+
+
+def test_the_overview_has_a_line_per_dataset() -> None:
+    lines = render_dataset_table().splitlines()
+    assert len(lines) == 2 + len(DATASETS)
+    assert {line.count(" | ") for line in lines} == {4}

@@ -33,7 +33,7 @@ class Partition:
         validated_symbol(self.symbol)
         if self.first_day != span_start(self.dataset.span, self.first_day):
             raise InvalidRequest(f"{self.first_day} does not start a {self.dataset.span}", dataset=self.dataset.name)
-        if (self.interval in self.dataset.intervals) != self.dataset.has_interval:
+        if self.interval not in (self.dataset.intervals or (None,)):
             raise InvalidRequest(f"interval {self.interval} is not one of the dataset's", dataset=self.dataset.name)
 
     @property
@@ -76,7 +76,11 @@ class Partition:
             InvalidRequest: They are not a partition's of this dataset.
         """
         try:
-            first_day = datetime.strptime(values[dataset.span.value], _FORMATS[dataset.span]).date()
+            label = values[dataset.span.value]
+            first_day = datetime.strptime(label, _FORMATS[dataset.span]).date()
+            # strptime takes 2024-1 as well: a second name for the same partition.
+            if span_label(dataset.span, first_day) != label:
+                raise ValueError(label)
             interval = Interval(values["interval"]) if dataset.has_interval else None
             return cls(dataset, symbol_from_key(values["symbol_key"]), first_day, interval)
         except (KeyError, ValueError) as error:

@@ -1,0 +1,61 @@
+"""What travels between steps arrives as it was sent."""
+
+import json
+from datetime import UTC, datetime
+
+from hypothesis import given
+from hypothesis import strategies as st
+
+from crypto_lakehouse.lake.records import (
+    Candidate,
+    Manifest,
+    ManifestInput,
+    RefusedInput,
+    Verdict,
+    candidate_from_json,
+    inputs_digest,
+    record_to_json,
+    verdict_from_json,
+)
+
+texts = st.text(st.characters(exclude_categories=["Cs"]), max_size=20)
+times = st.none() | st.datetimes(datetime(2017, 1, 1), datetime(2035, 1, 1)).map(lambda t: t.replace(tzinfo=UTC))
+candidates = st.builds(Candidate, first_time=times, last_time=times, bytes=st.integers(0), rows=st.integers(0))
+verdicts = st.builds(Verdict, candidate=candidates, reasons=st.lists(texts).map(tuple))
+manifests = st.builds(
+    Manifest,
+    inputs=st.lists(st.builds(ManifestInput, key=texts), max_size=3).map(tuple),
+    refused=st.lists(st.builds(RefusedInput, reason=texts), max_size=3).map(tuple),
+    covered_days=st.lists(texts, max_size=3).map(tuple),
+    conflict_examples=st.lists(st.dictionaries(texts, texts, max_size=3), max_size=3).map(tuple),
+)
+pairs = st.lists(st.tuples(st.text("abc/", max_size=5), st.text("0123456789abcdef", min_size=1, max_size=4)))
+
+
+@given(manifests)
+def test_a_manifest_survives_json_and_the_same_one_gives_the_same_text(manifest: Manifest) -> None:
+    text = manifest.to_json()
+    assert Manifest.from_json(text) == manifest
+    assert Manifest.from_json(text.encode()).to_json() == text
+
+
+@given(candidates)
+def test_a_candidate_survives_json(candidate: Candidate) -> None:
+    assert candidate_from_json(json.loads(json.dumps(record_to_json(candidate)))) == candidate
+
+
+@given(verdicts)
+def test_a_verdict_survives_json(verdict: Verdict) -> None:
+    assert verdict_from_json(json.loads(json.dumps(record_to_json(verdict)))) == verdict
+
+
+@given(pairs, st.randoms(use_true_random=False))
+def test_the_digest_of_inputs_does_not_depend_on_their_order(objects: list[tuple[str, str]], random: object) -> None:
+    shuffled = objects[:]
+    random.shuffle(shuffled)  # type: ignore[attr-defined]
+    assert inputs_digest(shuffled) == inputs_digest(iter(objects))
+
+
+@given(pairs, pairs)
+def test_other_inputs_have_another_digest(one: list[tuple[str, str]], other: list[tuple[str, str]]) -> None:
+    assert (inputs_digest(one) == inputs_digest(other)) is (sorted(one) == sorted(other))

@@ -2,6 +2,7 @@
 
 import hashlib
 from collections.abc import Iterator, Sequence
+from concurrent.futures import Future
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from pathlib import Path
@@ -113,21 +114,25 @@ class Building:
         if run is not None:
             run.discard()
 
-    def finish(self) -> ConformedPartition:
-        """Returns the finished partition."""
+    def finish(self) -> "Future[ConformedPartition]":
+        """Returns the finished partition to be: its file is ended in the background, after all writes before it."""
         runs = [run for run in (self._shared, *self._own.values()) if run is not None and run.rows]
         if not runs:
-            return ConformedPartition(self.partition, None, "", self._manifest(MergeCounts(), 0), 0, None, None)
+            empty = ConformedPartition(self.partition, None, "", self._manifest(MergeCounts(), 0), 0, None, None)
+            return self.background.submit(lambda: empty)
         if len(runs) == 1 and runs[0].is_ordered:
             writer, counts, rows = runs[0].writer(), MergeCounts(), runs[0].rows
         else:
             writer, counts, rows = self._merged(runs)
-        self.background.drain()
+        self._shared, self._own = None, {}
         manifest = self._manifest(counts, rows)
-        digest = writer.close(manifest)
         first = min(run.first_time for run in runs if run.first_time)
         last = max(run.last_time for run in runs if run.last_time)
-        return ConformedPartition(self.partition, writer.path, digest, manifest, rows, first, last)
+
+        def end() -> ConformedPartition:
+            return ConformedPartition(self.partition, writer.path, writer.close(manifest), manifest, rows, first, last)
+
+        return self.background.submit(end)
 
     def _merged(self, runs: Sequence[Run]) -> tuple[PartitionWriter, MergeCounts, int]:
         for run in runs:

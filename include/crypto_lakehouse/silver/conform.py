@@ -6,6 +6,7 @@ many at a time, parsed as one block, large ones as a stream of blocks.
 """
 
 from collections.abc import Callable, Sequence
+from concurrent.futures import Future
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -66,7 +67,8 @@ def conform(  # noqa: PLR0913, PLR0917 - the package's one entry; the sixth only
     try:
         work = _Work(dataset, settings, _buildings(partitions, inputs, workdir, background), progress)
         work.read_all(inputs)
-        done = {building.partition.name: building.finish() for building in work.left()} | work.finished
+        pending = {building.partition.name: building.finish() for building in work.left()} | work.finished
+        done = {name: future.result() for name, future in pending.items()}
     finally:
         background.close()
     refused = sorted(work.refused.values(), key=lambda one: (one.key, one.sha256))
@@ -102,7 +104,7 @@ class _Work:
     buildings: list[Building]
     progress: Progress | None
     refused: dict[str, RefusedInput] = field(default_factory=dict)
-    finished: dict[str, ConformedPartition] = field(default_factory=dict)
+    finished: dict[str, Future[ConformedPartition]] = field(default_factory=dict)
     _covered: dict[str, list[Building]] = field(default_factory=dict)
     _waiting: dict[str, int] = field(default_factory=dict)
     _read: int = 0

@@ -21,8 +21,11 @@ from crypto_lakehouse.silver.inputs import InputObject
 from crypto_lakehouse.silver.sniff import Sniffed, sniff
 from crypto_lakehouse.spec import Dataset
 
-BLOCK_BYTES = 16 << 20
-"""Bytes parsed at once. Fixed, so that memory does not depend on the file or the machine."""
+BLOCK_BYTES = 6 << 20
+"""Bytes of a large file parsed at once. Fixed, so that memory does not depend on the file or the machine."""
+
+WHOLE_BYTES = 16 << 20
+"""A small zip that inflates to more than this is streamed after all."""
 
 SMALL_ZIP_BYTES = 1 << 20
 """A zip up to this size is read whole, together with others."""
@@ -57,7 +60,7 @@ def load_whole(one: InputObject, dataset: Dataset, bounds: ZipBounds) -> Block |
     for chunk in member_chunks(one.path, one.stem, bounds):
         chunks.append(chunk)
         size += len(chunk)
-        if size > BLOCK_BYTES:
+        if size > WHOLE_BYTES:
             return None
     data = b"".join(chunks)
     sniffed = sniff(data, dataset)

@@ -8,7 +8,12 @@ import pyarrow as pa
 from crypto_lakehouse.spec import Column, Dataset
 from crypto_lakehouse.vocabulary import LogicalType
 
-DECIMALS = {LogicalType.PRICE: (18, 8), LogicalType.QUANTITY: (38, 8), LogicalType.RATIO: (38, 18)}
+DECIMALS = {
+    LogicalType.PRICE: (18, 8),
+    LogicalType.QUANTITY: (38, 8),
+    LogicalType.RATIO: (38, 18),
+    LogicalType.VALUE: (38, 18),
+}
 """Precision and scale of the exact number types. A price fits 64 bits; sums and ratios need 128."""
 
 _POLARS: dict[LogicalType, pl.DataType] = {

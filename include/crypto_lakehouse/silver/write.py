@@ -4,6 +4,7 @@ import hashlib
 from collections.abc import Callable
 from concurrent.futures import Future, ThreadPoolExecutor
 from pathlib import Path
+from typing import Any, TypeVar
 
 import polars as pl
 import pyarrow as pa
@@ -18,6 +19,8 @@ from crypto_lakehouse.vocabulary import LogicalType
 ROW_GROUP_ROWS = 250_000
 _DELTA_TYPES = frozenset({LogicalType.TIMESTAMP, LogicalType.INTEGER, LogicalType.DATE})
 _PENDING_WRITES = 2
+
+Result = TypeVar("Result")
 
 
 class PartitionWriter:
@@ -98,13 +101,15 @@ class Background:
 
     def __init__(self) -> None:
         self._pool = ThreadPoolExecutor(1, "write")
-        self._pending: list[Future[object]] = []
+        self._pending: list[Future[Any]] = []
 
-    def submit(self, work: Callable[[], object]) -> None:
+    def submit(self, work: Callable[[], Result]) -> "Future[Result]":
         """Queues work; waits while too much of it is unfinished, and raises what earlier work raised."""
         while len(self._pending) >= _PENDING_WRITES:
             self._pending.pop(0).result()
-        self._pending.append(self._pool.submit(work))
+        future = self._pool.submit(work)
+        self._pending.append(future)
+        return future
 
     def drain(self) -> None:
         """Waits for all work, and raises what it raised."""

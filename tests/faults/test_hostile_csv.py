@@ -9,8 +9,8 @@ from pathlib import Path
 
 import polars as pl
 import pytest
-from archive_builder import agg_trade_rows, archive_file, build_input, csv, epoch_ms, kline_rows
 
+from archive_builder import agg_trade_rows, archive_file, build_input, csv, epoch_ms, kline_rows
 from crypto_lakehouse.datasets import dataset
 from crypto_lakehouse.lake.partition import Partition
 from crypto_lakehouse.settings import ConformSettings
@@ -23,7 +23,7 @@ from crypto_lakehouse.vocabulary import Interval
 KLINES = "binance_um_klines"
 DAY = date(2024, 3, 2)
 GOOD = [list(map(str, row)) for row in kline_rows(DAY, 60)]
-HEADER = b"open_time,open,high,low,close,volume,close_time,quote_volume,count,taker_buy_volume,taker_buy_quote_volume,ignore\n"
+HEADER = ",".join(dataset(KLINES).layouts[0].columns).encode() + b"\n"
 
 
 def with_field(row: int, column: int, value: str) -> bytes:
@@ -176,8 +176,7 @@ def test_control_without_the_day_check_another_day_becomes_rows(
 def test_control_without_the_decimals_check_a_value_is_rounded_in_silence(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(parse, "has_excess_decimals", lambda *_: False, raising=False)
-    monkeypatch.setattr(parse, "_loose", lambda *_, **__: set(), raising=False)
+    monkeypatch.setattr(parse, "has_long_fraction", lambda *_: False)
     outcome = conform_days(KLINES, {"2024-03-02": REFUSED["too many decimals"][0]}, tmp_path)
     assert outcome.refused == []
 

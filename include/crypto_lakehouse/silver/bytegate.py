@@ -13,7 +13,7 @@ from crypto_lakehouse.silver.sniff import MAX_LINE_BYTES
 from crypto_lakehouse.spec import Dataset, SourceLayout, TimeEncoding
 
 _SLICE_BYTES = 1 << 18
-_NEWLINE, _COMMA, _SPACE, _E, _FOLD = 10, 44, 32, 0x65, 0x20
+_NEWLINE, _COMMA, _SPACE, _E, _FOLD, _POINT, _ZERO = 10, 44, 32, 0x65, 0x20, 46, 48
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,6 +57,26 @@ def _counts(block: bytes) -> tuple[int, int, int, int]:
         np.bitwise_or(part, _FOLD, out=folded)
         exponents += int(np.count_nonzero(np.equal(folded, _E, out=hits)))
     return lines, commas, blanks, exponents
+
+
+def has_long_fraction(block: bytes, places: int) -> bool:
+    """Returns whether some number may have more than `places` decimals: more bytes than that from a point to a comma.
+
+    A reader would round such a number in silence. Runs of doubling length are intersected, slice by slice.
+    """
+    data = np.frombuffer(block, np.uint8)
+    step = _SLICE_BYTES - places - 2
+    return any(_has_run(data[start : start + _SLICE_BYTES], places + 1) for start in range(0, len(data), step))
+
+
+def _has_run(part: "np.ndarray[tuple[int], np.dtype[np.uint8]]", length: int) -> bool:
+    # From `0` on, bytes are digits and letters; all that ends a number comes before.
+    run, have = part >= _ZERO, 1
+    while have < length:
+        more = min(have, length - have)
+        run, have = run[:-more] & run[more:], have + more
+    points = part[: max(len(run) - 1, 0)] == _POINT
+    return bool(np.any(points & run[1:]))
 
 
 def check_carry(length: int) -> None:

@@ -6,7 +6,7 @@ from decimal import Decimal, DecimalException, InvalidOperation
 import polars as pl
 
 from crypto_lakehouse.errors import ContentRefused, SchemaDrift
-from crypto_lakehouse.silver.bytegate import ByteFacts, check_bytes
+from crypto_lakehouse.silver.bytegate import ByteFacts, check_bytes, has_long_fraction
 from crypto_lakehouse.silver.explain import first_bad_line
 from crypto_lakehouse.silver.schema import DECIMALS
 from crypto_lakehouse.spec import Column, Dataset, Derivation, SourceLayout, TimeEncoding
@@ -32,10 +32,16 @@ class SourceShape:
         """The Silver columns that are one source column of this layout typed, by source name."""
         return {one.source: one for one in self.dataset.columns if one.source in self.layout.columns}
 
-    def read_schema(self) -> dict[str, pl.DataType]:
-        """Returns what the CSV reader shall read each source column as; exact numbers come as text."""
+    @property
+    def numbers(self) -> dict[str, Column]:
+        """The columns of exact numbers, by source name."""
+        return {name: one for name, one in self.columns.items() if one.type in DECIMALS}
+
+    def read_schema(self, *, numbers_as_text: bool) -> dict[str, pl.DataType]:
+        """Returns what the CSV reader shall read each source column as."""
         known = self.columns
-        return {name: self._read_type(known.get(name)) for name in self.layout.columns}
+        types = {name: self._read_type(known.get(name)) for name in self.layout.columns}
+        return types if numbers_as_text else types | {name: _decimal(one) for name, one in self.numbers.items()}
 
     def required(self) -> list[str]:
         """Returns the source columns that are never empty."""
@@ -70,10 +76,11 @@ def parse_block(block: bytes, shape: SourceShape, first_line: int = 1) -> pl.Dat
     place = _Place(block, shape, first_line)
     facts = _byte_facts(place)
     quoted = ['""'] if facts.has_quotes else None
-    schema = shape.read_schema()
+    exact = _reads_exactly(block, shape, facts)
+    schema = shape.read_schema(numbers_as_text=not exact)
     try:
         raw = pl.read_csv(block, has_header=False, schema=schema, quote_char=None, null_values=quoted)
-        typed = _typed(raw, shape, facts)
+        typed = raw if exact else _with_numbers(raw, shape.numbers)
     except (pl.exceptions.PolarsError, DecimalException) as error:
         raise place.refusal(str(error).partition("\n")[0]) from error
     if raw.height != facts.lines:
@@ -82,15 +89,18 @@ def parse_block(block: bytes, shape: SourceShape, first_line: int = 1) -> pl.Dat
     return typed
 
 
-def _typed(raw: pl.DataFrame, shape: SourceShape, facts: ByteFacts) -> pl.DataFrame:
-    columns = shape.columns
-    numbers = {name: one for name, one in columns.items() if one.type in DECIMALS}
-    if not numbers or not raw.height:
-        return raw.with_columns(pl.col(name).cast(_decimal(one)) for name, one in numbers.items())
-    booleans = sum(one.type is LogicalType.BOOLEAN for one in columns.values())
+def _reads_exactly(block: bytes, shape: SourceShape, facts: ByteFacts) -> bool:
+    """Returns whether the CSV reader cannot round any number: no exponents, no more decimals than are kept."""
+    booleans = sum(one.type is LogicalType.BOOLEAN for one in shape.columns.values())
     # `true` and `false` have one e each: only more of them can be exponents.
-    plain = facts.exponents == booleans * facts.lines
-    loose = _loose(raw, numbers, plain=plain)
+    if facts.exponents != booleans * facts.lines:
+        return False
+    return not has_long_fraction(block, min((DECIMALS[one.type][1] for one in shape.numbers.values()), default=0))
+
+
+def _with_numbers(raw: pl.DataFrame, numbers: dict[str, Column]) -> pl.DataFrame:
+    """Returns the frame with its numbers, read as text, as decimals: by a cast where that cannot round them."""
+    loose = _loose(raw, numbers) if raw.height else set()
     return raw.with_columns(
         _exactly(raw[name], one) if name in loose else pl.col(name).cast(_decimal(one)) for name, one in numbers.items()
     )
@@ -100,15 +110,14 @@ def _decimal(column: Column) -> pl.DataType:
     return pl.Decimal(*DECIMALS[column.type])
 
 
-def _loose(raw: pl.DataFrame, numbers: dict[str, Column], *, plain: bool) -> set[str]:
+def _loose(raw: pl.DataFrame, numbers: dict[str, Column]) -> set[str]:
     """Returns the columns whose texts a cast could round: exponents, or more decimals than kept, zeros included."""
     tests = []
     for name, one in numbers.items():
         text = pl.col(name)
         places = text.str.len_bytes().cast(pl.Int64) - text.str.find(".", literal=True).cast(pl.Int64) - 1
-        test = (places.max().fill_null(0) > DECIMALS[one.type][1]).alias(name)
-        tests.append(test if plain else test | text.str.contains("[eE]").any())
-    found = raw.select(tests).row(0, named=True)
+        tests.append((places.max().fill_null(0) > DECIMALS[one.type][1]) | text.str.contains("[eE]").any())
+    found = raw.select(test.alias(name) for test, name in zip(tests, numbers, strict=True)).row(0, named=True)
     return {name for name, is_loose in found.items() if is_loose}
 
 

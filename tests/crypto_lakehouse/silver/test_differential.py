@@ -1,6 +1,5 @@
 """Silver equals what the standard library and DuckDB make of the same bytes."""
 
-import sys
 import zipfile
 from datetime import date, datetime
 from pathlib import Path
@@ -8,8 +7,8 @@ from typing import Any
 
 import polars as pl
 import pytest
-from archive_builder import build_input, input_at
 
+from archive_builder import build_input, input_at
 from crypto_lakehouse.archive.keys import ArchiveKey, parse_key
 from crypto_lakehouse.datasets import DATASETS
 from crypto_lakehouse.lake.partition import partitions_between
@@ -17,10 +16,8 @@ from crypto_lakehouse.settings import ConformSettings
 from crypto_lakehouse.silver.conform import InputObject, conform
 from crypto_lakehouse.silver.schema import polars_schema
 from crypto_lakehouse.spec import Dataset
-
-sys.path.insert(0, str(Path(__file__).parent))
-from oracle import duckdb_rows, stdlib_rows
 from random_files import random_file
+from silver_oracle import duckdb_rows, stdlib_rows
 
 FILES_PER_DATASET = 12
 

@@ -18,7 +18,12 @@ from crypto_lakehouse.spec import Column, Dataset, Derivation, TimeEncoding
 from crypto_lakehouse.vocabulary import LogicalType
 
 Row = tuple[Any, ...]
-NUMBERS = {LogicalType.PRICE: (18, 8), LogicalType.QUANTITY: (38, 8), LogicalType.RATIO: (38, 18)}
+NUMBERS = {
+    LogicalType.PRICE: (18, 8),
+    LogicalType.QUANTITY: (38, 8),
+    LogicalType.VALUE: (38, 18),
+    LogicalType.RATIO: (38, 18),
+}
 EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 FIVE_MINUTES, HOUR = 300 * 10**6, 3600 * 10**6
 
@@ -46,12 +51,15 @@ def in_order(dataset: Dataset, rows: list[Row]) -> list[Row]:
 
 def stdlib_rows(key: ArchiveKey, content: bytes) -> list[Row]:
     """Returns the Silver rows of a file by `csv` and `Decimal`."""
+    return in_order(key.dataset, stdlib_records(key, content))
+
+
+def stdlib_records(key: ArchiveKey, content: bytes) -> list[Row]:
+    """Returns a row per line of a file, in its order."""
     names, has_header = source_columns(key.dataset, content)
     lines = list(csv.reader(io.StringIO(content.decode())))[has_header:]
     records = [dict(zip(names, line, strict=True)) for line in lines]
-    return in_order(
-        key.dataset, [tuple(_value(column, record, key) for column in key.dataset.columns) for record in records]
-    )
+    return [tuple(_value(column, record, key) for column in key.dataset.columns) for record in records]
 
 
 def _value(column: Column, record: dict[str, str], key: ArchiveKey) -> Any:

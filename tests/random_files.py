@@ -4,7 +4,6 @@ import random
 from datetime import UTC, date, datetime, timedelta
 
 from archive_builder import ArchiveFile
-
 from crypto_lakehouse.spec import Column, Dataset, HeaderRule, SourceLayout, TimeEncoding
 from crypto_lakehouse.vocabulary import Frequency, LogicalType, Market
 
@@ -91,6 +90,6 @@ class _RowMaker:
         whole = dice.choice([0, 7, 40_000, 123_456_789])
         digits = "".join(dice.choices("0123456789", k=dice.choice([1, 3, 8])))
         forms = [str(whole), f"{whole}.{digits}", f"-{whole}.{digits}", "0E-8", "1.2E-7", f"{whole}.{digits}0000000000"]
-        if column.type is LogicalType.RATIO:
+        if column.type in {LogicalType.RATIO, LogicalType.VALUE}:
             forms += ["0E-16", "0.123456789012345678", "-1E-18"]
         return dice.choice(forms)

@@ -144,13 +144,23 @@ class ReportOperator(StepOperator):
             AirflowSkipException: The run had nothing to do, or published nothing.
             AirflowFailException: A step of the run failed.
         """
+        if self._nothing_was_planned():
+            raise AirflowSkipException("nothing to do: the lake already holds what the archive has")
         result = self._run(self.work_order)
         context["ti"].xcom_push(key="quarantined", value=_quarantined(result.counts))
         if not result.counts.get("partitions_published") and not _quarantined(result.counts):
-            raise AirflowSkipException("nothing to do: the lake already holds what the archive has")
+            raise AirflowSkipException("nothing was published")
         for outlet in self.outlets:
             context["outlet_events"][outlet].extra = dict(result.counts)
         return dict(result.counts)
+
+    def _nothing_was_planned(self) -> bool:
+        try:
+            plan = read_result(open_storage(_settings()), self.work_order, Step.PLAN)
+        except LakehouseError:
+            # The report itself says so, and fails.
+            return False
+        return plan.status == "nothing_to_do"
 
 
 def transform_batches(orders: list[str]) -> list[str]:

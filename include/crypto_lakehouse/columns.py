@@ -244,8 +244,8 @@ def metrics_columns(open_interest_unit: str, value_unit: str) -> tuple[Column, .
         Column("period_start", _T.TIMESTAMP, US, "Start of the period", derivation=Derivation.PERIOD_START),
         Column("period_end", _T.TIMESTAMP, US, "End of the period", derivation=Derivation.PERIOD_END),
         _time("create_time", "Stamp as published: the period's end in files before 2026-06-25, its start from then"),
-        _quantity("open_interest", open_interest_unit, "Sum of open positions", "sum_open_interest"),
-        _quantity("open_interest_value", value_unit, "Value of open positions", "sum_open_interest_value"),
+        Column("open_interest", _T.VALUE, open_interest_unit, "Sum of open positions", "sum_open_interest"),
+        Column("open_interest_value", _T.VALUE, value_unit, "Value of open positions", "sum_open_interest_value"),
         _ratio(
             "toptrader_account_long_short_ratio",
             "Top traders by accounts",

@@ -81,12 +81,16 @@ class Interval(StrEnum):
 
 
 class LogicalType(StrEnum):
-    """What a column's values are; each engine's physical type is derived from it beside that engine."""
+    """What a column's values are; each engine's physical type is derived from it beside that engine.
+
+    A `value` was computed upstream and has more digits than a price or a quantity.
+    """
 
     TIMESTAMP = "timestamp"
     PRICE = "price"
     QUANTITY = "quantity"
     RATIO = "ratio"
+    VALUE = "value"
     INTEGER = "integer"
     BOOLEAN = "boolean"
     STRING = "string"

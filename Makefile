@@ -1,0 +1,58 @@
+# Everything a person does here. `make` alone tells what there is.
+SHELL := /bin/bash
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+# Some machines export it; Python would then compile the libraries again at every start.
+unexport PYTHONDONTWRITEBYTECODE
+export GX_ANALYTICS_ENABLED := false
+
+.DEFAULT_GOAL := help
+.PHONY: help setup demo up test lint types contracts unit docs lock bench bench-peers clean
+
+help: ## Tell what there is
+	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## (.*)/\1|\2/' | column -t -s '|'
+
+setup: $(VENV)/.ready ## Create the environment from the pinned requirements
+
+$(VENV)/.ready: requirements.txt pyproject.toml
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || \
+	  { echo "Python 3.11 or newer is needed, $(PYTHON) is older: give make PYTHON=python3.12"; exit 1; }
+	@echo "Creating $(VENV) from requirements.txt: about 200 packages, once ..."
+	$(PYTHON) -m venv $(VENV)
+	$(BIN)/pip install --quiet --disable-pip-version-check --requirement requirements.txt
+	$(BIN)/pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation --editable .
+	touch $@
+
+demo: setup ## Run the main job end to end: [ARCHIVE=DIR | ARCHIVE=s3://BUCKET SYMBOLS=.. START=.. END=..]
+	@SYMBOLS="$(SYMBOLS)" START="$(START)" END="$(END)" $(BIN)/python -m crypto_lakehouse.demo $(ARCHIVE)
+
+up: setup ## Airflow with its UI on the embedded lake, at http://127.0.0.1:8080
+	@$(BIN)/python -m crypto_lakehouse.demo --up
+
+test: setup lint types contracts unit ## Everything that must hold: lint, types, architecture, tests
+
+lint: setup ## Style and common mistakes
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+
+types: setup ## Static types, strict
+	$(BIN)/mypy
+
+contracts: setup ## The architecture: who may import whom
+	$(BIN)/lint-imports
+
+unit: setup ## All tests
+	$(BIN)/python -m pytest -n 2 --dist worksteal
+
+docs: setup ## Write what is generated: the data dictionary and the README's dataset table
+	$(BIN)/python -m crypto_lakehouse.docs
+
+lock: ## Pin all dependencies anew from requirements.in
+	$(BIN)/uv pip compile --quiet --universal --python-version 3.11 --no-header requirements.in --output-file requirements.txt
+
+bench: setup ## Measure; see docs/performance.md
+	$(BIN)/python -m tests.bench
+
+clean: ## Remove what the demonstration and `up` made; the environment stays
+	rm -rf .demo .airflow lake

@@ -1,0 +1,28 @@
+"""`python -m crypto_lakehouse.demo [ARCHIVE]`, or with `--up`: Airflow and its UI on the embedded lake."""
+
+import os
+import sys
+
+from rich.console import Console
+
+from crypto_lakehouse.demo.airflow_home import REPOSITORY, airflow_environment, prepare, up
+from crypto_lakehouse.demo.run import chosen_source, run_demo
+from crypto_lakehouse.errors import LakehouseError
+
+
+def main(arguments: list[str]) -> int:
+    """Returns the exit code: 0 when all went well, 1 when a DAG run failed, 65 when it could not be started."""
+    console = Console(soft_wrap=True) if sys.stdout.isatty() else Console(soft_wrap=True, width=130)
+    try:
+        if arguments[:1] == ["--up"]:
+            environment = airflow_environment(REPOSITORY / ".airflow", str(REPOSITORY / "lake"))
+            prepare(environment)
+            return up(environment)
+        return run_demo(chosen_source(arguments[0] if arguments else "", os.environ), console)
+    except LakehouseError as error:
+        console.print(f"[red]{error}[/]")
+        return 65
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))

@@ -1,0 +1,102 @@
+"""Which DAG runs a demonstration makes, and of what archive."""
+
+from collections import defaultdict
+from dataclasses import dataclass
+from datetime import date, timedelta
+from pathlib import Path
+from typing import Any
+
+from crypto_lakehouse.archive.keys import ArchiveKey, parse_key
+from crypto_lakehouse.datasets import dataset
+from crypto_lakehouse.demo.synthetic import SyntheticRequest
+from crypto_lakehouse.errors import InvalidRequest
+from crypto_lakehouse.vocabulary import Interval, Market
+
+FIRST_DAY, LAST_DAY = date(2024, 12, 30), date(2025, 1, 2)
+"""Across a month's end, a year's end, and the day on which spot files turned to microseconds."""
+
+_DECEMBER, _JANUARY = date(2024, 12, 1), date(2025, 1, 1)
+_REAL_DATASETS = ("binance_spot_klines", "binance_um_klines", "binance_um_funding_rate", "binance_um_metrics")
+
+
+@dataclass(frozen=True, slots=True)
+class DagRun:
+    """One DAG run to make: the dataset, which is also the DAG's id, and its Params."""
+
+    dataset: str
+    conf: dict[str, Any]
+
+
+def _days() -> tuple[date, ...]:
+    return tuple(FIRST_DAY + timedelta(days=n) for n in range((LAST_DAY - FIRST_DAY).days + 1))
+
+
+def synthetic_requests() -> list[SyntheticRequest]:
+    """Returns what the demonstration's archive holds."""
+    two, both = ("BTCUSDT", "ETHUSDT"), (Interval.M1, Interval.H1)
+    days, december = _days(), (_DECEMBER,)
+    return [
+        # The monthly file of December and daily ones of its last days: the daily ones win, and they agree.
+        SyntheticRequest(dataset("binance_spot_klines"), two, days, december, both),
+        SyntheticRequest(dataset("binance_spot_agg_trades"), two, days),
+        SyntheticRequest(dataset("binance_um_klines"), two, days, december, both),
+        SyntheticRequest(dataset("binance_um_mark_price_klines"), two, days, intervals=(Interval.M1,)),
+        SyntheticRequest(dataset("binance_um_book_depth"), ("BTCUSDT",), days),
+        SyntheticRequest(dataset("binance_um_metrics"), two, days),
+        SyntheticRequest(dataset("binance_um_funding_rate"), two, months=(_DECEMBER, _JANUARY)),
+        SyntheticRequest(dataset("binance_cm_klines"), ("BTCUSD_PERP",), days, december, both, checksums=False),
+        SyntheticRequest(dataset("binance_cm_agg_trades"), ("BTCUSD_PERP",), days),
+        SyntheticRequest(dataset("binance_option_bvol_index"), ("BTCBVOLUSDT",), days),
+    ]
+
+
+def synthetic_runs() -> list[DagRun]:
+    """Returns a run for each dataset of the demonstration's archive."""
+    return [
+        _run(one.dataset.name, one.symbols, [str(interval) for interval in one.intervals], (FIRST_DAY, LAST_DAY))
+        for one in synthetic_requests()
+    ]
+
+
+def folder_runs(folder: Path) -> list[DagRun]:
+    """Returns a run for each dataset that a folder laid out as the bucket holds, over all it holds.
+
+    Raises:
+        InvalidRequest: It holds no archive object.
+    """
+    found: dict[str, list[ArchiveKey]] = defaultdict(list)
+    for path in sorted(folder.glob("data/**/*.zip")):
+        key = parse_key(path.relative_to(folder).as_posix())
+        if key is not None:
+            found[key.dataset.name].append(key)
+    if not found:
+        raise InvalidRequest(
+            f"{folder} holds no archive object", "It must hold data/spot/daily/klines/... as the bucket does"
+        )
+    return [_folder_run(name, keys) for name, keys in sorted(found.items())]
+
+
+def _folder_run(name: str, keys: list[ArchiveKey]) -> DagRun:
+    symbols = tuple(sorted({key.symbol for key in keys}))
+    intervals = sorted({str(key.interval) for key in keys if key.interval})
+    days = min(key.first_day for key in keys), max(key.last_day for key in keys)
+    return _run(name, symbols, intervals, days)
+
+
+def bucket_runs(symbols: tuple[str, ...], first: date, last: date) -> list[DagRun]:
+    """Returns runs over the real bucket: candles, funding and open interest of some symbols.
+
+    Raises:
+        InvalidRequest: No symbol or no sensible days were given.
+    """
+    if not symbols or first > last:
+        raise InvalidRequest(
+            "a real bucket needs symbols and days", "Give SYMBOLS=BTCUSDT START=2024-12-30 END=2025-01-02"
+        )
+    intervals = {Market.SPOT: ["1h"], Market.UM: ["1h"]}
+    return [_run(name, symbols, intervals.get(dataset(name).market, []), (first, last)) for name in _REAL_DATASETS]
+
+
+def _run(name: str, symbols: tuple[str, ...], intervals: list[str], days: tuple[date, date]) -> DagRun:
+    conf: dict[str, Any] = {"symbols": list(symbols), "start_date": str(days[0]), "end_date": str(days[1])}
+    return DagRun(name, {**conf, "intervals": intervals} if dataset(name).has_interval else conf)

@@ -1,0 +1,203 @@
+"""The demonstration: an archive, a bucket, the real DAGs through Airflow, and what came of it."""
+
+import hashlib
+import json
+import os
+import subprocess
+import sys
+import threading
+import time
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from datetime import date
+from pathlib import Path
+from typing import Any
+
+from rich.console import Console
+
+from crypto_lakehouse.demo.airflow_home import REPOSITORY, airflow_environment, prepare
+from crypto_lakehouse.demo.requests import (
+    DagRun,
+    bucket_runs,
+    folder_runs,
+    synthetic_requests,
+    synthetic_runs,
+)
+from crypto_lakehouse.demo.serving import serve_bucket
+from crypto_lakehouse.demo.summary import show_summary
+from crypto_lakehouse.demo.synthetic import build_archive
+from crypto_lakehouse.errors import InvalidRequest
+from crypto_lakehouse.settings import ArchiveSettings
+
+HOME = REPOSITORY / ".demo"
+PROCESSES = 2
+"""Airflow processes that run DAGs side by side: one a core on the smallest machine."""
+
+
+@dataclass(frozen=True, slots=True)
+class Source:
+    """Where the demonstration's archive comes from, and what is run over it.
+
+    Args:
+        words: What it is, for the reader.
+        home: Folder of its lake and its Airflow.
+        runs: The DAG runs to make.
+        folder: The folder to serve as a bucket; None for a bucket that is served already.
+        bucket: Name of the bucket.
+    """
+
+    words: str
+    home: Path
+    runs: Sequence[DagRun]
+    folder: Path | None
+    bucket: str = ArchiveSettings().bucket
+
+
+@dataclass(slots=True)
+class Finished:
+    """A DAG run that ended: its state, run id and seconds."""
+
+    dataset: str
+    state: str
+    run_id: str
+    seconds: float
+
+
+@dataclass(slots=True)
+class _Board:
+    """Collects what the Airflow processes tell, and shows it line by line."""
+
+    console: Console
+    total: int
+    finished: list[Finished] = field(default_factory=list)
+    lock: threading.Lock = field(default_factory=threading.Lock)
+
+    def tell(self, line: str) -> None:
+        """Takes a line of an Airflow process."""
+        with self.lock:
+            if not line.startswith("@"):
+                return
+            facts = json.loads(line[1:])
+            if facts["event"] == "end":
+                done = Finished(facts["dag_id"], facts["state"], facts["run_id"], facts["seconds"])
+                self.finished.append(done)
+                mark = "[green]done[/]" if done.state == "success" else "[red]failed[/]"
+                count = f"{len(self.finished):>2}/{self.total}"
+                self.console.print(f"  {count} {mark} {done.dataset} in {done.seconds:.1f} s", highlight=False)
+            elif facts["event"] == "task":
+                self.console.print(
+                    f"        [dim]{facts['dag_id']} {facts['task']}: {facts['words']}[/]", highlight=False
+                )
+
+
+def chosen_source(archive: str, options: Mapping[str, str]) -> Source:
+    """Returns the source that the words given to `make demo` mean.
+
+    Args:
+        archive: Empty for the synthetic archive, a folder laid out as the bucket, or `s3://bucket`.
+        options: SYMBOLS, START and END, for a bucket.
+
+    Raises:
+        InvalidRequest: There is no such folder, or the options are not sensible.
+    """
+    if not archive:
+        return Source("a synthetic archive", HOME / "synthetic", synthetic_runs(), HOME / "synthetic" / "archive")
+    if archive.startswith("s3://"):
+        symbols = tuple(options.get("SYMBOLS", "").replace(",", " ").split())
+        try:
+            days = date.fromisoformat(options.get("START", "")), date.fromisoformat(options.get("END", ""))
+        except ValueError as error:
+            raise InvalidRequest("START and END are not days", "Give START=2024-12-30 END=2025-01-02") from error
+        bucket = archive.removeprefix("s3://").strip("/")
+        return Source(f"the bucket {bucket}", HOME / "bucket", bucket_runs(symbols, *days), None, bucket)
+    folder = Path(archive).resolve()
+    if not folder.is_dir():
+        raise InvalidRequest(f"{archive} is not a folder", "Give a folder laid out as the bucket: data/spot/daily/...")
+    digest = hashlib.sha256(str(folder).encode()).hexdigest()[:8]
+    return Source(f"the folder {archive}", HOME / f"folder-{digest}", folder_runs(folder), folder)
+
+
+def run_demo(source: Source, console: Console) -> int:
+    """Runs the demonstration; returns 0 when every DAG run succeeded."""
+    started = time.monotonic()
+    console.print(
+        f"[bold]Crypto lakehouse[/]: {source.words}, {len(source.runs)} datasets, Airflow on an embedded lake"
+    )
+    if source.folder == HOME / "synthetic" / "archive":
+        _build_synthetic(source.folder, console)
+    with _endpoint(source) as endpoint:
+        environment = _environment(source, endpoint)
+        console.print("Preparing Airflow's database ...")
+        prepare(environment)
+        console.print(f"Running the DAGs, {PROCESSES} at a time:")
+        finished = _run_dags(source, environment, console)
+    is_whole = show_summary(source.home / "lake", finished, console)
+    console.print(f"[dim]{time.monotonic() - started:.0f} s in all[/]")
+    return 0 if is_whole and len(finished) == len(source.runs) else 1
+
+
+def _build_synthetic(folder: Path, console: Console) -> None:
+    marker = folder / "SYNTHETIC.txt"
+    if marker.is_file():
+        return
+    console.print("Building a small [bold]synthetic[/] archive in the exchange's own format ...")
+    # Built aside and moved, so that an interrupted build is not taken for a whole one.
+    unfinished = folder.with_name("archive.unfinished")
+    count = build_archive(unfinished, synthetic_requests())
+    unfinished.replace(folder)
+    console.print(f"  {count} zips below {_shown(folder)}; nothing in them ever happened")
+
+
+@contextmanager
+def _endpoint(source: Source) -> Iterator[str]:
+    if source.folder is None:
+        yield os.environ.get("CRYPTO_LAKEHOUSE_ARCHIVE__ENDPOINT_URL", ArchiveSettings().endpoint_url)
+        return
+    with serve_bucket(source.folder, source.bucket) as endpoint:
+        yield endpoint
+
+
+def _environment(source: Source, endpoint: str) -> dict[str, str]:
+    extra = {
+        "CRYPTO_LAKEHOUSE_ARCHIVE__ENDPOINT_URL": endpoint,
+        "CRYPTO_LAKEHOUSE_ARCHIVE__BUCKET": source.bucket,
+        "CRYPTO_LAKEHOUSE_RUNNER": "local",
+    }
+    return airflow_environment(source.home / "airflow", str(source.home / "lake"), extra)
+
+
+def _run_dags(source: Source, environment: Mapping[str, str], console: Console) -> list[Finished]:
+    board = _Board(console, len(source.runs))
+    shares = [source.runs[number::PROCESSES] for number in range(PROCESSES)]
+    threads = [
+        threading.Thread(target=_run_share, args=(number, share, source.home, environment, board))
+        for number, share in enumerate(shares)
+        if share
+    ]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    return board.finished
+
+
+def _run_share(number: int, share: Sequence[DagRun], home: Path, environment: Mapping[str, str], board: _Board) -> None:
+    orders = home / f"runs-{number}.json"
+    content: list[dict[str, Any]] = [{"dag_id": one.dataset, "conf": one.conf} for one in share]
+    orders.write_text(json.dumps(content), encoding="utf-8")
+    log = home / f"airflow-{number}.log"
+    arguments = [sys.executable, str(REPOSITORY / "plugins" / "run_dags.py"), str(orders)]
+    with log.open("w", encoding="utf-8") as errors:
+        process = subprocess.Popen(  # noqa: S603  our own interpreter and script, an argument list
+            arguments, env=dict(environment), stdout=subprocess.PIPE, stderr=errors, text=True
+        )
+        for line in process.stdout or ():
+            board.tell(line)
+        if process.wait():
+            board.console.print(f"[red]Airflow process {number} ended with {process.returncode}[/]; see {_shown(log)}")
+
+
+def _shown(path: Path) -> str:
+    """Returns a path as a reader in the repository would type it."""
+    return str(path.relative_to(REPOSITORY)) if path.is_relative_to(REPOSITORY) else str(path)

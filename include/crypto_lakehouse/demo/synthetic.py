@@ -1,0 +1,107 @@
+"""Builds a small synthetic archive in the exact format of the real one: zips, CHECKSUMs, headers or not, ms or us.
+
+Deterministic: the same requests give the same bytes everywhere. Plainly labelled: SYNTHETIC.txt lies at the root.
+"""
+
+import hashlib
+import io
+import zipfile
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+from datetime import date, timedelta
+from pathlib import Path
+
+from crypto_lakehouse.archive.keys import ArchiveKey
+from crypto_lakehouse.demo.records import LINES, Day
+from crypto_lakehouse.spec import Dataset, HeaderRule
+from crypto_lakehouse.vocabulary import Frequency, Interval
+
+LABEL = """SYNTHETIC DATA
+
+Everything below this folder was computed by a program. It has the format of the exchange's public archive and none of
+its content: no price, volume or trade in it ever happened. Do not publish it, and do not draw conclusions from it.
+"""
+_HEADER_SINCE = date(2022, 6, 1)
+"""Futures files that have a header only some of the time have one from about here on."""
+
+
+@dataclass(frozen=True, slots=True)
+class SyntheticRequest:
+    """What to make of a dataset.
+
+    Args:
+        dataset: The row of the table.
+        symbols: Its symbols.
+        days: Days to make daily files for.
+        months: First days of the months to make monthly files for.
+        intervals: Kline intervals of up to a day, where the dataset has intervals.
+        checksums: Whether CHECKSUM files lie beside the zips.
+    """
+
+    dataset: Dataset
+    symbols: tuple[str, ...]
+    days: tuple[date, ...] = ()
+    months: tuple[date, ...] = ()
+    intervals: tuple[Interval, ...] = ()
+    checksums: bool = True
+
+    def keys(self) -> Iterator[ArchiveKey]:
+        """Yields the objects asked for."""
+        periods = [(Frequency.DAILY, day) for day in self.days] + [(Frequency.MONTHLY, day) for day in self.months]
+        for symbol in self.symbols:
+            for interval in self.intervals or (None,):
+                for frequency, day in periods:
+                    if frequency in self.dataset.frequencies:
+                        yield ArchiveKey(self.dataset, frequency, symbol, interval, day)
+
+
+def build_archive(
+    folder: Path, requests: Sequence[SyntheticRequest], progress: Callable[[str, int, int], None] | None = None
+) -> int:
+    """Writes the archive below `folder`, laid out as the bucket is; returns how many zips it holds."""
+    folder.mkdir(parents=True, exist_ok=True)
+    (folder / "SYNTHETIC.txt").write_text(LABEL, encoding="utf-8")
+    wanted = [(key, request.checksums) for request in requests for key in request.keys()]
+    for number, (key, with_checksum) in enumerate(wanted):
+        write_object(folder, key, synthetic_csv(key), with_checksum=with_checksum)
+        if progress:
+            progress("synthetic objects", number + 1, len(wanted))
+    return len(wanted)
+
+
+def synthetic_csv(key: ArchiveKey) -> bytes:
+    """Returns the CSV that an object of this key holds."""
+    layout = key.dataset.layouts[0]
+    has_header = layout.header is HeaderRule.ALWAYS or (
+        layout.header is HeaderRule.SOMETIMES and key.first_day >= _HEADER_SINCE
+    )
+    lines = [",".join(layout.columns)] if has_header else []
+    day = key.first_day
+    while day <= key.last_day:
+        lines += LINES[key.dataset.data_type](Day(key.dataset, key.symbol, day, key.interval))
+        day += timedelta(days=1)
+    return ("\n".join(lines) + "\n").encode()
+
+
+def write_object(folder: Path, key: ArchiveKey, csv: bytes, *, with_checksum: bool = True) -> Path:
+    """Writes an object's zip, and its CHECKSUM, under `folder`; returns the zip's path."""
+    path = folder / key.key
+    path.parent.mkdir(parents=True, exist_ok=True)
+    content = zipped(f"{key.stem}.csv", csv)
+    path.write_bytes(content)
+    if with_checksum:
+        # As published: two blanks, and no newline at the end.
+        line = f"{hashlib.sha256(content).hexdigest()}  {path.name}"
+        (folder / key.checksum_key).write_text(line, encoding="utf-8")
+    return path
+
+
+def zipped(name: str, content: bytes) -> bytes:
+    """Returns a zip of one deflated member with a fixed time stamp, so that equal content gives equal bytes."""
+    buffer = io.BytesIO()
+    member = zipfile.ZipInfo(name, date_time=(2025, 1, 3, 0, 0, 0))
+    member.compress_type = zipfile.ZIP_DEFLATED
+    member.external_attr = 0o644 << 16
+    with zipfile.ZipFile(buffer, "w") as archive:
+        archive.writestr(member, content, compresslevel=1)
+    return buffer.getvalue()

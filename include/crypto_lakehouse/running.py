@@ -55,14 +55,22 @@ class RunSummary:
         planned = [result.status for result in self.results if result.step == Step.PLAN]
         return planned[0] if planned else "succeeded"
 
+    @property
+    def report(self) -> str:
+        """Where the run's quality report lies; empty where none was written."""
+        found = [str(result.payload.get("report", "")) for result in self.results if result.step == Step.REPORT]
+        return found[0] if found else ""
+
     def count(self, step: Step, name: str) -> int:
         """Returns a figure summed over all batches of a step; 0 where the step did not run."""
         return sum(result.counts.get(name, 0) for result in self.results if result.step == step)
 
     def counts(self) -> dict[str, dict[str, int]]:
-        """Returns every figure, summed over batches, by step."""
+        """Returns every figure, summed over batches, by step; the report only repeats the others'."""
         totals: dict[str, dict[str, int]] = {}
         for result in self.results:
+            if result.step == Step.REPORT:
+                continue
             step = totals.setdefault(result.step, {})
             for name, count in result.counts.items():
                 step[name] = step.get(name, 0) + count

@@ -3,6 +3,7 @@
 Nothing here computes. Engines are imported inside the commands, so that `--help` and a step's start stay quick.
 """
 
+import gc
 from collections.abc import Sequence
 
 import typer
@@ -34,4 +35,8 @@ def build_app() -> typer.Typer:
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Runs the command line and returns its exit code; see `edge` for what the codes mean."""
-    return run(build_app(), PROGRAM, arguments)
+    code = run(build_app(), PROGRAM, arguments)
+    if arguments is None:
+        # The process ends here: taking a gate's many objects apart one by one cost 0.7 s at exit.
+        gc.freeze()
+    return code

@@ -56,9 +56,12 @@ def run(app: typer.Typer, program: str, arguments: Sequence[str] | None = None) 
     except (KeyboardInterrupt, typer.Abort):
         print("interrupted", file=sys.stderr)
         return EXIT_INTERRUPTED
-    except BrokenPipeError:
-        # The reader of our output went away, as `| head` does; the interpreter would complain once more at exit.
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+    except (BrokenPipeError, SystemExit) as end:
+        # The reader of our output went away, as `| head` does; typer turns that into SystemExit.
+        if not isinstance(end, BrokenPipeError) and not isinstance(end.__context__, BrokenPipeError):
+            raise
+        # The interpreter would complain once more at exit.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), 1)
         return EXIT_OK
     # This is the edge: whatever broke becomes an exit code, and what we did not foresee shows its traceback.
     except Exception as error:
@@ -95,8 +98,10 @@ def _report(error: Exception, program: str, as_json: bool) -> int:
 def _lines(error: Exception, program: str) -> tuple[str, str]:
     """Returns what happened and what to do about it, one line each."""
     if isinstance(error, LakehouseError):
-        what, _, advice = str(error).partition("\n")
-        return what, _one_line(advice) or "Trying again later may help" * isinstance(error, TransientError)
+        place = " ".join(part for part in (error.dataset, error.partition) if part)
+        what = _one_line(f"{place}: {error.what}" if place else error.what)
+        usual = "Try again later" if isinstance(error, TransientError) else "Trying again changes nothing"
+        return what, _one_line(error.advice) or usual
     if isinstance(error, typer.TyperException):
         return _one_line(error.format_message()), f"Run `{program} --help`, or a command with --help, for examples"
     return _one_line(f"{type(error).__name__}: {error}"), "This is a fault of the program: please report the traceback"

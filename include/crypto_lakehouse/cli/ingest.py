@@ -154,7 +154,7 @@ def _run(ask: Ask, as_json: bool) -> None:
         raise typer.Exit(exit_code(summary.failures[0].error))
     if summary.status == "quarantined":
         note("error: the gate refused partitions; readers keep what they had")
-        note(f"See the quality report of the run: {summary.order_key.rpartition('/')[0]}")
+        note(f"See {summary.report}")
         raise typer.Exit(EXIT_PERMANENT)
 
 
@@ -164,6 +164,7 @@ def _document(summary: "RunSummary") -> dict[str, Any]:
         "dataset": summary.request.dataset,
         "run_id": summary.request.run_id,
         "order": summary.order_key,
+        "report": summary.report,
         "counts": summary.counts(),
         "failures": [
             {"step": one.step, "order": one.order_key, "class": type(one.error).__name__, "message": str(one.error)}
@@ -187,3 +188,5 @@ def _print_summary(summary: "RunSummary") -> None:
     )
     print_table(columns, [row])
     print(f"run: {summary.order_key.rpartition('/')[0]}")
+    if summary.report:
+        print(f"quality report: {summary.report}")

@@ -1,0 +1,117 @@
+"""A run in this process goes the way a DAG goes, and says what came of each step."""
+
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from crypto_lakehouse.errors import LakehouseError, PermanentError, SourceUnavailable
+from crypto_lakehouse.lake.local_storage import LocalStorage
+from crypto_lakehouse.lake.work import PlanRequest, StepResult, read_plan_request
+from crypto_lakehouse.running import Progress, new_run_id, run_pipeline
+from crypto_lakehouse.settings import Settings
+from crypto_lakehouse.vocabulary import Step
+
+REQUEST = PlanRequest("binance_um_klines", "test", "2024-12-01", "2025-01-31", ("BTCUSDT",), ("1h",))
+TWO_BATCHES = {"pull": ["pull-000", "pull-001"], "transform": ["transform-000", "transform-001"]}
+
+
+class FakeSteps:
+    """Carries out nothing; remembers what it was asked and fails where it is told to."""
+
+    def __init__(
+        self,
+        orders: dict[str, list[str]] | None = None,
+        failures: dict[tuple[Step, str], LakehouseError] | None = None,
+        quarantined: int = 0,
+    ) -> None:
+        self.calls: list[str] = []
+        self._orders = TWO_BATCHES if orders is None else orders
+        self._failures = failures or {}
+        self._quarantined = quarantined
+
+    def __call__(self, step: Step, key: str, settings: Settings, progress: Progress | None) -> StepResult:
+        name = key.rpartition("/")[2].removesuffix(".json")
+        self.calls.append(f"{step} {name}")
+        if (step, name) in self._failures:
+            raise self._failures[step, name]
+        counts = {"rows": 10, "partitions_quarantined": self._quarantined if step is Step.GATE else 0}
+        orders = self._orders if step is Step.PLAN else {}
+        status = "succeeded" if self._orders or step is not Step.PLAN else "nothing_to_do"
+        payload = {"report": "report.html"} if step is Step.REPORT else {}
+        return StepResult(step.value, "binance_um_klines", "test", status, counts, orders, payload)
+
+
+@pytest.fixture
+def settings(tmp_path: Path) -> Settings:
+    """A deployment whose lake is a fresh folder."""
+    return Settings(lake=str(tmp_path))
+
+
+def test_a_run_writes_its_order_and_goes_from_plan_to_report_batch_by_batch(settings: Settings) -> None:
+    steps = FakeSteps()
+    summary = run_pipeline(REQUEST, settings, step=steps)
+    assert read_plan_request(LocalStorage(Path(settings.lake)), summary.order_key) == REQUEST
+    assert steps.calls == [
+        "plan plan",
+        "pull pull-000",
+        "pull pull-001",
+        "conform transform-000",
+        "gate transform-000",
+        "publish transform-000",
+        "conform transform-001",
+        "gate transform-001",
+        "publish transform-001",
+        "report plan",
+    ]
+    assert (summary.status, summary.failures, summary.report) == ("succeeded", [], "report.html")
+    assert summary.count(Step.CONFORM, "rows") == 20
+    assert summary.counts()["pull"]["rows"] == 20
+    assert "report" not in summary.counts()
+
+
+def test_where_nothing_is_to_be_done_only_plan_and_report_run(settings: Settings) -> None:
+    steps = FakeSteps(orders={})
+    assert run_pipeline(REQUEST, settings, step=steps).status == "nothing_to_do"
+    assert steps.calls == ["plan plan", "report plan"]
+
+
+def test_after_a_failed_plan_nothing_else_runs(settings: Settings) -> None:
+    fault = SourceUnavailable("the bucket did not answer")
+    steps = FakeSteps(failures={(Step.PLAN, "plan"): fault})
+    summary = run_pipeline(REQUEST, settings, step=steps)
+    assert steps.calls == ["plan plan"]
+    assert (summary.status, summary.failures[0].error) == ("failed", fault)
+
+
+def test_a_failed_pull_lets_the_other_pulls_finish_and_builds_nothing(settings: Settings) -> None:
+    steps = FakeSteps(failures={(Step.PULL, "pull-000"): SourceUnavailable("reset")})
+    summary = run_pipeline(REQUEST, settings, step=steps)
+    assert steps.calls == ["plan plan", "pull pull-000", "pull pull-001", "report plan"]
+    assert summary.status == "failed"
+
+
+@pytest.mark.parametrize(("step", "last"), [(Step.CONFORM, "conform"), (Step.GATE, "gate"), (Step.PUBLISH, "publish")])
+def test_a_failed_batch_ends_there_and_the_next_goes_on(settings: Settings, step: Step, last: str) -> None:
+    steps = FakeSteps(failures={(step, "transform-000"): PermanentError("broken")})
+    summary = run_pipeline(REQUEST, settings, step=steps)
+    first = [call for call in steps.calls if call.endswith("transform-000")]
+    assert first[-1] == f"{last} transform-000"
+    assert "publish transform-001" in steps.calls
+    assert [(one.step, one.order_key) for one in summary.failures] == [(step, "transform-000")]
+
+
+def test_a_run_that_the_gate_refused_something_of_says_so(settings: Settings) -> None:
+    assert run_pipeline(REQUEST, settings, step=FakeSteps(quarantined=1)).status == "quarantined"
+
+
+def test_progress_counts_the_orders_of_each_stage(settings: Settings) -> None:
+    heard: list[tuple[str, int, int]] = []
+    listener: Callable[[str, int, int], None] = lambda *said: heard.append(said)  # noqa: E731
+    run_pipeline(REQUEST, settings, listener, step=FakeSteps())
+    assert ("pull orders", 2, 2) in heard
+    assert ("transform orders", 0, 2) in heard
+
+
+def test_no_two_runs_have_one_id() -> None:
+    assert len({new_run_id("cli") for _ in range(100)}) == 100

@@ -2,7 +2,7 @@
 
 import hashlib
 import zipfile
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
@@ -47,9 +47,21 @@ def write_zip(file: ArchiveFile, content: bytes, folder: Path, *, level: int = 1
     return path
 
 
+def write_chunks(file: ArchiveFile, chunks: Iterable[bytes], folder: Path, *, level: int = 6) -> Path:
+    """Writes an object of any size, piece by piece."""
+    path = folder / file.key.key
+    path.parent.mkdir(parents=True, exist_ok=True)
+    with zipfile.ZipFile(path, "w", zipfile.ZIP_DEFLATED, compresslevel=level) as archive:
+        member = zipfile.ZipInfo(f"{file.key.stem}.csv", (2026, 1, 1, 0, 0, 0))
+        member.compress_type = zipfile.ZIP_DEFLATED
+        with archive.open(member, "w", force_zip64=False) as out:
+            for chunk in chunks:
+                out.write(chunk)
+    return path
+
+
 def input_at(key: ArchiveKey, path: Path, last_modified: datetime = LAST_MODIFIED) -> InputObject:
     """Returns a zip on disk as conform gets it: with the record that Bronze would hold of it."""
-    data = path.read_bytes()
     held = BronzeObject(
         dataset=key.dataset.name,
         key=key.key,
@@ -60,13 +72,19 @@ def input_at(key: ArchiveKey, path: Path, last_modified: datetime = LAST_MODIFIE
         last_day=key.last_day,
         etag="etag",
         last_modified=last_modified,
-        size=len(data),
-        sha256=hashlib.sha256(data).hexdigest(),
+        size=path.stat().st_size,
+        sha256=sha256_of(path),
         checksum=ChecksumStatus.VERIFIED,
         seen_at=LAST_MODIFIED,
         path=str(path),
     )
     return InputObject(held, path)
+
+
+def sha256_of(path: Path) -> str:
+    """Returns the sha256 of a file of any size."""
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
 
 
 def build_input(

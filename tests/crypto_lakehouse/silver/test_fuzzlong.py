@@ -1,0 +1,83 @@
+"""Random damage to sound files: refused with one of our errors, or read as the two other readers would read it."""
+
+import random
+from pathlib import Path
+from typing import Any
+
+import polars as pl
+import pytest
+
+from archive_builder import ArchiveFile, build_input
+from crypto_lakehouse.datasets import DATASETS
+from crypto_lakehouse.errors import LakehouseError
+from crypto_lakehouse.lake.partition import partitions_between
+from crypto_lakehouse.settings import ConformSettings
+from crypto_lakehouse.silver.conform import conform
+from crypto_lakehouse.silver.inputs import Segment
+from crypto_lakehouse.silver.parse import SourceShape, parse_block
+from crypto_lakehouse.silver.shape import shape_rows
+from crypto_lakehouse.silver.sniff import sniff
+from crypto_lakehouse.spec import Dataset
+from random_files import random_file
+from silver_oracle import stdlib_records
+
+MUTATIONS_PER_DATASET = 3000
+ALPHABET = b'0123456789.,-+eE"\n\r\x00 \tTFtrue\xff=/:'
+
+
+def damaged(content: bytes, dice: random.Random) -> bytes:
+    data = bytearray(content)
+    for _ in range(dice.choice([1, 1, 1, 2, 5])):
+        at = dice.randrange(len(data) or 1)
+        kind = dice.randrange(4)
+        if kind == 0:
+            data[at : at + 1] = bytes([dice.choice(ALPHABET)])
+        elif kind == 1:
+            data[at:at] = bytes([dice.choice(ALPHABET)])
+        elif kind == 2:
+            del data[at : at + dice.randint(1, 4)]
+        else:
+            data[at:at] = data[at : at + dice.randint(1, 40)]
+    return bytes(data)
+
+
+def engine_rows(file: ArchiveFile, content: bytes, folder: Path) -> list[tuple[Any, ...]]:
+    """Returns Silver rows in the order of the file. Raises LakehouseError as conform would."""
+    sniffed = sniff(content, file.dataset)
+    body = content[sniffed.body_offset :]
+    body += b"" if body.endswith(b"\n") or not body else b"\n"
+    shape = SourceShape(file.dataset, sniffed.layout)
+    frame = parse_block(body, shape)
+    one = build_input(file, b"", folder)
+    shaped = shape_rows(frame, shape, (Segment(one, frame.height),)).frame
+    times = [one.name for one in file.dataset.columns if one.type.value == "timestamp"]
+    plain = shaped.with_columns(pl.col(times).cast(pl.Int64)).with_columns(pl.lit(file.symbol).alias("symbol"))
+    return plain.select([one.name for one in file.dataset.columns]).rows()
+
+
+@pytest.mark.parametrize("row", DATASETS, ids=lambda row: row.name)
+def test_damage_is_refused_or_read_as_it_stands(row: Dataset, tmp_path: Path) -> None:
+    dice = random.Random(row.name)
+    refused = 0
+    for seed in range(MUTATIONS_PER_DATASET):
+        file, content = random_file(row, seed % 10)
+        changed = damaged(content, dice)
+        try:
+            made = engine_rows(file, changed, tmp_path)
+        except LakehouseError:
+            refused += 1
+            continue
+        assert made == stdlib_records(file.key, changed), changed
+    assert 0 < refused < MUTATIONS_PER_DATASET
+
+
+@pytest.mark.parametrize("seed", range(10))
+def test_conform_ends_with_an_outcome_whatever_the_bytes_are(seed: int, tmp_path: Path) -> None:
+    dice = random.Random(seed)
+    row = dice.choice(DATASETS)
+    file, _ = random_file(row, seed)
+    noise = dice.randbytes(dice.randint(0, 5000))
+    partitions = partitions_between(row, file.symbol, file.first_day, file.key.last_day, file.interval)
+    outcome = conform(row, partitions, [build_input(file, noise, tmp_path)], tmp_path, ConformSettings())
+    assert len(outcome.refused) == 1
+    assert {made.file for made in outcome.partitions} == {None}

@@ -1,0 +1,64 @@
+"""Layouts are recognised by a file's first line, and nothing else is."""
+
+import pytest
+
+from crypto_lakehouse.datasets import DATASETS, dataset
+from crypto_lakehouse.errors import ContentRefused, SchemaDrift
+from crypto_lakehouse.silver.sniff import sniff
+from crypto_lakehouse.spec import Dataset, HeaderRule, SourceLayout, TimeEncoding
+
+LAYOUTS = [(row, layout) for row in DATASETS for layout in row.layouts]
+IDS = [f"{row.name}-{len(layout.columns)}" for row, layout in LAYOUTS]
+
+
+@pytest.mark.parametrize(("row", "layout"), LAYOUTS, ids=IDS)
+def test_a_header_is_accepted_where_one_is_ever_published(row: Dataset, layout: SourceLayout) -> None:
+    head = ",".join(layout.columns).encode() + b"\n1,2"
+    if layout.header is HeaderRule.NEVER:
+        with pytest.raises(SchemaDrift, match="a header where none is ever published"):
+            sniff(head, row)
+    else:
+        found = sniff(head, row)
+        assert (found.layout, found.has_header, head[found.body_offset :]) == (layout, True, b"1,2")
+
+
+@pytest.mark.parametrize(("row", "layout"), LAYOUTS, ids=IDS)
+def test_data_in_the_first_line_is_accepted_where_files_without_header_exist(
+    row: Dataset, layout: SourceLayout
+) -> None:
+    first = b"2024-01-01 00:00:00" if row.time_encoding is TimeEncoding.TEXT else b"1704067200000"
+    head = b",".join([first, *[b"1"] * (len(layout.columns) - 1)]) + b"\n"
+    if layout.header is HeaderRule.ALWAYS:
+        with pytest.raises(SchemaDrift, match="data where a header is always published"):
+            sniff(head, row)
+    else:
+        found = sniff(head, row)
+        assert (found.layout, found.has_header, found.body_offset) == (layout, False, 0)
+
+
+@pytest.mark.parametrize(
+    "head",
+    [
+        b"open_time,open,high,low,close,volume\n",
+        b"Open_time" + ",".join(dataset("binance_um_klines").layouts[0].columns).encode()[9:] + b"\n",
+        b"open,open_time" + ",".join(dataset("binance_um_klines").layouts[0].columns).encode()[14:] + b"\n",
+        b" \n",
+        b"\n1,2,3\n",
+        b"<html>\n",
+        b"\xff\xfeo\x00",
+    ],
+)
+def test_any_other_first_line_is_refused(head: bytes) -> None:
+    with pytest.raises(SchemaDrift):
+        sniff(head, dataset("binance_um_klines"))
+
+
+def test_an_empty_file_is_refused_and_not_taken_for_a_quiet_day() -> None:
+    with pytest.raises(ContentRefused, match="empty"):
+        sniff(b"", dataset("binance_um_klines"))
+
+
+def test_a_header_without_a_line_end_has_no_body() -> None:
+    row = dataset("binance_um_funding_rate")
+    head = ",".join(row.layouts[0].columns).encode()
+    assert sniff(head, row).body_offset == len(head)

@@ -1,0 +1,63 @@
+"""A lake in S3 is read over HTTP, and only what a question needs of it."""
+
+from collections.abc import Callable, Iterator
+from datetime import UTC, datetime
+from pathlib import Path
+
+import boto3
+import polars as pl
+import pytest
+from moto.server import ThreadedMotoServer
+from pydantic import SecretStr
+
+from crypto_lakehouse.catalog.embedded import EmbeddedCatalog
+from crypto_lakehouse.query import Lake
+from crypto_lakehouse.query.scans import storage_options
+from crypto_lakehouse.settings import CatalogSettings, Settings, StorageSettings
+
+KLINES = "binance_um_klines"
+
+
+@pytest.fixture
+def remote_lake(tmp_path: Path, build_lake: Callable[[Path], Lake]) -> Iterator[Lake]:
+    """The published lake, its files in a bucket of a server on loopback."""
+    build_lake(tmp_path)
+    server = ThreadedMotoServer("127.0.0.1", 0, verbose=False)
+    server.start()
+    host, port = server.get_host_and_port()
+    url = f"http://{host}:{port}"
+    keys = {"aws_access_key_id": "a", "aws_secret_access_key": "b"}
+    client = boto3.client("s3", endpoint_url=url, region_name="us-east-1", **keys)
+    client.create_bucket(Bucket="bucket")
+    for path in tmp_path.rglob("*.parquet"):
+        client.upload_file(str(path), "bucket", f"lake/{path.relative_to(tmp_path)}")
+    settings = Settings(
+        lake="s3://bucket/lake",
+        storage=StorageSettings(endpoint_url=url, access_key_id=SecretStr("a"), secret_access_key=SecretStr("b")),
+        catalog=CatalogSettings(path=tmp_path / "catalog" / "catalog.sqlite"),
+    )
+    yield Lake(settings, EmbeddedCatalog(tmp_path / "catalog" / "catalog.sqlite"))
+    server.stop()
+
+
+def test_a_scan_reads_from_s3(remote_lake: Lake) -> None:
+    frame = remote_lake.scan(KLINES, symbols="BTCUSDT", interval="1h", start="2025-01-01").collect()
+    assert frame.height == 24
+    assert frame["open_time"].min() == datetime(2025, 1, 1, tzinfo=UTC)
+
+
+def test_sql_asks_a_lake_in_s3_with_decimals_and_times_intact(remote_lake: Lake) -> None:
+    text = (
+        "SELECT interval, month, max(close) AS c, max(open_time) AS t FROM binance_um_klines GROUP BY ALL ORDER BY ALL"
+    )
+    frame = remote_lake.sql(text)
+    assert frame.select("interval", "month").rows() == [("1d", "2025-01"), ("1h", "2024-12"), ("1h", "2025-01")]
+    assert frame.schema["c"] == pl.Decimal(18, 8)
+    assert frame.schema["t"] == pl.Datetime("us", "UTC")
+
+
+def test_storage_options_hold_keys_only_where_the_deployment_does() -> None:
+    assert storage_options(StorageSettings(region="eu-west-1")) == {"aws_region": "eu-west-1"}
+    options = storage_options(StorageSettings(endpoint_url="https://s3.example", access_key_id=SecretStr("a")))
+    assert options["aws_allow_http"] == "false"
+    assert options["aws_access_key_id"] == "a"

@@ -31,6 +31,7 @@ _TYPES = MappingProxyType(
         LogicalType.PRICE: "decimal(18, 8)",
         LogicalType.QUANTITY: "decimal(38, 8)",
         LogicalType.RATIO: "decimal(38, 18)",
+        LogicalType.VALUE: "decimal(38, 18)",
         LogicalType.INTEGER: "int64",
         LogicalType.BOOLEAN: "boolean",
         LogicalType.STRING: "string",

@@ -1,7 +1,7 @@
 """From the exchange's public archive to gated Silver, one DAG per dataset.
 
-**What it does.** `plan` compares the bucket with the lake; `pull` brings what is new, verified; per batch of partitions
-`conform` builds, `gate` judges and `publish` shows them; `report` writes the quality report and announces the Asset.
+**What it does.** `plan` compares the bucket with the lake, `pull` brings what is new, `conform` builds partitions from
+it, `gate` judges and `publish` shows them, `report` writes the quality report and announces the Asset.
 
 **When it fails.** A red `pull` or `plan` that was retried: the archive or the network; later runs catch up by
 themselves. A red `raise_quarantine`: something was published upstream that the gate refuses; readers keep the former
@@ -10,10 +10,10 @@ version, the report says why, and the next run leaves it alone until the exchang
 **How to rerun.** Clear the run, trigger it with days in its Params, or backfill: every step may be repeated.
 """
 
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
+from typing import Any
 
 from airflow.sdk import DAG, Asset, CronDataIntervalTimetable, Param, TriggerRule, task, task_group
-from airflow.sdk.timezone import datetime
 
 from crypto_lakehouse.datasets import DATASETS
 from crypto_lakehouse.schedule import cron
@@ -32,8 +32,8 @@ DEFAULTS = {
 
 def run_params(row: Dataset) -> dict[str, Param]:
     """Returns the choices of a run; what is left empty comes from the data interval and the configuration."""
-    day = {"type": ["null", "string"], "format": "date"}
-    names = {"type": "array", "items": {"type": "string"}, "uniqueItems": True}
+    day: Any = {"type": ["null", "string"], "format": "date"}
+    names: Any = {"type": "array", "items": {"type": "string"}, "uniqueItems": True}
     intervals = {"intervals": Param([], description="Kline intervals", **names)} if row.has_interval else {}
     return {
         "symbols": Param([], description="Symbols or globs, such as BTCUSDT or BTC*; empty: as configured", **names),
@@ -49,7 +49,7 @@ def archive_dag(row: Dataset) -> DAG:
     with DAG(
         dag_id=row.name,
         schedule=CronDataIntervalTimetable(cron(row), timezone="UTC"),
-        start_date=datetime(2017, 8, 1),
+        start_date=datetime(2017, 8, 1, tzinfo=UTC),
         catchup=False,
         max_active_runs=2,
         default_args=DEFAULTS,

@@ -120,7 +120,7 @@ def _data_start(path: Path, member: zipfile.ZipInfo) -> int:
         _refuse(path, f"is called {name[:80]!r} in its local header and otherwise in its directory")
     if fields[3] != member.compress_type or fields[2] != member.flag_bits:
         _refuse(path, "has a local header that disagrees with its directory on method or flags")
-    return member.header_offset + _LOCAL_HEADER.size + fields[9] + fields[10]
+    return int(member.header_offset + _LOCAL_HEADER.size + fields[9] + fields[10])
 
 
 def _check_places(path: Path, member: zipfile.ZipInfo, places: tuple[int, int, int]) -> None:
@@ -155,7 +155,7 @@ def _inflate(file: BinaryIO, member: zipfile.ZipInfo, path: Path) -> Iterator[by
             pending = inflater.unconsumed_tail
             if chunk:
                 yield chunk
-    except isal_zlib.error as error:
+    except isal_zlib.error as error:  # type: ignore[misc]
         _refuse(path, f"does not inflate: {error}")
     if remaining or inflater.unused_data:
         _refuse(path, f"has {remaining + len(inflater.unused_data)} bytes after its compressed data")

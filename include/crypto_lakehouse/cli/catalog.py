@@ -57,7 +57,7 @@ def verify(dataset: DatasetArgument = "", *, deep: DeepOption = False, as_json: 
     rows, faults = _rows(dataset), {}
     with listening(quiet=as_json) as progress:
         for done, row in enumerate(rows, start=1):
-            faults[row.name] = [str(one) for one in verify_dataset(catalog, storage, row, deep)]
+            faults[row.name] = [one.what for one in verify_dataset(catalog, storage, row, deep)]
             progress("datasets verified", done, len(rows))
     total = sum(map(len, faults.values()))
     if as_json:

@@ -53,7 +53,7 @@ class Day:
     def stamps(self, seconds: Numbers) -> list[int]:
         """Returns instants of the day, given in its seconds, in the file's unit."""
         unit = self.units_per_second
-        return [self.start_seconds * unit + int(round(second * 1000)) * (unit // 1000) for second in seconds.tolist()]
+        return [self.start_seconds * unit + round(second * 1000) * (unit // 1000) for second in seconds.tolist()]
 
     def spelled(self, price: float) -> str:
         """Returns a price as its files spell it."""
@@ -69,7 +69,7 @@ def kline_lines(one: Day) -> Iterator[str]:
     chance = seeded("klines", one.dataset.name, one.symbol, one.day, seconds)
     volumes, shares = chance.exponential(seconds / 6.0, count), chance.random(count)
     trades = chance.integers(20, 400, count)
-    opens = one.stamps(np.arange(count) * float(seconds))
+    opens = one.stamps(np.arange(0, 86_400, seconds, dtype=np.float64))
     for number, (low, high, first, last) in enumerate(_candles(one, seconds)):
         close_time = opens[number] + seconds * one.units_per_second - 1
         prices = ",".join(one.spelled(value) for value in (first, high, low, last))
@@ -229,7 +229,8 @@ def eoh_lines(one: Day) -> Iterator[str]:
                 yield (
                     f"{one.day},{hour:02},{name},{one.symbol},{kind},{expiry}-{strike},{price},{price},{price},{price},"
                     f'0E-8,0E-8,{price},{mark + 5:.8f},1.50000000,2.80000000,"",0.55000000,{price},0.52000000,'
-                    f"{'-' if kind == 'P' else ''}0.50000000,0.00003418,67.04384070,-10.07996766,6.40000000,172226.01002195"
+                    f"{'-' if kind == 'P' else ''}0.50000000,0.00003418,67.04384070,-10.07996766,"
+                    "6.40000000,172226.01002195"
                 )
 
 

@@ -31,8 +31,8 @@ from crypto_lakehouse.errors import InvalidRequest
 from crypto_lakehouse.settings import ArchiveSettings
 
 HOME = REPOSITORY / ".demo"
-PROCESSES = 2
-"""Airflow processes that run DAGs side by side: one a core on the smallest machine."""
+PROCESSES = 3
+"""Airflow processes that run DAGs side by side; much of their time they wait."""
 
 
 @dataclass(frozen=True, slots=True)

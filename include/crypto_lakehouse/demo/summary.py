@@ -18,6 +18,8 @@ from crypto_lakehouse.settings import Settings
 from crypto_lakehouse.steps.report import dataset_section, run_results
 from crypto_lakehouse.vocabulary import Condition
 
+_SQL = """SELECT symbol, interval, count(*) AS rows, min(open_time) AS first, max(open_time) AS last,
+       max(high) AS highest, min(low) AS lowest FROM {} GROUP BY ALL ORDER BY ALL"""
 _PREFERRED = ("binance_spot_klines", "binance_um_klines", "binance_cm_klines")
 
 
@@ -88,10 +90,7 @@ def _show_query(lake: Path, datasets: Sequence[str], console: Console) -> None:
     name = next((one for one in _PREFERRED if one in datasets), None)
     if name is None:
         return
-    sql = (
-        "SELECT symbol, interval, count(*) AS rows, min(open_time) AS first, max(open_time) AS last,\n"
-        f"       max(high) AS highest, min(low) AS lowest FROM {name} GROUP BY ALL ORDER BY ALL"
-    )
+    sql = _SQL.format(name)
     console.print(f"\n[bold]SQL[/] {sql}")
     try:
         answer = Lake.open(Settings(lake=str(lake))).sql(sql)

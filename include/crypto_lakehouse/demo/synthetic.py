@@ -45,7 +45,7 @@ class SyntheticRequest:
     intervals: tuple[Interval, ...] = ()
     checksums: bool = True
 
-    def keys(self) -> Iterator[ArchiveKey]:
+    def objects(self) -> Iterator[ArchiveKey]:
         """Yields the objects asked for."""
         periods = [(Frequency.DAILY, day) for day in self.days] + [(Frequency.MONTHLY, day) for day in self.months]
         for symbol in self.symbols:
@@ -61,7 +61,7 @@ def build_archive(
     """Writes the archive below `folder`, laid out as the bucket is; returns how many zips it holds."""
     folder.mkdir(parents=True, exist_ok=True)
     (folder / "SYNTHETIC.txt").write_text(LABEL, encoding="utf-8")
-    wanted = [(key, request.checksums) for request in requests for key in request.keys()]
+    wanted = [(key, request.checksums) for request in requests for key in request.objects()]
     for number, (key, with_checksum) in enumerate(wanted):
         write_object(folder, key, synthetic_csv(key), with_checksum=with_checksum)
         if progress:

@@ -78,9 +78,7 @@ class BronzeLog:
         """Returns the newest objects that may hold rows of a partition, by key."""
         return self.objects_by_partition(partition.dataset, [partition])[partition.name]
 
-    def objects_by_partition(
-        self, dataset: Dataset, partitions: Sequence[Partition]
-    ) -> dict[str, list[BronzeObject]]:
+    def objects_by_partition(self, dataset: Dataset, partitions: Sequence[Partition]) -> dict[str, list[BronzeObject]]:
         """Returns the same for many partitions at once, by partition name."""
         wanted = sorted({one.symbol for one in partitions})
         held = self.latest(dataset.name).filter(pl.col("symbol").is_in(wanted))

@@ -3,7 +3,7 @@
 Files are named by time and chance, so that two writers never meet and names sort by time. Compaction writes one file
 that holds the rows of many and whose name says so (`compacted-...`), with the list of what it replaces in its
 metadata, and only then removes those: a reader skips every file that a compacted one replaces, and so never misses a
-row and never counts one twice.
+row. Two compactions at once may leave rows twice; whoever reads a log takes the newest row of a key anyway.
 """
 
 import io

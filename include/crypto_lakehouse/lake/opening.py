@@ -21,5 +21,7 @@ def open_storage(settings: Settings) -> Storage:
         bucket, _, prefix = address.removeprefix("s3://").partition("/")
         return S3Storage(bucket, prefix.strip("/"), settings.storage)
     if "://" in address.removeprefix("file://"):
-        raise InvalidRequest(f"lake {address!r} is neither a folder nor s3://bucket/prefix", "Set CRYPTO_LAKEHOUSE_LAKE")
+        raise InvalidRequest(
+            f"lake {address!r} is neither a folder nor s3://bucket/prefix", "Set CRYPTO_LAKEHOUSE_LAKE"
+        )
     return LocalStorage(Path(address.removeprefix("file://")))

@@ -5,8 +5,10 @@ from collections.abc import Iterable
 from typing import Any
 
 from crypto_lakehouse.errors import ArchiveFileMissing, LakehouseError, QualityGateFailed
+from crypto_lakehouse.lake.bronze import BronzeLog
 from crypto_lakehouse.lake.records import Verdict, verdict_from_json
 from crypto_lakehouse.lake.storage import Storage
+from crypto_lakehouse.lake.verdicts import VerdictLog
 from crypto_lakehouse.lake.work import StepResult, read_plan_request, read_result
 from crypto_lakehouse.quality.report import DatasetSection, PartitionLine, quality_report
 from crypto_lakehouse.steps.context import FAILED, Outcome, StepContext, result
@@ -34,6 +36,9 @@ def report(context: StepContext) -> StepResult:
             "Look at their tasks; a repeated run goes on where this one stopped",
             dataset=request.dataset,
         )
+    # Housekeeping at a quiet moment: logs of many small files are folded into one.
+    BronzeLog(context.storage).compact(request.dataset)
+    VerdictLog(context.storage).compact(request.dataset)
     payload = {"report": f"{context.storage.uri}/{key}"}
     return result(Step.REPORT, request, Outcome(run_counts(results), payload=payload))
 

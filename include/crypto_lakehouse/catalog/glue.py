@@ -1,0 +1,356 @@
+"""The AWS Glue catalog: tables generated from the dataset table, one Glue partition per published partition.
+
+Terraform owns databases and tables in production; `ensure_table` then finds what it expects. The pipeline owns the
+partitions: a version is published by one update of a partition's location, old or new, never both.
+"""
+
+import hashlib
+import json
+from collections.abc import Collection, Iterator, Sequence
+from contextlib import contextmanager
+from datetime import date, datetime
+from typing import TYPE_CHECKING, Any, cast
+
+import boto3
+from botocore.config import Config
+from botocore.exceptions import BotoCoreError, ClientError
+
+from crypto_lakehouse.datasets import dataset as dataset_row
+from crypto_lakehouse.errors import SchemaDrift, SourceUnavailable
+from crypto_lakehouse.lake.partition import Partition
+from crypto_lakehouse.lake.records import PublishedPartition
+from crypto_lakehouse.settings import CatalogSettings
+from crypto_lakehouse.spec import Dataset
+from crypto_lakehouse.symbols import symbol_key
+from crypto_lakehouse.vocabulary import Condition, Interval, LogicalType
+
+if TYPE_CHECKING:
+    from mypy_boto3_glue.client import GlueClient
+
+BATCH = 100
+"""Glue takes at most 100 partitions in one call; its stand-ins take more, so the limit is ours to keep."""
+
+_MAX_REASONS_BYTES = 4000
+"""A parameter value may have 512 kB; what people read has less."""
+
+_TYPES = {
+    LogicalType.TIMESTAMP: "timestamp",
+    LogicalType.PRICE: "decimal(18,8)",
+    LogicalType.QUANTITY: "decimal(38,8)",
+    LogicalType.RATIO: "decimal(38,18)",
+    LogicalType.VALUE: "decimal(38,18)",
+    LogicalType.INTEGER: "bigint",
+    LogicalType.BOOLEAN: "boolean",
+    LogicalType.STRING: "string",
+    LogicalType.DATE: "date",
+}
+_INPUT_FORMAT = "org.apache.hadoop.hive.ql.io.parquet.MapredParquetInputFormat"
+_OUTPUT_FORMAT = "org.apache.hadoop.hive.ql.io.parquet.MapredParquetOutputFormat"
+_SERDE = "org.apache.hadoop.hive.ql.io.parquet.serde.ParquetHiveSerDe"
+
+
+def glue_columns(dataset: Dataset) -> list[dict[str, str]]:
+    """Returns the dataset's columns as Glue spells them."""
+    return [
+        {"Name": one.name, "Type": _TYPES[one.type], "Comment": f"{one.meaning} [{one.unit}]"[:255]}
+        for one in dataset.columns
+    ]
+
+
+def table_input(dataset: Dataset, location: str) -> dict[str, Any]:
+    """Returns the Glue table of a dataset whose partitions lie below `location`."""
+    fingerprint = hashlib.sha256(json.dumps(glue_columns(dataset)).encode()).hexdigest()[:16]
+    return {
+        "Name": dataset.name,
+        "Description": dataset.description,
+        "TableType": "EXTERNAL_TABLE",
+        "Parameters": {"classification": "parquet", "EXTERNAL": "TRUE", "schema_fingerprint": fingerprint},
+        "PartitionKeys": [{"Name": key, "Type": "string"} for key in dataset.partition_keys],
+        "StorageDescriptor": _descriptor(dataset, location),
+    }
+
+
+def _descriptor(dataset: Dataset, location: str) -> dict[str, Any]:
+    return {
+        "Columns": glue_columns(dataset),
+        "Location": location,
+        "InputFormat": _INPUT_FORMAT,
+        "OutputFormat": _OUTPUT_FORMAT,
+        "SerdeInfo": {"SerializationLibrary": _SERDE, "Parameters": {"serialization.format": "1"}},
+    }
+
+
+class GlueCatalog:
+    """A catalog in AWS Glue.
+
+    Args:
+        settings: Database, endpoint, region.
+        lake: The lake's root, which locations start with.
+    """
+
+    def __init__(self, settings: CatalogSettings, lake: str) -> None:
+        self._database, self._lake = settings.glue_database, lake.rstrip("/")
+        self._client: GlueClient = boto3.client(
+            "glue",
+            endpoint_url=settings.glue_endpoint_url,
+            region_name=settings.region,
+            # Throttling is normal for Glue; adaptive mode slows this process down instead of failing it.
+            config=Config(retries={"mode": "adaptive", "total_max_attempts": 8}),
+        )
+
+    def ensure_table(self, dataset: Dataset) -> None:
+        """Creates the dataset's table, or adds the columns the row has gained at its end.
+
+        Raises:
+            SchemaDrift: The existing table has a column the row has not, or one of another type.
+            SourceUnavailable: Glue did not answer.
+        """
+        with _translated(dataset.name):
+            self._ensure_database()
+            wanted = table_input(dataset, f"{self._lake}/silver/{dataset.name}")
+            try:
+                held = self._client.get_table(DatabaseName=self._database, Name=dataset.name)["Table"]
+            except self._client.exceptions.EntityNotFoundException:
+                self._create(wanted)
+                return
+            columns = held.get("StorageDescriptor", {}).get("Columns", [])
+            if _is_older(dataset, [(one["Name"], one.get("Type", "")) for one in columns]):
+                self._client.update_table(DatabaseName=self._database, TableInput=cast("Any", wanted))
+
+    def _ensure_database(self) -> None:
+        try:
+            self._client.get_database(Name=self._database)
+        except self._client.exceptions.EntityNotFoundException:
+            try:
+                self._client.create_database(DatabaseInput={"Name": self._database})
+            except self._client.exceptions.AlreadyExistsException:
+                return
+
+    def _create(self, wanted: dict[str, Any]) -> None:
+        try:
+            self._client.create_table(DatabaseName=self._database, TableInput=cast("Any", wanted))
+        except self._client.exceptions.AlreadyExistsException:
+            # Another process was quicker; it made it from the same row.
+            return
+
+    def publish(self, records: Sequence[PublishedPartition]) -> None:
+        """Points partitions at new versions: new ones are created, held ones updated, in chunks of 100.
+
+        Raises:
+            SourceUnavailable: Glue refused some; the message names them. The others are published.
+        """
+        failed: dict[str, str] = {}
+        for start in range(0, len(records), BATCH):
+            chunk = records[start : start + BATCH]
+            with _translated(chunk[0].dataset):
+                failed |= self._publish_chunk(chunk)
+        if failed:
+            name, code = next(iter(failed.items()))
+            raise SourceUnavailable(
+                f"Glue refused {len(failed)} of {len(records)} partitions, the first with {code}",
+                "Repeat the step: published ones stay as they are",
+                dataset=records[0].dataset,
+                partition=name,
+            )
+
+    def _publish_chunk(self, chunk: Sequence[PublishedPartition]) -> dict[str, str]:
+        table = chunk[0].dataset
+        inputs = {tuple(_values(one)): self._input(one) for one in chunk}
+        names = {tuple(_values(one)): one.partition for one in chunk}
+        created = self._client.batch_create_partition(
+            DatabaseName=self._database, TableName=table, PartitionInputList=cast("Any", list(inputs.values()))
+        )
+        errors = {tuple(one["PartitionValues"]): one["ErrorDetail"]["ErrorCode"] for one in created.get("Errors", ())}
+        held = [values for values, code in errors.items() if code == "AlreadyExistsException"]
+        failed = {names[values]: code for values, code in errors.items() if code != "AlreadyExistsException"}
+        if held:
+            updated = self._client.batch_update_partition(
+                DatabaseName=self._database,
+                TableName=table,
+                Entries=cast(
+                    "Any", [{"PartitionValueList": list(values), "PartitionInput": inputs[values]} for values in held]
+                ),
+            )
+            failed |= {
+                names[tuple(one["PartitionValueList"])]: one["ErrorDetail"]["ErrorCode"]
+                for one in updated.get("Errors", ())
+            }
+        return failed
+
+    def _input(self, record: PublishedPartition) -> dict[str, Any]:
+        # A partition whose descriptor differs from its table's cannot be queried: both come from the row.
+        descriptor = _descriptor(dataset_row(record.dataset), f"{self._lake}/{record.location}")
+        return {"Values": _values(record), "StorageDescriptor": descriptor, "Parameters": _parameters(record)}
+
+    def partition(self, partition: Partition) -> PublishedPartition | None:
+        """Returns what readers see of a partition, or None.
+
+        Raises:
+            SourceUnavailable: Glue did not answer.
+        """
+        with _translated(partition.dataset.name):
+            try:
+                held = self._client.get_partition(
+                    DatabaseName=self._database,
+                    TableName=partition.dataset.name,
+                    PartitionValues=list(partition.values.values()),
+                )
+            except self._client.exceptions.EntityNotFoundException:
+                return None
+        return _record(partition.dataset, held["Partition"])
+
+    def partitions(
+        self,
+        dataset: Dataset,
+        *,
+        symbols: Collection[str] | None = None,
+        interval: Interval | None = None,
+        first_day: date | None = None,
+        last_day: date | None = None,
+    ) -> list[PublishedPartition]:
+        """Returns the published partitions that touch the days given, both inclusive, sorted by name.
+
+        Raises:
+            SourceUnavailable: Glue did not answer.
+        """
+        found = [
+            _record(dataset, raw)
+            for expression in _expressions(symbols, interval)
+            for raw in self._pages(dataset, expression)
+        ]
+        kept = []
+        for one in found:
+            partition = Partition.parse(dataset, one.partition)
+            if (last_day is None or partition.first_day <= last_day) and (
+                first_day is None or partition.last_day >= first_day
+            ):
+                kept.append(one)
+        return sorted(kept, key=lambda one: one.partition)
+
+    def _pages(self, dataset: Dataset, expression: str) -> Iterator[Any]:
+        pages = self._client.get_paginator("get_partitions").paginate(
+            DatabaseName=self._database,
+            TableName=dataset.name,
+            **({"Expression": expression} if expression else {}),  # type: ignore[arg-type]
+        )
+        with _translated(dataset.name):
+            try:
+                for page in pages:
+                    yield from page["Partitions"]
+            except self._client.exceptions.EntityNotFoundException:
+                # No table yet: nothing is published.
+                return
+
+    def remove(self, partition: Partition) -> None:
+        """Takes a partition out of readers' sight; removing what is not there is no error.
+
+        Raises:
+            SourceUnavailable: Glue did not answer.
+        """
+        with _translated(partition.dataset.name):
+            try:
+                self._client.delete_partition(
+                    DatabaseName=self._database,
+                    TableName=partition.dataset.name,
+                    PartitionValues=list(partition.values.values()),
+                )
+            except self._client.exceptions.EntityNotFoundException:
+                return
+
+    def datasets(self) -> list[str]:
+        """Returns the names of the datasets that have a table, sorted.
+
+        Raises:
+            SourceUnavailable: Glue did not answer.
+        """
+        with _translated(self._database):
+            try:
+                pages = self._client.get_paginator("get_tables").paginate(DatabaseName=self._database)
+                return sorted(table["Name"] for page in pages for table in page["TableList"])
+            except self._client.exceptions.EntityNotFoundException:
+                return []
+
+
+@contextmanager
+def _translated(dataset: str) -> Iterator[None]:
+    try:
+        yield
+    except ClientError as error:
+        code = error.response.get("Error", {}).get("Code", "unknown")
+        raise SourceUnavailable(
+            f"Glue answered {code}", "Check the role's rights; then repeat", dataset=dataset
+        ) from error
+    except BotoCoreError as error:
+        raise SourceUnavailable(f"Glue did not answer: {type(error).__name__}", "Repeat", dataset=dataset) from error
+
+
+def _is_older(dataset: Dataset, held: list[tuple[str, str]]) -> bool:
+    """Returns whether a table lacks columns at its end; anything else that differs is refused."""
+    wanted = [(one["Name"], one["Type"]) for one in glue_columns(dataset)]
+    if wanted[: len(held)] != held:
+        different = [pair for pair in held if pair not in wanted] or held
+        raise SchemaDrift(
+            f"the Glue table has {different[0][0]} {different[0][1]} where the row of the table has not",
+            "Columns may only be added at the end; give a changed column a new name",
+            dataset=dataset.name,
+        )
+    return len(held) < len(wanted)
+
+
+def _expressions(symbols: Collection[str] | None, interval: Interval | None) -> list[str]:
+    """Returns filter expressions; symbol keys hold no quote, by `symbols.symbol_key`."""
+    parts = [f"interval = '{interval.value}'"] if interval else []
+    if symbols is None:
+        return [" AND ".join(parts)]
+    return [" AND ".join([*parts, f"symbol_key = '{symbol_key(one)}'"]) for one in sorted(symbols)]
+
+
+def _values(record: PublishedPartition) -> list[str]:
+    return list(Partition.parse(dataset_row(record.dataset), record.partition).values.values())
+
+
+def _parameters(record: PublishedPartition) -> dict[str, str]:
+    reasons = json.dumps(record.reasons, ensure_ascii=True)
+    if len(reasons) > _MAX_REASONS_BYTES:
+        reasons = json.dumps([f"{len(record.reasons)} reasons; see the verdict log"])
+    return {
+        "file": record.file,
+        "location": record.location,
+        "sha256": record.sha256,
+        "bytes": str(record.bytes),
+        "rows": str(record.rows),
+        "inputs_digest": record.inputs_digest,
+        "first_time": record.first_time.isoformat() if record.first_time else "",
+        "last_time": record.last_time.isoformat() if record.last_time else "",
+        "condition": record.condition.value,
+        "reasons": reasons,
+        "run_id": record.run_id,
+        "published_at": record.published_at.isoformat(),
+        "schema_version": record.schema_version,
+    }
+
+
+def _record(dataset: Dataset, raw: Any) -> PublishedPartition:
+    values = dict(zip(dataset.partition_keys, raw["Values"], strict=True))
+    held = raw["Parameters"]
+
+    def instant(name: str) -> datetime | None:
+        return datetime.fromisoformat(held[name]) if held[name] else None
+
+    return PublishedPartition(
+        dataset=dataset.name,
+        partition=Partition.from_values(dataset, values).name,
+        location=held["location"],
+        file=held["file"],
+        sha256=held["sha256"],
+        bytes=int(held["bytes"]),
+        rows=int(held["rows"]),
+        inputs_digest=held["inputs_digest"],
+        first_time=instant("first_time"),
+        last_time=instant("last_time"),
+        condition=Condition(held["condition"]),
+        reasons=tuple(json.loads(held["reasons"])),
+        run_id=held["run_id"],
+        published_at=datetime.fromisoformat(held["published_at"]),
+        schema_version=held["schema_version"],
+    )

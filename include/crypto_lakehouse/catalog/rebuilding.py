@@ -1,0 +1,85 @@
+"""The catalog held against the lake, or made anew from it: only files and the verdict log are truth."""
+
+import tempfile
+from dataclasses import asdict
+from pathlib import Path
+
+from crypto_lakehouse.catalog.catalog import Catalog
+from crypto_lakehouse.errors import CorruptObject, LakehouseError
+from crypto_lakehouse.lake.partition import Partition
+from crypto_lakehouse.lake.records import Candidate, PublishedPartition
+from crypto_lakehouse.lake.storage import Storage
+from crypto_lakehouse.lake.verdicts import LoggedVerdict, VerdictLog
+from crypto_lakehouse.lake.versions import verify_candidate
+from crypto_lakehouse.spec import Dataset
+
+_CANDIDATE_FIELDS = tuple(Candidate.__slots__)
+
+
+def rebuild(catalog: Catalog, storage: Storage, dataset: Dataset) -> int:
+    """Points the catalog at the newest version of each partition that passed the gate; returns how many.
+
+    What the catalog holds beyond that is taken out: no verdict stands behind it, or its file is gone.
+
+    Raises:
+        LakehouseError: The lake or the catalog did not answer.
+    """
+    sizes = {one.key: one.size for one in storage.list(f"silver/{dataset.name}/")}
+    passed = VerdictLog(storage).latest_publishable(dataset.name)
+    records = [
+        _record(one) for one in passed.values() if sizes.get(one.verdict.candidate.file) == one.verdict.candidate.bytes
+    ]
+    catalog.ensure_table(dataset)
+    if records:
+        catalog.publish(records)
+    kept = {one.partition for one in records}
+    for held in catalog.partitions(dataset):
+        if held.partition not in kept:
+            catalog.remove(Partition.parse(dataset, held.partition))
+    return len(records)
+
+
+def _record(logged: LoggedVerdict) -> PublishedPartition:
+    return PublishedPartition(
+        **asdict(logged.verdict.candidate),
+        condition=logged.verdict.condition,
+        reasons=logged.verdict.reasons,
+        run_id=logged.run_id,
+        published_at=logged.at,
+    )
+
+
+def verify(catalog: Catalog, storage: Storage, dataset: Dataset, deep: bool = False) -> list[LakehouseError]:
+    """Returns what is wrong with the dataset's published files: missing, of another size, or of other bytes.
+
+    Args:
+        catalog: What readers are told.
+        storage: What there is.
+        dataset: Whose partitions to look at.
+        deep: Whether to read every file and compare its sha256, not only its size.
+
+    Raises:
+        LakehouseError: The lake or the catalog did not answer.
+    """
+    sizes = {one.key: one.size for one in storage.list(f"silver/{dataset.name}/")}
+    faults = []
+    for one in catalog.partitions(dataset):
+        fault = _fault(one, sizes.get(one.file), storage, deep=deep)
+        if fault is not None:
+            faults.append(fault)
+    return faults
+
+
+def _fault(one: PublishedPartition, size: int | None, storage: Storage, *, deep: bool) -> LakehouseError | None:
+    if size != one.bytes:
+        found = "is missing" if size is None else f"has {size} bytes, published were {one.bytes}"
+        return CorruptObject(f"{one.file} {found}", "Run the partition again", partition=one.partition)
+    if not deep:
+        return None
+    candidate = Candidate(**{name: getattr(one, name) for name in _CANDIDATE_FIELDS})
+    with tempfile.TemporaryDirectory(prefix="verify-") as folder:
+        try:
+            verify_candidate(storage, candidate, Path(folder))
+        except CorruptObject as error:
+            return error
+    return None

@@ -4,6 +4,7 @@ A CSV reader forgives all of these by filling nulls or shifting columns, so they
 over slices that stay in the processor's cache.
 """
 
+import re
 from dataclasses import dataclass
 
 import numpy as np
@@ -13,6 +14,8 @@ from crypto_lakehouse.silver.sniff import MAX_LINE_BYTES
 from crypto_lakehouse.spec import Dataset, SourceLayout, TimeEncoding
 
 _SLICE_BYTES = 1 << 18
+_PLUS = re.compile(rb"(?<![eE])\+")
+_QUOTED_EMPTY = re.compile(rb'(?<![^,\n])""(?=[,\n])')
 _NEWLINE, _COMMA, _SPACE, _E, _FOLD, _POINT, _ZERO = 10, 44, 32, 0x65, 0x20, 46, 48
 
 
@@ -40,6 +43,11 @@ def check_bytes(block: bytes, dataset: Dataset, layout: SourceLayout) -> ByteFac
         _drift("blanks or control characters between the values")
     if not block.isascii():
         _check_utf8(block)
+    # An exponent may have a plus, as in 1E+3; no number starts with one.
+    if b"+" in block and _PLUS.search(block):
+        _drift("a plus sign that is no exponent's")
+    if b'"' in block:
+        _check_quotes(block, dataset)
     return ByteFacts(lines, b'"' in block, exponents)
 
 
@@ -87,6 +95,13 @@ def check_carry(length: int) -> None:
     """
     if length > MAX_LINE_BYTES:
         _drift(f"a line of more than {MAX_LINE_BYTES} bytes")
+
+
+def _check_quotes(block: bytes, dataset: Dataset) -> None:
+    """Refuses quotes that are anything but an empty field of a dataset whose files have such."""
+    allowed = any(one.nullable for one in dataset.columns)
+    if not allowed or block.count(b'"') != 2 * len(_QUOTED_EMPTY.findall(block)):
+        _drift("quotes around or within values")
 
 
 def _check_utf8(block: bytes) -> None:

@@ -20,6 +20,7 @@ METRICS_STAMP_START_FROM = date(2026, 6, 25)
 
 _MS = (10**12, 10**13)
 _US = (10**15, 10**16)
+_END_OF_CALENDAR = 253_402_300_800_000_000
 _FIVE_MINUTES, _HOUR = 300_000_000, 3_600_000_000
 _ADVICE = "Compare the object with the bucket; pull it again if it was replaced"
 _STRIKE = r"^(\d{6})-(\d+(?:\.\d+)?)$"
@@ -180,9 +181,16 @@ def _check_days(times: pl.Series, dataset: Dataset, segments: Sequence[Segment])
     own = stamps[starts[which] : starts[which] + segments[which].rows]
     outside = np.flatnonzero((own < bounds[which, 0]) | (own >= bounds[which, 1]))
     held = segments[which].input.object
-    stamp = datetime.fromtimestamp(int(own[outside[0]]) / 1e6, UTC).isoformat()
+    stamp = _moment(int(own[outside[0]]))
     raise ContentRefused(
         f"{len(outside)} of {len(own)} rows lie outside {held.first_day} to {held.last_day}, "
         f"the first at {stamp} in row {int(outside[0]) + 1}",
         _ADVICE,
     )
+
+
+def _moment(microseconds: int) -> str:
+    # Years that Python's calendar lacks are among what has to be refused in words.
+    if 0 <= microseconds < _END_OF_CALENDAR:
+        return datetime.fromtimestamp(microseconds / 1e6, UTC).isoformat()
+    return f"{microseconds} microseconds from 1970"

@@ -297,6 +297,14 @@ def test_rows_past_midnight_go_to_the_next_year_that_was_asked_for(tmp_path: Pat
     assert outcome.partitions[1].manifest.covered_days == ()
 
 
+def test_a_time_that_no_calendar_has_is_refused_in_words(tmp_path: Path) -> None:
+    row = dataset("binance_um_book_depth")
+    content = b"timestamp,percentage,depth,notional\n-2024-03-01 00:00:00,1,1,1\n"
+    one = build_input(archive_file(row.name, "2024-03-01"), content, tmp_path)
+    outcome = conform(row, [Partition(row, "BTCUSDT", MARCH)], [one], tmp_path, ConformSettings())
+    assert outcome.refused[0].error == "ContentRefused"
+
+
 def test_progress_counts_every_file(tmp_path: Path) -> None:
     heard: list[tuple[str, int, int]] = []
     row = dataset(SPOT_KLINES)

@@ -1,0 +1,11 @@
+from collections.abc import Iterator
+
+import pytest
+from tests.bucket_server import FakeBucket, serving
+
+
+@pytest.fixture
+def bucket() -> Iterator[FakeBucket]:
+    """A programmable bucket on loopback."""
+    with serving(FakeBucket()) as served:
+        yield served

@@ -1,0 +1,140 @@
+from datetime import UTC, date, datetime
+from pathlib import Path
+
+import pytest
+from tests.bucket_server import FakeBucket
+from tests.crypto_lakehouse.archive.objects import put_object, settings_for
+
+from crypto_lakehouse.archive.planning import batches, plan_pull
+from crypto_lakehouse.archive.pulling import pull
+from crypto_lakehouse.errors import InvalidRequest, ListingSuspect
+from crypto_lakehouse.lake.bronze import BronzeLog, QuarantinedObject
+from crypto_lakehouse.lake.local_storage import LocalStorage
+from crypto_lakehouse.lake.work import PlanRequest
+from crypto_lakehouse.settings import Settings, TransferProfile
+
+DAILY = [date(2024, 1, day) for day in range(1, 6)]
+
+
+def request(dataset: str = "binance_um_klines", **others: object) -> PlanRequest:
+    chosen = {"first_day": "2024-01-01", "last_day": "2024-01-31", "symbols": ("BTCUSDT",), "intervals": ("1m",)}
+    return PlanRequest(dataset=dataset, run_id="test", **{**chosen, **others})  # type: ignore[arg-type]
+
+
+@pytest.fixture
+def settings(bucket: FakeBucket, tmp_path: Path) -> Settings:
+    return settings_for(bucket, tmp_path)
+
+
+@pytest.fixture
+def bronze(settings: Settings) -> BronzeLog:
+    return BronzeLog(LocalStorage(Path(settings.lake)))
+
+
+def test_daily_files_serve_a_month_without_a_monthly_one(
+    bucket: FakeBucket, settings: Settings, bronze: BronzeLog
+) -> None:
+    keys = [put_object(bucket, "binance_um_klines", day) for day in DAILY]
+    plan = plan_pull(request(), settings, bronze)
+    assert [one.key for one in plan.objects] == keys
+    assert {one.reason for one in plan.objects} == {"new"}
+    assert all(one.has_checksum for one in plan.objects)
+    assert plan.days_without_object == {"BTCUSDT 1m": 26}
+
+
+def test_a_monthly_file_stands_for_its_days(bucket: FakeBucket, settings: Settings, bronze: BronzeLog) -> None:
+    for day in DAILY:
+        put_object(bucket, "binance_um_klines", day)
+    february = put_object(bucket, "binance_um_klines", date(2024, 2, 1))
+    month = put_object(bucket, "binance_um_klines", date(2024, 1, 1), monthly=True)
+    plan = plan_pull(request(last_day="2024-02-01"), settings, bronze)
+    assert sorted(one.key for one in plan.objects) == sorted([month, february])
+    assert plan.days_without_object == {}
+
+
+def test_spot_klines_take_both_because_they_are_known_to_disagree(
+    bucket: FakeBucket, settings: Settings, bronze: BronzeLog
+) -> None:
+    keys = [put_object(bucket, "binance_spot_klines", day) for day in DAILY]
+    keys.append(put_object(bucket, "binance_spot_klines", date(2024, 1, 1), monthly=True))
+    plan = plan_pull(request("binance_spot_klines"), settings, bronze)
+    assert sorted(one.key for one in plan.objects) == sorted(keys)
+
+
+def test_what_bronze_holds_is_not_pulled_again_and_what_was_replaced_is(
+    bucket: FakeBucket, settings: Settings, bronze: BronzeLog
+) -> None:
+    keys = [put_object(bucket, "binance_um_klines", day) for day in DAILY]
+    storage = LocalStorage(Path(settings.lake))
+    for order in batches(plan_pull(request(), settings, bronze), TransferProfile()):
+        pull(order, settings, storage, bronze)
+    assert plan_pull(request(), settings, bronze).counts()["objects_unchanged"] == 5
+    put_object(bucket, "binance_um_klines", DAILY[2], rows=b"other\n")
+    plan = plan_pull(request(), settings, bronze)
+    assert [(one.key, one.reason) for one in plan.objects] == [(keys[2], "republished")]
+    assert plan.bytes == plan.objects[0].size > 0
+
+
+def test_an_object_known_to_be_bad_waits_until_it_changes(
+    bucket: FakeBucket, settings: Settings, bronze: BronzeLog
+) -> None:
+    key = put_object(bucket, "binance_um_klines", DAILY[0])
+    etag = plan_pull(request(), settings, bronze).objects[0].etag
+    bronze.quarantine("binance_um_klines", [QuarantinedObject(key, etag, "ChecksumMismatch", "bad", datetime.now(UTC))])
+    plan = plan_pull(request(), settings, bronze)
+    assert (plan.objects, plan.quarantined) == ((), 1)
+    put_object(bucket, "binance_um_klines", DAILY[0], rows=b"mended\n")
+    assert len(plan_pull(request(), settings, bronze).objects) == 1
+
+
+def test_a_listing_that_shrank_is_an_alarm_and_not_a_delisting(
+    bucket: FakeBucket, settings: Settings, bronze: BronzeLog
+) -> None:
+    keys = [put_object(bucket, "binance_um_klines", day) for day in DAILY]
+    storage = LocalStorage(Path(settings.lake))
+    for order in batches(plan_pull(request(), settings, bronze), TransferProfile()):
+        pull(order, settings, storage, bronze)
+    del bucket.objects[keys[3]]
+    with pytest.raises(ListingSuspect, match=r"1 of the objects Bronze holds .*-2024-01-04"):
+        plan_pull(request(), settings, bronze)
+    allowed = settings.model_copy(update={"archive": settings.archive.model_copy(update={"allow_shrinkage": True})})
+    assert plan_pull(request(), allowed, bronze).vanished == 1
+
+
+def test_a_glob_finds_symbols_in_the_bucket_delisted_ones_too(
+    bucket: FakeBucket, settings: Settings, bronze: BronzeLog
+) -> None:
+    for symbol in ("BTCUSDT", "BTCUSDT_240329", "ETHUSDT", "CVCUSDTSETTLED"):
+        put_object(bucket, "binance_um_klines", DAILY[0], symbol=symbol)
+    bucket.objects["data/futures/um/daily/klines/..%2F/1m/x.zip"] = b""
+    plan = plan_pull(request(symbols=("BTC*", "CVC?SDTSETTLED")), settings, bronze)
+    assert [one.key.split("/")[5] for one in plan.objects] == ["BTCUSDT", "BTCUSDT_240329", "CVCUSDTSETTLED"]
+
+
+@pytest.mark.parametrize(
+    "wrong",
+    [
+        {"first_day": "2024-02-01", "last_day": "2024-01-01"},
+        {"first_day": "yesterday"},
+        {"first_day": "1999-01-01"},
+        {"intervals": ("1s",)},
+        {"intervals": ("1M",)},
+        {"symbols": ("../../etc/passwd",)},
+    ],
+    ids=str,
+)
+def test_a_request_that_makes_no_sense_is_refused(
+    wrong: dict[str, object], bucket: FakeBucket, settings: Settings, bronze: BronzeLog
+) -> None:
+    with pytest.raises(InvalidRequest):
+        plan_pull(request(**wrong), settings, bronze)
+    assert bucket.requests == []
+
+
+def test_batches_hold_at_most_as_many_as_the_profile_says(
+    bucket: FakeBucket, settings: Settings, bronze: BronzeLog
+) -> None:
+    for day in DAILY:
+        put_object(bucket, "binance_um_klines", day)
+    orders = batches(plan_pull(request(), settings, bronze), TransferProfile(batch_objects=2))
+    assert [len(order.objects) for order in orders] == [2, 2, 1]

@@ -38,8 +38,8 @@ def check_bytes(block: bytes, dataset: Dataset, layout: SourceLayout) -> ByteFac
     if commas != lines * (len(layout.columns) - 1):
         _drift(f"{commas} commas in {lines} lines, expected are {len(layout.columns) - 1} in each")
     # One space stands between date and time where times are text; no other byte up to 32 belongs in a row.
-    expected = lines * (2 if dataset.time_encoding is TimeEncoding.TEXT else 1)
-    if blanks != expected:
+    has_spaces = dataset.time_encoding is TimeEncoding.TEXT
+    if blanks != lines * (2 if has_spaces else 1) or (has_spaces and block.count(b" ") != lines):
         _drift("blanks or control characters between the values")
     if not block.isascii():
         _check_utf8(block)

@@ -87,5 +87,10 @@ def test_times_as_text_hold_one_space_each_and_no_other() -> None:
         check_bytes(good.replace(b"1.5", b" 1.5"), DEPTH.dataset, DEPTH.layout)
 
 
+def test_no_other_blank_stands_for_the_space_of_a_time() -> None:
+    with pytest.raises(LakehouseError, match="blanks"):
+        check_bytes(b"2024-01-01\r00:00:00,-5.00,1.5,2.5\n", DEPTH.dataset, DEPTH.layout)
+
+
 def test_an_empty_block_has_no_rows() -> None:
     assert parse_block(b"", FUNDING).height == 0

@@ -21,7 +21,7 @@ from crypto_lakehouse.silver.inputs import InputObject
 from crypto_lakehouse.silver.sniff import Sniffed, sniff
 from crypto_lakehouse.spec import Dataset
 
-BLOCK_BYTES = 6 << 20
+BLOCK_BYTES = 4 << 20
 """Bytes of a large file parsed at once. Fixed, so that memory does not depend on the file or the machine."""
 
 WHOLE_BYTES = 16 << 20

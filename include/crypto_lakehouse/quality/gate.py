@@ -15,7 +15,7 @@ from crypto_lakehouse.quality.facts import FACT_OF_CHECK
 from crypto_lakehouse.quality.known_faults import KnownFault, faults_of
 from crypto_lakehouse.quality.profile import Profile, profile
 from crypto_lakehouse.quality.sentences import sentence
-from crypto_lakehouse.quality.suites import suite
+from crypto_lakehouse.quality.suites import rules, suite
 from crypto_lakehouse.silver.manifest import read_manifest
 from crypto_lakehouse.spec import Dataset
 from crypto_lakehouse.vocabulary import Condition
@@ -79,13 +79,14 @@ def _subject(dataset: Dataset, candidate: Candidate, path: Path) -> _Subject:
 def _judge(dataset: Dataset, facts: Sequence[Profile], results: Path) -> dict[str, list[tuple[str, bool]]]:
     """Returns the broken facts of each partition, and whether each is critical, as GX sees it."""
     run = _validate(dataset, facts, results)
+    is_critical = {rule.fact: not rule.degrades for rule in rules(dataset)}
     broken: dict[str, list[tuple[str, bool]]] = defaultdict(list)
     for one in run.results:
         config = one.expectation_config
         if one.exception_info.get("raised_exception"):
             raise RuntimeError(f"Great Expectations could not judge {config.kwargs['column']}: {one.exception_info}")
         for row in () if one.success else one.result["unexpected_index_list"]:
-            broken[row["partition"]].append((config.kwargs["column"], str(config.severity) == "critical"))
+            broken[row["partition"]].append((config.kwargs["column"], is_critical[config.kwargs["column"]]))
     return broken
 
 

@@ -1,0 +1,182 @@
+"""What the gate must not let through: every hostile content, beside its clean control, through conform and gate.
+
+All kinds of a dataset are symbols of one batch, so that Great Expectations is asked once, as in production.
+"""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import date
+from pathlib import Path
+
+import pytest
+from tests.archive_builder import input_at
+
+from crypto_lakehouse.archive.keys import ArchiveKey
+from crypto_lakehouse.datasets import dataset
+from crypto_lakehouse.demo.synthetic import synthetic_csv, write_object
+from crypto_lakehouse.lake.partition import Partition, span_start
+from crypto_lakehouse.lake.records import Candidate, Verdict
+from crypto_lakehouse.quality.gate import gate
+from crypto_lakehouse.settings import ConformSettings
+from crypto_lakehouse.silver.conform import ConformedPartition, conform
+from crypto_lakehouse.vocabulary import Condition, Frequency, Interval
+
+DAY = date(2024, 1, 10)
+Rows = list[list[str]]
+
+
+@dataclass(frozen=True)
+class Kind:
+    """A hostile content: how a day's rows are changed, and what must be said of it."""
+
+    dataset: str
+    change: Callable[[Rows], object]
+    condition: Condition
+    reason: str = ""
+
+
+def put(row: int, column: int, value: str) -> Callable[[Rows], object]:
+    def change(rows: Rows) -> None:
+        rows[row][column] = value
+
+    return change
+
+
+def scaled(row: int, columns: tuple[int, ...], factor: float) -> Callable[[Rows], object]:
+    def change(rows: Rows) -> None:
+        for column in columns:
+            rows[row][column] = f"{float(rows[row][column]) * factor:.2f}"
+
+    return change
+
+
+def drop(start: int, end: int) -> Callable[[Rows], object]:
+    def change(rows: Rows) -> None:
+        del rows[start:end]
+
+    return change
+
+
+def shift_times(rows: Rows) -> None:
+    for row in rows[100:110]:
+        row[0], row[6] = str(int(row[0]) + 7), str(int(row[6]) + 7)
+
+
+def conflict(rows: Rows) -> None:
+    rows.append([*rows[5][:4], "1.00", *rows[5][5:]])
+
+
+def freeze(rows: Rows) -> None:
+    # Every tenth row is one band: it stands still for the hour from noon.
+    for row in rows[12 * 120 * 10 + 7 : 13 * 120 * 10 : 10]:
+        row[2] = "123.00000000"
+
+
+def cross(rows: Rows) -> None:
+    rows[9][1], rows[9][3] = rows[9][3], rows[9][1]
+
+
+def late_funding(rows: Rows) -> None:
+    rows[3][0] = str(int(rows[3][0]) + 600_000)
+
+
+Q, D, A = Condition.QUARANTINED, Condition.DEGRADED, Condition.AVAILABLE
+KLINES, TICKS, FUNDING = "binance_um_klines", "binance_spot_agg_trades", "binance_um_funding_rate"
+TICKER, DEPTH, TRADES = "binance_um_book_ticker", "binance_um_book_depth", "binance_um_trades"
+
+KINDS = {
+    "clean klines": Kind(KLINES, lambda rows: None, A),
+    "high below low": Kind(KLINES, put(50, 2, "1.00"), Q, "ohlc_violations: 1 rows"),
+    "negative volume": Kind(KLINES, put(50, 5, "-1.000"), Q, "quantities_negative: 1 rows"),
+    "no price": Kind(KLINES, put(50, 3, "0.00"), Q, "prices_not_positive: 1 rows"),
+    "hundredfold price": Kind(KLINES, scaled(50, (1, 2, 3, 4), 100), D, "price_spikes: 2 prices"),
+    "hundredfold high": Kind(KLINES, scaled(50, (2,), 100), D, "price_spikes: 1 prices"),
+    "more taker volume than volume": Kind(KLINES, put(50, 9, "99999999.000"), Q, "taker_above_total: 1 rows"),
+    "off the grid": Kind(KLINES, shift_times, D, "rows_off_grid: 10 of 1440 rows"),
+    "a close time that is not": Kind(KLINES, put(50, 6, "1704844855000"), D, "close_times_wrong: 1 close times"),
+    "a missing hour": Kind(
+        KLINES, drop(300, 360), D, "60 of 1440 expected times are missing, the first 2024-01-10T05:00:00Z, at most 60"
+    ),
+    "conflicting rows": Kind(KLINES, conflict, D, "conflicts: 1 rows"),
+    "clean ticks": Kind(TICKS, lambda rows: None, A),
+    "missing identifiers": Kind(TICKS, drop(100, 103), D, "ids_missing: 3 identifiers"),
+    "an empty hour": Kind(TICKS, drop(480, 680), D, "hours have no rows, the first 2024-01-10T0"),
+    "negative quantity": Kind(TICKS, put(7, 2, "-0.00100000"), Q, "quantities_negative"),
+    "tick spike": Kind(TICKS, scaled(7, (1,), 0.001), D, "price_spikes: 2 prices"),
+    "clean trades": Kind(TRADES, lambda rows: None, A),
+    "a legal hole in trades": Kind(TRADES, drop(100, 103), A),
+    "clean book": Kind(TICKER, lambda rows: None, A),
+    "crossed book": Kind(TICKER, cross, D, "spreads_crossed: 1 best bids"),
+    "clean depth": Kind(DEPTH, lambda rows: None, A),
+    "a band that stands still": Kind(DEPTH, freeze, D, "hours_stale: 1 hours and bands"),
+    "clean funding": Kind(FUNDING, lambda rows: None, A),
+    "funding off its hour": Kind(FUNDING, late_funding, Q, "fundings_off_boundary: 1 fundings"),
+    "an unheard-of funding interval": Kind(FUNDING, put(3, 1, "7"), Q, "funding_intervals_unknown: 1"),
+}  # fmt: skip
+
+
+def symbol_of(kind: str) -> str:
+    return f"K{sorted(KINDS).index(kind):02}USDT"
+
+
+@pytest.fixture(scope="module")
+def verdicts(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Verdict]:
+    """What the gate says of each kind, by its symbol."""
+    found: dict[str, Verdict] = {}
+    for name in sorted({one.dataset for one in KINDS.values()}):
+        folder = tmp_path_factory.mktemp(name)
+        made = [_made(kind, folder) for kind in KINDS if KINDS[kind].dataset == name]
+        results = folder / "results"
+        results.mkdir()
+        outcome = gate(dataset(name), [(_candidate(one), one.file) for one in made if one.file], results)
+        assert outcome.docs is not None and outcome.docs.is_file()
+        found.update({one.candidate.partition.split("symbol_key=")[1].split("/")[0]: one for one in outcome.verdicts})
+    return found
+
+
+def _made(kind: str, folder: Path) -> ConformedPartition:
+    row = dataset(KINDS[kind].dataset)
+    monthly = row.frequencies == (Frequency.MONTHLY,)
+    interval = Interval.M1 if row.has_interval else None
+    first_day = DAY.replace(day=1) if monthly else DAY
+    key = ArchiveKey(row, Frequency.MONTHLY if monthly else Frequency.DAILY, symbol_of(kind), interval, first_day)
+    header, *lines = synthetic_csv(key).decode().splitlines()
+    if header[0].isdigit():
+        header, lines = "", [header, *lines]
+    rows = [line.split(",") for line in lines]
+    KINDS[kind].change(rows)
+    text = "\n".join([*([header] if header else []), *(",".join(one) for one in rows), ""])
+    path = write_object(folder / "archive", key, text.encode())
+    partition = Partition(row, key.symbol, span_start(row.span, DAY), interval)
+    work = folder / key.symbol
+    work.mkdir()
+    outcome = conform(row, [partition], [input_at(key, path)], work, ConformSettings())
+    assert outcome.refused == []
+    return outcome.partitions[0]
+
+
+def _candidate(made: ConformedPartition) -> Candidate:
+    return Candidate(
+        dataset=made.partition.dataset.name,
+        partition=made.partition.name,
+        location="",
+        file="",
+        sha256=made.sha256,
+        bytes=0,
+        rows=made.rows,
+        inputs_digest=made.manifest.inputs_digest,
+        first_time=made.first_time,
+        last_time=made.last_time,
+    )
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_the_gate_says_what_it_must(kind: str, verdicts: dict[str, Verdict]) -> None:
+    verdict, expected = verdicts[symbol_of(kind)], KINDS[kind]
+    assert (verdict.condition, verdict.reasons == ()) == (expected.condition, expected.reason == "")
+    assert expected.reason in " | ".join(verdict.reasons)
+
+
+def test_every_dataset_of_the_test_has_a_control() -> None:
+    clean = {one.dataset for one in KINDS.values() if one.condition is A}
+    assert clean == {one.dataset for one in KINDS.values()}

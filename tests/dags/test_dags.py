@@ -1,0 +1,146 @@
+"""What every generated DAG must be, and what parsing them must not cost."""
+
+import hashlib
+import json
+import os
+import subprocess
+import sys
+from typing import Any
+
+import pytest
+from tests.dags.conftest import REPOSITORY
+
+from crypto_lakehouse.datasets import DATASETS, dataset
+from crypto_lakehouse.schedule import DAILY_CRON, MONTHLY_CRON
+
+pytestmark = pytest.mark.filterwarnings("ignore")
+
+PARSE = """
+import json, sys
+import airflow.sdk
+before = set(sys.modules)
+import archive_dag
+loaded = {name.partition(".")[0] for name in set(sys.modules) - before}
+heavy = {"polars", "pandas", "pyarrow", "duckdb", "great_expectations", "ccxt", "boto3", "botocore", "numpy"}
+print(json.dumps(sorted(loaded & heavy)))
+"""
+
+SERIALISE = """
+import hashlib, json
+import archive_dag
+from airflow.sdk import DAG
+from airflow.serialization.serialized_objects import DagSerialization
+dags = sorted((one for one in vars(archive_dag).values() if isinstance(one, DAG)), key=lambda one: one.dag_id)
+text = json.dumps([DagSerialization.to_dict(one) for one in dags], sort_keys=True, default=str)
+print(json.dumps([len(dags), hashlib.sha256(text.encode()).hexdigest()]))
+"""
+
+
+def run(code: str, seed: str = "0") -> Any:
+    environment = {
+        **os.environ,
+        "PYTHONPATH": os.pathsep.join([str(REPOSITORY / "plugins"), str(REPOSITORY / "dags")]),
+        "PYTHONHASHSEED": seed,
+    }
+    done = subprocess.run([sys.executable, "-W", "ignore", "-c", code], env=environment, capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr[-2000:]
+    return json.loads(done.stdout.splitlines()[-1])
+
+
+@pytest.fixture(scope="module")
+def dags() -> dict[str, Any]:
+    from airflow.sdk import DAG
+
+    import archive_dag
+
+    return {one.dag_id: one for one in vars(archive_dag).values() if isinstance(one, DAG)}
+
+
+def test_there_is_one_dag_per_dataset_and_no_other(dags: dict[str, Any]) -> None:
+    assert sorted(dags) == sorted(row.name for row in DATASETS)
+
+
+def test_the_dag_file_reads_as_prose() -> None:
+    lines = (REPOSITORY / "dags" / "archive_dag.py").read_text(encoding="utf-8").splitlines()
+    assert len(lines) <= 85
+
+
+def test_parsing_loads_no_heavy_library() -> None:
+    assert run(PARSE) == []
+
+
+def test_control_a_heavy_import_would_be_seen() -> None:
+    assert run(PARSE.replace("import archive_dag", "import archive_dag, polars")) == ["polars"]
+
+
+def test_two_parses_give_the_same_bytes() -> None:
+    first, second = run(SERIALISE, "1"), run(SERIALISE, "2")
+    assert first == second
+    assert first[0] == 27
+    assert len(first[1]) == len(hashlib.sha256().hexdigest())
+
+
+@pytest.mark.parametrize("row", DATASETS, ids=lambda row: row.name)
+def test_every_dag_says_what_it_is_and_can_fail_well(row: Any, dags: dict[str, Any]) -> None:
+    dag = dags[row.name]
+    assert dag.catchup is False
+    assert dag.tags == {"silver", row.exchange.value, row.market.value, row.data_type.slug}
+    assert row.description in dag.doc_md
+    assert "How to rerun" in dag.doc_md
+    assert set(dag.params) >= {"symbols", "start_date", "end_date", "profile"}
+    assert ("intervals" in dag.params) == row.has_interval
+    for task in dag.tasks:
+        assert task.owner == "lakehouse"
+        assert task.retries == 3
+        assert task.retry_exponential_backoff
+        assert task.on_failure_callback
+
+
+def test_the_tasks_and_their_order(dags: dict[str, Any]) -> None:
+    dag = dags["binance_um_klines"]
+    downstream = {task.task_id: sorted(task.downstream_task_ids) for task in dag.tasks}
+    assert downstream["transform.conform"] == ["transform.gate"]
+    assert downstream["transform.gate"] == ["transform.publish"]
+    assert "transform.conform" in downstream["pull"]
+    assert downstream["report"] == ["raise_quarantine"]
+    pools = {task.task_id: task.pool for task in dag.tasks}
+    assert (pools["plan"], pools["pull"], pools["transform.conform"], pools["transform.gate"]) == (
+        *("exchange", "exchange"),
+        *("heavy", "heavy"),
+    )
+    assert [outlet.name for outlet in dag.get_task("report").outlets] == ["silver/binance_um_klines"]
+
+
+def test_schedules_are_data_intervals_daily_or_monthly(dags: dict[str, Any]) -> None:
+    crons = {dag_id: dag.timetable.expression for dag_id, dag in dags.items()}
+    assert crons["binance_um_funding_rate"] == MONTHLY_CRON
+    assert crons["binance_um_klines"] == DAILY_CRON
+    assert {type(dag.timetable).__name__ for dag in dags.values()} == {"CronDataIntervalTimetable"}
+
+
+@pytest.mark.parametrize("name", ["binance_um_klines", "binance_um_funding_rate"])
+def test_catching_up_two_years_covers_every_day_once(name: str, dags: dict[str, Any]) -> None:
+    from datetime import UTC, datetime, timedelta
+
+    from airflow.serialization.encoders import coerce_to_core_timetable
+    from airflow.timetables.base import TimeRestriction
+
+    from crypto_lakehouse.schedule import covered_days
+
+    timetable = coerce_to_core_timetable(dags[name].timetable)
+    start, end = datetime(2023, 12, 31, tzinfo=UTC), datetime(2026, 1, 5, tzinfo=UTC)
+    restriction = TimeRestriction(earliest=_pendulum(start), latest=_pendulum(end), catchup=True)
+    covered, last = [], None
+    while (run := timetable.next_dagrun_info(last_automated_data_interval=last, restriction=restriction)) is not None:
+        last = run.data_interval
+        first_day, last_day = covered_days(dataset(name), last.start, last.end)
+        covered += [first_day + timedelta(days=n) for n in range((last_day - first_day).days + 1)]
+    assert covered == [covered[0] + timedelta(days=n) for n in range(len(covered))]
+    assert covered[0] <= datetime(2024, 1, 1, tzinfo=UTC).date()
+    assert covered[-1] >= datetime(2025, 12, 31, tzinfo=UTC).date()
+
+
+def _pendulum(moment: Any) -> Any:
+    import pendulum
+
+    return pendulum.instance(moment)

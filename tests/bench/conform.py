@@ -9,7 +9,6 @@ Each prints one JSON line. Sizes are arguments, so that a test can run the same 
 
 import json
 import random
-import resource
 import subprocess
 import sys
 import tempfile
@@ -139,7 +138,9 @@ def _timed(partitions: Sequence[Partition], inputs: Sequence[InputObject]) -> tu
 
 
 def _peak_mb() -> int:
-    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss // 1024
+    # Not ru_maxrss: that outlives exec, so a process started by a large one would report its parent.
+    lines = Path("/proc/self/status").read_text().splitlines()
+    return next(int(line.split()[1]) // 1024 for line in lines if line.startswith("VmHWM:"))
 
 
 def measured_trades(path: Path) -> Result:

@@ -14,7 +14,7 @@ from archive_builder import archive_file, epoch_ms, write_chunks
 ROWS = 6_000_000
 ROWS_PER_CHUNK = 500_000
 PROBE = """
-import json, resource, sys
+import json, re, sys
 from pathlib import Path
 sys.path.insert(0, sys.argv[1])
 from archive_builder import archive_file, input_at
@@ -27,7 +27,9 @@ if sys.argv[4] == "whole":
 file = archive_file("binance_spot_agg_trades", "2024-01-01")
 one, day = input_at(file.key, Path(sys.argv[2])), Partition(file.dataset, file.symbol, file.first_day)
 made = conform(file.dataset, [day], [one], Path(sys.argv[3]), ConformSettings()).partitions[0]
-print(json.dumps([made.rows, resource.getrusage(resource.RUSAGE_SELF).ru_maxrss // 1024, made.sha256]))
+# Not ru_maxrss: that outlives exec, so a process started by a large one would report its parent.
+peak = re.search(r"VmHWM:\\s+(\\d+)", Path("/proc/self/status").read_text())
+print(json.dumps([made.rows, int(peak[1]) // 1024, made.sha256]))
 """
 
 

@@ -1,0 +1,122 @@
+"""Runs the pipeline in a process of its own that dies at a named boundary, before or after it."""
+
+import importlib
+import multiprocessing
+import os
+import signal
+import sys
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+BOUNDARIES = {
+    "plan": "crypto_lakehouse.steps.plan:plan_pull",
+    "list": "crypto_lakehouse.archive.bucket:Bucket._get",
+    "download": "crypto_lakehouse.archive.pulling:download",
+    "checksum": "crypto_lakehouse.archive.pulling:published_sha256",
+    "verify": "crypto_lakehouse.archive.pulling:_judge",
+    "store file": "crypto_lakehouse.lake.local_storage:LocalStorage.put_file",
+    "bronze commit": "crypto_lakehouse.lake.bronze:BronzeLog.commit",
+    "cleanup": "crypto_lakehouse.archive.pulling:shutil.rmtree",
+    "unzip": "crypto_lakehouse.silver.reading:member_chunks",
+    "parse": "crypto_lakehouse.steps.conform:conform_partitions",
+    "write": "crypto_lakehouse.silver.write:PartitionWriter.close",
+    "candidate": "crypto_lakehouse.steps.conform:store_candidate",
+    "gate": "crypto_lakehouse.steps.gate:judge",
+    "verdict log": "crypto_lakehouse.lake.verdicts:VerdictLog.append",
+    "catalog": "crypto_lakehouse.catalog.embedded:EmbeddedCatalog.publish",
+    "result": "crypto_lakehouse.steps:write_result",
+}
+"""Every place where the state of the lake is about to change, or has just changed."""
+
+_PRELOADED = [
+    *sorted({one.partition(":")[0] for one in BOUNDARIES.values()}),
+    *("crypto_lakehouse.running", "crypto_lakehouse.steps.publish", "crypto_lakehouse.steps.report"),
+    *("great_expectations", "great_expectations.expectations", "great_expectations.checkpoint"),
+    "tests.faults.crashing",
+]
+
+
+@dataclass(frozen=True)
+class Crash:
+    """Where and how a run dies."""
+
+    boundary: str
+    is_after: bool
+    signal: signal.Signals
+
+    def __str__(self) -> str:
+        return f"{self.signal.name} {'after' if self.is_after else 'before'} {self.boundary}"
+
+
+@dataclass(frozen=True)
+class Run:
+    """A run of the pipeline over one day, in its own process."""
+
+    lake: Path
+    endpoint: str
+    run_id: str
+    crash: Crash | None = None
+
+
+def processes() -> Any:
+    """Returns a maker of processes that have the heavy libraries already, so that a run costs what it does."""
+    os.environ["GX_ANALYTICS_ENABLED"] = "false"
+    context = multiprocessing.get_context("forkserver")
+    context.set_forkserver_preload(_PRELOADED)
+    return context
+
+
+def run_to_its_end(run: Run) -> int:
+    """Runs it and returns the exit code; negative is the signal that ended it."""
+    process = processes().Process(target=carry_out, args=(run,))
+    process.start()
+    process.join(120)
+    assert process.exitcode is not None
+    return int(process.exitcode)
+
+
+def carry_out(run: Run) -> None:
+    """Runs the pipeline; the target of the process."""
+    from crypto_lakehouse.lake.work import PlanRequest
+    from crypto_lakehouse.running import run_pipeline
+    from crypto_lakehouse.settings import ArchiveSettings, Settings
+
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))
+    if run.crash is not None:
+        _arm(run.crash)
+    settings = Settings(
+        lake=str(run.lake), work_folder=run.lake.parent / "work", archive=ArchiveSettings(endpoint_url=run.endpoint)
+    )
+    request = PlanRequest("binance_um_klines", run.run_id, "2024-01-10", "2024-01-10", ("BTCUSDT",), ("1m",))
+    summary = run_pipeline(request, settings)
+    sys.exit(1 if summary.failures else 0)
+
+
+def _arm(crash: Crash) -> None:
+    module_name, _, path = BOUNDARIES[crash.boundary].partition(":")
+    owner: Any = importlib.import_module(module_name)
+    *parents, name = path.split(".")
+    for parent in parents:
+        owner = getattr(owner, parent)
+    setattr(owner, name, _dying(getattr(owner, name), crash))
+
+
+def _dying(function: Callable[..., Any], crash: Crash) -> Callable[..., Any]:
+    fired: list[bool] = []
+
+    def fire() -> None:
+        # Once: threads pass the same boundary, and a second signal would end the ending.
+        if not fired:
+            fired.append(True)
+            os.kill(os.getpid(), crash.signal)
+
+    def call(*arguments: Any, **named: Any) -> Any:
+        if not crash.is_after:
+            fire()
+        outcome = function(*arguments, **named)
+        fire()
+        return outcome
+
+    return call

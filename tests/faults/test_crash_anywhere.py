@@ -1,0 +1,162 @@
+"""A run that dies anywhere leaves readers the old or the new version, and one rerun ends in the same bytes."""
+
+import hashlib
+import shutil
+import signal
+import threading
+from collections.abc import Iterator
+from datetime import date
+from pathlib import Path
+
+import pytest
+from tests.bucket_server import FakeBucket, serving
+from tests.faults.crashing import BOUNDARIES, Crash, Run, processes, run_to_its_end
+from tests.faults.crashing import carry_out as carry_out_run
+
+from crypto_lakehouse.archive.keys import ArchiveKey
+from crypto_lakehouse.catalog.embedded import EmbeddedCatalog
+from crypto_lakehouse.catalog.rebuilding import rebuild, verify
+from crypto_lakehouse.datasets import dataset
+from crypto_lakehouse.demo.synthetic import synthetic_csv, zipped
+from crypto_lakehouse.lake.local_storage import LocalStorage
+from crypto_lakehouse.vocabulary import Frequency, Interval
+
+ROW = dataset("binance_um_klines")
+KEY = ArchiveKey(ROW, Frequency.DAILY, "BTCUSDT", Interval.M1, date(2024, 1, 10))
+PARTITION = "interval=1m/symbol_key=BTCUSDT/month=2024-01"
+CRASHES = [
+    Crash(boundary, is_after, how)
+    for boundary in BOUNDARIES
+    for is_after in (False, True)
+    for how in (signal.SIGKILL, signal.SIGTERM)
+]
+
+
+def publish_upstream(bucket: FakeBucket, csv: bytes) -> None:
+    content = zipped(f"{KEY.stem}.csv", csv)
+    bucket.objects[KEY.key] = content
+    bucket.objects[KEY.checksum_key] = f"{hashlib.sha256(content).hexdigest()}  {KEY.stem}.zip".encode()
+
+
+def seen(lake: Path) -> str:
+    """Returns the sha256 of the one file readers see; it is whole, and the catalog says the same of it."""
+    catalog = EmbeddedCatalog(lake / "catalog" / "catalog.sqlite")
+    records = catalog.partitions(ROW)
+    assert [one.partition for one in records] == [PARTITION]
+    assert verify(catalog, LocalStorage(lake), ROW, deep=True) == []
+    return records[0].sha256
+
+
+@pytest.fixture(scope="module")
+def bucket() -> Iterator[FakeBucket]:
+    with serving(FakeBucket()) as served:
+        yield served
+
+
+@pytest.fixture(scope="module")
+def versions(bucket: FakeBucket, tmp_path_factory: pytest.TempPathFactory) -> dict[str, str]:
+    """A lake with the first version, and the sha256 of both, as undisturbed runs make them."""
+    folder = tmp_path_factory.mktemp("reference")
+    first = synthetic_csv(KEY)
+    publish_upstream(bucket, first)
+    assert run_to_its_end(Run(folder / "lake", bucket.endpoint, "first")) == 0
+    old = seen(folder / "lake")
+    shutil.copytree(folder / "lake", folder / "seed")
+    # Published again with its last minute missing: degraded, and another version.
+    publish_upstream(bucket, b"\n".join(first.split(b"\n")[:-2]) + b"\n")
+    assert run_to_its_end(Run(folder / "lake", bucket.endpoint, "second")) == 0
+    new = seen(folder / "lake")
+    assert old != new
+    return {"seed": str(folder / "seed"), "old": old, "new": new}
+
+
+class Reader:
+    """Looks at the lake all the time, as a reader would, and remembers what it saw."""
+
+    def __init__(self, lake: Path) -> None:
+        self._lake, self._stop, self.saw = lake, threading.Event(), set[str]()
+        self._thread = threading.Thread(target=self._look)
+        self.trouble: list[BaseException] = []
+
+    def _look(self) -> None:
+        try:
+            while not self._stop.is_set():
+                self.saw.add(seen(self._lake))
+        except BaseException as error:
+            self.trouble.append(error)
+
+    def __enter__(self) -> "Reader":
+        self._thread.start()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._stop.set()
+        self._thread.join()
+        assert self.trouble == []
+
+
+def test_the_boundaries_are_at_least_the_fifteen() -> None:
+    assert len(BOUNDARIES) >= 15
+    assert len(CRASHES) >= 60
+
+
+@pytest.mark.parametrize("crash", CRASHES, ids=str)
+def test_a_crash_leaves_old_or_new_and_one_rerun_converges(
+    crash: Crash, bucket: FakeBucket, versions: dict[str, str], tmp_path: Path
+) -> None:
+    lake = tmp_path / "lake"
+    shutil.copytree(versions["seed"], lake)
+    with Reader(lake) as reader:
+        code = run_to_its_end(Run(lake, bucket.endpoint, "second", crash))
+        # The injector fired: the process died of it and did not end by itself.
+        assert code == (-signal.SIGKILL if crash.signal is signal.SIGKILL else 143)
+        assert seen(lake) in {versions["old"], versions["new"]}
+        assert run_to_its_end(Run(lake, bucket.endpoint, "third")) == 0
+        assert seen(lake) == versions["new"]
+    assert reader.saw <= {versions["old"], versions["new"]}
+    assert rebuild(EmbeddedCatalog(tmp_path / "rebuilt.sqlite"), LocalStorage(lake), ROW) == 1
+    assert EmbeddedCatalog(tmp_path / "rebuilt.sqlite").partitions(ROW)[0].sha256 == versions["new"]
+
+
+def test_two_runs_of_one_partition_at_once_end_in_the_same_bytes(
+    bucket: FakeBucket, versions: dict[str, str], tmp_path: Path
+) -> None:
+    lake = tmp_path / "lake"
+    shutil.copytree(versions["seed"], lake)
+    runs = [processes().Process(target=carry_out_run, args=(Run(lake, bucket.endpoint, f"run-{n}"),)) for n in range(3)]
+    with Reader(lake) as reader:
+        for one in runs:
+            one.start()
+        for one in runs:
+            one.join(120)
+    assert [one.exitcode for one in runs] == [0, 0, 0]
+    assert seen(lake) == versions["new"]
+    assert reader.saw <= {versions["old"], versions["new"]}
+
+
+def test_an_overtaken_run_does_not_put_its_older_answer_over_the_newer(
+    bucket: FakeBucket, versions: dict[str, str], tmp_path: Path
+) -> None:
+    from crypto_lakehouse.lake.work import TransformOrder, write_order
+    from crypto_lakehouse.settings import Settings
+    from crypto_lakehouse.steps import run_step
+    from crypto_lakehouse.vocabulary import Step
+
+    lake = tmp_path / "lake"
+    shutil.copytree(versions["seed"], lake)
+    storage, settings = LocalStorage(lake), Settings(lake=str(lake))
+    # An older run has gated its candidate and stalls before publishing; its catalog entry is taken away.
+    EmbeddedCatalog(lake / "catalog" / "catalog.sqlite").remove(_partition())
+    key = "runs/binance_um_klines/stalled-00000000/transform-000.json"
+    write_order(storage, key, TransformOrder("binance_um_klines", "stalled", "", (PARTITION,)))
+    for step in (Step.CONFORM, Step.GATE):
+        run_step(step, key, settings)
+    assert run_to_its_end(Run(lake, bucket.endpoint, "newer")) == 0
+    assert run_step(Step.PUBLISH, key, settings).counts["partitions_superseded"] == 1
+    assert seen(lake) == versions["new"]
+
+
+def _partition():
+    from crypto_lakehouse.lake.partition import Partition
+
+    return Partition.parse(ROW, PARTITION)

@@ -201,7 +201,11 @@ def test_a_plan_pushes_keys_of_orders_only(lake: Path, monkeypatch: pytest.Monke
     import lakehouse_steps
 
     pushed: dict[str, Any] = {}
-    ti = SimpleNamespace(xcom_push=pushed.__setitem__)
+
+    def push(key: str, value: Any) -> None:
+        pushed[key] = value
+
+    ti = SimpleNamespace(xcom_push=push)
     one = lakehouse_steps.PlanOperator(task_id="plan", dataset="binance_um_klines")
 
     def planned(order_key: str) -> Any:

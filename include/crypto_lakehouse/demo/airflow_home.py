@@ -32,6 +32,7 @@ def airflow_environment(home: Path, lake: str, extra: Mapping[str, str] | None =
         "AIRFLOW__API__HOST": "127.0.0.1",
         "AIRFLOW__LOGGING__LOGGING_LEVEL": "WARNING",
         "AIRFLOW__SCHEDULER__ENABLE_HEALTH_CHECK": "False",
+        "AIRFLOW__DATABASE__SQL_ALCHEMY_CONNECT_ARGS": "sqlite_patience.CONNECT_ARGS",
         "AIRFLOW__USAGE_DATA_COLLECTION__ENABLED": "False",
         "CRYPTO_LAKEHOUSE_LAKE": lake,
         "GX_ANALYTICS_ENABLED": "false",

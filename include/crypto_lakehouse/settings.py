@@ -175,6 +175,7 @@ class Settings(BaseSettings):
     conform: ConformSettings = ConformSettings()
     markets: dict[Market, MarketFilter] = Field(default_factory=_market_filters)
     profiles: dict[str, TransferProfile] = Field(default_factory=default_profiles)
+    start_date: str = "2024-01-01"
 
     @classmethod
     def settings_customise_sources(

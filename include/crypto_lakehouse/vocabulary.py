@@ -122,11 +122,21 @@ class TimeUnit(StrEnum):
 
 
 class Condition(StrEnum):
-    """How far a partition can be trusted."""
+    """How far a partition can be trusted.
+
+    An empty one has sound objects and no row of them: a file of headers, or one whose tolerance touches the
+    partition. Nothing is published of it and nothing is wrong.
+    """
 
     AVAILABLE = "available"
     DEGRADED = "degraded"
     QUARANTINED = "quarantined"
+    EMPTY = "empty"
+
+    @property
+    def is_published(self) -> bool:
+        """Whether readers get to see a partition in this condition."""
+        return self in (Condition.AVAILABLE, Condition.DEGRADED)
 
 
 class ChecksumStatus(StrEnum):

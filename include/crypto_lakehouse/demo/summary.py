@@ -81,7 +81,12 @@ def _table(sections: Sequence[DatasetSection], states: dict[str, str]) -> Table:
 def _gate(section: DatasetSection, state: str) -> str:
     if state != "success" and not section.partitions:
         return "[red]failed[/]"
-    colours = {Condition.AVAILABLE: "green", Condition.DEGRADED: "yellow", Condition.QUARANTINED: "red"}
+    colours = {
+        Condition.AVAILABLE: "green",
+        Condition.DEGRADED: "yellow",
+        Condition.QUARANTINED: "red",
+        Condition.EMPTY: "dim",
+    }
     counts = ((one, section.count(one)) for one in Condition)
     return ", ".join(f"[{colours[one]}]{count} {one}[/]" for one, count in counts if count) or "[dim]up to date[/]"
 

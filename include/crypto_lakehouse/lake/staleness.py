@@ -7,7 +7,6 @@ from crypto_lakehouse.lake.partition import Partition
 from crypto_lakehouse.lake.records import inputs_digest
 from crypto_lakehouse.lake.verdicts import VerdictLog
 from crypto_lakehouse.spec import Dataset
-from crypto_lakehouse.vocabulary import Condition
 
 
 def stale_partitions(
@@ -19,7 +18,7 @@ def stale_partitions(
 ) -> list[Partition]:
     """Returns the partitions whose published version was made from other objects than Bronze holds now.
 
-    One whose objects were already judged and quarantined is left alone until they change.
+    One whose objects were already judged, and found bad or without rows, is left alone until they change.
 
     Args:
         dataset: Their dataset.
@@ -32,7 +31,7 @@ def stale_partitions(
     refused = {
         name: logged.verdict.candidate.inputs_digest
         for name, logged in verdicts.latest(dataset.name).items()
-        if logged.verdict.condition is Condition.QUARANTINED
+        if not logged.verdict.condition.is_published
     }
     stale = []
     for one in partitions:

@@ -58,7 +58,9 @@ class VerdictLog:
     def latest_publishable(self, dataset: str) -> dict[str, LoggedVerdict]:
         """Returns the newest verdict of every partition that let it be published."""
         rows = self._log(dataset).read()
-        return _by_partition(rows.filter(pl.col("condition") != Condition.QUARANTINED.value))
+        return _by_partition(
+            rows.filter(pl.col("condition").is_in([one.value for one in Condition if one.is_published]))
+        )
 
     def compact(self, dataset: str) -> int:
         """Folds the dataset's log into one file where it has grown; returns how many files were replaced."""

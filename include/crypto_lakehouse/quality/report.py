@@ -14,6 +14,7 @@ _WORDS = {
     Condition.AVAILABLE: "passed every check",
     Condition.DEGRADED: "readable, with reasons",
     Condition.QUARANTINED: "refused; readers keep the former version",
+    Condition.EMPTY: "sound objects without a row",
 }
 
 
@@ -52,7 +53,7 @@ class DatasetSection:
     @property
     def rows(self) -> int:
         """Rows of its partitions that readers may see."""
-        return sum(one.rows for one in self.partitions if one.condition is not Condition.QUARANTINED)
+        return sum(one.rows for one in self.partitions if one.condition.is_published)
 
     def count(self, condition: Condition) -> int:
         """Returns how many partitions ended in a condition."""
@@ -108,7 +109,8 @@ def _size(count: int) -> str:
 
 
 def _section(section: DatasetSection) -> str:
-    noted = [one for one in section.partitions if one.reasons or one.condition is not Condition.AVAILABLE]
+    quiet = (Condition.AVAILABLE, Condition.EMPTY)
+    noted = [one for one in section.partitions if one.reasons or one.condition not in quiet]
     parts = [f'<section id="{html.escape(section.dataset)}"><h2>{html.escape(section.dataset)}</h2>', _strip(section)]
     if noted:
         lines = "\n".join(_partition_row(one) for one in noted)

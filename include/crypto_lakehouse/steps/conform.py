@@ -82,6 +82,6 @@ def _without_rows(one: ConformedPartition) -> dict[str, Any]:
     return {
         "partition": one.partition.name,
         "inputs_digest": one.manifest.inputs_digest,
-        "reasons": [f"{refused.key}: {refused.error}: {refused.reason}" for refused in one.manifest.refused]
-        or ["its objects hold no rows"],
+        # None refused: the objects are sound and hold no row of it.
+        "reasons": [f"{refused.key}: {refused.error}: {refused.reason}" for refused in one.manifest.refused],
     }

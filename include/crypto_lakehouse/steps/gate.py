@@ -68,4 +68,5 @@ def _without_rows(dataset: str, raw: dict[str, Any]) -> Verdict:
         first_time=None,
         last_time=None,
     )
-    return Verdict(nothing, Condition.QUARANTINED, tuple(raw["reasons"]))
+    reasons = tuple(raw["reasons"])
+    return Verdict(nothing, Condition.QUARANTINED if reasons else Condition.EMPTY, reasons)

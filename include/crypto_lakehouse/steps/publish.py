@@ -32,7 +32,7 @@ def publish(context: StepContext) -> StepResult:
     now = datetime.now(UTC)
     if current:
         VerdictLog(context.storage).append(row.name, order.run_id, current, now)
-    passed = [one for one in current if one.condition is not Condition.QUARANTINED]
+    passed = [one for one in current if one.condition.is_published]
     catalog = open_catalog(context.settings)
     catalog.ensure_table(row)
     if passed:
@@ -40,7 +40,7 @@ def publish(context: StepContext) -> StepResult:
     counts = {
         "partitions_published": len(passed),
         "rows_published": sum(one.candidate.rows for one in passed),
-        "partitions_quarantined": len(current) - len(passed),
+        "partitions_quarantined": sum(one.condition is Condition.QUARANTINED for one in current),
         "partitions_superseded": len(verdicts) - len(current),
     }
     return result(Step.PUBLISH, order, Outcome(counts, idle=not verdicts))

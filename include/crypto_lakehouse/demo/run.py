@@ -85,10 +85,8 @@ class _Board:
                 mark = "[green]done[/]" if done.state == "success" else "[red]failed[/]"
                 count = f"{len(self.finished):>2}/{self.total}"
                 self.console.print(f"  {count} {mark} {done.dataset} in {done.seconds:.1f} s", highlight=False)
-            elif facts["event"] == "task":
-                self.console.print(
-                    f"        [dim]{facts['dag_id']} {facts['task']}: {facts['words']}[/]", highlight=False
-                )
+            elif facts["event"] == "start":
+                self.console.print(f"        [dim]started {facts['dag_id']}[/]", highlight=False)
 
 
 def chosen_source(archive: str, options: Mapping[str, str]) -> Source:

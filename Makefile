@@ -3,6 +3,7 @@ SHELL := /bin/bash
 PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
+PEERS_PYTHON ?= python3.12
 # Some machines export it; Python would then compile the libraries again at every start.
 unexport PYTHONDONTWRITEBYTECODE
 export GX_ANALYTICS_ENABLED := false
@@ -53,6 +54,10 @@ lock: ## Pin all dependencies anew from requirements.in
 
 bench: setup ## Measure; see docs/performance.md
 	$(BIN)/python -m tests.bench
+
+bench-peers: ## Install the packages we are measured beside, into their own environment; needs Python 3.12
+	$(PEERS_PYTHON) -m venv .venv-peers
+	.venv-peers/bin/pip install --quiet --disable-pip-version-check --requirement tests/bench/peers-requirements.txt
 
 clean: ## Remove what the demonstration and `up` made; the environment stays
 	rm -rf .demo .airflow lake

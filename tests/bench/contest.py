@@ -76,7 +76,13 @@ def hold(contest: Contest, contenders: Iterable[str]) -> dict[str, Result]:
         for name, command in commands.items():
             if command is not None:
                 samples[name].append(ask(command, "measure", contest))
+    _check_rows({name: one["rows"] for name, ran in samples.items() for one in ran})
     return {name: _figures(contest, samples[name]) for name in commands}
+
+
+def _check_rows(made: Mapping[str, int]) -> None:
+    if len(set(made.values())) > 1:
+        raise RuntimeError(f"the contenders did not do the same work, rows: {made}")
 
 
 def ask(command: Sequence[str], task: str, contest: Contest, kept: Path | None = None) -> Result:
@@ -116,6 +122,7 @@ def _figures(contest: Contest, samples: Sequence[Result]) -> Result:
         "status": "measured",
         "seconds": round(statistics.median(seconds), 4),
         "all_seconds": seconds,
+        "rows": samples[0]["rows"],
         "peak_mb": round(statistics.median(sample["peak_mb"] for sample in samples)),
         "imported_mb": round(statistics.median(sample["imported_mb"] for sample in samples)),
     }

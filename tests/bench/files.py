@@ -5,11 +5,10 @@ import tempfile
 from datetime import date
 from pathlib import Path
 
-from tests.bench.conform import KLINES, TRADES, noisy_klines, small_inputs, trade_chunks
-from tests.bench.contest import Contest
-
 from archive_builder import archive_file, write_chunks, write_zip
 from crypto_lakehouse.vocabulary import Frequency, Interval
+from tests.bench.conform import KLINES, TRADES, noisy_klines, small_inputs, trade_chunks
+from tests.bench.contest import Contest
 
 FOLDER = Path(tempfile.gettempdir()) / "crypto-lakehouse-bench"
 

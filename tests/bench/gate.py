@@ -6,9 +6,6 @@ from datetime import date, timedelta
 from pathlib import Path
 from typing import Any
 
-from tests.bench.conform import KLINES
-from tests.bench.contender import peak_mb
-
 from archive_builder import ArchiveFile, build_input, csv, kline_rows
 from crypto_lakehouse.datasets import dataset
 from crypto_lakehouse.lake.local_storage import LocalStorage
@@ -18,6 +15,8 @@ from crypto_lakehouse.quality.gate import gate
 from crypto_lakehouse.settings import ConformSettings
 from crypto_lakehouse.silver.conform import conform
 from crypto_lakehouse.vocabulary import Interval
+from tests.bench.conform import KLINES
+from tests.bench.contender import peak_mb
 
 DAY = date(2024, 3, 1)
 

@@ -11,11 +11,6 @@ from pathlib import Path
 from typing import Any
 
 import polars as pl
-from tests.bench.conform import KLINES
-from tests.bench.contest import NOT_INSTALLED, Contest, ask, command_of
-from tests.bench.hostile_files import DAY, ROWS, HostileFile, write_hostile_archive
-from tests.bench.ours import NAME
-from tests.bench.peers import PEERS
 
 from bucket_server import FakeBucket, serving
 from crypto_lakehouse.archive.planning import batches, plan_pull
@@ -31,6 +26,11 @@ from crypto_lakehouse.quality.gate import gate
 from crypto_lakehouse.settings import Settings
 from crypto_lakehouse.silver.conform import ConformedPartition, InputObject, conform
 from crypto_lakehouse.vocabulary import Condition, Interval
+from tests.bench.conform import KLINES
+from tests.bench.contest import NOT_INSTALLED, Contest, ask, command_of
+from tests.bench.hostile_files import DAY, ROWS, HostileFile, write_hostile_archive
+from tests.bench.ours import NAME
+from tests.bench.peers import PEERS
 
 Answer = dict[str, str]
 PASSES, FLAGS, REFUSES = "passes in silence", "flags", "refuses"

@@ -8,11 +8,10 @@ from dataclasses import dataclass
 from datetime import date
 from pathlib import Path
 
-from tests.bench.conform import KLINES
-
 from archive_builder import ArchiveFile, csv, kline_rows
 from crypto_lakehouse.datasets import dataset
 from crypto_lakehouse.vocabulary import Interval
+from tests.bench.conform import KLINES
 
 DAY = date(2024, 3, 2)
 ROWS = 1440

@@ -39,7 +39,7 @@ def conform_job() -> Convert:
         made = conform(keys[0].dataset, partitions(keys), inputs, job.out, ConformSettings())
         refused = [f"{one.key}: {one.error}: {one.reason}" for one in made.refused]
         files = [str(one.file) for one in made.partitions if one.file]
-        return Outcome(files, sum(one.rows for one in made.partitions), refused)
+        return Outcome(files, refused)
 
     return convert
 

@@ -75,7 +75,6 @@ def _fetch_month(core: Any, job: Job, keys: list[str], outcome: Outcome) -> None
     path = job.out / f"{first.symbol}-{first.period[:7]}.parquet"
     what = {"market": MARKETS[first.market], "data_type": first.data_type, "interval": first.interval}
     result = core.fetch_data(first.symbol, day, day, **what, output_path=str(path))
-    outcome.rows += len(result.data)
     outcome.complaints += [f"{label}: {reason}" for label, reason in result.failed]
     outcome.complaints += [f"{label}: missing" for label in result.missing]
     if len(result.data):
@@ -134,7 +133,7 @@ def binance_syncer() -> Convert:
         core.Syncer.LOCAL_PREFIX = str(job.out)
         done = asyncio.run(store(job))
         failed = [] if all(done) else [*logs.said] or ["it returned False"]
-        return Outcome(sorted(map(str, job.out.rglob("*.parquet"))), 0, failed or logs.warnings())
+        return Outcome(sorted(map(str, job.out.rglob("*.parquet"))), failed or logs.warnings())
 
     return convert
 
@@ -187,8 +186,7 @@ def binance_data_loader() -> Convert:
 
     def convert(job: Job) -> Outcome:
         good, bad = DataProcessor().process_zip_files(job.paths, job.out, job.archive)
-        files, rows = [one["output_path"] for one in good], sum(one["rows"] for one in good)
-        return Outcome(files, rows, [one["error"] for one in bad])
+        return Outcome([one["output_path"] for one in good], [one["error"] for one in bad])
 
     return convert
 

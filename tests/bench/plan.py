@@ -10,15 +10,14 @@ from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
-from tests.bench.conform import KLINES
-from tests.bench.contender import peak_mb
-from tests.bench.listing_server import LAST_DAY
-
 from crypto_lakehouse.archive.planning import plan_pull
 from crypto_lakehouse.lake.bronze import BronzeLog
 from crypto_lakehouse.lake.local_storage import LocalStorage
 from crypto_lakehouse.lake.work import PlanRequest
 from crypto_lakehouse.settings import ArchiveSettings, Settings
+from tests.bench.conform import KLINES
+from tests.bench.contender import peak_mb
+from tests.bench.listing_server import LAST_DAY
 
 DAYS = 1000
 

@@ -12,9 +12,6 @@ from datetime import date, timedelta
 from pathlib import Path
 from typing import Any
 
-from tests.bench.conform import KLINES
-from tests.bench.files import small_contest
-
 from crypto_lakehouse.archive.planning import batches, plan_pull
 from crypto_lakehouse.archive.pulling import pull
 from crypto_lakehouse.archive.s5cmd import binary
@@ -23,6 +20,8 @@ from crypto_lakehouse.lake.bronze import BronzeLog
 from crypto_lakehouse.lake.local_storage import LocalStorage
 from crypto_lakehouse.lake.work import PlanRequest, PullOrder
 from crypto_lakehouse.settings import ArchiveSettings, Settings
+from tests.bench.conform import KLINES
+from tests.bench.files import small_contest
 
 PARALLEL_BATCHES = 2
 """Batches at once, as Airflow maps them on two cores."""

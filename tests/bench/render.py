@@ -22,8 +22,8 @@ Contests: every contender converts the same files in fresh processes that take t
 imports not counted; peak is the whole process, imports included. `crypto-lakehouse` hashes its inputs and verifies
 order, keys, units, dates and every value, sorts, and writes exact decimals in zstd Parquet with page checksums. The
 peers write floats in snappy Parquet. What is called of each peer stands in `tests/bench/peers.py`. The two Polars
-baselines are what one writes oneself in ten lines, with no check at all: `polars-streaming` unzips to disk and sinks,
-`polars-eager-isal` inflates into memory with ISA-L.
+baselines are what one writes oneself in ten lines, with no check and no sorting: `polars-streaming` unzips to disk and
+sinks, `polars-eager-isal` inflates into memory with ISA-L.
 """
 
 

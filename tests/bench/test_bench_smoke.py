@@ -5,6 +5,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+
 from tests.bench import contest, render, suite
 from tests.bench.contest import NOT_INSTALLED
 from tests.bench.hostile import PASSES, sound
@@ -31,6 +32,7 @@ def test_a_contest_has_a_figure_for_every_contender_that_is_here(name: str, kept
             assert figures == {"status": NOT_INSTALLED}
         else:
             assert figures["seconds"] > 0
+            assert figures["rows"] == {"month": 44_640, "small": 4 * 1440}.get(name, 5_000)
             assert figures["peak_mb"] >= figures["imported_mb"] > 0
     assert NAME in kept[name]["contenders"]
 

@@ -1,8 +1,9 @@
 from pathlib import Path
 
 import pytest
-from crypto_lakehouse.settings import Settings, TransferProfile, default_profiles
 from pydantic import BaseModel
+
+from crypto_lakehouse.settings import Settings, TransferProfile, default_profiles
 
 PAGE = (Path(__file__).parents[2] / "docs" / "configuration.md").read_text(encoding="utf-8")
 

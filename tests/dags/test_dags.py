@@ -8,10 +8,10 @@ import sys
 from typing import Any
 
 import pytest
-from tests.dags.conftest import REPOSITORY
 
 from crypto_lakehouse.datasets import DATASETS, dataset
 from crypto_lakehouse.schedule import DAILY_CRON, MONTHLY_CRON
+from tests.dags.conftest import REPOSITORY
 
 pytestmark = pytest.mark.filterwarnings("ignore")
 

@@ -9,9 +9,6 @@ from datetime import date
 from pathlib import Path
 
 import pytest
-from tests.bucket_server import FakeBucket, serving
-from tests.faults.crashing import BOUNDARIES, Crash, Run, processes, run_to_its_end
-from tests.faults.crashing import carry_out as carry_out_run
 
 from crypto_lakehouse.archive.keys import ArchiveKey
 from crypto_lakehouse.catalog.embedded import EmbeddedCatalog
@@ -20,6 +17,9 @@ from crypto_lakehouse.datasets import dataset
 from crypto_lakehouse.demo.synthetic import synthetic_csv, zipped
 from crypto_lakehouse.lake.local_storage import LocalStorage
 from crypto_lakehouse.vocabulary import Frequency, Interval
+from tests.bucket_server import FakeBucket, serving
+from tests.faults.crashing import BOUNDARIES, Crash, Run, processes, run_to_its_end
+from tests.faults.crashing import carry_out as carry_out_run
 
 ROW = dataset("binance_um_klines")
 KEY = ArchiveKey(ROW, Frequency.DAILY, "BTCUSDT", Interval.M1, date(2024, 1, 10))

@@ -1,6 +1,7 @@
 from collections.abc import Iterator
 
 import pytest
+
 from tests.bucket_server import FakeBucket, serving
 
 

@@ -4,13 +4,12 @@ import hashlib
 from datetime import date
 from pathlib import Path
 
-from tests.bucket_server import FakeBucket
-
 from crypto_lakehouse.archive.keys import ArchiveKey
 from crypto_lakehouse.datasets import dataset
 from crypto_lakehouse.demo.synthetic import zipped
 from crypto_lakehouse.settings import Settings, TransferProfile
 from crypto_lakehouse.vocabulary import Frequency, Interval
+from tests.bucket_server import FakeBucket
 
 QUICK = TransferProfile(retries=1, batch_timeout_seconds=60)
 

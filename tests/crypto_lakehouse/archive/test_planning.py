@@ -2,8 +2,6 @@ from datetime import UTC, date, datetime
 from pathlib import Path
 
 import pytest
-from tests.bucket_server import FakeBucket
-from tests.crypto_lakehouse.archive.objects import put_object, settings_for
 
 from crypto_lakehouse.archive.planning import batches, plan_pull
 from crypto_lakehouse.archive.pulling import pull
@@ -12,6 +10,8 @@ from crypto_lakehouse.lake.bronze import BronzeLog, QuarantinedObject
 from crypto_lakehouse.lake.local_storage import LocalStorage
 from crypto_lakehouse.lake.work import PlanRequest
 from crypto_lakehouse.settings import Settings, TransferProfile
+from tests.bucket_server import FakeBucket
+from tests.crypto_lakehouse.archive.objects import put_object, settings_for
 
 DAILY = [date(2024, 1, day) for day in range(1, 6)]
 

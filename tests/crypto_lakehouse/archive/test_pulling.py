@@ -3,8 +3,6 @@ from datetime import date
 from pathlib import Path
 
 import pytest
-from tests.bucket_server import FakeBucket
-from tests.crypto_lakehouse.archive.objects import QUICK, put_object, settings_for
 
 from crypto_lakehouse.archive.planning import batches, plan_pull
 from crypto_lakehouse.archive.pulling import PullOutcome, pull
@@ -14,6 +12,8 @@ from crypto_lakehouse.lake.local_storage import LocalStorage
 from crypto_lakehouse.lake.work import ObjectToPull, PlanRequest, PullOrder
 from crypto_lakehouse.settings import MissingChecksum, Settings
 from crypto_lakehouse.vocabulary import ChecksumStatus
+from tests.bucket_server import FakeBucket
+from tests.crypto_lakehouse.archive.objects import QUICK, put_object, settings_for
 
 NAME = "binance_um_klines"
 DAYS = [date(2024, 1, day) for day in range(1, 5)]

@@ -9,7 +9,6 @@ from datetime import date
 from pathlib import Path
 
 import pytest
-from tests.archive_builder import input_at
 
 from crypto_lakehouse.archive.keys import ArchiveKey
 from crypto_lakehouse.datasets import dataset
@@ -20,6 +19,7 @@ from crypto_lakehouse.quality.gate import gate
 from crypto_lakehouse.settings import ConformSettings
 from crypto_lakehouse.silver.conform import ConformedPartition, conform
 from crypto_lakehouse.vocabulary import Condition, Frequency, Interval
+from tests.archive_builder import input_at
 
 DAY = date(2024, 1, 10)
 Rows = list[list[str]]

@@ -3,8 +3,6 @@ from pathlib import Path
 
 import polars as pl
 import pytest
-from tests.archive_builder import input_at
-from tests.crypto_lakehouse.quality.test_gate_catches import _candidate
 
 from crypto_lakehouse.archive.keys import ArchiveKey
 from crypto_lakehouse.datasets import DATASETS, dataset
@@ -21,6 +19,8 @@ from crypto_lakehouse.settings import ConformSettings
 from crypto_lakehouse.silver.conform import ConformedPartition, conform
 from crypto_lakehouse.spec import Check, Dataset
 from crypto_lakehouse.vocabulary import Condition, Frequency, Interval
+from tests.archive_builder import input_at
+from tests.crypto_lakehouse.quality.test_gate_catches import _candidate
 
 DAY = date(2024, 1, 10)
 

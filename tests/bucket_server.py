@@ -5,6 +5,7 @@ test can prove that its fault was met.
 """
 
 import hashlib
+import socket
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -29,6 +30,8 @@ class FakeBucket:
         self.requests: list[str] = []
         self.fault: Callable[[str], tuple[int, bytes] | None] = lambda _path: None
         self.rewrite: Callable[[bytes, str], bytes] = lambda body, _path: body
+        # How many bytes of a body to send before the connection is cut; None sends it whole.
+        self.cut: Callable[[str, int], int | None] = lambda _path, _length: None
         self.endpoint = ""
 
     @property
@@ -90,8 +93,14 @@ def serving(bucket: FakeBucket) -> Iterator[FakeBucket]:
             self.send_header("ETag", f'"{hashlib.md5(body).hexdigest()}"')
             self.send_header("Last-Modified", "Thu, 01 Jan 2026 00:00:00 GMT")
             self.end_headers()
-            if self.command != "HEAD":
-                self.wfile.write(body)
+            if self.command == "HEAD":
+                return
+            sent = bucket.cut(self.path, len(body))
+            self.wfile.write(body if sent is None else body[:sent])
+            if sent is not None:
+                self.wfile.flush()
+                self.close_connection = True
+                self.connection.shutdown(socket.SHUT_RDWR)
 
         do_HEAD = do_GET  # noqa: N815  the name is http.server's
 

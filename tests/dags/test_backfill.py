@@ -94,6 +94,13 @@ class Airflow:
             time.sleep(1)
         assert {dag_id: self.states(dag_id) for dag_id in wanted} == {one: {"success": wanted[one]} for one in wanted}
 
+    def wait_until_complete(self, seconds: float) -> None:
+        """Waits until the scheduler has marked the backfills as done; it looks every half a minute."""
+        deadline = time.monotonic() + seconds
+        while self.rows("SELECT id FROM backfill WHERE completed_at IS NULL"):
+            assert time.monotonic() < deadline, "the scheduler did not complete the backfills"
+            time.sleep(1)
+
 
 def free_port() -> int:
     with socket.socket() as probe:
@@ -143,6 +150,7 @@ def test_backfills_cover_every_day_and_month_once_and_a_second_one_changes_nothi
     create_backfills(airflow)
     with airflow.scheduling():
         airflow.wait_for({DAILY: 30, MONTHLY: 24}, 500)
+        airflow.wait_until_complete(90)
     assert planned_days(airflow, DAILY) == [(day.isoformat(), day.isoformat()) for day in DAYS]
     assert [first for first, _ in planned_days(airflow, MONTHLY)] == [month.isoformat() for month in MONTHS]
     published = {name: {one.partition: one for one in catalog(airflow).partitions(dataset(name))} for name in BACKFILLS}

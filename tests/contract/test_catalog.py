@@ -1,0 +1,287 @@
+"""One behaviour for every catalog: the embedded one and Glue (moto's server; see conftest for what it lacks)."""
+
+import itertools
+import json
+import multiprocessing
+from dataclasses import replace
+from datetime import UTC, date, datetime
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from crypto_lakehouse.catalog.catalog import Catalog
+from crypto_lakehouse.catalog.embedded import EmbeddedCatalog
+from crypto_lakehouse.catalog.glue import BATCH, GlueCatalog
+from crypto_lakehouse.catalog.rebuilding import rebuild, verify
+from crypto_lakehouse.datasets import DATASETS, dataset
+from crypto_lakehouse.errors import SchemaDrift, SourceUnavailable
+from crypto_lakehouse.lake.local_storage import LocalStorage
+from crypto_lakehouse.lake.partition import Partition, span_start
+from crypto_lakehouse.lake.records import Candidate, PublishedPartition, Verdict
+from crypto_lakehouse.lake.verdicts import VerdictLog
+from crypto_lakehouse.lake.versions import file_sha256
+from crypto_lakehouse.settings import CatalogKind, CatalogSettings
+from crypto_lakehouse.spec import Dataset
+from crypto_lakehouse.vocabulary import Condition, Interval
+
+pytestmark = pytest.mark.filterwarnings("ignore::DeprecationWarning")
+NUMBERS = itertools.count()
+KLINES = dataset("binance_um_klines")
+NOW = datetime(2025, 1, 2, 3, 4, 5, tzinfo=UTC)
+
+
+def glue(aws: str, database: str = "") -> GlueCatalog:
+    name = database or f"lake_{next(NUMBERS)}"
+    return GlueCatalog(
+        CatalogSettings(kind=CatalogKind.GLUE, glue_database=name, glue_endpoint_url=aws), "s3://lake/root"
+    )
+
+
+@pytest.fixture(params=["embedded", "glue"])
+def catalog(request: pytest.FixtureRequest, tmp_path: Path) -> Catalog:
+    if request.param == "embedded":
+        return EmbeddedCatalog(tmp_path / "deep" / "catalog.sqlite")
+    return glue(request.getfixturevalue("aws"))
+
+
+def partition(
+    row: Dataset, symbol: str = "BTCUSDT", day: date = date(2024, 5, 1), interval: Interval = Interval.M1
+) -> Partition:
+    return Partition(row, symbol, span_start(row.span, day), interval if row.has_interval else None)
+
+
+def record(one: Partition, version: str = "1", **changes: Any) -> PublishedPartition:
+    location = f"{one.path}/version={version * 16}"
+    made = PublishedPartition(
+        dataset=one.dataset.name,
+        partition=one.name,
+        location=location,
+        file=f"{location}/data.parquet",
+        sha256=version * 64,
+        bytes=10,
+        rows=5,
+        inputs_digest="d",
+        first_time=NOW,
+        last_time=None,
+        condition=Condition.DEGRADED,
+        reasons=("grid_missing: 3 of 5", "für 'x'; \"y\""),
+        run_id="manual__2024-05-02T00:00:00+00:00",
+        published_at=NOW,
+    )
+    return replace(made, **changes)
+
+
+def test_a_partition_is_unknown_until_it_is_published_then_new_then_replaced(catalog: Catalog) -> None:
+    one = partition(KLINES)
+    catalog.ensure_table(KLINES)
+    assert catalog.partition(one) is None
+    catalog.publish([record(one)])
+    assert catalog.partition(one) == record(one)
+    catalog.publish([record(one, "2")])
+    catalog.publish([record(one, "2")])
+    assert catalog.partition(one) == record(one, "2")
+    assert catalog.partitions(KLINES) == [record(one, "2")]
+
+
+def test_nothing_is_published_of_a_dataset_without_a_table(catalog: Catalog) -> None:
+    assert catalog.datasets() == []
+    assert catalog.partitions(KLINES) == []
+    assert catalog.partition(partition(KLINES)) is None
+
+
+@pytest.mark.parametrize("row", DATASETS, ids=lambda row: row.name)
+def test_every_dataset_has_a_table_that_gives_back_what_it_was_given(row: Dataset, catalog: Catalog) -> None:
+    catalog.ensure_table(row)
+    catalog.ensure_table(row)
+    one = record(partition(row, row.sample_symbol))
+    catalog.publish([one])
+    assert catalog.partitions(row) == [one]
+    assert catalog.datasets() == [row.name]
+
+
+def test_partitions_are_found_by_symbol_interval_and_days(catalog: Catalog) -> None:
+    catalog.ensure_table(KLINES)
+    wanted = {
+        (symbol, month, interval): record(partition(KLINES, symbol, date(2024, month, 1), interval))
+        for symbol in ("BTCUSDT", "币安人生USDT")
+        for month in (4, 5, 6)
+        for interval in (Interval.M1, Interval.H1)
+    }
+    catalog.publish(list(wanted.values()))
+
+    def names(**filters: Any) -> list[str]:
+        return [one.partition for one in catalog.partitions(KLINES, **filters)]
+
+    everything = sorted(one.partition for one in wanted.values())
+    assert names() == everything
+    assert names(symbols=["币安人生USDT"]) == sorted(v.partition for k, v in wanted.items() if k[0] == "币安人生USDT")
+    assert names(symbols=["BTCUSDT", "币安人生USDT", "NONEUSDT"]) == everything
+    assert names(symbols=[]) == []
+    assert names(interval=Interval.H1) == sorted(v.partition for k, v in wanted.items() if k[2] is Interval.H1)
+    may = sorted(v.partition for k, v in wanted.items() if k[1] == 5)
+    assert names(first_day=date(2024, 5, 31), last_day=date(2024, 5, 31)) == may
+    assert names(first_day=date(2024, 7, 1)) == []
+    assert names(last_day=date(2024, 3, 31)) == []
+
+
+def test_what_is_removed_is_gone_and_removing_twice_is_no_error(catalog: Catalog) -> None:
+    catalog.ensure_table(KLINES)
+    one = partition(KLINES)
+    catalog.publish([record(one)])
+    catalog.remove(one)
+    catalog.remove(one)
+    assert catalog.partitions(KLINES) == []
+
+
+def lake_with_verdicts(folder: Path) -> tuple[LocalStorage, list[PublishedPartition]]:
+    """Returns a lake with two published partitions, one that lost its file, and one that was refused."""
+    storage, records = LocalStorage(folder), []
+    verdicts = []
+    for month, condition in (
+        (1, Condition.AVAILABLE),
+        (2, Condition.DEGRADED),
+        (3, Condition.AVAILABLE),
+        (4, Condition.QUARANTINED),
+    ):
+        one = partition(KLINES, day=date(2024, month, 1))
+        data = f"data of {month}".encode()
+        key = f"{one.path}/version={month}/data.parquet"
+        if month != 3:
+            storage.write(key, data)
+        sha256 = file_sha256(storage.fetch(key, folder)) if month != 3 else "0" * 64
+        candidate = Candidate(KLINES.name, one.name, key.rpartition("/")[0], key, sha256, len(data), 5, "d", NOW, NOW)
+        verdicts.append(Verdict(candidate, condition, ("why",)))
+        if month < 3:
+            records.append(
+                record(one, location=candidate.location, file=key, sha256=sha256, bytes=len(data), last_time=NOW,
+                       condition=condition, reasons=("why",), run_id="run")
+            )  # fmt: skip
+    VerdictLog(storage).append(KLINES.name, "run", verdicts, NOW)
+    return storage, records
+
+
+def test_a_catalog_is_made_anew_from_the_lake(catalog: Catalog, tmp_path: Path) -> None:
+    storage, records = lake_with_verdicts(tmp_path / "lake")
+    catalog.ensure_table(KLINES)
+    catalog.publish([record(partition(KLINES, "GHOSTUSDT"))])
+    assert rebuild(catalog, storage, KLINES) == 2
+    assert catalog.partitions(KLINES) == records
+    assert verify(catalog, storage, KLINES, deep=True) == []
+
+
+def test_damage_is_found_and_named(catalog: Catalog, tmp_path: Path) -> None:
+    storage, records = lake_with_verdicts(tmp_path / "lake")
+    rebuild(catalog, storage, KLINES)
+    storage.write(records[0].file, b"DATA of 1")
+    assert verify(catalog, storage, KLINES) == []
+    assert "has sha256" in str(verify(catalog, storage, KLINES, deep=True)[0])
+    storage.write(records[0].file, b"short")
+    storage.delete(records[1].file)
+    faults = [str(one) for one in verify(catalog, storage, KLINES)]
+    assert len(faults) == 2
+    assert "has 5 bytes" in faults[0] and "is missing" in faults[1]
+
+
+class Calls:
+    """Records Glue calls of one operation, and answers with something else where told to."""
+
+    def __init__(self, catalog: GlueCatalog, operation: str, size: str) -> None:
+        self.sizes: list[int] = []
+        self._size = size
+        client: Any = catalog._client
+        client.meta.events.register(f"provide-client-params.glue.{operation}", self)
+
+    def __call__(self, params: dict[str, Any], **_: Any) -> None:
+        self.sizes.append(len(params[self._size]))
+
+
+def many(count: int) -> list[PublishedPartition]:
+    return [record(partition(KLINES, f"S{number:03}USDT")) for number in range(count)]
+
+
+def test_glue_gets_at_most_a_hundred_partitions_a_call(aws: str) -> None:
+    catalog = glue(aws)
+    catalog.ensure_table(KLINES)
+    created = Calls(catalog, "BatchCreatePartition", "PartitionInputList")
+    updated = Calls(catalog, "BatchUpdatePartition", "Entries")
+    catalog.publish(many(250))
+    catalog.publish(many(250))
+    assert created.sizes == [100, 100, 50] * 2
+    assert updated.sizes == [100, 100, 50]
+    assert max(created.sizes) <= BATCH
+    assert len(catalog.partitions(KLINES)) == 250
+
+
+def test_an_error_of_one_partition_inside_a_good_answer_is_read(aws: str) -> None:
+    catalog = glue(aws)
+    catalog.ensure_table(KLINES)
+    refused = list(partition(KLINES, "S001USDT").values.values())
+    fired: list[bool] = []
+
+    def fail_one(parsed: dict[str, Any], **_: Any) -> None:
+        fired.append(True)
+        parsed["Errors"] = [{"PartitionValues": refused, "ErrorDetail": {"ErrorCode": "InternalServiceException"}}]
+
+    client: Any = catalog._client
+    client.meta.events.register("after-call.glue.BatchCreatePartition", fail_one)
+    with pytest.raises(SourceUnavailable, match="refused 1 of 3 partitions, the first with InternalServiceException"):
+        catalog.publish(many(3))
+    assert fired
+
+
+def test_a_table_gains_columns_and_refuses_other_changes(aws: str) -> None:
+    catalog = glue(aws)
+    older = replace(KLINES, columns=KLINES.columns[:-1], expectations=())
+    catalog.ensure_table(older)
+    catalog.ensure_table(KLINES)
+    client: Any = catalog._client
+    table = client.get_table(DatabaseName=catalog._database, Name=KLINES.name)["Table"]
+    assert [one["Name"] for one in table["StorageDescriptor"]["Columns"]] == [one.name for one in KLINES.columns]
+    assert [one["Name"] for one in table["PartitionKeys"]] == ["interval", "symbol_key", "month"]
+    with pytest.raises(SchemaDrift, match="only be added at the end"):
+        catalog.ensure_table(older)
+
+
+def test_a_glue_partition_points_at_its_version_with_the_table_s_own_columns(aws: str) -> None:
+    catalog = glue(aws)
+    catalog.ensure_table(KLINES)
+    one = record(partition(KLINES))
+    catalog.publish([one])
+    client: Any = catalog._client
+    values = list(partition(KLINES).values.values())
+    held = client.get_partition(DatabaseName=catalog._database, TableName=KLINES.name, PartitionValues=values)[
+        "Partition"
+    ]
+    table = client.get_table(DatabaseName=catalog._database, Name=KLINES.name)["Table"]
+    assert held["StorageDescriptor"]["Location"] == f"s3://lake/root/{one.location}"
+    assert held["StorageDescriptor"]["Columns"] == table["StorageDescriptor"]["Columns"]
+    assert json.loads(held["Parameters"]["reasons"]) == list(one.reasons)
+
+
+def _publish_many(path: Path, version: str) -> None:
+    catalog = EmbeddedCatalog(path)
+    for _ in range(20):
+        catalog.publish([record(partition(KLINES, f"S{number}USDT"), version) for number in range(5)])
+
+
+def test_processes_publish_at_once_and_a_reader_sees_whole_versions_only(tmp_path: Path) -> None:
+    path = tmp_path / "catalog.sqlite"
+    EmbeddedCatalog(path).publish([record(partition(KLINES, f"S{number}USDT"), "0") for number in range(5)])
+    context = multiprocessing.get_context("forkserver")
+    writers = [context.Process(target=_publish_many, args=(path, version)) for version in ("1", "2", "3")]
+    for one in writers:
+        one.start()
+    saw: set[str] = set()
+    while any(one.is_alive() for one in writers):
+        records = EmbeddedCatalog(path).partitions(KLINES)
+        assert len(records) == 5
+        for one in records:
+            assert one.location.endswith(one.sha256[:16])
+        # One call is one switch: all of its partitions are of one version.
+        assert len({one.sha256 for one in records}) == 1
+        saw.add(records[0].sha256[0])
+    for one in writers:
+        one.join()
+    assert [one.exitcode for one in writers] == [0, 0, 0]
+    assert saw <= {"0", "1", "2", "3"}

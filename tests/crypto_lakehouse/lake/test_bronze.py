@@ -1,0 +1,136 @@
+from dataclasses import replace
+from datetime import UTC, date, datetime
+from pathlib import Path
+
+import pytest
+
+from crypto_lakehouse.datasets import dataset
+from crypto_lakehouse.errors import CorruptObject
+from crypto_lakehouse.lake.bronze import BronzeLog, QuarantinedObject
+from crypto_lakehouse.lake.local_storage import LocalStorage
+from crypto_lakehouse.lake.partition import Partition
+from crypto_lakehouse.lake.records import BronzeObject, Candidate, Manifest, Verdict, inputs_digest
+from crypto_lakehouse.lake.staleness import stale_partitions
+from crypto_lakehouse.lake.verdicts import VerdictLog
+from crypto_lakehouse.lake.versions import store_candidate, verify_candidate
+from crypto_lakehouse.vocabulary import ChecksumStatus, Condition, Frequency, Interval
+
+ROW = dataset("binance_um_klines")
+SEEN = datetime(2026, 1, 1, tzinfo=UTC)
+PARTITION = Partition(ROW, "BTCUSDT", date(2024, 1, 1), Interval.M1)
+
+
+def held(key: str, day: date = date(2024, 1, 31), **changes: object) -> BronzeObject:
+    made = BronzeObject(
+        dataset=ROW.name,
+        key=key,
+        symbol="BTCUSDT",
+        interval="1m",
+        frequency=Frequency.DAILY,
+        first_day=day,
+        last_day=day,
+        etag="e",
+        last_modified=SEEN,
+        size=1,
+        sha256="s",
+        checksum=ChecksumStatus.VERIFIED,
+        seen_at=SEEN,
+        path=f"bronze/{key}",
+    )
+    return replace(made, **changes)  # type: ignore[arg-type]
+
+
+@pytest.fixture
+def bronze(tmp_path: Path) -> BronzeLog:
+    return BronzeLog(LocalStorage(tmp_path))
+
+
+def test_the_newest_version_of_an_object_counts_and_comes_back_as_it_went_in(bronze: BronzeLog) -> None:
+    old, new = held("a"), held("a", sha256="t", seen_at=SEEN.replace(year=2027))
+    bronze.commit([new])
+    bronze.commit([old, held("b")])
+    assert bronze.objects_for(PARTITION) == [new, held("b")]
+    assert bronze.latest("binance_cm_klines").is_empty()
+
+
+@pytest.mark.parametrize(
+    ("changes", "covers"),
+    [
+        ({}, True),
+        ({"first_day": date(2024, 2, 1), "last_day": date(2024, 2, 1)}, False),
+        ({"first_day": date(2023, 12, 1), "last_day": date(2024, 1, 1)}, True),
+        ({"symbol": "ETHUSDT"}, False),
+        ({"interval": "1h"}, False),
+    ],
+    ids=["its day", "the next month", "ends in it", "another symbol", "another interval"],
+)
+def test_an_object_covers_what_its_name_says(changes: dict[str, object], covers: bool, bronze: BronzeLog) -> None:
+    bronze.commit([held("a", **changes)])
+    assert bool(bronze.objects_for(PARTITION)) == covers
+
+
+def test_a_dataset_s_tolerance_reaches_over_the_end_of_a_year(bronze: BronzeLog) -> None:
+    row = dataset("binance_um_metrics")
+    one = held("a", date(2023, 12, 31), dataset=row.name, interval="")
+    bronze.commit([one])
+    assert bronze.objects_for(Partition(row, "BTCUSDT", date(2024, 1, 1))) == [one]
+    assert bronze.objects_for(Partition(row, "BTCUSDT", date(2025, 1, 1))) == []
+
+
+def test_quarantined_objects_are_remembered_with_the_newest_reason(bronze: BronzeLog) -> None:
+    first = QuarantinedObject("a", "1", "ChecksumMismatch", "bad", SEEN)
+    second = replace(first, etag="2", seen_at=SEEN.replace(year=2027))
+    bronze.quarantine(ROW.name, [first])
+    bronze.quarantine(ROW.name, [second])
+    assert bronze.quarantined(ROW.name) == {"a": second}
+
+
+def verdict(condition: Condition, digest: str) -> Verdict:
+    return Verdict(Candidate(ROW.name, PARTITION.name, "l", "f", "s", 1, 1, digest, SEEN, SEEN), condition)
+
+
+@pytest.mark.parametrize(
+    ("published", "judged", "is_stale"),
+    [
+        ("", None, True),
+        ("same", None, False),
+        ("older", None, True),
+        ("", Condition.QUARANTINED, False),
+        ("", Condition.EMPTY, False),
+        ("", Condition.AVAILABLE, True),
+    ],
+)
+def test_a_partition_is_stale_when_nothing_judged_was_made_of_what_bronze_holds(
+    published: str, judged: Condition | None, is_stale: bool, bronze: BronzeLog, tmp_path: Path
+) -> None:
+    bronze.commit([held("a")])
+    digest = inputs_digest([("a", "s")])
+    verdicts = VerdictLog(LocalStorage(tmp_path))
+    if judged:
+        verdicts.append(ROW.name, "run", [verdict(judged, digest)], SEEN)
+    known = {PARTITION.name: digest if published == "same" else published} if published else {}
+    assert stale_partitions(ROW, [PARTITION], bronze, verdicts, known) == ([PARTITION] if is_stale else [])
+
+
+def test_the_latest_verdict_and_the_latest_that_let_it_be_published_may_differ(tmp_path: Path) -> None:
+    verdicts = VerdictLog(LocalStorage(tmp_path))
+    verdicts.append(ROW.name, "one", [verdict(Condition.DEGRADED, "1")], SEEN)
+    verdicts.append(ROW.name, "two", [verdict(Condition.QUARANTINED, "2")], SEEN.replace(year=2027))
+    assert verdicts.latest(ROW.name)[PARTITION.name].run_id == "two"
+    passed = verdicts.latest_publishable(ROW.name)[PARTITION.name]
+    assert (passed.run_id, passed.verdict) == ("one", verdict(Condition.DEGRADED, "1"))
+
+
+def test_a_candidate_is_named_by_its_bytes_and_damage_shows(tmp_path: Path) -> None:
+    storage, file = LocalStorage(tmp_path / "lake"), tmp_path / "made.parquet"
+    manifest = Manifest(ROW.name, PARTITION.name, (), (), "d", 1, 1, 0, 0, 0, 0, ())
+    file.write_bytes(b"silver")
+    candidate = store_candidate(storage, PARTITION, file, manifest, (SEEN, SEEN))
+    assert candidate.location == f"{PARTITION.path}/version={candidate.sha256[:16]}"
+    assert verify_candidate(storage, candidate, tmp_path).read_bytes() == b"silver"
+    storage.write(candidate.file, b"Silver")
+    with pytest.raises(CorruptObject, match="written was"):
+        verify_candidate(storage, candidate, tmp_path)
+    file.write_bytes(b"silver")
+    assert store_candidate(storage, PARTITION, file, manifest, (SEEN, SEEN)) == candidate
+    assert verify_candidate(storage, candidate, tmp_path).read_bytes() == b"silver"

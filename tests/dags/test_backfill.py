@@ -23,7 +23,7 @@ from crypto_lakehouse.demo.airflow_home import airflow_environment, prepare
 from crypto_lakehouse.demo.serving import serve_bucket
 from crypto_lakehouse.demo.synthetic import SyntheticRequest, build_archive
 
-pytestmark = [pytest.mark.slow, pytest.mark.timeout(600)]
+pytestmark = [pytest.mark.slow, pytest.mark.timeout(1200)]
 
 DAYS = tuple(date(2024, 12, 10) + timedelta(days=n) for n in range(30))
 MONTHS = tuple(date(2023 + n // 12, n % 12 + 1, 1) for n in range(24))
@@ -149,7 +149,7 @@ def test_backfills_cover_every_day_and_month_once_and_a_second_one_changes_nothi
         airflow.command("dags", "unpause", dag_id, "--yes")
     create_backfills(airflow)
     with airflow.scheduling():
-        airflow.wait_for({DAILY: 30, MONTHLY: 24}, 500)
+        airflow.wait_for({DAILY: 30, MONTHLY: 24}, 900)
         airflow.wait_until_complete(90)
     assert planned_days(airflow, DAILY) == [(day.isoformat(), day.isoformat()) for day in DAYS]
     assert [first for first, _ in planned_days(airflow, MONTHLY)] == [month.isoformat() for month in MONTHS]

@@ -25,8 +25,8 @@ $(VENV)/.ready: requirements.txt pyproject.toml
 	$(BIN)/pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation --editable .
 	touch $@
 
-demo: setup ## Run the main job end to end: [ARCHIVE=DIR | ARCHIVE=s3://BUCKET SYMBOLS=.. START=.. END=..]
-	@SYMBOLS="$(SYMBOLS)" START="$(START)" END="$(END)" $(BIN)/python -m crypto_lakehouse.demo $(ARCHIVE)
+demo: setup ## Run the main job end to end: [ARCHIVE=DIR, or ARCHIVE=s3://BUCKET SYMBOLS=.. START=.. END=..]
+	@SYMBOLS="$(SYMBOLS)" START="$(START)" END="$(END)" $(BIN)/python -m crypto_lakehouse.demo "$(ARCHIVE)"
 
 up: setup ## Airflow with its UI on the embedded lake, at http://127.0.0.1:8080
 	@$(BIN)/python -m crypto_lakehouse.demo --up

@@ -26,7 +26,7 @@ from crypto_lakehouse.settings import ArchiveSettings, MissingChecksum, Settings
 from crypto_lakehouse.vocabulary import ChecksumStatus
 
 Progress = Callable[[str, int, int], None]
-_HASH_THREADS = 4
+_HASH_THREADS, _STORE_THREADS = 4, 8
 _STALE_SECONDS = 24 * 3600
 _STAGING_PREFIX = "staging-"
 
@@ -83,7 +83,9 @@ def pull(
     try:
         verdicts = _verified_downloads(wanted, order, settings, staging, progress)
         now = datetime.now(UTC)
-        pulled = [_store(one, order.dataset, storage, now) for one in verdicts.good]
+        # Each file is made durable before the commit below; waiting for the disk overlaps.
+        with ThreadPoolExecutor(_STORE_THREADS) as pool:
+            pulled = list(pool.map(lambda one: _store(one, order.dataset, storage, now), verdicts.good))
         bronze.commit(pulled)
         refused = [_quarantined(one, error, now) for one, error in verdicts.bad.items()]
         bronze.quarantine(order.dataset, refused)

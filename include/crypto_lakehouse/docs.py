@@ -129,7 +129,7 @@ def _chapter(row: Dataset) -> str:
         ("key", f"{_code(row.key)} within a symbol" + (" and interval" if row.has_interval else "")),
         ("intervals", _code(row.intervals) if row.has_interval else "none"),
         ("partition", f"{_partitioning(row)}: `{_partition_path(row)}`"),
-        ("sources, best first", ", ".join(source.value.replace("_", " ") for source in row.ranking)),
+        ("when two objects hold one key", row.merge.value.replace("_", " ")),
         ("state", row.state),
     ]
     columns = [(f"`{one.name}`", _type(one), one.unit, one.meaning, _source(one)) for one in row.columns]

@@ -12,8 +12,8 @@ from crypto_lakehouse.vocabulary import (
     Interval,
     LogicalType,
     Market,
+    MergeStrategy,
     PartitionSpan,
-    Source,
 )
 
 
@@ -151,7 +151,7 @@ class Dataset:
         description: One sentence.
         ended: Last day the archive has, where publication stopped.
         state: Free words about availability.
-        ranking: Sources, best first, used when two hold the same key.
+        merge: Which row is kept when two objects hold the same key.
         both_frequencies: Pull daily and monthly files of the same days, because they are known to disagree.
         sample_symbol: A symbol for examples and the synthetic archive.
     """
@@ -172,7 +172,7 @@ class Dataset:
     time_encoding: TimeEncoding = TimeEncoding.EPOCH
     ended: date | None = None
     state: str = "live"
-    ranking: tuple[Source, ...] = tuple(Source)
+    merge: MergeStrategy = MergeStrategy.ARCHIVE_FIRST
     both_frequencies: bool = False
     sample_symbol: str = "BTCUSDT"
     day_tolerance_seconds: int = 0

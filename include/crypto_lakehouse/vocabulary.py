@@ -106,12 +106,26 @@ class PartitionSpan(StrEnum):
 
 
 class Source(StrEnum):
-    """Where a row came from, best first: the order is the ranking used when two sources hold one key."""
+    """Where a row came from, best first: the order is the ranking used when two sources hold one key.
+
+    The archive's daily files rank before its monthly ones, which are known to disagree with them and with the API.
+    """
 
     ARCHIVE_DAILY = "archive_daily"
     ARCHIVE_MONTHLY = "archive_monthly"
     REST = "rest"
     STREAM = "stream"
+
+
+class MergeStrategy(StrEnum):
+    """Which row is kept when two objects hold one key."""
+
+    ARCHIVE_FIRST = "archive_first"
+    """The best-ranked source; within a source the newest object."""
+    NEWEST_FIRST = "newest_first"
+    """The newest object, whatever its source; between equally new ones the best-ranked source."""
+    REFUSE_ON_CONFLICT = "refuse_on_conflict"
+    """As `archive_first`, but where rows of one key differ the gate quarantines the partition."""
 
 
 class TimeUnit(StrEnum):
@@ -144,6 +158,9 @@ class ChecksumStatus(StrEnum):
 
     VERIFIED = "verified"
     ABSENT = "absent"
+    """The archive should have published one and did not."""
+    UNPUBLISHED = "unpublished"
+    """The source publishes none: a REST body or a stream's messages."""
 
 
 class Step(StrEnum):

@@ -133,7 +133,10 @@ def test_hostile_content_is_refused_with_its_reason_and_the_other_days_go_on(
     if not (way_of_reading == "streamed" and (" commas in " in expected or "rows lie outside" in expected)):
         assert expected in outcome.refused[0].reason
     assert made.rows == 120
-    assert made.manifest.covered_days == ("2024-03-01", "2024-03-03")
+    assert made.manifest.covered == (
+        ("2024-03-01T00:00:00+00:00", "2024-03-02T00:00:00+00:00"),
+        ("2024-03-03T00:00:00+00:00", "2024-03-04T00:00:00+00:00"),
+    )
 
 
 def test_the_same_days_without_a_fault_are_all_accepted(tmp_path: Path, way_of_reading: str) -> None:

@@ -2,19 +2,21 @@
 
 import re
 from dataclasses import dataclass
-from datetime import date, timedelta
+from datetime import date, datetime, timedelta
 
 from crypto_lakehouse.datasets import DATASETS
 from crypto_lakehouse.errors import InvalidRequest
-from crypto_lakehouse.lake.partition import next_span_start, span_label
+from crypto_lakehouse.lake.partition import midnight, next_span_start, span_label
 from crypto_lakehouse.spec import Dataset
 from crypto_lakehouse.symbols import symbol_key, validated_symbol
-from crypto_lakehouse.vocabulary import Frequency, Interval, PartitionSpan
+from crypto_lakehouse.vocabulary import Frequency, Interval, PartitionSpan, Source
 
 _PREFIXES = {row.archive_prefix(frequency): (row, frequency) for row in DATASETS for frequency in row.frequencies}
 # A month of one digit exists: ADABKRW-1d-2020-8.zip (binance-public-data issue 469).
 _PERIOD = re.compile(r"(\d{4})-(\d{1,2})(?:-(\d{2}))?")
 _SPANS = {Frequency.DAILY: PartitionSpan.DAY, Frequency.MONTHLY: PartitionSpan.MONTH}
+SOURCES = {Frequency.DAILY: Source.ARCHIVE_DAILY, Frequency.MONTHLY: Source.ARCHIVE_MONTHLY}
+"""The source that each tree of the archive is."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,6 +43,21 @@ class ArchiveKey:
     def last_day(self) -> date:
         """Last UTC day its name covers, inclusive."""
         return next_span_start(_SPANS[self.frequency], self.first_day) - timedelta(days=1)
+
+    @property
+    def source(self) -> Source:
+        """Which of the sources it is."""
+        return SOURCES[self.frequency]
+
+    @property
+    def start(self) -> datetime:
+        """First instant its name covers, inclusive, UTC."""
+        return midnight(self.first_day)
+
+    @property
+    def end(self) -> datetime:
+        """First instant after what its name covers, UTC."""
+        return midnight(self.last_day + timedelta(days=1))
 
     @property
     def label(self) -> str:

@@ -7,10 +7,12 @@ from datetime import UTC, date, datetime, timedelta
 import polars as pl
 
 from crypto_lakehouse.archive.bucket import Bucket
+from crypto_lakehouse.archive.keys import SOURCES
 from crypto_lakehouse.archive.listing import Folder, list_folders, matching_symbols
 from crypto_lakehouse.datasets import dataset as dataset_row
 from crypto_lakehouse.errors import InvalidRequest, ListingSuspect
 from crypto_lakehouse.lake.bronze import BronzeLog
+from crypto_lakehouse.lake.partition import midnight
 from crypto_lakehouse.lake.work import MAX_BATCH, ObjectToPull, PlanRequest, PullOrder
 from crypto_lakehouse.settings import Settings, TransferProfile
 from crypto_lakehouse.spec import Dataset
@@ -141,12 +143,14 @@ def _vanished(
     row: Dataset, folders: Sequence[Folder], days: tuple[date, date], listed: pl.DataFrame, bronze: BronzeLog
 ) -> list[str]:
     wanted = pl.DataFrame(
-        [(one.symbol, one.interval or "", one.frequency.value) for one in folders],
-        schema={"symbol": pl.String, "interval": pl.String, "frequency": pl.String},
+        [(one.symbol, one.interval or "", SOURCES[one.frequency].value) for one in folders],
+        schema={"symbol": pl.String, "interval": pl.String, "source": pl.String},
         orient="row",
     )
-    held = bronze.latest(row.name).filter((pl.col("last_day") >= days[0]) & (pl.col("first_day") <= days[1]))
-    expected = held.join(wanted, on=["symbol", "interval", "frequency"], how="semi")
+    held = bronze.latest(row.name).filter(
+        (pl.col("end") > midnight(days[0])) & (pl.col("start") < midnight(days[1] + timedelta(days=1)))
+    )
+    expected = held.join(wanted, on=["symbol", "interval", "source"], how="semi")
     return expected.join(listed, on="key", how="anti")["key"].sort().to_list()
 
 

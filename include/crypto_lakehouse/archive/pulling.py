@@ -206,9 +206,9 @@ def _store(one: _Verified, dataset: str, storage: Storage, now: datetime) -> Bro
         key=one.wanted.key,
         symbol=one.key.symbol,
         interval=str(one.key.interval or ""),
-        frequency=one.key.frequency,
-        first_day=one.key.first_day,
-        last_day=one.key.last_day,
+        source=one.key.source,
+        start=one.key.start,
+        end=one.key.end,
         # Replaced between listing and download: no listing's tag fits, so that the next plan looks again.
         etag=one.wanted.etag if size == one.wanted.size else "",
         last_modified=_instant(one.wanted.last_modified),

@@ -12,7 +12,7 @@ from crypto_lakehouse.lake.partition import Partition
 from crypto_lakehouse.lake.records import BronzeObject
 from crypto_lakehouse.lake.storage import Storage
 from crypto_lakehouse.spec import Dataset
-from crypto_lakehouse.vocabulary import ChecksumStatus, Frequency
+from crypto_lakehouse.vocabulary import ChecksumStatus, Source
 
 _TIME = pl.Datetime("us", "UTC")
 BRONZE_SCHEMA = pl.Schema(
@@ -21,9 +21,9 @@ BRONZE_SCHEMA = pl.Schema(
         "key": pl.String(),
         "symbol": pl.String(),
         "interval": pl.String(),
-        "frequency": pl.String(),
-        "first_day": pl.Date(),
-        "last_day": pl.Date(),
+        "source": pl.String(),
+        "start": _TIME,
+        "end": _TIME,
         "etag": pl.String(),
         "last_modified": _TIME,
         "size": pl.Int64(),
@@ -113,14 +113,14 @@ class BronzeLog:
 
 def bronze_object(row: dict[str, object]) -> BronzeObject:
     """Returns the object a row of the Bronze log describes."""
-    fields = {**row, "frequency": Frequency(str(row["frequency"])), "checksum": ChecksumStatus(str(row["checksum"]))}
+    fields = {**row, "source": Source(str(row["source"])), "checksum": ChecksumStatus(str(row["checksum"]))}
     return BronzeObject(**fields)  # type: ignore[arg-type]
 
 
 def covers(held: BronzeObject, partition: Partition) -> bool:
     """Returns whether an object of the partition's symbol and interval may hold rows of it.
 
-    A dataset's tolerance widens the days of an object: a file may hold rows just past its day.
+    A dataset's tolerance widens what an object covers: a file may hold rows just past its day.
     """
-    margin = timedelta(days=1 if partition.dataset.day_tolerance_seconds else 0)
-    return held.first_day - margin <= partition.last_day and held.last_day + margin >= partition.first_day
+    margin = timedelta(seconds=partition.dataset.day_tolerance_seconds)
+    return held.start - margin < partition.end and held.end + margin > partition.start

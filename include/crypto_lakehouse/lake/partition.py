@@ -61,12 +61,12 @@ class Partition:
     @property
     def start(self) -> datetime:
         """First instant, inclusive, UTC."""
-        return _midnight(self.first_day)
+        return midnight(self.first_day)
 
     @property
     def end(self) -> datetime:
         """First instant after it, UTC."""
-        return _midnight(next_span_start(self.dataset.span, self.first_day))
+        return midnight(next_span_start(self.dataset.span, self.first_day))
 
     @classmethod
     def from_values(cls, dataset: Dataset, values: Mapping[str, str]) -> "Partition":
@@ -121,7 +121,8 @@ def span_label(span: PartitionSpan, day: date) -> str:
     return day.isoformat()[: {PartitionSpan.DAY: 10, PartitionSpan.MONTH: 7, PartitionSpan.YEAR: 4}[span]]
 
 
-def _midnight(day: date) -> datetime:
+def midnight(day: date) -> datetime:
+    """Returns the first instant of a UTC day."""
     return datetime(day.year, day.month, day.day, tzinfo=UTC)
 
 

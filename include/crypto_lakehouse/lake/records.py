@@ -4,29 +4,30 @@ import hashlib
 import json
 from collections.abc import Iterable
 from dataclasses import asdict, dataclass, field
-from datetime import date, datetime
+from datetime import date, datetime, timedelta
 from typing import Any
 
-from crypto_lakehouse.vocabulary import ChecksumStatus, Condition, Frequency
+from crypto_lakehouse.vocabulary import ChecksumStatus, Condition, Source
 
-TRANSFORM_VERSION = 1
+TRANSFORM_VERSION = 2
 """Raise it when conform makes other rows or bytes from the same objects: every partition is then rebuilt."""
 
 
 @dataclass(frozen=True, slots=True)
 class BronzeObject:
-    """One verified version of one archive object, as the Bronze log records it.
+    """One version of one source object, as the Bronze log records it: an archive's zip, or the bodies of REST answers.
 
     Args:
-        key: The archive key of the zip.
+        key: The archive key of the zip, or `rest/...` for a window that was asked of the exchange.
         path: Where its bytes lie, relative to the lake.
-        first_day: First UTC day its name covers.
-        last_day: Last UTC day its name covers, inclusive.
-        etag: The bucket's, without quotes.
-        last_modified: The bucket's, UTC.
-        size: Bytes of the zip.
-        sha256: Of the zip, hexadecimal.
-        checksum: Whether the archive's CHECKSUM vouches for it.
+        source: Where it came from.
+        start: First instant it covers, inclusive, UTC.
+        end: First instant after what it covers, UTC.
+        etag: The bucket's, without quotes; empty where there is no bucket.
+        last_modified: The bucket's, or the exchange's time when it answered; UTC.
+        size: Bytes of the object.
+        sha256: Of the object, hexadecimal.
+        checksum: Whether the source's own checksum vouches for it.
         seen_at: When this version was committed, UTC.
     """
 
@@ -34,9 +35,9 @@ class BronzeObject:
     key: str
     symbol: str
     interval: str
-    frequency: Frequency
-    first_day: date
-    last_day: date
+    source: Source
+    start: datetime
+    end: datetime
     etag: str
     last_modified: datetime
     size: int
@@ -45,18 +46,31 @@ class BronzeObject:
     seen_at: datetime
     path: str
 
+    @property
+    def first_day(self) -> date:
+        """First UTC day it covers."""
+        return self.start.date()
+
+    @property
+    def last_day(self) -> date:
+        """Last UTC day it covers, inclusive."""
+        return (self.end - timedelta(microseconds=1)).date()
+
 
 @dataclass(frozen=True, slots=True)
 class ManifestInput:
     """What one Bronze object gave to a partition.
 
-    `rows` counts its rows within the partition's span. `unit` is the epoch unit found (`ms`, `us`, or `text`),
-    `header` whether the file had a header line, `inversions` how many rows came before an earlier one.
+    `start` and `end` are what it covers, ISO. `rows` counts its rows within the partition's span. `unit` is the epoch
+    unit found (`ms`, `us`, or `text`), `header` whether the file had a header line, `inversions` how many rows came
+    before an earlier one.
     """
 
     key: str
     sha256: str
-    frequency: Frequency
+    source: Source
+    start: str
+    end: str
     checksum: ChecksumStatus
     rows: int
     unit: str
@@ -75,6 +89,39 @@ class RefusedInput:
 
 
 @dataclass(frozen=True, slots=True)
+class ColumnDifference:
+    """How one column differed between two sources: in how many rows, and by how much at most.
+
+    `largest` is a number in the column's unit (microseconds for times), empty for texts and flags.
+    """
+
+    column: str
+    rows: int
+    largest: str
+
+
+@dataclass(frozen=True, slots=True)
+class Reconciliation:
+    """What two objects that held the same keys said of one day.
+
+    Args:
+        day: UTC day, ISO.
+        kept: Source of the rows that were kept.
+        other: Source of the rows that were dropped for them.
+        equal: Rows that said the same.
+        different: Rows that did not.
+        columns: What differed, by column.
+    """
+
+    day: str
+    kept: Source
+    other: Source
+    equal: int
+    different: int
+    columns: tuple[ColumnDifference, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
 class Manifest:
     """What a Silver partition was made from; written into the Parquet file's own metadata.
 
@@ -89,7 +136,8 @@ class Manifest:
         conflicts: Rows dropped because a better-ranked row with the same key and other values is kept.
         conflict_examples: At most 20 of them: key, what was kept, what was dropped.
         inversions: Rows that came before an earlier one in their file.
-        covered_days: Days that the accepted inputs' names cover within the span, ISO, ascending.
+        covered: Stretches of the span that accepted inputs cover: start and end, ISO, ascending, not touching.
+        reconciliations: What objects that held the same keys said, by day and pair of sources.
     """
 
     dataset: str
@@ -103,7 +151,8 @@ class Manifest:
     overlaps: int
     conflicts: int
     inversions: int
-    covered_days: tuple[str, ...]
+    covered: tuple[tuple[str, str], ...]
+    reconciliations: tuple[Reconciliation, ...] = ()
     conflict_examples: tuple[dict[str, str], ...] = ()
     transform_version: int = TRANSFORM_VERSION
     code_version: str = ""
@@ -117,15 +166,19 @@ class Manifest:
         """Returns the manifest that `to_json` wrote."""
         raw: dict[str, Any] = json.loads(text)
         raw["inputs"] = tuple(
-            ManifestInput(
-                **{**one, "frequency": Frequency(one["frequency"]), "checksum": ChecksumStatus(one["checksum"])}
-            )
+            ManifestInput(**{**one, "source": Source(one["source"]), "checksum": ChecksumStatus(one["checksum"])})
             for one in raw["inputs"]
         )
         raw["refused"] = tuple(RefusedInput(**one) for one in raw["refused"])
-        raw["covered_days"] = tuple(raw["covered_days"])
+        raw["covered"] = tuple((start, end) for start, end in raw["covered"])
+        raw["reconciliations"] = tuple(_reconciliation(one) for one in raw["reconciliations"])
         raw["conflict_examples"] = tuple(raw["conflict_examples"])
         return cls(**raw)
+
+
+def _reconciliation(raw: dict[str, Any]) -> Reconciliation:
+    columns = tuple(ColumnDifference(**one) for one in raw["columns"])
+    return Reconciliation(**{**raw, "kept": Source(raw["kept"]), "other": Source(raw["other"]), "columns": columns})
 
 
 def inputs_digest(objects: Iterable[tuple[str, str]]) -> str:

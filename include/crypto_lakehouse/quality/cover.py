@@ -2,7 +2,7 @@
 
 from collections.abc import Iterable
 from dataclasses import dataclass, field
-from datetime import UTC, date, datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import numpy as np
@@ -10,10 +10,10 @@ import polars as pl
 
 from crypto_lakehouse.lake.partition import Partition
 from crypto_lakehouse.quality.facts import grid_step
+from crypto_lakehouse.silver.inputs import microseconds
 from crypto_lakehouse.spec import Check, Expectation
 
-_EPOCH = date(1970, 1, 1)
-_DAY_US, _HOUR_US = 86_400_000_000, 3_600_000_000
+_HOUR_US = 3_600_000_000
 _BUSY_ROWS_PER_HOUR = 60
 """A stream with this many rows an hour has an hour without any only if something is wrong."""
 
@@ -29,7 +29,7 @@ class Cover:
     """
 
     partition: Partition
-    covered_days: tuple[str, ...]
+    covered: tuple[tuple[str, str], ...]
     _grid: list["np.ndarray[Any, Any]"] = field(default_factory=list)
     _hours: set[int] = field(default_factory=set)
     _extremes: list[pl.DataFrame] = field(default_factory=list)
@@ -63,11 +63,7 @@ class Cover:
         step = self._step()
         if not step:
             return {"grid_missing": 0, "grid_expected": 0, "grid_longest_hole": 0, "grid_first_missing": ""}
-        per_day = _DAY_US // step
-        expected = np.concatenate(
-            [np.arange(day * per_day, (day + 1) * per_day) for day in _day_numbers(self.covered_days)]
-            or [np.empty(0, int)]
-        )
+        expected = _points(self.covered, step)
         present = np.concatenate(self._grid) if self._grid else np.empty(0, int)
         missing = np.setdiff1d(expected, present)
         return {
@@ -78,8 +74,7 @@ class Cover:
         }
 
     def _hour_facts(self) -> dict[str, Any]:
-        expected = [day * 24 + hour for day in _day_numbers(self.covered_days) for hour in range(24)]
-        missing = sorted(set(expected) - self._hours)
+        missing = sorted(set(_whole_hours(self.covered)) - self._hours)
         busy = self._rows >= _BUSY_ROWS_PER_HOUR * max(1, len(self._hours))
         first = _instant(missing[0] * _HOUR_US) if missing and busy else ""
         return {"hours_missing": len(missing) if busy else 0, "hours_first_missing": first}
@@ -96,8 +91,23 @@ class Cover:
         return {"hours_stale": stale.height, "hours_first_stale": first}
 
 
-def _day_numbers(days: Iterable[str]) -> list[int]:
-    return [(date.fromisoformat(day) - _EPOCH).days for day in days]
+def _bounds(covered: Iterable[tuple[str, str]]) -> list[tuple[int, int]]:
+    """Returns the stretches in microseconds since the epoch."""
+    return [
+        (microseconds(datetime.fromisoformat(start)), microseconds(datetime.fromisoformat(end)))
+        for start, end in covered
+    ]
+
+
+def _points(covered: Iterable[tuple[str, str]], step: int) -> "np.ndarray[Any, Any]":
+    """Returns the numbers of the grid points within the stretches."""
+    # -(-a // b) rounds up: a stretch may start between two points.
+    stretches = [np.arange(-(-start // step), -(-end // step)) for start, end in _bounds(covered)]
+    return np.concatenate([*stretches, np.empty(0, np.int64)])
+
+
+def _whole_hours(covered: Iterable[tuple[str, str]]) -> list[int]:
+    return [hour for start, end in _bounds(covered) for hour in range(-(-start // _HOUR_US), end // _HOUR_US)]
 
 
 def _longest_run(points: "np.ndarray[Any, Any]") -> int:

@@ -64,7 +64,7 @@ def _subject(dataset: Dataset, candidate: Candidate, path: Path) -> _Subject:
     partition, manifest = Partition.parse(dataset, candidate.partition), read_manifest(path)
     facts = profile(path, partition, manifest)
     tolerated, gone = [], 0
-    for fault in faults_of(partition, manifest.covered_days):
+    for fault in faults_of(partition, manifest.covered):
         fact = FACT_OF_CHECK[fault.check]
         if facts[fact]:
             tolerated.append((fault, int(facts[fact])))
@@ -122,6 +122,9 @@ def _verdict(subject: _Subject, broken: Sequence[tuple[str, bool]]) -> Verdict:
     reasons = [sentence(fact, subject.facts) for fact, _ in broken]
     reasons += [f"{one.key} was left out: {one.error}: {one.reason}" for one in subject.manifest.refused]
     reasons += [f"known fault ({count}): {fault.reason}, {fault.link}" for fault, count in subject.tolerated]
+    revised = subject.facts["rows_revised"]
+    if revised:
+        reasons.append(f"note: the archive replaced {revised} rows of the exchange's API by different ones")
     unverified = subject.facts["inputs_unverified"]
     if unverified:
         reasons.append(f"note: {unverified} of its objects have no CHECKSUM upstream")

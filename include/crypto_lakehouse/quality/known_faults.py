@@ -5,10 +5,10 @@ partition and the fault does not show, the gate says so and degrades: the exchan
 """
 
 from dataclasses import dataclass
-from datetime import date
+from datetime import date, datetime, timedelta
 from fnmatch import fnmatchcase
 
-from crypto_lakehouse.lake.partition import Partition
+from crypto_lakehouse.lake.partition import Partition, midnight
 from crypto_lakehouse.spec import Check
 from crypto_lakehouse.vocabulary import Interval
 
@@ -39,14 +39,17 @@ class KnownFault:
     link: str
     interval: Interval | None = None
 
-    def covers(self, partition: Partition, covered_days: tuple[str, ...]) -> bool:
-        """Returns whether the fault should show in a partition made from files of these days."""
+    def covers(self, partition: Partition, covered: tuple[tuple[str, str], ...]) -> bool:
+        """Returns whether the fault should show in a partition made from objects of these stretches of time."""
         return (
             self.dataset == partition.dataset.name
             and fnmatchcase(partition.symbol, self.symbol)
             and self.interval in {None, partition.interval}
-            and any(self.first_day.isoformat() <= day <= self.last_day.isoformat() for day in covered_days)
+            and any(self._shows(datetime.fromisoformat(start), datetime.fromisoformat(end)) for start, end in covered)
         )
+
+    def _shows(self, start: datetime, end: datetime) -> bool:
+        return start < midnight(self.last_day + timedelta(days=1)) and end > midnight(self.first_day)
 
 
 def _issue(number: int) -> str:
@@ -70,6 +73,6 @@ KNOWN_FAULTS: tuple[KnownFault, ...] = (
 """Every tolerated fault."""
 
 
-def faults_of(partition: Partition, covered_days: tuple[str, ...]) -> list[KnownFault]:
+def faults_of(partition: Partition, covered: tuple[tuple[str, str], ...]) -> list[KnownFault]:
     """Returns the known faults that should show in a partition."""
-    return [one for one in KNOWN_FAULTS if one.covers(partition, covered_days)]
+    return [one for one in KNOWN_FAULTS if one.covers(partition, covered)]

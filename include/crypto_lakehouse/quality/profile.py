@@ -12,7 +12,7 @@ from crypto_lakehouse.lake.partition import Partition
 from crypto_lakehouse.lake.records import Manifest
 from crypto_lakehouse.quality.cover import Cover
 from crypto_lakehouse.quality.facts import IS_NEW, Fact, row_facts
-from crypto_lakehouse.vocabulary import ChecksumStatus
+from crypto_lakehouse.vocabulary import ChecksumStatus, MergeStrategy, Source
 
 Profile = dict[str, Any]
 """Fact names to values; every fact that counts faults is 0 in a sound partition."""
@@ -30,7 +30,7 @@ def profile(file: Path, partition: Partition, manifest: Manifest) -> Profile:
         CorruptObject: The file cannot be read, or a page's checksum does not fit.
     """
     facts = row_facts(partition)
-    cover = Cover(partition, manifest.covered_days)
+    cover = Cover(partition, manifest.covered)
     totals: Profile = {fact.name: 0 for fact in facts}
     rows, tail = 0, None
     try:
@@ -45,7 +45,13 @@ def profile(file: Path, partition: Partition, manifest: Manifest) -> Profile:
         raise CorruptObject(
             f"{file.name} cannot be read back: {error}", "Rebuild it", partition=partition.name
         ) from error
-    return {"partition": partition.name, "rows": rows, **totals, **cover.facts(), **_manifest_facts(manifest, rows)}
+    return {
+        "partition": partition.name,
+        "rows": rows,
+        **totals,
+        **cover.facts(),
+        **_manifest_facts(manifest, partition, rows),
+    }
 
 
 def _frame(table: pa.Table) -> pl.DataFrame:
@@ -67,14 +73,23 @@ def _merge(totals: Profile, facts: list[Fact], rows: pl.DataFrame) -> None:
         totals[fact.name] = max(known, value or 0) if fact.is_maximum else known + (value or 0)
 
 
-def _manifest_facts(manifest: Manifest, rows: int) -> Profile:
+def _manifest_facts(manifest: Manifest, partition: Partition, rows: int) -> Profile:
+    revised = _revised(manifest) if partition.dataset.merge is not MergeStrategy.REFUSE_ON_CONFLICT else 0
     return {
         "row_difference": abs(rows - manifest.rows_out),
         "rows_in": manifest.rows_in,
         "duplicates": manifest.duplicates,
         "overlaps": manifest.overlaps,
-        "conflicts": manifest.conflicts,
+        "conflicts": manifest.conflicts - revised,
+        "rows_revised": revised,
         "inversions": manifest.inversions,
         "inputs_refused": len(manifest.refused),
         "inputs_unverified": sum(one.checksum is ChecksumStatus.ABSENT for one in manifest.inputs),
     }
+
+
+def _revised(manifest: Manifest) -> int:
+    """Returns how many rows of a delta the archive replaced by other ones: it is known to be the better source."""
+    archive, delta = (Source.ARCHIVE_DAILY, Source.ARCHIVE_MONTHLY), (Source.REST, Source.STREAM)
+    pairs = [one for one in manifest.reconciliations if one.kept in archive and one.other in delta]
+    return sum(one.different for one in pairs)

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from crypto_lakehouse.quality.facts import FACT_OF_CHECK
 from crypto_lakehouse.spec import Dataset
+from crypto_lakehouse.vocabulary import MergeStrategy
 
 if TYPE_CHECKING:
     from great_expectations import ExpectationSuite
@@ -29,7 +30,6 @@ _ALWAYS = (
     Rule("row_difference", degrades=False),
     Rule("nulls", degrades=False),
     Rule("inputs_refused", degrades=True),
-    Rule("conflicts", degrades=True),
     Rule("known_faults_gone", degrades=True),
 )
 
@@ -37,7 +37,8 @@ _ALWAYS = (
 def rules(dataset: Dataset) -> list[Rule]:
     """Returns the rules of a dataset's gate, the row count first."""
     own = [Rule(FACT_OF_CHECK[one.check], one.degrades) for one in dataset.expectations]
-    return [*_ALWAYS, *own]
+    conflicts = Rule("conflicts", degrades=dataset.merge is not MergeStrategy.REFUSE_ON_CONFLICT)
+    return [*_ALWAYS, conflicts, *own]
 
 
 def suite(dataset: Dataset) -> "ExpectationSuite":

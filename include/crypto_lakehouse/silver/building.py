@@ -4,7 +4,7 @@ import hashlib
 from collections.abc import Iterator, Sequence
 from concurrent.futures import Future
 from dataclasses import dataclass, field
-from datetime import datetime, timedelta
+from datetime import datetime
 from pathlib import Path
 
 import polars as pl
@@ -170,7 +170,8 @@ class Building:
             overlaps=counts.overlaps,
             conflicts=counts.conflicts,
             inversions=sum(gave.inversions for _, gave in given),
-            covered_days=_covered_days(self.partition, accepted),
+            covered=_covered(self.partition, accepted),
+            reconciliations=counts.reconciliations(),
             conflict_examples=tuple(counts.examples),
             code_version=__version__,
         )
@@ -179,15 +180,28 @@ class Building:
 def _manifest_input(one: InputObject, gave: Contribution) -> ManifestInput:
     held = one.object
     return ManifestInput(
-        held.key, held.sha256, held.frequency, held.checksum, gave.rows, gave.unit, gave.has_header, gave.inversions
+        held.key,
+        held.sha256,
+        held.source,
+        held.start.isoformat(),
+        held.end.isoformat(),
+        held.checksum,
+        gave.rows,
+        gave.unit,
+        gave.has_header,
+        gave.inversions,
     )
 
 
-def _covered_days(partition: Partition, inputs: Sequence[InputObject]) -> tuple[str, ...]:
-    days = set()
-    for one in inputs:
-        day, last = max(one.object.first_day, partition.first_day), min(one.object.last_day, partition.last_day)
-        while day <= last:
-            days.add(day.isoformat())
-            day += timedelta(days=1)
-    return tuple(sorted(days))
+def _covered(partition: Partition, inputs: Sequence[InputObject]) -> tuple[tuple[str, str], ...]:
+    """Returns the stretches of the partition's span that the inputs cover, with those that touch made one."""
+    stretches: list[tuple[datetime, datetime]] = []
+    for start, end in sorted((one.object.start, one.object.end) for one in inputs):
+        begin, stop = max(start, partition.start), min(end, partition.end)
+        if begin >= stop:
+            continue
+        if stretches and begin <= stretches[-1][1]:
+            stretches[-1] = (stretches[-1][0], max(stop, stretches[-1][1]))
+        else:
+            stretches.append((begin, stop))
+    return tuple((begin.isoformat(), stop.isoformat()) for begin, stop in stretches)

@@ -232,7 +232,7 @@ class _Work:
 def _reading_order(one: InputObject) -> tuple[str, str, object, str, str]:
     held = one.object
     # By series and day, so that partitions fill up one after the other; the version last, for a total order.
-    return held.symbol, held.interval, held.first_day, held.key, held.sha256
+    return held.symbol, held.interval, held.start, held.key, held.sha256
 
 
 def _alike(first: Block, second: Block) -> bool:

@@ -1,15 +1,16 @@
 """What conform is given, and the stretches of rows that one file contributes to a block."""
 
 from dataclasses import dataclass
-from datetime import UTC, date, datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 from crypto_lakehouse.lake.records import BronzeObject, RefusedInput
 from crypto_lakehouse.spec import Dataset
-from crypto_lakehouse.vocabulary import Frequency, Source
+from crypto_lakehouse.vocabulary import MergeStrategy, Source
 
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
-SOURCES = {Frequency.DAILY: Source.ARCHIVE_DAILY, Frequency.MONTHLY: Source.ARCHIVE_MONTHLY}
+RANK = {source: rank for rank, source in enumerate(Source)}
+"""The place of each source when two hold one key: the lowest is the best."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,11 +42,15 @@ class Segment:
 def precedence(dataset: Dataset, inputs: list[InputObject]) -> dict[str, int]:
     """Returns the place of each input, by key and sha256, when two hold one key: the lowest place is kept.
 
-    The dataset's ranking of sources decides; within one source the newest object, then the key.
+    The dataset's merge strategy decides between source and age; the key settles what is left.
     """
     ordered = sorted(inputs, key=lambda one: (one.object.key, one.object.sha256))
+    newest_first = dataset.merge is MergeStrategy.NEWEST_FIRST
+    if newest_first:
+        ordered.sort(key=lambda one: RANK[one.object.source])
     ordered.sort(key=lambda one: one.object.last_modified, reverse=True)
-    ordered.sort(key=lambda one: dataset.ranking.index(SOURCES[one.object.frequency]))
+    if not newest_first:
+        ordered.sort(key=lambda one: RANK[one.object.source])
     return {identity(one): place for place, one in enumerate(ordered)}
 
 
@@ -54,9 +59,8 @@ def identity(one: InputObject) -> str:
     return f"{one.object.key} {one.object.sha256}"
 
 
-def microseconds(moment: datetime | date) -> int:
-    """Returns the microseconds since the epoch of an instant, or of a day's midnight UTC."""
-    instant = moment if isinstance(moment, datetime) else datetime(moment.year, moment.month, moment.day, tzinfo=UTC)
+def microseconds(instant: datetime) -> int:
+    """Returns the microseconds since the epoch of an instant."""
     return (instant - _EPOCH) // timedelta(microseconds=1)
 
 
@@ -64,6 +68,6 @@ def allowed_times(dataset: Dataset, one: BronzeObject) -> tuple[int, int]:
     """Returns the first allowed event time of an object's rows and the first one past it, in microseconds."""
     tolerance = dataset.day_tolerance_seconds * 1_000_000
     return (
-        microseconds(one.first_day) - tolerance,
-        microseconds(one.last_day + timedelta(days=1)) + tolerance,
+        microseconds(one.start) - tolerance,
+        microseconds(one.end) + tolerance,
     )

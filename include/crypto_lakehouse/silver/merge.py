@@ -5,12 +5,14 @@ from dataclasses import dataclass, field
 
 import polars as pl
 
-from crypto_lakehouse.silver.inputs import SOURCES, InputObject
+from crypto_lakehouse.lake.records import Reconciliation
+from crypto_lakehouse.silver.inputs import RANK, InputObject
 from crypto_lakehouse.silver.order import own_key, sort_columns
+from crypto_lakehouse.silver.reconcile import PLACE, Pairs, Tally, tally
 from crypto_lakehouse.spec import Dataset
 
-PLACE, ROW = "_place", "_row"
-"""Added to rows that are merged: the precedence of their file, and their number within what was read."""
+ROW = "_row"
+"""Added to rows that are merged, beside `PLACE`: their number within what was read."""
 
 MAX_EXAMPLES = 20
 _WINNER, _EQUAL, _SAME_SOURCE = "_winner", "_equal", "_same_source"
@@ -24,6 +26,11 @@ class MergeCounts:
     overlaps: int = 0
     conflicts: int = 0
     examples: list[dict[str, str]] = field(default_factory=list)
+    tallies: Tally = field(default_factory=Tally)
+
+    def reconciliations(self) -> tuple[Reconciliation, ...]:
+        """Returns what files that held the same keys said, by day and pair of sources."""
+        return self.tallies.reconciliations()
 
     def add(self, other: "MergeCounts") -> None:
         """Adds the counts of another stretch of rows."""
@@ -31,6 +38,7 @@ class MergeCounts:
         self.overlaps += other.overlaps
         self.conflicts += other.conflicts
         self.examples += other.examples[: MAX_EXAMPLES - len(self.examples)]
+        self.tallies.add(other.tallies)
 
 
 def merge_rows(
@@ -39,7 +47,7 @@ def merge_rows(
     """Returns the rows with one per key, sorted, and what was dropped.
 
     Of rows with one key, that of the file with the lowest place is kept, within a file the first. An equal row of the
-    same source (daily, monthly) is a duplicate, of another source an overlap, and any other row a conflict.
+    same source is a duplicate, of another source an overlap, and any other row a conflict.
 
     Args:
         frame: Silver rows with `PLACE` and `ROW`.
@@ -68,10 +76,11 @@ def _counted(
     equal = pl.Series(_EQUAL, [True]).new_from_index(0, dropped.height)
     for name in values:
         equal &= winners[name].eq_missing(dropped[name])
-    sources = pl.Series([dataset.ranking.index(SOURCES[one.object.frequency]) for one in inputs])
-    same = sources[dropped[PLACE]] == sources[winners[PLACE]]
+    ranks = pl.Series([RANK[one.object.source] for one in inputs], dtype=pl.Int64)
+    same = ranks[dropped[PLACE]] == ranks[winners[PLACE]]
     conflicts = ~equal
     found = MergeCounts(int((equal & same).sum()), int((equal & ~same).sum()), int(conflicts.sum()))
+    found.tallies = tally(Pairs(winners, dropped, equal, values), dataset.event_time, ranks)
     pairs = zip(
         winners.filter(conflicts).head(MAX_EXAMPLES).iter_rows(named=True),
         dropped.filter(conflicts).head(MAX_EXAMPLES).iter_rows(named=True),

@@ -12,7 +12,7 @@ from crypto_lakehouse.archive.planning import PullPlan, batches, plan_pull
 from crypto_lakehouse.catalog.opening import open_catalog
 from crypto_lakehouse.datasets import dataset as dataset_row
 from crypto_lakehouse.lake.bronze import BronzeLog
-from crypto_lakehouse.lake.partition import Partition, partitions_between
+from crypto_lakehouse.lake.partition import Partition, midnight, partitions_between
 from crypto_lakehouse.lake.staleness import stale_partitions
 from crypto_lakehouse.lake.verdicts import VerdictLog
 from crypto_lakehouse.lake.work import (
@@ -26,6 +26,9 @@ from crypto_lakehouse.settings import Settings
 from crypto_lakehouse.spec import Dataset
 from crypto_lakehouse.steps.context import Outcome, StepContext, result
 from crypto_lakehouse.vocabulary import Interval, Step
+
+_DAYS = (pl.col("start").dt.date(), (pl.col("end") - pl.duration(microseconds=1)).dt.date())
+"""First and last day that an object of the Bronze log covers."""
 
 
 def plan(context: StepContext) -> StepResult:
@@ -86,12 +89,14 @@ def covered_partitions(
 
 def _held_partitions(row: Dataset, bronze: BronzeLog, request: PlanRequest, settings: Settings) -> list[Partition]:
     first, last = date.fromisoformat(request.first_day), date.fromisoformat(request.last_day)
-    held = bronze.latest(row.name).filter((pl.col("last_day") >= first) & (pl.col("first_day") <= last))
+    held = bronze.latest(row.name).filter(
+        (pl.col("end") > midnight(first)) & (pl.col("start") < midnight(last + timedelta(days=1)))
+    )
     if request.intervals:
         held = held.filter(pl.col("interval").is_in(list(request.intervals)))
     found = {
         partition.name: partition
-        for symbol, interval, start, end in held.select("symbol", "interval", "first_day", "last_day").unique().rows()
+        for symbol, interval, start, end in held.select("symbol", "interval", *_DAYS).unique().rows()
         if _is_wanted(symbol, request.symbols or settings.markets[row.market].symbols)
         for partition in covered_partitions(row, symbol, Interval(interval) if interval else None, (start, end))
     }

@@ -1,5 +1,5 @@
 from dataclasses import replace
-from datetime import UTC, date, datetime
+from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
 
 import pytest
@@ -8,12 +8,12 @@ from crypto_lakehouse.datasets import dataset
 from crypto_lakehouse.errors import CorruptObject
 from crypto_lakehouse.lake.bronze import BronzeLog, QuarantinedObject
 from crypto_lakehouse.lake.local_storage import LocalStorage
-from crypto_lakehouse.lake.partition import Partition
+from crypto_lakehouse.lake.partition import Partition, midnight
 from crypto_lakehouse.lake.records import BronzeObject, Candidate, Manifest, Verdict, inputs_digest
 from crypto_lakehouse.lake.staleness import stale_partitions
 from crypto_lakehouse.lake.verdicts import VerdictLog
 from crypto_lakehouse.lake.versions import store_candidate, verify_candidate
-from crypto_lakehouse.vocabulary import ChecksumStatus, Condition, Frequency, Interval
+from crypto_lakehouse.vocabulary import ChecksumStatus, Condition, Interval, Source
 
 ROW = dataset("binance_um_klines")
 SEEN = datetime(2026, 1, 1, tzinfo=UTC)
@@ -26,9 +26,9 @@ def held(key: str, day: date = date(2024, 1, 31), **changes: object) -> BronzeOb
         key=key,
         symbol="BTCUSDT",
         interval="1m",
-        frequency=Frequency.DAILY,
-        first_day=day,
-        last_day=day,
+        source=Source.ARCHIVE_DAILY,
+        start=midnight(day),
+        end=midnight(day + timedelta(days=1)),
         etag="e",
         last_modified=SEEN,
         size=1,
@@ -57,8 +57,8 @@ def test_the_newest_version_of_an_object_counts_and_comes_back_as_it_went_in(bro
     ("changes", "covers"),
     [
         ({}, True),
-        ({"first_day": date(2024, 2, 1), "last_day": date(2024, 2, 1)}, False),
-        ({"first_day": date(2023, 12, 1), "last_day": date(2024, 1, 1)}, True),
+        ({"start": midnight(date(2024, 2, 1)), "end": midnight(date(2024, 2, 2))}, False),
+        ({"start": midnight(date(2023, 12, 1)), "end": midnight(date(2024, 1, 2))}, True),
         ({"symbol": "ETHUSDT"}, False),
         ({"interval": "1h"}, False),
     ],

@@ -8,8 +8,10 @@ from hypothesis import strategies as st
 
 from crypto_lakehouse.lake.records import (
     Candidate,
+    ColumnDifference,
     Manifest,
     ManifestInput,
+    Reconciliation,
     RefusedInput,
     Verdict,
     candidate_from_json,
@@ -22,11 +24,15 @@ texts = st.text(st.characters(exclude_categories=["Cs"]), max_size=20)
 times = st.none() | st.datetimes(datetime(2017, 1, 1), datetime(2035, 1, 1)).map(lambda t: t.replace(tzinfo=UTC))
 candidates = st.builds(Candidate, first_time=times, last_time=times, bytes=st.integers(0), rows=st.integers(0))
 verdicts = st.builds(Verdict, candidate=candidates, reasons=st.lists(texts).map(tuple))
+reconciliations = st.builds(
+    Reconciliation, columns=st.lists(st.builds(ColumnDifference, column=texts), max_size=2).map(tuple)
+)
 manifests = st.builds(
     Manifest,
     inputs=st.lists(st.builds(ManifestInput, key=texts), max_size=3).map(tuple),
     refused=st.lists(st.builds(RefusedInput, reason=texts), max_size=3).map(tuple),
-    covered_days=st.lists(texts, max_size=3).map(tuple),
+    covered=st.lists(st.tuples(texts, texts), max_size=3).map(tuple),
+    reconciliations=st.lists(reconciliations, max_size=2).map(tuple),
     conflict_examples=st.lists(st.dictionaries(texts, texts, max_size=3), max_size=3).map(tuple),
 )
 pairs = st.lists(st.tuples(st.text("abc/", max_size=5), st.text("0123456789abcdef", min_size=1, max_size=4)))

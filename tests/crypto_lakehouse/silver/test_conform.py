@@ -4,6 +4,7 @@ import hashlib
 from collections.abc import Sequence
 from dataclasses import replace
 from datetime import UTC, date, datetime, timedelta
+from decimal import Decimal
 from pathlib import Path
 
 import polars as pl
@@ -18,7 +19,8 @@ from crypto_lakehouse.settings import ConformSettings
 from crypto_lakehouse.silver import reading, runs, windows, write
 from crypto_lakehouse.silver.conform import ConformOutcome, InputObject, conform
 from crypto_lakehouse.silver.manifest import read_manifest
-from crypto_lakehouse.vocabulary import Frequency, Interval
+from crypto_lakehouse.spec import Dataset
+from crypto_lakehouse.vocabulary import Frequency, Interval, MergeStrategy, Source
 
 SPOT_KLINES = "binance_spot_klines"
 TRADES = "binance_spot_agg_trades"
@@ -33,8 +35,8 @@ def trades_input(day: str, rows: list[list[object]], folder: Path, **others: obj
     return build_input(archive_file(TRADES, day, **others), csv(rows), folder)
 
 
-def build(name: str, days: Sequence[date], inputs: Sequence[InputObject], folder: Path) -> ConformOutcome:
-    row = dataset(name)
+def build(name: str | Dataset, days: Sequence[date], inputs: Sequence[InputObject], folder: Path) -> ConformOutcome:
+    row = dataset(name) if isinstance(name, str) else name
     interval = Interval.M1 if row.has_interval else None
     folder.mkdir(parents=True, exist_ok=True)
     return conform(row, [Partition(row, "BTCUSDT", day, interval) for day in days], inputs, folder, ConformSettings())
@@ -107,7 +109,7 @@ def test_the_manifest_names_every_input_with_its_sha256(tmp_path: Path) -> None:
     assert [one.rows for one in manifest.inputs] == [200] * 4
     assert {one.unit for one in manifest.inputs} == {"ms"}
     assert manifest.inputs_digest == inputs_digest((one.object.key, one.object.sha256) for one in inputs)
-    assert manifest.covered_days == ("2024-03-01", "2024-03-02", "2024-03-03", "2024-03-04")
+    assert manifest.covered == (("2024-03-01T00:00:00+00:00", "2024-03-05T00:00:00+00:00"),)
 
 
 def test_units_change_between_files_of_one_batch_but_not_within_one(tmp_path: Path) -> None:
@@ -140,6 +142,28 @@ def test_daily_rows_win_over_monthly_ones_whichever_is_newer(tmp_path: Path, new
     assert str(pl.read_parquet(made.file)["close"][3]) == str(daily_rows[3][4])
     assert manifest.conflict_examples[0]["kept_from"] == daily.object.key
     assert manifest.conflict_examples[0]["dropped"] == "close=1.00000000"
+    (said,) = manifest.reconciliations
+    assert (said.day, said.kept, said.other) == ("2024-03-01", Source.ARCHIVE_DAILY, Source.ARCHIVE_MONTHLY)
+    assert (said.equal, said.different) == (9, 1)
+    (close,) = said.columns
+    assert (close.column, close.rows) == ("close", 1)
+    assert Decimal(close.largest) == abs(Decimal(str(daily_rows[3][4])) - 1)
+
+
+@pytest.mark.parametrize("newer_is", ["daily", "monthly"])
+def test_newest_first_keeps_the_newer_object_whatever_its_source(tmp_path: Path, newer_is: str) -> None:
+    row = replace(dataset(SPOT_KLINES), merge=MergeStrategy.NEWEST_FIRST)
+    other = [[*one] for one in kline_rows(MARCH, 10)]
+    other[3][4] = "1.00000000"
+    daily = kline_input("2024-03-01", kline_rows(MARCH, 10), tmp_path)
+    monthly = kline_input("2024-03-01", other, tmp_path, frequency=Frequency.MONTHLY)
+    late = datetime(2026, 6, 1, tzinfo=UTC)
+    if newer_is == "daily":
+        daily = InputObject(replace(daily.object, last_modified=late), daily.path)
+    else:
+        monthly = InputObject(replace(monthly.object, last_modified=late), monthly.path)
+    (example,) = build(row, [MARCH], [monthly, daily], tmp_path / "work").partitions[0].manifest.conflict_examples
+    assert example["kept_from"] == (daily if newer_is == "daily" else monthly).object.key
 
 
 def test_a_monthly_tick_file_becomes_a_partition_a_day_in_one_pass(tmp_path: Path, streamed: None) -> None:
@@ -221,7 +245,7 @@ def test_a_file_of_a_header_alone_is_accepted_with_no_rows(tmp_path: Path) -> No
     outcome = conform(row, [Partition(row, "BTCUSDT", MARCH)], [one], tmp_path, ConformSettings())
     assert outcome.refused == []
     assert outcome.partitions[0].manifest.inputs[0].rows == 0
-    assert outcome.partitions[0].manifest.covered_days == ("2024-03-01",)
+    assert outcome.partitions[0].manifest.covered == (("2024-03-01T00:00:00+00:00", "2024-03-02T00:00:00+00:00"),)
 
 
 def test_a_zip_whose_bytes_changed_since_bronze_is_refused(tmp_path: Path) -> None:
@@ -294,7 +318,7 @@ def test_rows_past_midnight_go_to_the_next_year_that_was_asked_for(tmp_path: Pat
     years = [Partition(row, "BTCUSDT", date(year, 1, 1)) for year in (2024, 2025)]
     outcome = conform(row, years, [one], tmp_path, ConformSettings())
     assert [made.rows for made in outcome.partitions] == [1, 1]
-    assert outcome.partitions[1].manifest.covered_days == ()
+    assert outcome.partitions[1].manifest.covered == ()
 
 
 def test_a_time_that_no_calendar_has_is_refused_in_words(tmp_path: Path) -> None:

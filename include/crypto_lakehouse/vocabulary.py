@@ -168,6 +168,7 @@ class Step(StrEnum):
 
     PLAN = "plan"
     PULL = "pull"
+    DELTA = "delta"
     CONFORM = "conform"
     GATE = "gate"
     PUBLISH = "publish"

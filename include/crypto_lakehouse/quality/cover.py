@@ -8,9 +8,9 @@ from typing import Any
 import numpy as np
 import polars as pl
 
+from crypto_lakehouse.instants import microseconds
 from crypto_lakehouse.lake.partition import Partition
 from crypto_lakehouse.quality.facts import grid_step
-from crypto_lakehouse.silver.inputs import microseconds
 from crypto_lakehouse.spec import Check, Expectation
 
 _HOUR_US = 3_600_000_000

@@ -110,8 +110,13 @@ def _unit(low: int, high: int) -> str:
 
 def _metrics_shift(segments: Sequence[Segment]) -> pl.Expr:
     """Returns by how much each row's stamp lies past the start of its period, in microseconds."""
-    shifts = [0 if one.input.object.first_day >= METRICS_STAMP_START_FROM else _FIVE_MINUTES for one in segments]
+    shifts = [metrics_stamp_lag(one.input.object.first_day) for one in segments]
     return pl.lit(pl.Series(np.repeat(np.array(shifts, np.int64), [one.rows for one in segments])))
+
+
+def metrics_stamp_lag(day: date) -> int:
+    """Returns by how many microseconds the stamps of a day's metrics lie past the start of their periods."""
+    return 0 if day >= METRICS_STAMP_START_FROM else _FIVE_MINUTES
 
 
 def _expression(column: Column, shape: SourceShape, shifts: pl.Expr) -> pl.Expr:

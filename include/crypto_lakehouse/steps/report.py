@@ -55,7 +55,7 @@ def run_results(storage: Storage, plan_key: str) -> list[StepResult]:
         LakehouseError: The plan itself left no result.
     """
     plan = read_result(storage, plan_key, Step.PLAN)
-    wanted = [(key, Step.PULL) for key in plan.orders.get(Step.PULL.value, [])]
+    wanted = [(key, step) for step in (Step.PULL, Step.DELTA) for key in plan.orders.get(step.value, [])]
     wanted += [(key, step) for key in plan.orders.get("transform", []) for step in _OF_TRANSFORM]
     return [plan, *(_result_or_failure(storage, key, step, plan) for key, step in wanted)]
 

@@ -6,7 +6,6 @@ Both are append-only logs under `instruments/<exchange>_<market>/`. A version is
 from collections.abc import Sequence
 from dataclasses import asdict, fields
 from datetime import UTC, datetime
-from decimal import Decimal
 
 import polars as pl
 
@@ -133,6 +132,4 @@ class ExchangeInfoLog:
 
 def _info(row: dict[str, object]) -> InstrumentInfo:
     values = {field.name: row[field.name] for field in fields(InstrumentInfo)}
-    # Stored with all decimals: a number must be equal to the one that a body gives.
-    numbers = {name: value.normalize() for name, value in values.items() if isinstance(value, Decimal)}
-    return InstrumentInfo(**{**values, **numbers, "market": Market(str(row["market"]))})  # type: ignore[arg-type]
+    return InstrumentInfo(**{**values, "market": Market(str(row["market"]))})  # type: ignore[arg-type]

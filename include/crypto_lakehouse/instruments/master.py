@@ -89,8 +89,9 @@ def build_instruments(
 
 def _instruments(known: _Known, spans: tuple[DaySpan, ...]) -> list[Instrument]:
     lives = _lives(known, spans)
-    ends = [None, *(life.last_day for life in lives[:-1])]
-    return [_instrument(known, life, _infos_of(known, life, end)) for life, end in zip(lives, ends, strict=True)]
+    previous_ends = [None, *(life.last_day for life in lives)]
+    pairs = zip(lives, previous_ends, strict=False)
+    return [_instrument(known, life, _infos_of(known, life, end)) for life, end in pairs]
 
 
 def _lives(known: _Known, spans: tuple[DaySpan, ...]) -> list[_Life]:

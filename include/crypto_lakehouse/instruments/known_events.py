@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from datetime import UTC, date, datetime, timedelta
 from enum import StrEnum
 
+from crypto_lakehouse.errors import SpecificationError
 from crypto_lakehouse.vocabulary import Market
 
 _ISSUES = "https://github.com/binance/binance-public-data/issues"
@@ -53,6 +54,11 @@ class KnownEvent:
     ended_at: datetime | None = None
     started_at: datetime | None = None
     successor: str | None = None
+
+    def __post_init__(self) -> None:
+        # Namesakes are told apart by their first day.
+        if self.last_day and self.next_day and self.next_day <= self.last_day:
+            raise SpecificationError(f"{self.market} {self.symbol} starts again on {self.next_day}, before it ended")
 
     @property
     def is_cut(self) -> bool:

@@ -3,10 +3,14 @@
 from collections.abc import Sequence
 from datetime import date, timedelta
 from decimal import Decimal
+from itertools import pairwise
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
-from crypto_lakehouse.instruments.days import ArchiveDays, DaySpan
+from crypto_lakehouse.errors import SpecificationError
+from crypto_lakehouse.instruments.days import MAX_HOLE_DAYS, ArchiveDays, DaySpan
 from crypto_lakehouse.instruments.exchange_info import ABSENT, InstrumentInfo, changes, parse_exchange_info
 from crypto_lakehouse.instruments.instrument import Instrument, instrument_frame, listed_on
 from crypto_lakehouse.instruments.known_events import KNOWN_EVENTS, EventKind, KnownEvent, events_of
@@ -241,15 +245,17 @@ def test_a_past_universe_has_the_dead_and_not_the_unborn() -> None:
     assert of(instruments, "LUNAUSDT")[0].successor == "1000LUNCUSDT"
 
 
-def test_every_known_cut_is_in_order_and_ends_before_it_starts_again() -> None:
+def test_every_known_event_has_a_reason_and_a_source() -> None:
     for event in KNOWN_EVENTS:
         assert event.source.startswith("https://github.com/")
         assert event.reason
-        if event.started_at is not None:
-            assert event.ended_at is not None
-            assert event.ended_at < event.started_at
     assert [one.kind for one in events_of(Market.UM, "LITUSDT")] == [EventKind.REUSE]
     assert events_of(Market.SPOT, "LITUSDT") == []
+
+
+def test_an_event_after_which_a_symbol_starts_before_it_ended_is_refused() -> None:
+    with pytest.raises(SpecificationError, match="before it ended"):
+        KnownEvent(Market.UM, "X", EventKind.REUSE, "made up", "", at("2025-01-02T09:00"), at("2025-01-02T10:00"))
 
 
 @pytest.mark.parametrize(
@@ -268,3 +274,57 @@ def test_every_known_relisting_splits_a_symbol_at_its_days(event: KnownEvent) ->
     ]
     old, new = of(build_instruments(event.market, listed, []), event.symbol)
     assert (old.valid_to, new.valid_from, new.valid_to) == (event.last_day, event.next_day, None)
+
+
+def day_of(number: int) -> date:
+    return date(2022, 1, 1) + timedelta(days=number)
+
+
+def spans_of(numbers: set[int]) -> tuple[DaySpan, ...]:
+    """Returns days by number as spans that are more than a hole apart."""
+    found: list[DaySpan] = []
+    for number in sorted(numbers):
+        if found and (day_of(number) - found[-1].last_day).days <= MAX_HOLE_DAYS + 1:
+            found[-1] = DaySpan(found[-1].first_day, day_of(number))
+        else:
+            found.append(DaySpan(day_of(number), day_of(number)))
+    return tuple(found)
+
+
+NUMBERS = st.integers(0, 60)
+EVENTS = st.builds(
+    lambda ended, pause, started: KnownEvent(
+        Market.UM, "XUSDT", EventKind.REUSE, "made up", "https://example.invalid",
+        at(f"{day_of(ended)}T09:00"), at(f"{day_of(ended + pause)}T10:00") if started else None,
+    ),
+    NUMBERS, st.integers(1, 20), st.booleans(),
+)  # fmt: skip
+INFOS = st.builds(
+    lambda seen_on, onboard, delivery, status: InstrumentInfo(
+        Market.UM, "XUSDT", at(day_of(seen_on).isoformat()), status,
+        onboard_at=None if onboard is None else at(day_of(onboard).isoformat()),
+        delivery_at=None if delivery is None else at(f"{day_of(delivery)}T08:00"),
+    ),
+    NUMBERS, st.none() | NUMBERS, st.none() | NUMBERS, st.sampled_from(["TRADING", "SETTLING", "BREAK", ABSENT, None]),
+)  # fmt: skip
+
+
+@given(st.sets(NUMBERS, max_size=20), st.lists(INFOS, max_size=4), st.lists(EVENTS, max_size=3), NUMBERS)
+def test_whatever_is_known_no_day_of_a_symbol_has_two_instruments(
+    numbers: set[int], infos: list[InstrumentInfo], events: list[KnownEvent], newest: int
+) -> None:
+    listed = [ArchiveDays("ZUSDT", spans_of({0, newest}))]
+    listed += [ArchiveDays("XUSDT", spans_of(numbers))] if numbers else []
+    found = build_instruments(Market.UM, listed, infos, tuple(events))
+    frame = instrument_frame(found)
+    assert frame["instrument_id"].is_unique().all()
+    lives = of(found, "XUSDT")
+    for one in lives:
+        assert one.valid_to is None or one.valid_to >= one.valid_from
+    for one, other in pairwise(lives):
+        assert one.valid_to is not None
+        assert one.valid_to < other.valid_from
+    if numbers and not events:
+        assert lives[0].valid_from == day_of(min(numbers))
+    for number in range(80):
+        assert listed_on(frame, day_of(number)).filter(symbol="XUSDT").height <= 1

@@ -18,7 +18,7 @@ from crypto_lakehouse.vocabulary import InstrumentKind, Market
 FIRST, SECOND = datetime(2025, 2, 1, tzinfo=UTC), datetime(2025, 3, 1, tzinfo=UTC)
 SPLIT = KnownEvent(
     Market.UM, "BTCUSDT", EventKind.REUSE, "made up", "https://example.invalid",
-    datetime(2025, 1, 1, 9, tzinfo=UTC), datetime(2025, 1, 1, 12, tzinfo=UTC),
+    datetime(2025, 1, 5, 9, tzinfo=UTC), datetime(2025, 1, 7, tzinfo=UTC),
 )  # fmt: skip
 DAYS = [
     ArchiveDays("BTCUSDT", (DaySpan(date(2024, 12, 1), date(2025, 1, 24)),)),
@@ -29,7 +29,7 @@ DAYS = [
 
 @pytest.fixture
 def mastered(lake: Lake, settings: Settings) -> Lake:
-    """The published lake with two versions of a master: BTCUSDT is reused within 2025-01-01 in the second."""
+    """The published lake with two versions of a master: the second knows that BTCUSDT was reused."""
     log = InstrumentLog(LocalStorage(Path(settings.lake)))
     log.append(Market.UM, build_instruments(Market.UM, DAYS, []), FIRST)
     log.append(Market.UM, build_instruments(Market.UM, DAYS, [], (SPLIT,)), SECOND)
@@ -50,7 +50,7 @@ def test_a_lake_without_a_master_says_how_to_make_one(lake: Lake) -> None:
 def test_instruments_are_those_of_the_newest_version_or_of_the_one_asked_for(mastered: Lake) -> None:
     assert mastered.instruments("um").schema == VERSION_SCHEMA
     assert mastered.instruments(Market.UM)["instrument_id"].to_list() == [
-        "BTCUSDT@2024-12-01", "BTCUSDT@2025-01-01", "ETHUSDT@2025-01-01", "ETHUSDT_241227@2024-09-01",
+        "BTCUSDT@2024-12-01", "BTCUSDT@2025-01-07", "ETHUSDT@2025-01-01", "ETHUSDT_241227@2024-09-01",
     ]  # fmt: skip
     assert mastered.instruments("um", at="2025-02-15")["instrument_id"].to_list() == [
         "BTCUSDT@2024-12-01", "ETHUSDT@2025-01-01", "ETHUSDT_241227@2024-09-01",
@@ -61,8 +61,8 @@ def test_instruments_are_those_of_the_newest_version_or_of_the_one_asked_for(mas
 
 def test_a_universe_has_who_was_listed_on_the_day(mastered: Lake) -> None:
     assert mastered.universe("um", date(2024, 12, 27))["symbol"].to_list() == ["BTCUSDT", "ETHUSDT_241227"]
-    assert mastered.universe("um", "2025-01-02")["instrument_id"].to_list() == [
-        "BTCUSDT@2025-01-01", "ETHUSDT@2025-01-01",
+    assert mastered.universe("um", "2025-01-08")["instrument_id"].to_list() == [
+        "BTCUSDT@2025-01-07", "ETHUSDT@2025-01-01",
     ]  # fmt: skip
     perpetual = mastered.universe("um", "2024-12-27", kinds=[InstrumentKind.PERPETUAL])
     assert perpetual["symbol"].to_list() == ["BTCUSDT"]
@@ -81,11 +81,11 @@ def test_what_cannot_be_meant_is_refused(mastered: Lake) -> None:
 
 def test_an_instruments_rows_are_not_those_of_its_namesake(mastered: Lake) -> None:
     old, new = (
-        mastered.scan_instrument("binance_um_klines", one, interval="1h").collect()["open_time"]
-        for one in ("BTCUSDT@2024-12-01", "BTCUSDT@2025-01-01")
+        mastered.scan_instrument("binance_um_klines", one, interval="1d").collect()["open_time"]
+        for one in ("BTCUSDT@2024-12-01", "BTCUSDT@2025-01-07")
     )
-    assert (old.min(), old.max()) == (datetime(2024, 12, 1, tzinfo=UTC), datetime(2025, 1, 1, 8, tzinfo=UTC))
-    assert new.max() == datetime(2025, 1, 1, 23, tzinfo=UTC)
+    assert (old.min(), old.max()) == (datetime(2025, 1, 1, tzinfo=UTC), datetime(2025, 1, 5, tzinfo=UTC))
+    assert (new.min(), new.max()) == (datetime(2025, 1, 7, tzinfo=UTC), datetime(2025, 1, 24, tzinfo=UTC))
     with pytest.raises(ArchiveFileMissing, match="has no 'XUSDT@2020-01-01'"):
         mastered.scan_instrument("binance_um_klines", "XUSDT@2020-01-01")
 

@@ -12,6 +12,8 @@ from crypto_lakehouse.catalog.opening import open_catalog
 from crypto_lakehouse.datasets import DATASETS
 from crypto_lakehouse.datasets import dataset as dataset_row
 from crypto_lakehouse.errors import ArchiveFileMissing, InvalidRequest
+from crypto_lakehouse.instruments.instrument import listed_on
+from crypto_lakehouse.instruments.log import InstrumentLog
 from crypto_lakehouse.lake.opening import open_storage
 from crypto_lakehouse.lake.partition import Partition
 from crypto_lakehouse.lake.records import PublishedPartition
@@ -20,10 +22,13 @@ from crypto_lakehouse.query.session import FileView, QueryLimits, QueryResult, V
 from crypto_lakehouse.settings import Settings, load_settings
 from crypto_lakehouse.spec import Dataset
 from crypto_lakehouse.symbols import validated_pattern
-from crypto_lakehouse.vocabulary import Condition, Interval
+from crypto_lakehouse.vocabulary import Condition, InstrumentKind, Interval, Market
 
 Instant = date | datetime | str
 """A time: ISO text, a date (its midnight) or a datetime; without a zone it is UTC."""
+
+INSTRUMENTS = "instruments"
+"""The SQL table of the instrument master: the newest version of every market."""
 
 COVERAGE_SCHEMA = pl.Schema(
     {
@@ -51,7 +56,9 @@ class Lake:
 
     def __init__(self, settings: Settings, catalog: Catalog | None = None) -> None:
         self._settings = settings
-        self._root = open_storage(settings).uri
+        storage = open_storage(settings)
+        self._root = storage.uri
+        self._masters = InstrumentLog(storage)
         self._catalog = catalog or open_catalog(settings)
 
     def __repr__(self) -> str:
@@ -136,8 +143,72 @@ class Lake:
             frame = frame.filter(pl.col(row.event_time) >= first)
         return frame if last is None else frame.filter(pl.col(row.event_time) < last)
 
+    def instruments(self, market: Market | str, at: Instant | None = None) -> pl.DataFrame:
+        """Returns every instrument that a market ever had, a row each; see docs/instruments.md for the columns.
+
+        Args:
+            market: The market.
+            at: The version of the master that was the newest then; today's by default.
+
+        Raises:
+            ArchiveFileMissing: There is no such version.
+            InvalidRequest: The market or the time is not acceptable.
+        """
+        chosen, moment = _market(market), _instant(at)
+        master = self._masters.latest(chosen) if moment is None else self._masters.as_of(chosen, moment)
+        if master.is_empty():
+            raise _no_master(chosen)
+        return master
+
+    def universe(
+        self, market: Market | str, at: date | str, *, kinds: Collection[InstrumentKind | str] = ()
+    ) -> pl.DataFrame:
+        """Returns the instruments that were listed on a day: those delisted since included, later ones not.
+
+        Args:
+            market: The market.
+            at: The UTC day.
+            kinds: Kinds of instruments; all by default.
+
+        Raises:
+            ArchiveFileMissing: The lake has no instrument master of the market.
+            InvalidRequest: The market, the day or a kind is not acceptable.
+        """
+        day, wanted = _instant(at), [_kind(one).value for one in kinds]
+        if day is None:
+            raise InvalidRequest("a universe needs a day", "Write it as 2024-12-31")
+        listed = listed_on(self.instruments(market), day.date())
+        return listed.filter(pl.col("kind").is_in(wanted)) if wanted else listed
+
+    def scan_instrument(
+        self, dataset: str, instrument_id: str, *, interval: Interval | str | None = None
+    ) -> pl.LazyFrame:
+        """Returns the rows of one instrument, without those of another one that had its symbol.
+
+        Args:
+            dataset: Its name.
+            instrument_id: Such as `LITUSDT@2021-02-05`; `Lake.instruments` has them.
+            interval: The kline interval; all by default.
+
+        Raises:
+            ArchiveFileMissing: There is no such instrument, or nothing of it is published.
+            InvalidRequest: The dataset or the interval is not acceptable.
+        """
+        found = self.instruments(dataset_row(dataset).market).filter(pl.col("instrument_id") == instrument_id)
+        if found.is_empty():
+            what = f"the instrument master has no {instrument_id[:80]!r}"
+            raise ArchiveFileMissing(what, "See Lake.instruments(market)", dataset=dataset)
+        one = found.row(0, named=True)
+        after = None if one["valid_to"] is None else _instant(one["valid_to"] + timedelta(days=1))
+        ends = [moment for moment in (one["settles_at"], after) if moment is not None]
+        return self.scan(
+            dataset, symbols=one["symbol"], interval=interval, start=one["valid_from"], end=min(ends, default=None)
+        )
+
     def sql(self, text: str, limits: QueryLimits | None = None) -> pl.DataFrame:
         """Returns the rows of one SELECT; every dataset is a table, its partition values are columns.
+
+        The table `instruments` is the newest instrument master of all markets.
 
         Raises:
             InvalidRequest: The query is not acceptable, or exceeds its limits in rows, time or memory.
@@ -156,13 +227,21 @@ class Lake:
             InvalidRequest: The query is not acceptable, or exceeds its limits in time or memory.
             ArchiveFileMissing: It names a dataset of which nothing is published.
         """
-        names = named_in(text, [row.name for row in DATASETS])
-        # A query that names no dataset may want to see which there are: SHOW TABLES.
-        listed = [row for row in map(dataset_row, names or self.datasets())]
-        views = {row.name: self._view(row, required=bool(names)) for row in listed}
+        names = named_in(text, [*(row.name for row in DATASETS), INSTRUMENTS])
+        # A query that names no table may want to see which there are: SHOW TABLES.
+        listed = names or [*self.datasets(), INSTRUMENTS]
+        views = {name: self._table(name, required=bool(names)) for name in listed}
         return run_query(
             text, {name: view for name, view in views.items() if view is not None}, limits or QueryLimits()
         )
+
+    def _table(self, name: str, *, required: bool) -> View | None:
+        if name != INSTRUMENTS:
+            return self._view(dataset_row(name), required=required)
+        masters = pl.concat([self._masters.latest(market) for market in Market])
+        if masters.is_empty() and required:
+            raise _no_master(None)
+        return None if masters.is_empty() else masters.lazy()
 
     def _view(self, row: Dataset, *, required: bool) -> View | None:
         published = self._catalog.partitions(row)
@@ -236,6 +315,21 @@ def _interval(row: Dataset, interval: Interval | str | None) -> Interval | None:
     return Interval(interval)
 
 
+def _market(text: Market | str) -> Market:
+    try:
+        return Market(text)
+    except ValueError as error:
+        raise InvalidRequest(f"{str(text)[:20]!r} is not a market", f"Known: {', '.join(Market)}") from error
+
+
+def _kind(text: InstrumentKind | str) -> InstrumentKind:
+    try:
+        return InstrumentKind(text)
+    except ValueError as error:
+        known = ", ".join(InstrumentKind)
+        raise InvalidRequest(f"{str(text)[:20]!r} is no kind of instrument", f"Known: {known}") from error
+
+
 def _instant(when: Instant | None) -> datetime | None:
     if when is None:
         return None
@@ -248,6 +342,11 @@ def _instant(when: Instant | None) -> datetime | None:
     if not isinstance(moment, datetime):
         moment = datetime.combine(moment, time())
     return moment.replace(tzinfo=UTC) if moment.tzinfo is None else moment.astimezone(UTC)
+
+
+def _no_master(market: Market | None) -> ArchiveFileMissing:
+    what = f"the lake has no instrument master of {market or 'any market'}"
+    return ArchiveFileMissing(what, f"Run `crypto-lakehouse instruments update --market {market or Market.UM}`")
 
 
 def _nothing(row: Dataset, asked: str) -> ArchiveFileMissing:

@@ -24,6 +24,8 @@ LEAVES = (
     ["process", "transform"],
     ["query", "info"],
     ["query", "sql"],
+    ["query", "universe"],
+    ["instruments", "update"],
     ["catalog", "rebuild"],
     ["catalog", "verify"],
     *(["step", step.value] for step in Step),

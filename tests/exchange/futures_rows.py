@@ -4,7 +4,7 @@ from collections.abc import Callable
 from datetime import UTC, datetime
 from decimal import Decimal
 
-from crypto_lakehouse.silver.shape import METRICS_STAMP_START_FROM
+from crypto_lakehouse.columns import METRICS_STAMP_START_FROM
 from crypto_lakehouse.vocabulary import DataType, Interval, Market, TimeUnit
 from tests.exchange.encoding import RowShape, microseconds
 from tests.exchange.rows import RowSource

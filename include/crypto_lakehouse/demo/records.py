@@ -10,8 +10,8 @@ from datetime import UTC, date, datetime, timedelta
 
 import numpy as np
 
+from crypto_lakehouse.columns import METRICS_STAMP_START_FROM
 from crypto_lakehouse.demo.prices import Numbers, minute_prices, prices_at, seeded
-from crypto_lakehouse.silver.shape import METRICS_STAMP_START_FROM
 from crypto_lakehouse.spec import Dataset
 from crypto_lakehouse.vocabulary import DataType, Interval, Market
 

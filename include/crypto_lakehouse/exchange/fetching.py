@@ -1,12 +1,12 @@
 """One window of one symbol, asked of the exchange and kept in Bronze."""
 
 import hashlib
-import json
-from collections.abc import Iterator
-from dataclasses import dataclass, replace
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from functools import partial
 
+from crypto_lakehouse.columns import metrics_stamp_lag
 from crypto_lakehouse.errors import InvalidRequest, OutOfReach
 from crypto_lakehouse.exchange.bodies import Answer, encode
 from crypto_lakehouse.exchange.client import ExchangeClient, Page
@@ -15,7 +15,7 @@ from crypto_lakehouse.instants import epoch_microseconds, instant, microseconds
 from crypto_lakehouse.lake.records import BronzeObject
 from crypto_lakehouse.lake.storage import Storage
 from crypto_lakehouse.lake.work import DeltaWindow
-from crypto_lakehouse.spec import Dataset, Paging, RestEndpoint, RestShape, RestSource
+from crypto_lakehouse.spec import Dataset, Paging, RestShape, RestSource
 from crypto_lakehouse.symbols import symbol_key
 from crypto_lakehouse.vocabulary import ChecksumStatus, Interval, Source
 
@@ -24,6 +24,9 @@ MAX_PAGES = 100
 
 SETTLING = timedelta(seconds=2)
 """How long before the exchange's now a row may still come."""
+
+LIVE_EDGE = timedelta(hours=1)
+"""How recent an end is where rows may still be on their way to the exchange's own store."""
 
 _REST_INTERVAL = {Interval.MO1: "1M"}
 """Intervals that REST spells otherwise than the archive."""
@@ -56,22 +59,17 @@ def fetch(row: Dataset, window: DeltaWindow, client: ExchangeClient) -> Iterator
         LakehouseError: The exchange did not answer, or not in a way that makes sense.
     """
     source = _source(row)
-    reached, end = datetime.fromisoformat(window.start), datetime.fromisoformat(window.end)
-    interval = Interval(window.interval) if window.interval else None
-    end = min(end, _settled(client, interval))
+    reached = datetime.fromisoformat(window.start)
+    end = min(datetime.fromisoformat(window.end), _now(client) - SETTLING)
     reach = _reach(source, client)
     if reached < min(reach, end):
         yield Piece(reached, min(reach, end), (_refusal(source, client, f"asked for {source.reach_days:g} days only"),))
         reached = reach
     if reached >= end:
         return
-    stretch = _stretch(source, window.symbol, (reached, end), interval)
-    in_microseconds = source.microseconds_from is not None and reached.date() >= source.microseconds_from
-    ask = partial(client.ask, in_microseconds=in_microseconds)
     try:
-        for piece in _pieces(source, stretch, ask, (reached, end)):
-            still_open = _open_from(piece, source, _now(client))
-            yield piece if still_open is None else replace(piece, end=still_open)
+        for piece in _pieces(source, _asked(source, window, client, (reached, end)), (reached, end)):
+            yield piece
             reached = piece.end
     except (InvalidRequest, OutOfReach) as error:
         yield Piece(reached, end, (_refusal(source, client, error.what),))
@@ -100,64 +98,88 @@ def _now(client: ExchangeClient) -> datetime:
     return instant(int(client.now() * 1_000_000))
 
 
-def _settled(client: ExchangeClient, interval: Interval | None) -> datetime:
-    """Returns up to when rows are final: the end of the last closed kline, or the last full second."""
-    step = interval.microseconds if interval else None
-    longest = Interval.D1.microseconds or 0
-    # Klines of more than a day start on days of their own; `_open_from` finds the open one by its close time.
-    grid = step if step and step <= longest else 1_000_000
-    now = microseconds(_now(client) - SETTLING)
-    return instant(now // grid * grid)
+@dataclass(frozen=True, slots=True)
+class _Asked:
+    """What is asked of an endpoint, and how; `lag` is by how much a row's stamp lies past its own start."""
+
+    stretch: Stretch
+    ask: Ask
+    now: datetime
+    lag: int
 
 
-def _stretch(source: RestSource, symbol: str, bounds: tuple[datetime, datetime], interval: Interval | None) -> Stretch:
+def _asked(
+    source: RestSource, window: DeltaWindow, client: ExchangeClient, bounds: tuple[datetime, datetime]
+) -> _Asked:
+    interval = Interval(window.interval) if window.interval else None
     parameters = source.parameters
     if interval is not None:
         parameters = (*parameters, ("interval", _REST_INTERVAL.get(interval, interval.value)))
-    return Stretch(
-        symbol,
+    stretch = Stretch(
+        _asked_name(source, window.symbol),
         bounds[0] - timedelta(seconds=source.before_seconds),
         bounds[1] + timedelta(seconds=source.after_seconds),
         (interval.microseconds or 0) if interval else source.step_seconds * 1_000_000,
         parameters,
     )
+    in_microseconds = source.microseconds_from is not None and bounds[0].date() >= source.microseconds_from
+    lag = metrics_stamp_lag(bounds[0].date()) if source.shape is RestShape.METRICS else 0
+    return _Asked(stretch, partial(client.ask, in_microseconds=in_microseconds), _now(client), lag)
 
 
-def _pieces(source: RestSource, stretch: Stretch, ask: Ask, bounds: tuple[datetime, datetime]) -> Iterator[Piece]:
+def _asked_name(source: RestSource, symbol: str) -> str:
+    """Returns a symbol as the endpoint knows it.
+
+    Raises:
+        InvalidRequest: It answers by pair and contract type, and the symbol is of another type.
+    """
+    if source.symbol_parameter == "symbol":
+        return symbol
+    pair, _, contract = symbol.partition("_")
+    if dict(source.parameters).get("contractType") and contract != "PERP":
+        raise InvalidRequest("is not a perpetual contract, and only those are answered", "Only the archive has it")
+    return pair
+
+
+def _pieces(source: RestSource, asked: _Asked, bounds: tuple[datetime, datetime]) -> Iterator[Piece]:
     begin, end = bounds
-    if len(source.endpoints) > 1:
-        found = [page.answer for endpoint in source.endpoints for page in pages(source, endpoint, stretch, ask)]
-        yield Piece(begin, end, tuple(found))
-        return
-    endpoint, held = source.endpoints[0], list[Page]()
-    for page in pages(source, endpoint, stretch, ask):
+    held, seen = list[Page](), None
+    endpoint = source.endpoints[0]
+    for page in pages(source, endpoint, asked.stretch, asked.ask):
         held.append(page)
-        cut = _cut(page, endpoint, stretch) if len(held) >= MAX_PAGES else None
-        if cut is not None and begin < cut < end:
-            yield Piece(begin, cut, tuple(one.answer for one in held))
+        seen = _seen_to(page, source, asked) or seen
+        if len(held) >= MAX_PAGES and seen is not None and begin < seen < end:
+            yield Piece(begin, seen, _answers(held))
             # Rows of the instant at which it was cut lie in its last page, and belong to the next piece.
-            begin, held = cut, [page] if endpoint.paging is Paging.ID else []
-    yield Piece(begin, end, tuple(one.answer for one in held))
+            begin, held = seen, [page] if endpoint.paging is Paging.ID else []
+    for other in source.endpoints[1:]:
+        held += pages(source, other, asked.stretch, asked.ask)
+    if end > asked.now - LIVE_EDGE:
+        # What is not there yet may come: no more is taken for answered than was seen.
+        end = min(end, seen or begin)
+    if begin < end:
+        yield Piece(begin, end, _answers(held))
 
 
-def _cut(page: Page, endpoint: RestEndpoint, stretch: Stretch) -> datetime | None:
-    rows = rows_of(page)
+def _answers(held: Sequence[Page]) -> tuple[Answer, ...]:
+    return tuple(one.answer for one in held)
+
+
+def _seen_to(page: Page, source: RestSource, asked: _Asked) -> datetime | None:
+    """Returns up to when a page holds all rows; a kline that is still open does not count."""
+    rows, endpoint = rows_of(page), source.endpoints[0]
+    if source.shape is RestShape.ARRAYS:
+        closes = [epoch_microseconds(row[_CLOSE_TIME]) for row in rows]
+        closed = [one for one in closes if one < microseconds(asked.now)]
+        # A close time is the last unit of its kline: the next full millisecond is the next one's start.
+        return instant((closed[-1] // 1000 + 1) * 1000) if closed else None
     if not rows:
         return None
     last = row_time(rows[-1], endpoint)
-    # Other rows of the same millisecond may be on the next page; a kline has its open time alone.
-    return instant(last + stretch.step) if endpoint.paging is Paging.TIME else instant(last // 1000 * 1000)
-
-
-def _open_from(piece: Piece, source: RestSource, now: datetime) -> datetime | None:
-    """Returns when the first kline starts that is not closed, where the answers hold one that starts in the piece."""
-    if source.shape is not RestShape.ARRAYS or not piece.answers:
-        return None
-    rows = json.loads(piece.answers[-1].body)
-    endpoint = source.endpoints[0]
-    still_open = [row_time(row, endpoint) for row in rows if epoch_microseconds(row[_CLOSE_TIME]) >= microseconds(now)]
-    starts = instant(still_open[0]) if still_open else piece.end
-    return starts if piece.start < starts < piece.end else None
+    if source.shape is RestShape.METRICS:
+        return instant(last - asked.lag + asked.stretch.step)
+    # Other trades of the same millisecond may be on the next page; a payment has its instant alone.
+    return instant(last // 1000 * 1000 + (0 if endpoint.paging is Paging.ID else 1000))
 
 
 def store(piece: Piece, row: Dataset, window: DeltaWindow, storage: Storage) -> BronzeObject:

@@ -6,11 +6,11 @@ from datetime import UTC, datetime
 from itertools import pairwise
 from typing import Any
 
+from crypto_lakehouse.columns import metrics_stamp_lag
 from crypto_lakehouse.errors import SchemaDrift
 from crypto_lakehouse.exchange.bodies import Answer, decode
 from crypto_lakehouse.instants import epoch_microseconds, microseconds
 from crypto_lakehouse.silver.inputs import InputObject
-from crypto_lakehouse.silver.shape import metrics_stamp_lag
 from crypto_lakehouse.spec import Dataset, RestShape, RestSource, SourceLayout
 
 _OPEN, _CLOSE_TIME = 0, 6

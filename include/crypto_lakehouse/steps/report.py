@@ -92,6 +92,7 @@ def dataset_section(dataset: str, results: Iterable[StepResult]) -> DatasetSecti
         objects=counts.get("objects", 0),
         bytes=counts.get("bytes", 0),
         seconds=sum(one.seconds for one in gathered),
+        requests=counts.get("requests", 0),
         partitions=tuple(_line(one) for one in verdicts),
         refused=tuple(f"{one['key']}: {one['error']}: {one['reason']}" for one in refused),
         docs=tuple(_relative(one.payload["docs"]) for one in gathered if one.payload.get("docs")),

@@ -15,9 +15,10 @@ from crypto_lakehouse.vocabulary import Interval, Market
 FIRST_DAY, LAST_DAY = date(2024, 12, 30), date(2025, 1, 2)
 """Across a month's end, a year's end, and the day on which spot files turned to microseconds."""
 
-EXCHANGE_NOW = datetime(2025, 1, 3, 10, 7, 30, tzinfo=UTC)
-"""The time at the demonstration's exchange, where it stands still: the archive is half a day behind."""
+EXCHANGE_NOW = datetime(2025, 1, 4, 4, 0, tzinfo=UTC)
+"""The time at the demonstration's exchange, where it stands still: the archive does not have yesterday yet."""
 
+YESTERDAY = EXCHANGE_NOW.date() - timedelta(days=1)
 _DECEMBER = date(2024, 12, 1)
 _REAL_DATASETS = ("binance_spot_klines", "binance_um_klines", "binance_um_funding_rate", "binance_um_metrics")
 
@@ -60,7 +61,7 @@ def synthetic_runs() -> list[DagRun]:
             one.dataset.name,
             one.symbols,
             [str(interval) for interval in one.intervals],
-            (FIRST_DAY, EXCHANGE_NOW.date()),
+            (FIRST_DAY, YESTERDAY),
         )
         for one in synthetic_requests()
     ]

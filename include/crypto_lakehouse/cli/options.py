@@ -35,6 +35,9 @@ EndOption = Annotated[str, typer.Option("--end-date", help="Last UTC day, inclus
 MarketOption = Annotated[
     Market | None, typer.Option("--market", "--trade-type", help="spot, um (USD-M), cm (COIN-M) or option.")
 ]
+DeltaOption = Annotated[
+    bool, typer.Option("--delta/--no-delta", help="Ask the exchange for what its archive does not have.")
+]
 ProfileOption = Annotated[
     str, typer.Option("--profile", help="Transfer profile: high-throughput, small-memory, bad-network, ...")
 ]
@@ -52,6 +55,8 @@ class Ask:
     end: str = ""
     profile: str = ""
     pull: bool = True
+    delta: bool = True
+    fill: bool = False
 
 
 def plan_request(ask: Ask, run_id: str, default_start: str) -> PlanRequest:
@@ -75,6 +80,8 @@ def plan_request(ask: Ask, run_id: str, default_start: str) -> PlanRequest:
         intervals=_checked_intervals(row, ask.intervals or ()),
         profile=ask.profile,
         pull=ask.pull,
+        delta=ask.delta,
+        fill=ask.fill,
     )
 
 

@@ -21,6 +21,7 @@ LEAVES = (
     ["admin", "setup"],
     ["admin", "status"],
     ["plan"],
+    ["backfill", "rest"],
     ["process", "transform"],
     ["query", "info"],
     ["query", "sql"],

@@ -129,6 +129,7 @@ _SECTIONS: dict[str, tuple[str, Callable[[Result], Iterator[str]]]] = {
     "pull": ("Pull: small objects, verified, beside bare s5cmd on the same server", _facts),
     "plan": ("Plan: the whole listing against Bronze", _facts),
     "gate": ("Gate: a batch of partitions, cold and warm process", _facts),
+    "delta": ("Delta: one-minute klines asked of the local exchange within half of its limits", _facts),
     "dag_parse": ("Parsing all DAGs", _facts),
     "startup": ("Cold starts, seconds", _facts),
     "hostile": ("What contenders let through", _hostile),

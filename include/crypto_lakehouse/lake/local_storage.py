@@ -118,7 +118,7 @@ class LocalStorage:
         self._path(key).unlink(missing_ok=True)
 
     def _unfinished(self, target: Path) -> Path:
-        target.parent.mkdir(parents=True, exist_ok=True)
+        _make_folder(target.parent)
         # Long names would break the file system's limit, so the neighbour is named by a digest.
         digest = hashlib.sha256(target.name.encode()).hexdigest()[:16]
         return target.parent / f"{_UNFINISHED}{digest}-{secrets.token_hex(8)}"
@@ -145,6 +145,14 @@ def _move_or_copy(path: Path, target: Path) -> None:
     except OSError:
         # Another device: the scratch folder often is one.
         shutil.copyfile(path, target)
+
+
+def _make_folder(folder: Path) -> None:
+    """Makes a folder and those above it so that they outlive a loss of power, as the files in them do."""
+    missing = [one for one in (folder, *folder.parents) if not one.exists()]
+    folder.mkdir(parents=True, exist_ok=True)
+    for made in reversed(missing):
+        _sync_folder(made.parent)
 
 
 def _sync_folder(folder: Path) -> None:

@@ -85,9 +85,7 @@ class Place:
     @classmethod
     def of(cls, partition: Partition, sha256: str) -> "Place":
         """Returns the place of a partition's version, given its file's sha256; empty where nothing is published."""
-        return cls(
-            partition.dataset.name, partition.name, partition.symbol, str(partition.interval or ""), sha256[:16]
-        )
+        return cls(partition.dataset.name, partition.name, partition.symbol, str(partition.interval or ""), sha256[:16])
 
 
 @dataclass(frozen=True, slots=True)
@@ -220,12 +218,18 @@ def _frame(records: Sequence[Record], schema: pl.Schema) -> pl.DataFrame:
         return pl.DataFrame(schema=schema)
     own = [one.name for one in fields(records[0]) if one.name != "place"]
     place = list(Place.__slots__)
-    values = zip(map(attrgetter(*(f"place.{name}" for name in place)), records), map(attrgetter(*own), records))
-    kinds = {name: pl.String() if name == "day" and schema is RECONCILIATIONS_SCHEMA else schema[name] for name in own}
-    rows = [(*whose, *said) for whose, said in values]
-    frame = pl.DataFrame(rows, schema={**{name: pl.String() for name in place}, **kinds}, orient="row")
+    values = zip(
+        map(attrgetter(*(f"place.{name}" for name in place)), records), map(attrgetter(*own), records), strict=True
+    )
+    kinds = {name: kind for name, kind in schema.items() if name in own}
+    if isinstance(records[0], ReconciledDay):
+        kinds["day"] = pl.String()
+    columns = {**{name: pl.String() for name in place}, **{name: kinds[name] for name in own}}
+    frame = pl.DataFrame([(*whose, *said) for whose, said in values], schema=columns, orient="row")
+    if isinstance(records[0], ReconciledDay):
+        frame = frame.with_columns(pl.col("day").str.to_date())
     unset = [pl.lit(None, kind).alias(name) for name, kind in schema.items() if name not in frame.columns]
-    return frame.with_columns(unset).select(schema.names()).cast(dict(schema))
+    return frame.with_columns(unset).select(schema.names())
 
 
 _FILES = ("days.parquet", "holes.parquet", "reconciliations.parquet")

@@ -45,7 +45,7 @@ class AppendLog:
     def append_frame(self, rows: pl.DataFrame) -> None:
         """Commits a frame's rows, all or none; it has the log's columns."""
         if rows.height:
-            self._write(rows.select(self._schema.names()).cast(dict(self._schema)), f"{_stamp()}.parquet", ())
+            self._write(rows.select(self._schema.names()).cast(self._schema), f"{_stamp()}.parquet", ())
 
     def read(self) -> pl.DataFrame:
         """Returns every committed row, in no order.

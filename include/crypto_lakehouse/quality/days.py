@@ -8,7 +8,6 @@ from datetime import UTC, date, datetime, timedelta
 import numpy as np
 
 from crypto_lakehouse.lake.coverage import DayCoverage, Hole, Place
-from crypto_lakehouse.lake.partition import Partition
 from crypto_lakehouse.lake.records import Manifest
 from crypto_lakehouse.quality.cover import Cover
 from crypto_lakehouse.quality.holes import (
@@ -59,12 +58,6 @@ def partition_coverage(cover: Cover, manifest: Manifest, place: Place) -> Partit
         tuple(facts.day(number) for number in facts.numbers),
         tuple(facts.hole(run) for run in at_most(facts.runs())),
     )
-
-
-def expected_rows(partition: Partition) -> int | None:
-    """Returns how many rows each whole day of a partition should have; None where it has no grid."""
-    step = Cover(partition, ()).step
-    return DAY_US // step if step else None
 
 
 class _Facts:

@@ -7,7 +7,6 @@ from crypto_lakehouse.lake.coverage import CoverageFrames, DayCoverage, Place, r
 from crypto_lakehouse.lake.partition import Partition
 from crypto_lakehouse.lake.records import BronzeObject, Verdict
 from crypto_lakehouse.lake.storage import Storage
-from crypto_lakehouse.quality.days import expected_rows
 from crypto_lakehouse.silver.inputs import RANK
 from crypto_lakehouse.spec import Dataset
 from crypto_lakehouse.vocabulary import Condition, DayCondition
@@ -38,7 +37,7 @@ def unread_days(
     """
     for one in verdicts:
         partition = Partition.parse(row, one.candidate.partition)
-        expected = expected_rows(partition)
+        expected = row.rows_per_day(partition.interval)
         # No row of a stream that owes none is an answer, too.
         is_sound = one.condition is Condition.EMPTY and expected is None
         condition = DayCondition.AVAILABLE if is_sound else DayCondition.MISSING

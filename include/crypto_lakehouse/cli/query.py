@@ -44,13 +44,13 @@ def info(dataset: DatasetArgument = "", *, symbols: options.SymbolsOption = None
     """Show what is published: symbols, intervals, first and last time, rows."""
     from crypto_lakehouse.query import Lake
 
-    coverage = Lake.open().coverage(dataset, symbols=options.checked_symbols(symbols or ()))
+    published = Lake.open().info(dataset, symbols=options.checked_symbols(symbols or ()))
     if as_json:
-        print_json(coverage.to_dicts())
-    elif coverage.is_empty():
+        print_json(published.to_dicts())
+    elif published.is_empty():
         print("nothing is published" + (f" in {dataset}" if dataset else ""))
     else:
-        shown = coverage.drop("published_at")
+        shown = published.drop("published_at")
         print_table(shown.columns, shown.iter_rows())
 
 

@@ -12,9 +12,12 @@ from crypto_lakehouse.catalog.opening import open_catalog
 from crypto_lakehouse.datasets import DATASETS
 from crypto_lakehouse.datasets import dataset as dataset_row
 from crypto_lakehouse.errors import ArchiveFileMissing, InvalidRequest
+from crypto_lakehouse.lake.coverage import CoverageLog
 from crypto_lakehouse.lake.opening import open_storage
 from crypto_lakehouse.lake.partition import Partition
 from crypto_lakehouse.lake.records import PublishedPartition
+from crypto_lakehouse.query.coverage import Asked
+from crypto_lakehouse.query.knowledge import TABLES, Day, answer, checked, lazily
 from crypto_lakehouse.query.scans import scan_files
 from crypto_lakehouse.query.session import FileView, QueryLimits, QueryResult, View, named_in, run_query
 from crypto_lakehouse.settings import Settings, load_settings
@@ -25,7 +28,7 @@ from crypto_lakehouse.vocabulary import Condition, Interval
 Instant = date | datetime | str
 """A time: ISO text, a date (its midnight) or a datetime; without a zone it is UTC."""
 
-COVERAGE_SCHEMA = pl.Schema(
+INFO_SCHEMA = pl.Schema(
     {
         "dataset": pl.String(),
         "interval": pl.String(),
@@ -51,7 +54,8 @@ class Lake:
 
     def __init__(self, settings: Settings, catalog: Catalog | None = None) -> None:
         self._settings = settings
-        self._root = open_storage(settings).uri
+        self._storage = open_storage(settings)
+        self._root = self._storage.uri
         self._catalog = catalog or open_catalog(settings)
 
     def __repr__(self) -> str:
@@ -76,7 +80,7 @@ class Lake:
         """Returns the names of the datasets that the lake has tables for."""
         return self._catalog.datasets()
 
-    def coverage(self, dataset: str = "", *, symbols: Sequence[str] = ()) -> pl.DataFrame:
+    def info(self, dataset: str = "", *, symbols: Sequence[str] = ()) -> pl.DataFrame:
         """Returns what is published, a row per dataset, interval and symbol; reads the catalog only.
 
         Raises:
@@ -95,9 +99,79 @@ class Lake:
                 pl.col("last_time", "published_at").max(),
             )
             .sort("dataset", "interval", "symbol")
-            .select(COVERAGE_SCHEMA.names())
+            .select(INFO_SCHEMA.names())
             .collect()
         )
+
+    def coverage(
+        self,
+        dataset: str = "",
+        *,
+        symbols: Sequence[str] | str = (),
+        interval: Interval | str | None = None,
+        days: tuple[Day | None, Day | None] = (None, None),
+    ) -> pl.DataFrame:
+        """Returns a row per UTC day of each series: what the lake has of it, what it lacks, and from which sources.
+
+        Args:
+            dataset: Its name; all by default.
+            symbols: Symbols, or globs of `*` and `?`; all by default.
+            interval: The kline interval; all by default.
+            days: First and last UTC day, inclusive; by default from the first covered one of each series to yesterday.
+
+        Raises:
+            InvalidRequest: A name or a day is not acceptable.
+        """
+        return self._known("coverage", dataset, symbols, (interval, days))
+
+    def gaps(
+        self,
+        dataset: str = "",
+        *,
+        symbols: Sequence[str] | str = (),
+        interval: Interval | str | None = None,
+        days: tuple[Day | None, Day | None] = (None, None),
+    ) -> pl.DataFrame:
+        """Returns what is missing: from when to when, how much, since when, and whether upstream is known to lack it.
+
+        The arguments are those of `coverage`.
+
+        Raises:
+            InvalidRequest: A name or a day is not acceptable.
+        """
+        return self._known("gaps", dataset, symbols, (interval, days))
+
+    def reconciliation(
+        self,
+        dataset: str = "",
+        *,
+        symbols: Sequence[str] | str = (),
+        interval: Interval | str | None = None,
+        days: tuple[Day | None, Day | None] = (None, None),
+    ) -> pl.DataFrame:
+        """Returns what sources of the same rows said of each other: per day, rows equal and different, and in what.
+
+        The arguments are those of `coverage`.
+
+        Raises:
+            InvalidRequest: A name or a day is not acceptable.
+        """
+        return self._known("reconciliation", dataset, symbols, (interval, days))
+
+    def _known(
+        self,
+        table: str,
+        dataset: str,
+        symbols: Sequence[str] | str,
+        when: tuple[Interval | str | None, tuple[Day | None, Day | None]],
+    ) -> pl.DataFrame:
+        interval, days = when
+        rows = [dataset_row(dataset)] if dataset else self._rows()
+        wanted = [str(_interval(rows[0], interval))] if dataset and interval else [str(interval)] if interval else []
+        return answer(table, CoverageLog(self._storage), rows, checked(datetime.now(UTC), symbols, wanted, days))
+
+    def _rows(self) -> list[Dataset]:
+        return [dataset_row(name) for name in self.datasets()]
 
     def scan(
         self,
@@ -139,6 +213,8 @@ class Lake:
     def sql(self, text: str, limits: QueryLimits | None = None) -> pl.DataFrame:
         """Returns the rows of one SELECT; every dataset is a table, its partition values are columns.
 
+        Beside them are `coverage`, `gaps` and `reconciliation`, over all datasets.
+
         Raises:
             InvalidRequest: The query is not acceptable, or exceeds its limits in rows, time or memory.
             ArchiveFileMissing: It names a dataset of which nothing is published.
@@ -156,10 +232,14 @@ class Lake:
             InvalidRequest: The query is not acceptable, or exceeds its limits in time or memory.
             ArchiveFileMissing: It names a dataset of which nothing is published.
         """
-        names = named_in(text, [row.name for row in DATASETS])
-        # A query that names no dataset may want to see which there are: SHOW TABLES.
-        listed = [row for row in map(dataset_row, names or self.datasets())]
-        views = {row.name: self._view(row, required=bool(names)) for row in listed}
+        names = named_in(text, [*TABLES, *(row.name for row in DATASETS)])
+        # A query that names no table may want to see which there are: SHOW TABLES.
+        known = [name for name in names if name in TABLES] if names else list(TABLES)
+        listed = [dataset_row(name) for name in names if name not in TABLES] if names else self._rows()
+        # Beside `coverage` and its like, a dataset's name may be a value that they are asked for.
+        views = {row.name: self._view(row, required=bool(names) and not known) for row in listed}
+        asked, log = Asked(datetime.now(UTC)), CoverageLog(self._storage)
+        views |= {name: lazily(name, log, self._rows(), asked) for name in known}
         return run_query(
             text, {name: view for name, view in views.items() if view is not None}, limits or QueryLimits()
         )
@@ -198,7 +278,7 @@ class Lake:
         return [one for one in kept if _matches(Partition.parse(row, one.partition).symbol, symbols)]
 
 
-_FACT_SCHEMA = pl.Schema({name: kind for name, kind in COVERAGE_SCHEMA.items() if name != "partitions"})
+_FACT_SCHEMA = pl.Schema({name: kind for name, kind in INFO_SCHEMA.items() if name != "partitions"})
 
 
 def _fact(row: Dataset, one: PublishedPartition) -> tuple[object, ...]:
@@ -252,4 +332,4 @@ def _instant(when: Instant | None) -> datetime | None:
 
 def _nothing(row: Dataset, asked: str) -> ArchiveFileMissing:
     what = f"nothing is published {asked}".strip()
-    return ArchiveFileMissing(what, "See `crypto-lakehouse query info` or Lake.coverage()", dataset=row.name)
+    return ArchiveFileMissing(what, "See `crypto-lakehouse query info` or Lake.info()", dataset=row.name)

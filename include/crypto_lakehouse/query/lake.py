@@ -108,7 +108,7 @@ class Lake:
         dataset: str = "",
         *,
         symbols: Sequence[str] | str = (),
-        interval: Interval | str | None = None,
+        intervals: Sequence[Interval | str] | str = (),
         days: tuple[Day | None, Day | None] = (None, None),
     ) -> pl.DataFrame:
         """Returns a row per UTC day of each series: what the lake has of it, what it lacks, and from which sources.
@@ -116,20 +116,20 @@ class Lake:
         Args:
             dataset: Its name; all by default.
             symbols: Symbols, or globs of `*` and `?`; all by default.
-            interval: The kline interval; all by default.
+            intervals: Kline intervals; all by default.
             days: First and last UTC day, inclusive; by default from the first covered one of each series to yesterday.
 
         Raises:
             InvalidRequest: A name or a day is not acceptable.
         """
-        return self._known("coverage", dataset, symbols, (interval, days))
+        return self._known("coverage", dataset, symbols, (intervals, days))
 
     def gaps(
         self,
         dataset: str = "",
         *,
         symbols: Sequence[str] | str = (),
-        interval: Interval | str | None = None,
+        intervals: Sequence[Interval | str] | str = (),
         days: tuple[Day | None, Day | None] = (None, None),
     ) -> pl.DataFrame:
         """Returns what is missing: from when to when, how much, since when, and whether upstream is known to lack it.
@@ -139,14 +139,14 @@ class Lake:
         Raises:
             InvalidRequest: A name or a day is not acceptable.
         """
-        return self._known("gaps", dataset, symbols, (interval, days))
+        return self._known("gaps", dataset, symbols, (intervals, days))
 
     def reconciliation(
         self,
         dataset: str = "",
         *,
         symbols: Sequence[str] | str = (),
-        interval: Interval | str | None = None,
+        intervals: Sequence[Interval | str] | str = (),
         days: tuple[Day | None, Day | None] = (None, None),
     ) -> pl.DataFrame:
         """Returns what sources of the same rows said of each other: per day, rows equal and different, and in what.
@@ -156,18 +156,20 @@ class Lake:
         Raises:
             InvalidRequest: A name or a day is not acceptable.
         """
-        return self._known("reconciliation", dataset, symbols, (interval, days))
+        return self._known("reconciliation", dataset, symbols, (intervals, days))
 
     def _known(
         self,
         table: str,
         dataset: str,
         symbols: Sequence[str] | str,
-        when: tuple[Interval | str | None, tuple[Day | None, Day | None]],
+        when: tuple[Sequence[Interval | str] | str, tuple[Day | None, Day | None]],
     ) -> pl.DataFrame:
-        interval, days = when
+        intervals, days = when
         rows = [dataset_row(dataset)] if dataset else self._rows()
-        wanted = [str(_interval(rows[0], interval))] if dataset and interval else [str(interval)] if interval else []
+        wanted = [str(one) for one in ([intervals] if isinstance(intervals, str) else intervals)]
+        for one in wanted if dataset else ():
+            _interval(rows[0], one)
         return answer(table, CoverageLog(self._storage), rows, checked(datetime.now(UTC), symbols, wanted, days))
 
     def _rows(self) -> list[Dataset]:

@@ -22,7 +22,7 @@ from crypto_lakehouse.lake.storage import Storage
 
 _REPLACES = "crypto_lakehouse.replaces"
 _READ_THREADS = 16
-_ATTEMPTS = 5
+_ATTEMPTS = 20
 
 
 class AppendLog:

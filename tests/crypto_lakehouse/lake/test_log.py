@@ -89,7 +89,7 @@ def test_a_log_whose_files_keep_vanishing_is_unavailable_and_not_empty(
     listed = [*storage.list("log/"), *storage.list("log/")]
     monkeypatch.setattr(LocalStorage, "list", lambda _self, _prefix: iter(listed))
     storage.delete(listed[0].key)
-    with pytest.raises(SourceUnavailable, match="changed 5 times"):
+    with pytest.raises(SourceUnavailable, match="changed 20 times"):
         one.read()
 
 

@@ -23,6 +23,8 @@ LEAVES = (
     ["plan"],
     ["process", "transform"],
     ["query", "info"],
+    ["query", "coverage"],
+    ["gaps", "list"],
     ["query", "sql"],
     ["catalog", "rebuild"],
     ["catalog", "verify"],

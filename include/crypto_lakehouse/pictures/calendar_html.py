@@ -24,7 +24,7 @@ CALENDAR_STYLE = (
     + "\n.calendar text.on-dark { fill: #fff; } .calendar text.on-light { fill: #111; }\n"
     ".calendar { max-width: 100%; height: auto; display: block; margin: 2px 0 10px; }\n"
     ".calendar-legend { font-size: .85em; display: flex; flex-wrap: wrap; gap: 4px 16px; }\n"
-    ".calendar-legend svg { vertical-align: -2px; margin-right: 4px; }"
+    ".calendar-legend svg.calendar { display: inline; vertical-align: -2px; margin: 0 4px 0 0; }"
 )
 """What a page that shows calendars needs among its styles."""
 
@@ -82,7 +82,7 @@ def small_pictures(found: Sequence[Calendar], limit: int) -> str:
 
 
 def _legend_entry(kind: DayCondition) -> str:
-    square = f'<svg class="calendar" style="display:inline" width="{_SIZE}" height="{_SIZE}">'
+    square = f'<svg class="calendar" width="{_SIZE}" height="{_SIZE}">'
     mark = _square(0, 0, kind) + _mark(0, 0, kind)
     return f"<span>{square}{mark}</svg>{kind}: {MEANINGS[kind]}</span>"
 

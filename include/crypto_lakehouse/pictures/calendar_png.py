@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 
 from crypto_lakehouse.pictures.calendar import COLOURS, LETTERS, MEANINGS, Calendar, charts, year_cells
-from crypto_lakehouse.vocabulary import DayCondition
+from crypto_lakehouse.vocabulary import DayCondition, Interval
 
 _SIZE, _PITCH, _MARGIN, _TITLE, _MONTHS, _BELOW = 13, 15, 12, 18, 14, 12
 _INK, _PAPER, _LIGHT = (29, 37, 48), (255, 255, 255), (255, 255, 255)
@@ -18,7 +18,9 @@ _ROWS = (
     "2575565656344436555674647746443455355755722271115255655444475775565555255526564425563656553421672222"
     "55557555525577555255552227124775557262277174771717557117471774757711117575775717007000000700002"
 )
-_GLYPHS = {letter: _ROWS[5 * number : 5 * number + 5] for number, letter in enumerate(_ORDER)}
+# An interval's letters stay small: 1m is a minute, 1M would be a month.
+_SMALL = {"s": "03463", "m": "00775", "h": "44655", "d": "11353", "w": "00577", "o": "00252"}
+_GLYPHS = {letter: _ROWS[5 * number : 5 * number + 5] for number, letter in enumerate(_ORDER)} | _SMALL
 """Letters of three by five dots: a digit is a row, its bits are the dots."""
 
 Image = np.ndarray[Any, np.dtype[np.uint8]]
@@ -38,11 +40,12 @@ def calendar_png(found: Sequence[Calendar]) -> bytes:
 
 
 def _draw_year(image: Image, top: int, calendar: Calendar, year: int) -> None:
-    _draw_text(image, (_MARGIN, top), f"{calendar.title} {year}", 2)
+    words = (one if one in set(Interval) else one.upper() for one in calendar.title.split())
+    _draw_text(image, (_MARGIN, top), f"{' '.join(words)} {year}", 2)
     first = date(year, 1, 1)
     for month in range(1, 13):
         week = ((date(year, month, 1) - first).days + first.weekday()) // 7
-        _draw_text(image, (_MARGIN + week * _PITCH, top + _TITLE + 2), f"{date(year, month, 1):%b}", 1)
+        _draw_text(image, (_MARGIN + week * _PITCH, top + _TITLE + 2), f"{date(year, month, 1):%b}".upper(), 1)
     for week, weekday, cell in year_cells(calendar, year):
         place = (_MARGIN + week * _PITCH, top + _TITLE + _MONTHS + weekday * _PITCH)
         _draw_cell(image, place, cell.condition)
@@ -60,14 +63,14 @@ def _draw_legend(image: Image, top: int) -> None:
     left = _MARGIN
     for kind, words in MEANINGS.items():
         _draw_cell(image, (left, top), kind)
-        text = f"{kind} - {words}"
+        text = f"{kind} - {words}".upper()
         _draw_text(image, (left + _PITCH + 2, top + 4), text, 1)
         left += _PITCH + 4 * len(text) + 24
 
 
 def _draw_text(image: Image, place: tuple[int, int], text: str, scale: int, ink: tuple[int, int, int] = _INK) -> None:
     left, top = place
-    for number, letter in enumerate(text.upper()):
+    for number, letter in enumerate(text):
         # A letter that is not drawn here is a box, a space is nothing.
         rows = "00000" if letter == " " else _GLYPHS.get(letter, "75557")
         dots = np.array([[int(row) >> shift & 1 for shift in (2, 1, 0)] for row in rows], bool)

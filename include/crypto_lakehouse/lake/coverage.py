@@ -69,6 +69,7 @@ RECONCILIATIONS_SCHEMA = pl.Schema(
         "at": _TIME,
     }
 )
+_RECONCILED_KEY = ("partition", "day", "kept", "other", "version", "only_kept")
 _HOLE_KEY = ("partition", "kind", "start", "end")
 
 
@@ -147,8 +148,8 @@ class ReconciledDay:
         other: Source of the rows that gave way to them.
         equal: Keys of which both say the same.
         different: Keys of which they do not.
-        only_kept: Keys that only the kept rows have; counted where a file replaced its former version.
-        only_other: Keys that only the other rows have, counted likewise.
+        only_kept: Keys that only the kept rows have; None but where an object replaced its former version.
+        only_other: Keys that only the other rows have, likewise.
         columns: The columns that differ: `close, base_volume`.
         largest: The largest difference of each: `close 0.5, base_volume 12`.
     """
@@ -159,13 +160,15 @@ class ReconciledDay:
     other: str
     equal: int
     different: int
-    only_kept: int
-    only_other: int
+    only_kept: int | None
+    only_other: int | None
     columns: str
     largest: str
 
 
-def reconciled_day(place: Place, one: Reconciliation, only_kept: int = 0, only_other: int = 0) -> ReconciledDay:
+def reconciled_day(
+    place: Place, one: Reconciliation, only_kept: int | None = None, only_other: int | None = None
+) -> ReconciledDay:
     """Returns a manifest's reconciliation as a row of the log."""
     columns = ", ".join(each.column for each in one.columns)
     largest = ", ".join(_largest(each) for each in one.columns if each.largest)
@@ -259,7 +262,8 @@ class CoverageLog:
     def append(self, dataset: str, frames: CoverageFrames, at: datetime) -> None:
         """Makes these the rows that count of their partitions; each partition has rows of days.
 
-        A hole that was appended before, of the same kind and times, keeps its `first_seen`.
+        A hole that was appended before, of the same kind and times, keeps its `first_seen`. What replaced objects
+        changed stays with their partitions: no later version can tell it again.
         """
         if frames.days.is_empty():
             return
@@ -267,7 +271,7 @@ class CoverageLog:
         holes = _first_seen(frames.holes, self._log(dataset, "holes").read(), at) if frames.holes.height else None
         if holes is not None:
             self._log(dataset, "holes").append_frame(holes.with_columns(stamp))
-        self._log(dataset, "reconciliations").append_frame(frames.reconciliations.with_columns(stamp))
+        self._log(dataset, "reconciliations").append_frame(self._with_carried(dataset, frames).with_columns(stamp))
         self._log(dataset, "days").append_frame(frames.days.with_columns(stamp))
 
     def days(self, dataset: str) -> pl.DataFrame:
@@ -280,7 +284,7 @@ class CoverageLog:
 
     def reconciliations(self, dataset: str) -> pl.DataFrame:
         """Returns the reconciliations that count, in no order."""
-        return self._counting(dataset, "reconciliations").unique(["partition", "day", "kept", "other"])
+        return self._counting(dataset, "reconciliations").unique(_RECONCILED_KEY)
 
     def compact(self, dataset: str, now: datetime | None = None) -> int:
         """Folds grown logs into one file each, of rows that count; returns how many files were replaced."""
@@ -293,6 +297,14 @@ class CoverageLog:
             return joined.filter(pl.col("newest").is_null() | (pl.col("at") >= pl.col("newest"))).drop("newest")
 
         return sum(self._log(dataset, name).compact(keep=keep) for name in _SCHEMAS)
+
+    def _with_carried(self, dataset: str, frames: CoverageFrames) -> pl.DataFrame:
+        """Returns the reconciliations with those of earlier replaced objects of the same partitions."""
+        is_carried = pl.col("only_kept").is_not_null() & pl.col("partition").is_in(frames.days["partition"].implode())
+        if self._log(dataset, "reconciliations").read().filter(is_carried).is_empty():
+            return frames.reconciliations
+        carried = self.reconciliations(dataset).filter(is_carried)
+        return pl.concat([frames.reconciliations, carried]).unique(_RECONCILED_KEY)
 
     def _counting(self, dataset: str, name: str) -> pl.DataFrame:
         newest = _newest(self._log(dataset, "days").read())

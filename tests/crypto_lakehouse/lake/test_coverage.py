@@ -41,7 +41,7 @@ def frames(month: str = "2024-01", version: str = "v1", holes: int = 1, rows: in
         Hole(where, START + timedelta(days=n), START + timedelta(days=n, hours=1), 1, HoleKind.GRID, "", "rest")
         for n in range(holes)
     ]
-    said = ReconciledDay(where, "2024-01-01", "archive_daily", "rest", rows, 0, 0, 0, "", "")
+    said = ReconciledDay(where, "2024-01-01", "archive_daily", "rest", rows, 0, None, None, "", "")
     return CoverageFrames.of([day], lost, [said])
 
 
@@ -74,6 +74,17 @@ def test_a_hole_keeps_when_it_was_first_seen(tmp_path: Path) -> None:
     found = one.holes(NAME).sort("start")
     assert found["first_seen"].to_list() == [AT, AT + timedelta(days=1)]
     assert found["at"].to_list() == [AT + timedelta(days=1)] * 2
+
+
+def test_what_a_replaced_object_changed_stays_with_its_partition_once(tmp_path: Path) -> None:
+    one = log(tmp_path)
+    first = frames(version="v1")
+    said = ReconciledDay(place(version="v1"), "2024-01-01", "rest", "rest", 3, 1, 0, 2, "close", "close 1")
+    one.append(NAME, first.joined(CoverageFrames.of(reconciled=[said])), AT)
+    for number in range(2, 5):
+        one.append(NAME, frames(version=f"v{number}"), AT + timedelta(days=number))
+    found = one.reconciliations(NAME).sort("version")
+    assert found.select("version", "only_other").rows() == [("v1", 2), ("v4", None)]
 
 
 def test_rows_without_their_days_do_not_count_and_the_repeated_append_does(

@@ -103,6 +103,13 @@ def test_a_replaced_object_is_held_against_what_it_replaces(small: SmallLake) ->
     assert small.lake.reconciliation(UM).select(columns).rows() == [
         (date(2024, 1, 9), "archive_daily", "archive_daily", 20, 1, 1, 2, "base_volume")
     ]
+    before = small.lake.reconciliation(UM).drop("at")
+    small.publish(UM, "2024-01-10")
+    small.run(UM, "2024-01-08", "2024-01-10")
+    assert small.lake.reconciliation(UM).drop("at").equals(before), "a later rebuild does not forget it"
+    small.publish(UM, "2024-01-09", dropped(3, 4))
+    small.run(UM, "2024-01-08", "2024-01-10")
+    assert sorted(small.lake.reconciliation(UM).select("only_kept", "only_other").rows()) == [(1, 2), (2, 1)]
 
 
 def test_a_new_object_beside_old_ones_costs_no_comparison(small: SmallLake) -> None:

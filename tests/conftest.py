@@ -1,8 +1,12 @@
 """Fixtures every test may use."""
 
+import os
 from pathlib import Path
 
 import pytest
+
+# Only tests of deltas ask an exchange, a local one; all others must not try to reach the real one.
+os.environ.setdefault("CRYPTO_LAKEHOUSE_EXCHANGE__ENABLED", "false")
 
 REAL = Path(__file__).parents[2] / "shared" / "real"
 

@@ -4,6 +4,8 @@ Positions and names of source columns are those of the archive; where an archive
 `quote_volume` holds base-asset volume, binance-public-data issue 267) the Silver name tells the truth.
 """
 
+from datetime import date
+
 from crypto_lakehouse.spec import Column, Derivation, HeaderRule, SourceLayout
 from crypto_lakehouse.vocabulary import LogicalType
 
@@ -234,6 +236,15 @@ def book_depth_columns(depth_unit: str, notional_unit: str) -> tuple[Column, ...
         _quantity("depth", depth_unit, "Quantity resting within the band", "depth"),
         _quantity("notional", notional_unit, "Value resting within the band", "notional"),
     )
+
+
+METRICS_STAMP_START_FROM = date(2026, 6, 25)
+"""From this day on, a metrics stamp is its period's start (binance-public-data issue 491)."""
+
+
+def metrics_stamp_lag(day: date) -> int:
+    """Returns by how many microseconds the stamps of a day's metrics lie past the start of their periods."""
+    return 0 if day >= METRICS_STAMP_START_FROM else 300_000_000
 
 
 def metrics_columns(open_interest_unit: str, value_unit: str) -> tuple[Column, ...]:

@@ -9,6 +9,7 @@ from types import MappingProxyType
 from typing import Any
 
 from crypto_lakehouse import columns as c
+from crypto_lakehouse.endpoints import rest_source
 from crypto_lakehouse.errors import InvalidRequest, SpecificationError
 from crypto_lakehouse.spec import Check, Dataset, Expectation, TimeEncoding
 from crypto_lakehouse.vocabulary import DataType, Exchange, Frequency, Interval, Market, PartitionSpan
@@ -112,7 +113,8 @@ def _liquidation_rules(quantity: str) -> tuple[Expectation, ...]:
 
 
 def _binance(market: Market, data_type: DataType, **row: Any) -> Dataset:
-    return Dataset(exchange=Exchange.BINANCE, market=market, data_type=data_type, **row)
+    rest = rest_source(market, data_type)
+    return Dataset(exchange=Exchange.BINANCE, market=market, data_type=data_type, rest=rest, **row)
 
 
 def _kline_shape(market: Market) -> dict[str, Any]:

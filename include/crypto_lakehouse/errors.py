@@ -13,6 +13,8 @@ LakehouseError                  .dataset .partition .advice
    ├─ ContentRefused              rows that cannot be true: other days, not numbers, wrong symbol
    ├─ ListingSuspect              a listing that is unsorted, repeats, or shrank
    ├─ QualityGateFailed           the gate refused a partition
+   ├─ ExchangeRefused             the exchange will not serve this address, or not this request
+   ├─ OutOfReach                  the exchange no longer answers for days so long ago
    ├─ StaleWork                   the layer below changed since the work was planned
    ├─ CorruptObject               a stored file no longer has the bytes that were written
    └─ InvalidRequest              a symbol, date, query or setting that is not acceptable
@@ -86,6 +88,14 @@ class ListingSuspect(PermanentError):
 
 class QualityGateFailed(PermanentError):
     """The gate refused a partition."""
+
+
+class ExchangeRefused(PermanentError):
+    """The exchange will not serve this address or this request, however often it is asked."""
+
+
+class OutOfReach(PermanentError):
+    """An endpoint no longer answers for days so long ago."""
 
 
 class StaleWork(PermanentError):

@@ -1,8 +1,8 @@
-"""A whole run in this process: the six verbs in the order in which a DAG runs them."""
+"""A whole run in this process: the verbs in the order in which a DAG runs them."""
 
 import time
 from collections.abc import Callable, Iterable
-from dataclasses import dataclass, field
+from dataclasses import astuple, dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -108,7 +108,10 @@ def run_pipeline(
     run.steps((Step.PLAN,), [key])
     orders = summary.results[0].orders if summary.results else {}
     run.steps((Step.PULL,), orders.get("pull", []))
-    if not summary.failures:
+    is_pulled = not summary.failures
+    # What the archive has is worth publishing although the exchange does not answer.
+    run.steps((Step.DELTA,), orders.get("delta", []))
+    if is_pulled:
         run.steps(TRANSFORM, orders.get("transform", []))
     if summary.results:
         run.steps((Step.REPORT,), [key])
@@ -140,14 +143,15 @@ def explain(request: PlanRequest, settings: Settings, progress: Progress | None 
 
     # A comparison writes no file, so no scratch folder has to exist.
     context = StepContext(settings, open_storage(settings), "", Path(), progress or _silent)
-    pull_plan, stale = compare(context, request)
+    found = compare(context, request)
     return {
         "dataset": request.dataset,
         "status": "dry_run",
-        "counts": {**pull_plan.counts(), "partitions": len(stale)},
-        "objects": [f"{one.reason} {one.key} ({one.size:,} bytes)" for one in pull_plan.objects],
-        "partitions": [one.name for one in stale],
-        "days_without_object": pull_plan.days_without_object,
+        "counts": {**found.pull.counts(), **found.delta.counts(), "partitions": len(found.stale)},
+        "objects": [f"{one.reason} {one.key} ({one.size:,} bytes)" for one in found.pull.objects],
+        "windows": [" ".join(part for part in astuple(one) if part) for one in found.delta.windows],
+        "partitions": [one.name for one in found.stale],
+        "days_without_object": found.pull.days_without_object,
     }
 
 

@@ -11,7 +11,7 @@ from functools import lru_cache
 from pathlib import Path
 from typing import Annotated
 
-from pydantic import AfterValidator, BaseModel, ConfigDict, Field, SecretStr, ValidationError
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, SecretStr, ValidationError, field_validator
 from pydantic_settings import (
     BaseSettings,
     PydanticBaseSettingsSource,
@@ -120,6 +120,30 @@ class StorageSettings(_Part):
     secret_access_key: SecretStr | None = None
 
 
+class ExchangeSettings(_Part):
+    """How to ask the exchange for what its archive does not have yet; public data needs no key."""
+
+    enabled: bool = True
+    spot_url: str = Field("https://data-api.binance.vision", description="The host of public spot data")
+    um_url: str = "https://fapi.binance.com"
+    cm_url: str = "https://dapi.binance.com"
+    budget_share: float = Field(0.5, gt=0, le=1, description="Of the exchange's limits, for all our tasks together")
+    limits_file: Path | None = Field(None, description="What is used of the limits; by default in the temporary folder")
+    timeout_seconds: float = Field(15.0, gt=0)
+    workers: int = Field(4, ge=1, le=16, description="Requests under way at once, in one step")
+    attempts: int = Field(4, ge=1, le=10, description="Of one request")
+    max_wait_seconds: float = Field(150.0, ge=0, description="Longest wait for the exchange's leave within a step")
+    api_key: SecretStr | None = Field(None, description="Only futures trades need one; any key with no rights will do")
+
+    @field_validator("spot_url", "um_url", "cm_url")
+    @classmethod
+    def _is_a_real_market(cls, url: str) -> str:
+        # Its data is separate and looks real.
+        if "testnet" in url:
+            raise ValueError("is a test network's: its data is not the market's")
+        return url.rstrip("/")
+
+
 class ConformSettings(_Part):
     """Bounds of the transform: what one object may be, and how much is worked on at once."""
 
@@ -172,6 +196,7 @@ class Settings(BaseSettings):
     archive: ArchiveSettings = ArchiveSettings()
     storage: StorageSettings = StorageSettings()
     catalog: CatalogSettings = CatalogSettings()
+    exchange: ExchangeSettings = ExchangeSettings()
     conform: ConformSettings = ConformSettings()
     markets: dict[Market, MarketFilter] = Field(default_factory=_market_filters)
     profiles: dict[str, TransferProfile] = Field(default_factory=default_profiles)

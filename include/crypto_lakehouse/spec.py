@@ -134,6 +134,105 @@ class Expectation:
     limit: float = 0.0
 
 
+class Paging(StrEnum):
+    """How an endpoint's answer goes on."""
+
+    TIME = "time"
+    """Oldest first from `startTime`; the next page starts after the last row."""
+    SPAN = "span"
+    """As `TIME`, but each page asks for no more time than fits into it: the order of a longer answer is not known."""
+    ID = "id"
+    """By time to find the first row, then by identifier from the last one on."""
+
+
+class RestShape(StrEnum):
+    """What the rows of an answer look like, and so how they become lines of the archive's layout."""
+
+    ARRAYS = "arrays"
+    """A list per row, its fields in the order of the layout."""
+    OBJECTS = "objects"
+    """An object per row; `RestSource.fields` names the members in the order of the layout."""
+    FUNDING = "funding"
+    """Objects of payments; the hours since the one before are counted, for no answer holds them."""
+    METRICS = "metrics"
+    """Objects of several endpoints, joined by their stamp."""
+
+
+@dataclass(frozen=True, slots=True)
+class RateLimit:
+    """How much an exchange lets one address ask.
+
+    Args:
+        name: Names the budget; endpoints of one name share it.
+        amount: Weight, or requests, in a window.
+        window_seconds: The window's length; windows start at multiples of it, UTC.
+        header: The answer's header that tells what is used, in lower case; empty where there is none.
+    """
+
+    name: str
+    amount: int
+    window_seconds: int
+    header: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class RestEndpoint:
+    """One endpoint of an exchange's REST API.
+
+    Args:
+        path: Its last part, as ccxt and the exchange's documentation spell it: `klines`.
+        section: ccxt's name of its section of the API: `public`, `fapiPublic`, `fapiData`.
+        limit: The budget it draws on.
+        weight: What a page costs.
+        page_rows: Rows asked for in a page: those that cost least each.
+        paging: How to go on.
+        time: Member or place of a row's time.
+        identifier: Member of a row's identifier, where pages go on by it.
+    """
+
+    path: str
+    section: str
+    limit: RateLimit
+    weight: int
+    page_rows: int
+    paging: Paging
+    time: str | int
+    identifier: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class RestSource:
+    """Where a dataset's rows can be asked for while the archive does not have them.
+
+    Args:
+        endpoints: What to ask; the first decides which rows there are.
+        shape: What its rows look like.
+        fields: Members of a row's object in the order of the layout, where the shape is `OBJECTS`.
+        symbol_parameter: `symbol`, or `pair` where the endpoint is asked by pair.
+        parameters: Further parameters of every request.
+        step_seconds: Distance of rows, where it is no kline interval.
+        reach_days: How many days back the endpoint answers; None for all there ever was.
+        before_seconds: How much earlier to ask than the rows wanted, for what rows are derived from.
+        after_seconds: How much later.
+        locator: Asked by time for the identifier at which `endpoints` start, which cannot be asked by time.
+        needs_key: Whether it answers only who sends an API key.
+        microseconds_from: The day from which on times are asked for in microseconds, as the archive has them.
+    """
+
+    endpoints: tuple[RestEndpoint, ...]
+    shape: RestShape
+    fields: tuple[str, ...] = ()
+    symbol_parameter: str = "symbol"
+    parameters: tuple[tuple[str, str], ...] = ()
+    step_seconds: int = 0
+    reach_days: float | None = None
+    before_seconds: int = 0
+    after_seconds: int = 0
+    locator: RestEndpoint | None = None
+    needs_key: bool = False
+    microseconds_from: date | None = None
+
+
 @dataclass(frozen=True, slots=True)
 class Dataset:
     """One row of the table: all that is known of exchange x market x data type.
@@ -153,6 +252,7 @@ class Dataset:
         state: Free words about availability.
         merge: Which row is kept when two objects hold the same key.
         both_frequencies: Pull daily and monthly files of the same days, because they are known to disagree.
+        rest: Where its rows can be asked for while the archive does not have them.
         sample_symbol: A symbol for examples and the synthetic archive.
     """
 
@@ -176,6 +276,7 @@ class Dataset:
     both_frequencies: bool = False
     sample_symbol: str = "BTCUSDT"
     day_tolerance_seconds: int = 0
+    rest: RestSource | None = None
     notes: tuple[str, ...] = field(default=())
 
     def __post_init__(self) -> None:

@@ -80,6 +80,28 @@ class Interval(StrEnum):
         return None if unit is None else int(self.value[:-1]) * unit * 1_000_000
 
 
+class InstrumentKind(StrEnum):
+    """What is traded, or measured, under a symbol."""
+
+    SPOT = "spot"
+    LEVERAGED_TOKEN = "leveraged_token"  # noqa: S105  a token, but no secret
+    PERPETUAL = "perpetual"
+    DELIVERY = "delivery"
+    SETTLED = "settled"
+    """A finished contract that the archive keeps under a name of its own, such as `CVCUSDTSETTLED`."""
+    INDEX = "index"
+    OPTION_UNDERLYING = "option_underlying"
+
+
+class InstrumentStatus(StrEnum):
+    """Where an instrument stands in its life, at the time its version of the master was made."""
+
+    PENDING = "pending"
+    LISTED = "listed"
+    HALTED = "halted"
+    ENDED = "ended"
+
+
 class LogicalType(StrEnum):
     """What a column's values are; each engine's physical type is derived from it beside that engine.
 
@@ -194,6 +216,7 @@ class Step(StrEnum):
 
     PLAN = "plan"
     PULL = "pull"
+    DELTA = "delta"
     CONFORM = "conform"
     GATE = "gate"
     PUBLISH = "publish"

@@ -108,7 +108,7 @@ def plan(
         return
     for name, count in outcome["counts"].items():
         print(f"{name.replace('_', ' ')}: {count:,}")
-    for name in ("objects", "partitions", "orders"):
+    for name in ("objects", "windows", "partitions", "orders"):
         _print_list(name, outcome.get(name, []))
 
 

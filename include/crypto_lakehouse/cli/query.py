@@ -1,6 +1,7 @@
 """`crypto-lakehouse query`: what the lake holds, and questions to it."""
 
 import sys
+from datetime import UTC, datetime
 from enum import StrEnum
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
@@ -12,6 +13,7 @@ from crypto_lakehouse.cli.coverage import days_of, print_calendar, print_days, w
 from crypto_lakehouse.cli.options import Ask
 from crypto_lakehouse.cli.output import JsonOption, examples, note, print_json, print_table
 from crypto_lakehouse.errors import InvalidRequest
+from crypto_lakehouse.vocabulary import InstrumentKind, Market
 
 if TYPE_CHECKING:
     from crypto_lakehouse.query import QueryResult
@@ -28,7 +30,18 @@ class OutputFormat(StrEnum):
     PARQUET = "parquet"
 
 
+UNIVERSE_COLUMNS = (
+    "instrument_id", "kind", "base_asset", "quote_asset", "valid_from", "valid_to", "status", "settles_at", "successor",
+)  # fmt: skip
+
 DatasetArgument = Annotated[str, typer.Argument(help="A dataset such as binance_um_klines; all by default.")]
+UniverseMarketOption = Annotated[
+    Market, typer.Option("--market", "--trade-type", help="spot, um (USD-M), cm (COIN-M) or option.")
+]
+AtOption = Annotated[str, typer.Option("--at", help="The UTC day, YYYY-MM-DD.")]
+KindOption = Annotated[
+    list[InstrumentKind] | None, typer.Option("--kind", help="Only this kind of instrument; may be repeated.")
+]
 TextArgument = Annotated[str, typer.Argument(help="One SELECT; every dataset is a table. `-` reads it from stdin.")]
 FormatOption = Annotated[OutputFormat, typer.Option("--format", help="How to write the result.")]
 OutputOption = Annotated[Path | None, typer.Option("--output", help="A new file for the result instead of stdout.")]
@@ -97,6 +110,28 @@ def coverage(
         print_calendar(found)
     elif html is None and png is None:
         print_days(found)
+
+
+@app.command(
+    epilog=examples(
+        "query universe --market um --at 2022-05-01",
+        "query universe --market um --at 2022-05-01 --kind perpetual --json",
+        "query universe --market spot --at 2021-06-30 --kind spot --kind leveraged_token",
+    )
+)
+def universe(
+    market: UniverseMarketOption, at: AtOption, *, kind: KindOption = None, as_json: JsonOption = False
+) -> None:
+    """Show which instruments were listed on a day, those delisted since included."""
+    from crypto_lakehouse.query import Lake
+
+    day = options.checked_day("--at", at, datetime.now(UTC).date())
+    found = Lake.open().universe(market, day, kinds=kind or ())
+    if as_json:
+        print_json(found.to_dicts())
+    else:
+        print_table(UNIVERSE_COLUMNS, found.select(UNIVERSE_COLUMNS).iter_rows())
+        note(f"{found.height:,} instruments were listed on {day}")
 
 
 @app.command(

@@ -19,12 +19,13 @@ WorkOrder = Annotated[
 _HELP = {
     Step.PLAN: "Compare the archive with the lake and write the orders of the other steps.",
     Step.PULL: "Bring a batch of archive objects into Bronze, verified.",
+    Step.DELTA: "Ask the exchange for a batch of what the archive does not have yet.",
     Step.CONFORM: "Build a batch of Silver partitions that no reader sees yet.",
     Step.GATE: "Judge the candidates of a batch.",
     Step.PUBLISH: "Point the catalog at the candidates that passed.",
     Step.REPORT: "Write the run's summary and quality report.",
 }
-_ORDER = {Step.PLAN: "plan", Step.PULL: "pull-000", Step.REPORT: "plan"}
+_ORDER = {Step.PLAN: "plan", Step.PULL: "pull-000", Step.DELTA: "delta-000", Step.REPORT: "plan"}
 
 
 def _add(step: Step) -> None:

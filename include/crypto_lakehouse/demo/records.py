@@ -10,8 +10,8 @@ from datetime import UTC, date, datetime, timedelta
 
 import numpy as np
 
+from crypto_lakehouse.columns import METRICS_STAMP_START_FROM
 from crypto_lakehouse.demo.prices import Numbers, minute_prices, prices_at, seeded
-from crypto_lakehouse.silver.shape import METRICS_STAMP_START_FROM
 from crypto_lakehouse.spec import Dataset
 from crypto_lakehouse.vocabulary import DataType, Interval, Market
 
@@ -110,7 +110,8 @@ def _volumes(one: Day, volume: float, share: float, price: float, trades: int) -
 
 def _ticks(one: Day) -> tuple[list[int], list[str], Numbers, list[bool], int]:
     """Returns stamps, prices, quantities, sides and the first identifier of a day's trades."""
-    chance = seeded("trades", one.dataset.name, one.symbol, one.day)
+    # By market, not by dataset: single trades and aggregates are of the same trades.
+    chance = seeded("trades", one.dataset.market, one.symbol, one.day)
     seconds = np.sort(chance.random(TRADES_PER_DAY)) * 86_399.0
     prices = [one.spelled(price) for price in prices_at(one.symbol, one.day, seconds).tolist()]
     quantities = np.maximum(1.0, chance.exponential(20.0, TRADES_PER_DAY).round())
@@ -128,8 +129,8 @@ def agg_trade_lines(one: Day) -> Iterator[str]:
     """Yields aggregated trades with contiguous identifiers, across days too."""
     stamps, prices, quantities, sides, first = _ticks(one)
     for number, (stamp, price, count, side) in enumerate(zip(stamps, prices, quantities.tolist(), sides, strict=True)):
-        trade = (first + number) * 2
-        line = f"{first + number},{price},{_quantity(one, count)},{trade},{trade + 1},{stamp}"
+        trade = first + number
+        line = f"{trade},{price},{_quantity(one, count)},{trade},{trade},{stamp}"
         yield f"{line},{side},True" if one.dataset.market is Market.SPOT else f"{line},{str(side).lower()}"
 
 

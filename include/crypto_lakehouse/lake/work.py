@@ -1,8 +1,9 @@
 """Work orders and results: the JSON files in the lake through which steps speak.
 
-`runs/<dataset>/<run>/plan.json` is the order of the plan step, `pull-000.json` and `transform-000.json` those it
-writes for the mapped steps. A step's result lies beside its order: `pull-000.pull.result.json`. Conform, gate and
-publish share one transform order, and each reads the result of the one before.
+`runs/<dataset>/<run>/plan.json` is the order of the plan step; `pull-000.json`, `delta-000.json` and
+`transform-000.json` are those it writes for the mapped steps. A step's result lies beside its order:
+`pull-000.pull.result.json`. Conform, gate and publish share one transform order, and each reads the result of the one
+before.
 """
 
 import hashlib
@@ -34,6 +35,8 @@ class PlanRequest:
         last_day: Last UTC day, inclusive, ISO.
         profile: Name of the transfer profile; empty means the configuration's.
         pull: Whether to look at the archive; without, what Bronze holds already is brought to Silver.
+        delta: Whether to ask the exchange for what the archive does not have.
+        fill: Whether to ask it also for the holes in what the archive has.
     """
 
     dataset: str
@@ -44,6 +47,8 @@ class PlanRequest:
     intervals: tuple[str, ...] = ()
     profile: str = ""
     pull: bool = True
+    delta: bool = True
+    fill: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,6 +71,26 @@ class PullOrder:
     run_id: str
     profile: str
     objects: tuple[ObjectToPull, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class DeltaWindow:
+    """A stretch of time of one symbol and interval to ask the exchange for: ISO instants, the end exclusive."""
+
+    symbol: str
+    interval: str
+    start: str
+    end: str
+
+
+@dataclass(frozen=True, slots=True)
+class DeltaOrder:
+    """A batch of windows for one delta step."""
+
+    dataset: str
+    run_id: str
+    profile: str
+    windows: tuple[DeltaWindow, ...]
 
 
 @dataclass(frozen=True, slots=True)
@@ -117,7 +142,7 @@ def result_key(order_key: str, step: Step) -> str:
     return f"{order_key.removesuffix('.json')}.{step}.result.json"
 
 
-def write_order(storage: Storage, key: str, order: PlanRequest | PullOrder | TransformOrder) -> None:
+def write_order(storage: Storage, key: str, order: PlanRequest | PullOrder | DeltaOrder | TransformOrder) -> None:
     """Writes a work order as JSON."""
     storage.write(key, json.dumps(asdict(order), indent=1, ensure_ascii=False).encode())
 
@@ -141,6 +166,17 @@ def read_pull_order(storage: Storage, key: str) -> PullOrder:
     raw = _read(storage, key)
     objects = tuple(_build(ObjectToPull, one, key) for one in raw.get("objects", ()))
     return _build(PullOrder, {**raw, "objects": objects}, key)
+
+
+def read_delta_order(storage: Storage, key: str) -> DeltaOrder:
+    """Returns the delta order at `key`.
+
+    Raises:
+        InvalidRequest: It is not one.
+    """
+    raw = _read(storage, key)
+    windows = tuple(_build(DeltaWindow, one, key) for one in raw.get("windows", ()))
+    return _build(DeltaOrder, {**raw, "windows": windows}, key)
 
 
 def read_transform_order(storage: Storage, key: str) -> TransformOrder:

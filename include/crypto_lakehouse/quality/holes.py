@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 import polars as pl
 
-from crypto_lakehouse.silver.inputs import microseconds
+from crypto_lakehouse.instants import microseconds
 from crypto_lakehouse.vocabulary import HoleKind
 
 DAY_US = 86_400_000_000

@@ -40,6 +40,7 @@ class DatasetSection:
         objects: Archive objects pulled.
         bytes: Their bytes.
         seconds: Wall time of all its steps.
+        requests: What the exchange was asked.
         partitions: Its partitions.
         refused: Objects left out or quarantined, with reasons.
         docs: Links to Great Expectations' Data Docs, relative to the report.
@@ -53,6 +54,7 @@ class DatasetSection:
     partitions: tuple[PartitionLine, ...]
     refused: tuple[str, ...] = ()
     docs: tuple[str, ...] = field(default=())
+    requests: int = 0
     coverage: CoverageFrames | None = None
 
     @property

@@ -12,21 +12,25 @@ from crypto_lakehouse.catalog.opening import open_catalog
 from crypto_lakehouse.datasets import DATASETS
 from crypto_lakehouse.datasets import dataset as dataset_row
 from crypto_lakehouse.errors import ArchiveFileMissing, InvalidRequest
+from crypto_lakehouse.instruments.instrument import listed_on
+from crypto_lakehouse.instruments.log import InstrumentLog
 from crypto_lakehouse.lake.coverage import CoverageLog
 from crypto_lakehouse.lake.opening import open_storage
 from crypto_lakehouse.lake.partition import Partition
 from crypto_lakehouse.lake.records import PublishedPartition
-from crypto_lakehouse.query.coverage import Asked
-from crypto_lakehouse.query.knowledge import TABLES, Day, answer, checked, lazily
+from crypto_lakehouse.query.knowledge import TABLES, Knowledge, checked_interval
 from crypto_lakehouse.query.scans import scan_files
 from crypto_lakehouse.query.session import FileView, QueryLimits, QueryResult, View, named_in, run_query
 from crypto_lakehouse.settings import Settings, load_settings
 from crypto_lakehouse.spec import Dataset
 from crypto_lakehouse.symbols import validated_pattern
-from crypto_lakehouse.vocabulary import Condition, Interval
+from crypto_lakehouse.vocabulary import Condition, InstrumentKind, Interval, Market
 
 Instant = date | datetime | str
 """A time: ISO text, a date (its midnight) or a datetime; without a zone it is UTC."""
+
+INSTRUMENTS = "instruments"
+"""The SQL table of the instrument master: the newest version of every market."""
 
 INFO_SCHEMA = pl.Schema(
     {
@@ -44,7 +48,7 @@ INFO_SCHEMA = pl.Schema(
 )
 
 
-class Lake:
+class Lake(Knowledge):
     """A lake to read from. It sees what the catalog publishes, and nothing else.
 
     Args:
@@ -54,8 +58,10 @@ class Lake:
 
     def __init__(self, settings: Settings, catalog: Catalog | None = None) -> None:
         self._settings = settings
-        self._storage = open_storage(settings)
-        self._root = self._storage.uri
+        storage = open_storage(settings)
+        super().__init__(CoverageLog(storage))
+        self._root = storage.uri
+        self._masters = InstrumentLog(storage)
         self._catalog = catalog or open_catalog(settings)
 
     def __repr__(self) -> str:
@@ -103,78 +109,6 @@ class Lake:
             .collect()
         )
 
-    def coverage(
-        self,
-        dataset: str = "",
-        *,
-        symbols: Sequence[str] | str = (),
-        intervals: Sequence[Interval | str] | str = (),
-        days: tuple[Day | None, Day | None] = (None, None),
-    ) -> pl.DataFrame:
-        """Returns a row per UTC day of each series: what the lake has of it, what it lacks, and from which sources.
-
-        Args:
-            dataset: Its name; all by default.
-            symbols: Symbols, or globs of `*` and `?`; all by default.
-            intervals: Kline intervals; all by default.
-            days: First and last UTC day, inclusive; by default from the first covered one of each series to yesterday.
-
-        Raises:
-            InvalidRequest: A name or a day is not acceptable.
-        """
-        return self._known("coverage", dataset, symbols, (intervals, days))
-
-    def gaps(
-        self,
-        dataset: str = "",
-        *,
-        symbols: Sequence[str] | str = (),
-        intervals: Sequence[Interval | str] | str = (),
-        days: tuple[Day | None, Day | None] = (None, None),
-    ) -> pl.DataFrame:
-        """Returns what is missing: from when to when, how much, since when, and whether upstream is known to lack it.
-
-        The arguments are those of `coverage`.
-
-        Raises:
-            InvalidRequest: A name or a day is not acceptable.
-        """
-        return self._known("gaps", dataset, symbols, (intervals, days))
-
-    def reconciliation(
-        self,
-        dataset: str = "",
-        *,
-        symbols: Sequence[str] | str = (),
-        intervals: Sequence[Interval | str] | str = (),
-        days: tuple[Day | None, Day | None] = (None, None),
-    ) -> pl.DataFrame:
-        """Returns what sources of the same rows said of each other: per day, rows equal and different, and in what.
-
-        The arguments are those of `coverage`.
-
-        Raises:
-            InvalidRequest: A name or a day is not acceptable.
-        """
-        return self._known("reconciliation", dataset, symbols, (intervals, days))
-
-    def _known(
-        self,
-        table: str,
-        dataset: str,
-        symbols: Sequence[str] | str,
-        when: tuple[Sequence[Interval | str] | str, tuple[Day | None, Day | None]],
-    ) -> pl.DataFrame:
-        intervals, days = when
-        rows = [dataset_row(dataset)] if dataset else self._rows()
-        wanted = [str(one) for one in ([intervals] if isinstance(intervals, str) else intervals)]
-        for one in wanted if dataset else ():
-            _interval(rows[0], one)
-        return answer(table, CoverageLog(self._storage), rows, checked(datetime.now(UTC), symbols, wanted, days))
-
-    def _rows(self) -> list[Dataset]:
-        return [dataset_row(name) for name in self.datasets()]
-
     def scan(
         self,
         dataset: str,
@@ -203,7 +137,7 @@ class Lake:
         row = dataset_row(dataset)
         first, last = _instant(start), _instant(end)
         wanted = [validated_pattern(one) for one in ([symbols] if isinstance(symbols, str) else symbols)]
-        published = self._published(row, symbols=wanted, interval=_interval(row, interval), times=(first, last))
+        published = self._published(row, symbols=wanted, interval=checked_interval(row, interval), times=(first, last))
         if not published:
             raise _nothing(row, f"for symbols {wanted or 'any'}, interval {interval or 'any'}, {start} to {end}")
         hidden = [key for key in row.partition_keys if key != "interval"]
@@ -212,10 +146,73 @@ class Lake:
             frame = frame.filter(pl.col(row.event_time) >= first)
         return frame if last is None else frame.filter(pl.col(row.event_time) < last)
 
+    def instruments(self, market: Market | str, at: Instant | None = None) -> pl.DataFrame:
+        """Returns every instrument that a market ever had, a row each; see docs/instruments.md for the columns.
+
+        Args:
+            market: The market.
+            at: The version of the master that was the newest then; today's by default.
+
+        Raises:
+            ArchiveFileMissing: There is no such version.
+            InvalidRequest: The market or the time is not acceptable.
+        """
+        chosen, moment = _market(market), _instant(at)
+        master = self._masters.latest(chosen) if moment is None else self._masters.as_of(chosen, moment)
+        if master.is_empty():
+            raise _no_master(chosen)
+        return master
+
+    def universe(
+        self, market: Market | str, at: date | str, *, kinds: Collection[InstrumentKind | str] = ()
+    ) -> pl.DataFrame:
+        """Returns the instruments that were listed on a day: those delisted since included, later ones not.
+
+        Args:
+            market: The market.
+            at: The UTC day.
+            kinds: Kinds of instruments; all by default.
+
+        Raises:
+            ArchiveFileMissing: The lake has no instrument master of the market.
+            InvalidRequest: The market, the day or a kind is not acceptable.
+        """
+        day, wanted = _instant(at), [_kind(one).value for one in kinds]
+        if day is None:
+            raise InvalidRequest("a universe needs a day", "Write it as 2024-12-31")
+        listed = listed_on(self.instruments(market), day.date())
+        return listed.filter(pl.col("kind").is_in(wanted)) if wanted else listed
+
+    def scan_instrument(
+        self, dataset: str, instrument_id: str, *, interval: Interval | str | None = None
+    ) -> pl.LazyFrame:
+        """Returns the rows of one instrument, without those of another one that had its symbol.
+
+        Args:
+            dataset: Its name.
+            instrument_id: Such as `LITUSDT@2021-02-05`; `Lake.instruments` has them.
+            interval: The kline interval; all by default.
+
+        Raises:
+            ArchiveFileMissing: There is no such instrument, or nothing of it is published.
+            InvalidRequest: The dataset or the interval is not acceptable.
+        """
+        found = self.instruments(dataset_row(dataset).market).filter(pl.col("instrument_id") == instrument_id)
+        if found.is_empty():
+            what = f"the instrument master has no {instrument_id[:80]!r}"
+            raise ArchiveFileMissing(what, "See Lake.instruments(market)", dataset=dataset)
+        one = found.row(0, named=True)
+        after = None if one["valid_to"] is None else _instant(one["valid_to"] + timedelta(days=1))
+        ends = [moment for moment in (one["settles_at"], after) if moment is not None]
+        return self.scan(
+            dataset, symbols=one["symbol"], interval=interval, start=one["valid_from"], end=min(ends, default=None)
+        )
+
     def sql(self, text: str, limits: QueryLimits | None = None) -> pl.DataFrame:
         """Returns the rows of one SELECT; every dataset is a table, its partition values are columns.
 
-        Beside them are `coverage`, `gaps` and `reconciliation`, over all datasets.
+        Beside them are `coverage`, `gaps` and `reconciliation` over all datasets, and `instruments`, the newest
+        instrument master of all markets.
 
         Raises:
             InvalidRequest: The query is not acceptable, or exceeds its limits in rows, time or memory.
@@ -234,17 +231,25 @@ class Lake:
             InvalidRequest: The query is not acceptable, or exceeds its limits in time or memory.
             ArchiveFileMissing: It names a dataset of which nothing is published.
         """
-        names = named_in(text, [*TABLES, *(row.name for row in DATASETS)])
+        names = named_in(text, [*(row.name for row in DATASETS), INSTRUMENTS, *TABLES])
         # A query that names no table may want to see which there are: SHOW TABLES.
-        known = [name for name in names if name in TABLES] if names else list(TABLES)
-        listed = [dataset_row(name) for name in names if name not in TABLES] if names else self._rows()
+        listed = names or [*self.datasets(), INSTRUMENTS, *TABLES]
         # Beside `coverage` and its like, a dataset's name may be a value that they are asked for.
-        views = {row.name: self._view(row, required=bool(names) and not known) for row in listed}
-        asked, log = Asked(datetime.now(UTC)), CoverageLog(self._storage)
-        views |= {name: lazily(name, log, self._rows(), asked) for name in known}
+        required = bool(names) and not set(names) & set(TABLES)
+        views = {name: self._table(name, required=required) for name in listed}
         return run_query(
             text, {name: view for name, view in views.items() if view is not None}, limits or QueryLimits()
         )
+
+    def _table(self, name: str, *, required: bool) -> View | None:
+        if name in TABLES:
+            return self.known(name)
+        if name != INSTRUMENTS:
+            return self._view(dataset_row(name), required=required)
+        masters = pl.concat([self._masters.latest(market) for market in Market])
+        if masters.is_empty() and required:
+            raise _no_master(None)
+        return None if masters.is_empty() else masters.lazy()
 
     def _view(self, row: Dataset, *, required: bool) -> View | None:
         published = self._catalog.partitions(row)
@@ -307,15 +312,19 @@ def _overlaps(one: PublishedPartition, start: datetime | None, end: datetime | N
     return not (before or after)
 
 
-def _interval(row: Dataset, interval: Interval | str | None) -> Interval | None:
-    if interval is None:
-        return None
-    if interval not in {str(one) for one in row.intervals}:
-        known = ", ".join(row.intervals) or "none"
-        raise InvalidRequest(
-            f"interval {str(interval)[:20]!r} is not the dataset's", f"Known: {known}", dataset=row.name
-        )
-    return Interval(interval)
+def _market(text: Market | str) -> Market:
+    try:
+        return Market(text)
+    except ValueError as error:
+        raise InvalidRequest(f"{str(text)[:20]!r} is not a market", f"Known: {', '.join(Market)}") from error
+
+
+def _kind(text: InstrumentKind | str) -> InstrumentKind:
+    try:
+        return InstrumentKind(text)
+    except ValueError as error:
+        known = ", ".join(InstrumentKind)
+        raise InvalidRequest(f"{str(text)[:20]!r} is no kind of instrument", f"Known: {known}") from error
 
 
 def _instant(when: Instant | None) -> datetime | None:
@@ -330,6 +339,11 @@ def _instant(when: Instant | None) -> datetime | None:
     if not isinstance(moment, datetime):
         moment = datetime.combine(moment, time())
     return moment.replace(tzinfo=UTC) if moment.tzinfo is None else moment.astimezone(UTC)
+
+
+def _no_master(market: Market | None) -> ArchiveFileMissing:
+    what = f"the lake has no instrument master of {market or 'any market'}"
+    return ArchiveFileMissing(what, f"Run `crypto-lakehouse instruments update --market {market or Market.UM}`")
 
 
 def _nothing(row: Dataset, asked: str) -> ArchiveFileMissing:

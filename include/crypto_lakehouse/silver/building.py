@@ -17,6 +17,7 @@ from crypto_lakehouse.silver.merge import MergeCounts
 from crypto_lakehouse.silver.runs import Run
 from crypto_lakehouse.silver.windows import merge_runs
 from crypto_lakehouse.silver.write import Background, PartitionWriter
+from crypto_lakehouse.vocabulary import Source
 
 
 @dataclass(frozen=True, slots=True)
@@ -170,7 +171,7 @@ class Building:
             overlaps=counts.overlaps,
             conflicts=counts.conflicts,
             inversions=sum(gave.inversions for _, gave in given),
-            covered=_covered(self.partition, accepted),
+            covered=_covered(self.partition, [one for one, gave in given if gave.rows or not _is_delta(one)]),
             reconciliations=counts.reconciliations(),
             conflict_examples=tuple(counts.examples),
             code_version=__version__,
@@ -191,6 +192,11 @@ def _manifest_input(one: InputObject, gave: Contribution) -> ManifestInput:
         gave.has_header,
         gave.inversions,
     )
+
+
+def _is_delta(one: InputObject) -> bool:
+    # An answer without rows says that the exchange has none: nothing is covered by it.
+    return one.object.source is Source.REST
 
 
 def _covered(partition: Partition, inputs: Sequence[InputObject]) -> tuple[tuple[str, str], ...]:

@@ -1,14 +1,13 @@
 """What conform is given, and the stretches of rows that one file contributes to a block."""
 
 from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
+from crypto_lakehouse.instants import microseconds
 from crypto_lakehouse.lake.records import BronzeObject, RefusedInput
 from crypto_lakehouse.spec import Dataset
 from crypto_lakehouse.vocabulary import MergeStrategy, Source
 
-_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 RANK = {source: rank for rank, source in enumerate(Source)}
 """The place of each source when two hold one key: the lowest is the best."""
 
@@ -57,11 +56,6 @@ def precedence(dataset: Dataset, inputs: list[InputObject]) -> dict[str, int]:
 def identity(one: InputObject) -> str:
     """Returns what tells an input from all others: its key and version."""
     return f"{one.object.key} {one.object.sha256}"
-
-
-def microseconds(instant: datetime) -> int:
-    """Returns the microseconds since the epoch of an instant."""
-    return (instant - _EPOCH) // timedelta(microseconds=1)
 
 
 def allowed_times(dataset: Dataset, one: BronzeObject) -> tuple[int, int]:

@@ -16,10 +16,12 @@ from pathlib import Path
 from crypto_lakehouse.archive.zips import ZipBounds, member_chunks
 from crypto_lakehouse.errors import ChecksumMismatch, HostileArchive, LakehouseError
 from crypto_lakehouse.settings import ConformSettings
+from crypto_lakehouse.silver.answers import answer_lines
 from crypto_lakehouse.silver.bytegate import check_carry
 from crypto_lakehouse.silver.inputs import InputObject
 from crypto_lakehouse.silver.sniff import Sniffed, sniff
 from crypto_lakehouse.spec import Dataset
+from crypto_lakehouse.vocabulary import Source
 
 BLOCK_BYTES = 4 << 20
 """Bytes of a large file parsed at once. Fixed, so that memory does not depend on the file or the machine."""
@@ -55,7 +57,11 @@ def load_whole(one: InputObject, dataset: Dataset, bounds: ZipBounds) -> Block |
     Raises:
         LakehouseError: Its zip, its sha256, its header or the end of its lines is not sound.
     """
-    _verify(one, hashlib.sha256(_bytes(one.path)).hexdigest())
+    content = _bytes(one.path)
+    _verify(one, hashlib.sha256(content).hexdigest())
+    if one.object.source is Source.REST:
+        lines, layout = answer_lines(one, content, dataset, bounds.max_bytes)
+        return Block(lines, 1, Sniffed(layout, has_header=False, body_offset=0))
     chunks, size = [], 0
     for chunk in member_chunks(one.path, one.stem, bounds):
         chunks.append(chunk)
@@ -234,7 +240,7 @@ class ReadAhead:
         return one, future.result()
 
     def _read(self, one: InputObject) -> Block | LakehouseError | None:
-        if one.object.size > SMALL_ZIP_BYTES:
+        if one.object.size > SMALL_ZIP_BYTES and one.object.source is not Source.REST:
             return None
         try:
             return load_whole(one, self._dataset, self._bounds)

@@ -7,8 +7,9 @@ from itertools import groupby
 import numpy as np
 import polars as pl
 
+from crypto_lakehouse.instants import microseconds
 from crypto_lakehouse.silver.building import Building, Rows
-from crypto_lakehouse.silver.inputs import InputObject, Segment, microseconds
+from crypto_lakehouse.silver.inputs import InputObject, Segment
 from crypto_lakehouse.silver.order import order_facts
 from crypto_lakehouse.silver.sniff import Sniffed
 from crypto_lakehouse.spec import Dataset

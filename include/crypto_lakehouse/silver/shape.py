@@ -2,21 +2,19 @@
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from datetime import UTC, date, datetime
+from datetime import UTC, datetime
 from typing import Any
 
 import numpy as np
 import polars as pl
 
+from crypto_lakehouse.columns import metrics_stamp_lag
 from crypto_lakehouse.errors import ContentRefused
 from crypto_lakehouse.silver.inputs import Segment, allowed_times
 from crypto_lakehouse.silver.parse import SYMBOL_SOURCES, SourceShape
 from crypto_lakehouse.silver.schema import DECIMALS, polars_type
 from crypto_lakehouse.spec import Column, Dataset, Derivation, TimeEncoding
 from crypto_lakehouse.vocabulary import LogicalType, TimeUnit
-
-METRICS_STAMP_START_FROM = date(2026, 6, 25)
-"""From the file of this day on, a metrics stamp is its period's start (binance-public-data issue 491)."""
 
 _MS = (10**12, 10**13)
 _US = (10**15, 10**16)
@@ -110,7 +108,7 @@ def _unit(low: int, high: int) -> str:
 
 def _metrics_shift(segments: Sequence[Segment]) -> pl.Expr:
     """Returns by how much each row's stamp lies past the start of its period, in microseconds."""
-    shifts = [0 if one.input.object.first_day >= METRICS_STAMP_START_FROM else _FIVE_MINUTES for one in segments]
+    shifts = [metrics_stamp_lag(one.input.object.first_day) for one in segments]
     return pl.lit(pl.Series(np.repeat(np.array(shifts, np.int64), [one.rows for one in segments])))
 
 

@@ -1,4 +1,4 @@
-"""The six verbs of the pipeline: plan, pull, conform, gate, publish, report.
+"""The seven verbs of the pipeline: plan, pull, delta, conform, gate, publish, report.
 
 `run_step` carries out one work order and leaves a result file beside it, whatever happens: the file is written last,
 so a step without one did not finish. Every verb may be run again at any time. Each reads what the layer below holds

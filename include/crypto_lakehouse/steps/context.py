@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Any
 
 from crypto_lakehouse.lake.storage import Storage
-from crypto_lakehouse.lake.work import PlanRequest, PullOrder, StepResult, TransformOrder
+from crypto_lakehouse.lake.work import DeltaOrder, PlanRequest, PullOrder, StepResult, TransformOrder
 from crypto_lakehouse.settings import Settings
 from crypto_lakehouse.vocabulary import Step
 
@@ -37,7 +37,7 @@ class Outcome:
     idle: bool = False
 
 
-def result(step: Step, order: PlanRequest | PullOrder | TransformOrder, outcome: Outcome) -> StepResult:
+def result(step: Step, order: PlanRequest | PullOrder | DeltaOrder | TransformOrder, outcome: Outcome) -> StepResult:
     """Returns the result of a step that did not fail."""
     return StepResult(
         step=step.value,

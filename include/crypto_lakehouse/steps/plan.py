@@ -1,7 +1,8 @@
 """The plan step: what to pull, and which partitions are then to be rebuilt."""
 
-from collections.abc import Iterable
-from datetime import date, timedelta
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from datetime import date, datetime, timedelta
 from fnmatch import fnmatchcase
 from itertools import groupby
 
@@ -11,11 +12,14 @@ from crypto_lakehouse.archive.keys import parse_key
 from crypto_lakehouse.archive.planning import PullPlan, batches, plan_pull
 from crypto_lakehouse.catalog.opening import open_catalog
 from crypto_lakehouse.datasets import dataset as dataset_row
+from crypto_lakehouse.exchange.windows import batched
 from crypto_lakehouse.lake.bronze import BronzeLog
 from crypto_lakehouse.lake.partition import Partition, midnight, partitions_between
 from crypto_lakehouse.lake.staleness import stale_partitions
 from crypto_lakehouse.lake.verdicts import VerdictLog
 from crypto_lakehouse.lake.work import (
+    MAX_BATCH,
+    DeltaOrder,
     PlanRequest,
     StepResult,
     TransformOrder,
@@ -25,6 +29,7 @@ from crypto_lakehouse.lake.work import (
 from crypto_lakehouse.settings import Settings
 from crypto_lakehouse.spec import Dataset
 from crypto_lakehouse.steps.context import Outcome, StepContext, result
+from crypto_lakehouse.steps.delta_plan import DeltaPlan, plan_delta
 from crypto_lakehouse.vocabulary import Interval, Step
 
 _DAYS = (pl.col("start").dt.date(), (pl.col("end") - pl.duration(microseconds=1)).dt.date())
@@ -32,23 +37,33 @@ _DAYS = (pl.col("start").dt.date(), (pl.col("end") - pl.duration(microseconds=1)
 
 
 def plan(context: StepContext) -> StepResult:
-    """Compares the bucket with Bronze and Bronze with the catalog; writes orders for what differs.
+    """Compares the bucket and the exchange with Bronze, and Bronze with the catalog; writes orders for what differs.
 
     Raises:
         LakehouseError: The listing failed or is suspect, or the request is not acceptable.
     """
     request = read_plan_request(context.storage, context.order_key)
-    pull_plan, stale = compare(context, request)
+    found = compare(context, request)
     orders = {
-        Step.PULL.value: _write_pull_orders(context, pull_plan, request),
-        "transform": _write_transform_orders(context, request, stale),
+        Step.PULL.value: _write_pull_orders(context, found.pull, request),
+        Step.DELTA.value: _write_delta_orders(context, found.delta, request),
+        "transform": _write_transform_orders(context, request, found.stale),
     }
-    counts = {**pull_plan.counts(), "partitions": len(stale)}
+    counts = {**found.pull.counts(), **found.delta.counts(), "partitions": len(found.stale)}
     return result(Step.PLAN, request, Outcome(counts, orders=orders, idle=not any(orders.values())))
 
 
-def compare(context: StepContext, request: PlanRequest) -> tuple[PullPlan, list[Partition]]:
-    """Returns what is to be pulled and rebuilt; writes nothing, so it also serves a dry run.
+@dataclass(frozen=True, slots=True)
+class Comparison:
+    """What is to be pulled, asked and rebuilt."""
+
+    pull: PullPlan
+    delta: DeltaPlan
+    stale: list[Partition]
+
+
+def compare(context: StepContext, request: PlanRequest) -> Comparison:
+    """Returns what is to be pulled, asked and rebuilt; writes nothing, so it also serves a dry run.
 
     Raises:
         LakehouseError: The listing failed or is suspect, or the request is not acceptable.
@@ -56,27 +71,37 @@ def compare(context: StepContext, request: PlanRequest) -> tuple[PullPlan, list[
     nothing_to_pull = PullPlan(request, (), 0, 0, 0, {})
     bronze = BronzeLog(context.storage)
     pull_plan = plan_pull(request, context.settings, bronze, context.progress) if request.pull else nothing_to_pull
-    return pull_plan, partitions_to_rebuild(context, dataset_row(request.dataset), request, pull_plan)
+    row = dataset_row(request.dataset)
+    delta_plan = plan_delta(row, request, context.settings, bronze, pull_plan)
+    changing = {one.name: one for one in (*_pulled(row, pull_plan), *_asked(row, delta_plan))}
+    return Comparison(pull_plan, delta_plan, _with_stale(context, row, request, changing))
 
 
-def partitions_to_rebuild(
-    context: StepContext, row: Dataset, request: PlanRequest, pull_plan: PullPlan
+def _pulled(row: Dataset, pull_plan: PullPlan) -> Iterator[Partition]:
+    for one in pull_plan.objects:
+        key = parse_key(one.key)
+        if key is not None:
+            yield from covered_partitions(row, key.symbol, key.interval, (key.first_day, key.last_day))
+
+
+def _asked(row: Dataset, delta_plan: DeltaPlan) -> Iterator[Partition]:
+    for one in delta_plan.windows:
+        interval = Interval(one.interval) if one.interval else None
+        last = datetime.fromisoformat(one.end) - timedelta(microseconds=1)
+        yield from covered_partitions(row, one.symbol, interval, (date.fromisoformat(one.start[:10]), last.date()))
+
+
+def _with_stale(
+    context: StepContext, row: Dataset, request: PlanRequest, changing: dict[str, Partition]
 ) -> list[Partition]:
-    """Returns the partitions that the objects to pull will change, and those already behind Bronze, in order."""
-    changing = {
-        partition.name: partition
-        for one in pull_plan.objects
-        if (key := parse_key(one.key)) is not None
-        for partition in covered_partitions(row, key.symbol, key.interval, (key.first_day, key.last_day))
-    }
+    """Returns the partitions that are about to change and those already behind Bronze, in order."""
     bronze = BronzeLog(context.storage)
     held = _held_partitions(row, bronze, request, context.settings)
     symbols = {partition.symbol for partition in held}
     catalog = open_catalog(context.settings)
     published = {one.partition: one.inputs_digest for one in catalog.partitions(row, symbols=symbols)}
     behind = stale_partitions(row, held, bronze, VerdictLog(context.storage), published)
-    changing.update({partition.name: partition for partition in behind})
-    return sorted(changing.values(), key=_order)
+    return sorted((changing | {partition.name: partition for partition in behind}).values(), key=_order)
 
 
 def covered_partitions(
@@ -116,6 +141,15 @@ def _write_pull_orders(context: StepContext, pull_plan: PullPlan, request: PlanR
     keys = []
     for number, order in enumerate(batches(pull_plan, profile)):
         keys.append(f"{_folder(context)}/pull-{number:03}.json")
+        write_order(context.storage, keys[-1], order)
+    return keys
+
+
+def _write_delta_orders(context: StepContext, plan: DeltaPlan, request: PlanRequest) -> list[str]:
+    keys = []
+    for number, windows in enumerate(batched(plan.windows, MAX_BATCH)):
+        keys.append(f"{_folder(context)}/delta-{number:03}.json")
+        order = DeltaOrder(request.dataset, request.run_id, request.profile, windows)
         write_order(context.storage, keys[-1], order)
     return keys
 

@@ -59,7 +59,7 @@ def run_results(storage: Storage, plan_key: str) -> list[StepResult]:
         LakehouseError: The plan itself left no result.
     """
     plan = read_result(storage, plan_key, Step.PLAN)
-    wanted = [(key, Step.PULL) for key in plan.orders.get(Step.PULL.value, [])]
+    wanted = [(key, step) for step in (Step.PULL, Step.DELTA) for key in plan.orders.get(step.value, [])]
     wanted += [(key, step) for key in plan.orders.get("transform", []) for step in _OF_TRANSFORM]
     return [plan, *(_result_or_failure(storage, key, step, plan) for key, step in wanted)]
 
@@ -96,6 +96,7 @@ def dataset_section(dataset: str, results: Iterable[StepResult]) -> DatasetSecti
         objects=counts.get("objects", 0),
         bytes=counts.get("bytes", 0),
         seconds=sum(one.seconds for one in gathered),
+        requests=counts.get("requests", 0),
         partitions=tuple(_line(one) for one in verdicts),
         refused=tuple(f"{one['key']}: {one['error']}: {one['reason']}" for one in refused),
         docs=tuple(_relative(one.payload["docs"]) for one in gathered if one.payload.get("docs")),

@@ -26,6 +26,8 @@ LEAVES = (
     ["query", "coverage"],
     ["gaps", "list"],
     ["query", "sql"],
+    ["query", "universe"],
+    ["instruments", "update"],
     ["catalog", "rebuild"],
     ["catalog", "verify"],
     *(["step", step.value] for step in Step),

@@ -1,0 +1,209 @@
+"""One window of one symbol, asked of the exchange and kept in Bronze."""
+
+import hashlib
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from functools import partial
+
+from crypto_lakehouse.columns import metrics_stamp_lag
+from crypto_lakehouse.errors import InvalidRequest, OutOfReach
+from crypto_lakehouse.exchange.bodies import Answer, encode
+from crypto_lakehouse.exchange.client import ExchangeClient, Page
+from crypto_lakehouse.exchange.paging import Ask, Stretch, pages, row_time, rows_of
+from crypto_lakehouse.instants import epoch_microseconds, instant, microseconds
+from crypto_lakehouse.lake.records import BronzeObject
+from crypto_lakehouse.lake.storage import Storage
+from crypto_lakehouse.lake.work import DeltaWindow
+from crypto_lakehouse.spec import Dataset, Paging, RestShape, RestSource
+from crypto_lakehouse.symbols import symbol_key
+from crypto_lakehouse.vocabulary import ChecksumStatus, Interval, Source
+
+MAX_PAGES = 100
+"""Pages in one Bronze object, so that no object grows with the window asked for."""
+
+SETTLING = timedelta(seconds=2)
+"""How long before the exchange's now a row may still come."""
+
+LIVE_EDGE = timedelta(hours=1)
+"""How recent an end is where rows may still be on their way to the exchange's own store."""
+
+_REST_INTERVAL = {Interval.MO1: "1M"}
+"""Intervals that REST spells otherwise than the archive."""
+
+_REFUSED = 400
+"""Status of an answer that is a refusal; conform takes rows only from those of status 200."""
+
+_CLOSE_TIME = 6
+"""Place of the close time in a kline."""
+
+_STAMP = "%Y%m%dT%H%M%S"
+
+
+@dataclass(frozen=True, slots=True)
+class Piece:
+    """A stretch of time that some answers hold all rows of; one without rows says that the exchange has none."""
+
+    start: datetime
+    end: datetime
+    answers: tuple[Answer, ...]
+
+
+def fetch(row: Dataset, window: DeltaWindow, client: ExchangeClient) -> Iterator[Piece]:
+    """Yields what the exchange answers for a window, in pieces that follow each other, up to its last closed row.
+
+    A symbol the exchange does not know, or days out of the endpoint's reach, give a piece without rows: that is the
+    evidence, and they are not asked for again.
+
+    Raises:
+        LakehouseError: The exchange did not answer, or not in a way that makes sense.
+    """
+    source = _source(row)
+    reached = datetime.fromisoformat(window.start)
+    end = min(datetime.fromisoformat(window.end), _now(client) - SETTLING)
+    reach = _reach(source, client)
+    if reached < min(reach, end):
+        yield Piece(reached, min(reach, end), (_refusal(source, client, f"asked for {source.reach_days:g} days only"),))
+        reached = reach
+    if reached >= end:
+        return
+    try:
+        for piece in _pieces(source, _asked(source, window, client, (reached, end)), (reached, end)):
+            yield piece
+            reached = piece.end
+    except (InvalidRequest, OutOfReach) as error:
+        yield Piece(reached, end, (_refusal(source, client, error.what),))
+
+
+def _source(row: Dataset) -> RestSource:
+    if row.rest is None:
+        raise InvalidRequest("no endpoint has its rows", "Only the archive has them", dataset=row.name)
+    return row.rest
+
+
+def _reach(source: RestSource, client: ExchangeClient) -> datetime:
+    """Returns the first instant, on a full hour, for which the endpoint still answers, by the exchange's clock."""
+    if source.reach_days is None:
+        return datetime.fromtimestamp(0, UTC)
+    first = _now(client) - timedelta(days=source.reach_days)
+    return first.replace(minute=0, second=0, microsecond=0) + timedelta(hours=1)
+
+
+def _refusal(source: RestSource, client: ExchangeClient, words: str) -> Answer:
+    """Returns an answer without rows that says why there are none."""
+    return Answer(_now(client), source.endpoints[0].path, {}, _REFUSED, None, words)
+
+
+def _now(client: ExchangeClient) -> datetime:
+    return instant(int(client.now() * 1_000_000))
+
+
+@dataclass(frozen=True, slots=True)
+class _Asked:
+    """What is asked of an endpoint, and how; `lag` is by how much a row's stamp lies past its own start."""
+
+    stretch: Stretch
+    ask: Ask
+    now: datetime
+    lag: int
+
+
+def _asked(
+    source: RestSource, window: DeltaWindow, client: ExchangeClient, bounds: tuple[datetime, datetime]
+) -> _Asked:
+    interval = Interval(window.interval) if window.interval else None
+    parameters = source.parameters
+    if interval is not None:
+        parameters = (*parameters, ("interval", _REST_INTERVAL.get(interval, interval.value)))
+    stretch = Stretch(
+        _asked_name(source, window.symbol),
+        bounds[0] - timedelta(seconds=source.before_seconds),
+        bounds[1] + timedelta(seconds=source.after_seconds),
+        (interval.microseconds or 0) if interval else source.step_seconds * 1_000_000,
+        parameters,
+    )
+    in_microseconds = source.microseconds_from is not None and bounds[0].date() >= source.microseconds_from
+    lag = metrics_stamp_lag(bounds[0].date()) if source.shape is RestShape.METRICS else 0
+    return _Asked(stretch, partial(client.ask, in_microseconds=in_microseconds), _now(client), lag)
+
+
+def _asked_name(source: RestSource, symbol: str) -> str:
+    """Returns a symbol as the endpoint knows it.
+
+    Raises:
+        InvalidRequest: It answers by pair and contract type, and the symbol is of another type.
+    """
+    if source.symbol_parameter == "symbol":
+        return symbol
+    pair, _, contract = symbol.partition("_")
+    if dict(source.parameters).get("contractType") and contract != "PERP":
+        raise InvalidRequest("is not a perpetual contract, and only those are answered", "Only the archive has it")
+    return pair
+
+
+def _pieces(source: RestSource, asked: _Asked, bounds: tuple[datetime, datetime]) -> Iterator[Piece]:
+    begin, end = bounds
+    held, seen = list[Page](), None
+    endpoint = source.endpoints[0]
+    for page in pages(source, endpoint, asked.stretch, asked.ask):
+        held.append(page)
+        seen = _seen_to(page, source, asked) or seen
+        if len(held) >= MAX_PAGES and seen is not None and begin < seen < end:
+            yield Piece(begin, seen, _answers(held))
+            # Rows of the instant at which it was cut lie in its last page, and belong to the next piece.
+            begin, held = seen, [page] if endpoint.paging is Paging.ID else []
+    for other in source.endpoints[1:]:
+        held += pages(source, other, asked.stretch, asked.ask)
+    if end > asked.now - LIVE_EDGE:
+        # What is not there yet may come: no more is taken for answered than was seen.
+        end = min(end, seen or begin)
+    if begin < end:
+        yield Piece(begin, end, _answers(held))
+
+
+def _answers(held: Sequence[Page]) -> tuple[Answer, ...]:
+    return tuple(one.answer for one in held)
+
+
+def _seen_to(page: Page, source: RestSource, asked: _Asked) -> datetime | None:
+    """Returns up to when a page holds all rows; a kline that is still open does not count."""
+    rows, endpoint = rows_of(page), source.endpoints[0]
+    if source.shape is RestShape.ARRAYS:
+        closes = [epoch_microseconds(row[_CLOSE_TIME]) for row in rows]
+        closed = [one for one in closes if one < microseconds(asked.now)]
+        # A close time is the last unit of its kline: the next full millisecond is the next one's start.
+        return instant((closed[-1] // 1000 + 1) * 1000) if closed else None
+    if not rows:
+        return None
+    last = row_time(rows[-1], endpoint)
+    if source.shape is RestShape.METRICS:
+        return instant(last - asked.lag + asked.stretch.step)
+    # Other trades of the same millisecond may be on the next page; a payment has its instant alone.
+    return instant(last // 1000 * 1000 + (0 if endpoint.paging is Paging.ID else 1000))
+
+
+def store(piece: Piece, row: Dataset, window: DeltaWindow, storage: Storage) -> BronzeObject:
+    """Keeps a piece's answers in the lake and returns the record for the Bronze log, which the caller commits."""
+    data = encode(piece.answers)
+    sha256 = hashlib.sha256(data).hexdigest()
+    place = "/".join(part for part in (symbol_key(window.symbol), window.interval) if part)
+    name = f"{piece.start:{_STAMP}}_{piece.end:{_STAMP}}"
+    path = f"bronze/{row.name}/rest/{place}/{name}/{sha256}.jsonl.gz"
+    storage.write(path, data)
+    at = max((one.at for one in piece.answers), default=piece.end)
+    return BronzeObject(
+        dataset=row.name,
+        key=f"rest/{row.name}/{place}/{name}.jsonl.gz",
+        symbol=window.symbol,
+        interval=window.interval,
+        source=Source.REST,
+        start=piece.start,
+        end=piece.end,
+        etag="",
+        last_modified=at,
+        size=len(data),
+        sha256=sha256,
+        checksum=ChecksumStatus.UNPUBLISHED,
+        seen_at=datetime.now(UTC),
+        path=path,
+    )

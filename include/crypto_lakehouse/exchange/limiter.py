@@ -1,0 +1,137 @@
+"""One budget per exchange address, shared by every task and process of this machine.
+
+What is used lies in a small SQLite file: a process reserves weight before it asks, and corrects the figure by what the
+exchange says in its answer, which also counts what others behind the same address use. A refusal of one (429, 418)
+stops all of them until the exchange's own time is up.
+"""
+
+import sqlite3
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+from crypto_lakehouse.errors import ExchangeRefused, RateLimited
+from crypto_lakehouse.spec import RateLimit
+
+REFUSAL_SECONDS = 3600.0
+"""How long nobody asks again after the exchange refused the address itself."""
+
+_LOCK_SECONDS = 30.0
+_SCHEMA = """
+CREATE TABLE IF NOT EXISTS used (
+    address TEXT, name TEXT, window INTEGER, amount INTEGER, PRIMARY KEY (address, name)
+) WITHOUT ROWID;
+CREATE TABLE IF NOT EXISTS stops (address TEXT PRIMARY KEY, until REAL, reason TEXT, is_refusal INTEGER) WITHOUT ROWID;
+"""
+
+
+@dataclass(slots=True)
+class RateLimiter:
+    """See the module.
+
+    Args:
+        path: The shared file.
+        address: The exchange's host: what its limits are counted for, together with our own address.
+        share: Of each limit that all our processes may use together.
+        max_wait_seconds: Longest wait for the end of a stop.
+        clock: Seconds since the epoch; the exchange's own, as far as it is known, for its windows are UTC minutes.
+        sleep: Waits.
+    """
+
+    path: Path
+    address: str
+    share: float
+    max_wait_seconds: float
+    clock: Callable[[], float] = time.time
+    sleep: Callable[[float], None] = time.sleep
+
+    def acquire(self, limit: RateLimit, weight: int) -> None:
+        """Reserves weight, waiting for the next window where this one is used up.
+
+        Raises:
+            RateLimited: The exchange stopped us for longer than we wait.
+            ExchangeRefused: It refused this address a short while ago.
+        """
+        while True:
+            self._wait_out_stop()
+            wait = self._reserve(limit, weight)
+            if wait <= 0:
+                return
+            self.sleep(wait)
+
+    def note_used(self, limit: RateLimit, used: int) -> None:
+        """Corrects what is used of a limit's window by what the exchange says."""
+        with self._transaction() as connection:
+            amount = max(used, self._used(connection, limit))
+            self._write(connection, limit, amount)
+
+    def stop(self, seconds: float, reason: str, *, is_refusal: bool = False) -> None:
+        """Stops every process that asks this address, for so long or as long as it is stopped already."""
+        with self._transaction() as connection:
+            connection.execute(
+                "INSERT INTO stops VALUES (?, ?, ?, ?) ON CONFLICT (address) DO UPDATE SET "
+                "until = excluded.until, reason = excluded.reason, is_refusal = excluded.is_refusal "
+                "WHERE excluded.until > stops.until",
+                (self.address, self.clock() + seconds, reason, is_refusal),
+            )
+
+    def _wait_out_stop(self) -> None:
+        while True:
+            with self._transaction() as connection:
+                row = connection.execute(
+                    "SELECT until, reason, is_refusal FROM stops WHERE address = ?", (self.address,)
+                ).fetchone()
+            wait = row[0] - self.clock() if row else 0.0
+            if wait <= 0:
+                return
+            if row[2]:
+                raise ExchangeRefused(
+                    f"{self.address} refused us: {row[1]}; nobody asks it again for {wait:.0f} s",
+                    f"Mend the cause; remove {self.path} to try at once",
+                )
+            if wait > self.max_wait_seconds:
+                raise RateLimited(
+                    f"{self.address} asked us to wait: {row[1]}; {wait:.0f} s are left", "Run it again then"
+                )
+            self.sleep(wait)
+
+    def _reserve(self, limit: RateLimit, weight: int) -> float:
+        """Reserves weight and returns 0, or returns how long to wait for a window that has room."""
+        with self._transaction() as connection:
+            used = self._used(connection, limit)
+            # A single page may cost more than the share: it then has a window of its own.
+            if used and used + weight > limit.amount * self.share:
+                return (self._window(limit) + 1) * limit.window_seconds - self.clock() + 0.05
+            self._write(connection, limit, used + weight)
+            return 0.0
+
+    def _window(self, limit: RateLimit) -> int:
+        return int(self.clock() // limit.window_seconds)
+
+    def _used(self, connection: sqlite3.Connection, limit: RateLimit) -> int:
+        row = connection.execute(
+            "SELECT amount FROM used WHERE address = ? AND name = ? AND window = ?",
+            (self.address, limit.name, self._window(limit)),
+        ).fetchone()
+        return int(row[0]) if row else 0
+
+    def _write(self, connection: sqlite3.Connection, limit: RateLimit, amount: int) -> None:
+        connection.execute(
+            "INSERT OR REPLACE INTO used VALUES (?, ?, ?, ?)", (self.address, limit.name, self._window(limit), amount)
+        )
+
+    @contextmanager
+    def _transaction(self) -> Iterator[sqlite3.Connection]:
+        """Yields a connection that holds the file's write lock: reading and reserving are one step."""
+        self.path.parent.mkdir(parents=True, exist_ok=True)
+        connection = sqlite3.connect(self.path, timeout=_LOCK_SECONDS, isolation_level=None)
+        try:
+            connection.executescript("PRAGMA synchronous = OFF;" + _SCHEMA)
+            connection.execute("BEGIN IMMEDIATE")
+            yield connection
+            connection.execute("COMMIT")
+        finally:
+            # Without the commit, closing rolls back.
+            connection.close()

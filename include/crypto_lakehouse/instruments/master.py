@@ -1,0 +1,260 @@
+"""The instrument master as a pure function of what the archive lists, what the exchange said and what is known.
+
+Who is believed, where they disagree:
+
+1. A known event says where one instrument ends and the next begins. Without one a gap of days never splits a symbol,
+   however long it is; the only other thing that does is an onboard date of the exchange's own that follows a gap.
+2. The archive's days bound validity: an instrument starts on its first day and, once it has ended, ends on its last.
+   Days after its delivery or settlement do not count. Exchange info alone bounds it while the archive has no day yet.
+3. Exchange info overrides what the symbol's spelling says: assets, kind, sizes. What was seen during an instrument's
+   life is used for it alone, never for its namesake.
+4. Whether it is still listed is told by whoever looked last. The archive publishes late, so a symbol counts as listed
+   while its last day is at most a week before the newest day of its market.
+"""
+
+from collections import defaultdict
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from datetime import UTC, date, datetime, time, timedelta
+from decimal import Decimal
+
+from crypto_lakehouse.instruments.days import MAX_HOLE_DAYS, ArchiveDays, DaySpan, clipped, gaps
+from crypto_lakehouse.instruments.exchange_info import ABSENT, PENDING_TRADING, TRADING, InstrumentInfo
+from crypto_lakehouse.instruments.instrument import Instrument
+from crypto_lakehouse.instruments.known_events import KNOWN_EVENTS, KnownEvent, events_of
+from crypto_lakehouse.instruments.naming import SymbolName, parse_symbol, split_multiplier
+from crypto_lakehouse.vocabulary import Exchange, InstrumentKind, InstrumentStatus, Market
+
+PUBLICATION_LAG_DAYS = 7
+_FINISHED = frozenset({"SETTLING", "DELIVERING", "DELIVERED", "CLOSE", ABSENT})
+_DELIVERY_TIME = time(8, tzinfo=UTC)
+"""Contracts are delivered at 08:00 UTC: 1601020800000 for BTCUSD_200925."""
+_CM_CONTRACT_SIZE, _CM_BTC_CONTRACT_SIZE = Decimal(10), Decimal(100)
+_CONTRACTS = (InstrumentKind.PERPETUAL, InstrumentKind.DELIVERY, InstrumentKind.SETTLED)
+
+
+@dataclass(frozen=True, slots=True)
+class _Life:
+    """One instrument's part of a symbol's history; without spans, the archive has no day of it yet."""
+
+    first_day: date
+    spans: tuple[DaySpan, ...]
+    ended_by: KnownEvent | None = None
+    is_last: bool = False
+
+    @property
+    def last_day(self) -> date | None:
+        return self.spans[-1].last_day if self.spans else None
+
+
+@dataclass(frozen=True, slots=True)
+class _Known:
+    """What is known of one symbol."""
+
+    market: Market
+    symbol: str
+    infos: tuple[InstrumentInfo, ...]
+    events: tuple[KnownEvent, ...]
+    newest_day: date
+
+
+def build_instruments(
+    market: Market,
+    days: Sequence[ArchiveDays],
+    infos: Sequence[InstrumentInfo],
+    events: tuple[KnownEvent, ...] = KNOWN_EVENTS,
+) -> list[Instrument]:
+    """Returns every instrument of a market, by symbol and start.
+
+    Args:
+        market: The market.
+        days: What the archive lists, each symbol once.
+        infos: All that the exchange was seen to say over time, as `changes` records it.
+        events: The curated facts.
+    """
+    spans = {one.symbol: one.spans for one in days}
+    said: dict[str, list[InstrumentInfo]] = defaultdict(list)
+    for info in sorted(infos, key=lambda one: one.seen_at):
+        said[info.symbol].append(info)
+    newest = max([those[-1].last_day for those in spans.values()], default=date.min)
+    return [
+        instrument
+        for symbol in sorted(spans.keys() | said.keys())
+        for instrument in _instruments(
+            _Known(market, symbol, tuple(said[symbol]), tuple(events_of(market, symbol, events)), newest),
+            spans.get(symbol, ()),
+        )
+    ]
+
+
+def _instruments(known: _Known, spans: tuple[DaySpan, ...]) -> list[Instrument]:
+    lives = _lives(known, spans)
+    previous_ends = [None, *(life.last_day for life in lives)]
+    pairs = zip(lives, previous_ends, strict=False)
+    return [_instrument(known, life, _infos_of(known, life, end)) for life, end in pairs]
+
+
+def _lives(known: _Known, spans: tuple[DaySpan, ...]) -> list[_Life]:
+    lives, rest = [], spans
+    for event in known.events:
+        before = clipped(rest, last_day=event.last_day)
+        if not event.is_cut or not before:
+            continue
+        # Without a date of the next listing, it is the next day after a gap.
+        later = tuple(one for one in rest if event.last_day and one.first_day > event.last_day)
+        lives.append(_Life(before[0].first_day, before, ended_by=event))
+        rest = clipped(rest, first_day=event.next_day) if event.next_day else later
+    lives += _lives_after_events(known, rest)
+    return [*lives[:-1], replace(lives[-1], is_last=lives[-1].ended_by is None)] if lives else []
+
+
+def _lives_after_events(known: _Known, rest: tuple[DaySpan, ...]) -> list[_Life]:
+    """Returns the instruments of the days that no event cut off; an onboard date that follows a gap splits them."""
+    onboard = _onboard_day(known)
+    ended = max((event.last_day for event in known.events if event.is_cut and event.last_day), default=date.min)
+    if onboard is None or onboard <= ended:
+        return [_Life(rest[0].first_day, rest)] if rest else []
+    before, after = clipped(rest, last_day=onboard - timedelta(days=1)), clipped(rest, first_day=onboard)
+    if before and (onboard - before[-1].last_day).days <= MAX_HOLE_DAYS + 1:
+        return [_Life(rest[0].first_day, rest)]
+    if not after and known.infos[-1].status in _FINISHED:
+        return [_Life(before[0].first_day, before)] if before else []
+    lives = [_Life(before[0].first_day, before)] if before else []
+    return [*lives, _Life(after[0].first_day if after else onboard, after)]
+
+
+def _onboard_day(known: _Known) -> date | None:
+    said = [info for info in known.infos if info.onboard_at]
+    return said[-1].onboard_at.date() if said and said[-1].onboard_at else None
+
+
+def _infos_of(known: _Known, life: _Life, previous_end: date | None) -> tuple[InstrumentInfo, ...]:
+    """Returns what the exchange said of this instrument and not of a namesake."""
+    margin = timedelta(days=1)
+    after = [one for one in known.infos if previous_end is None or one.seen_at.date() > previous_end + margin]
+    if life.is_last or life.last_day is None:
+        return tuple(after)
+    return tuple(one for one in after if one.seen_at.date() <= life.last_day + margin)
+
+
+def _instrument(known: _Known, life: _Life, infos: tuple[InstrumentInfo, ...]) -> Instrument:
+    name = parse_symbol(known.market, known.symbol)
+    described = next((info for info in reversed(infos) if info.status != ABSENT), None)
+    kind = _kind(name, described)
+    base = (described.base_asset if described else None) or name.base_asset
+    quote = (described.quote_asset if described else None) or name.quote_asset
+    settles_at = _settles_at(life, name, described, kind)
+    valid_to = _valid_to(known, life, infos, settles_at)
+    size, unit = _contract(known.market, kind, described, (base, quote))
+    multiplier, underlying = split_multiplier(base)
+    onboard = described.onboard_at.date() if described and described.onboard_at else None
+    return Instrument(
+        exchange=Exchange.BINANCE,
+        market=known.market,
+        symbol=known.symbol,
+        kind=kind,
+        base_asset=base,
+        quote_asset=quote,
+        underlying_asset=underlying,
+        multiplier=multiplier,
+        valid_from=life.first_day,
+        valid_to=valid_to,
+        status=_status(life, infos, valid_to),
+        contract_size=size,
+        contract_unit=unit,
+        tick_size=described.tick_size if described else None,
+        lot_size=described.lot_size if described else None,
+        min_notional=described.min_notional if described else None,
+        onboard_day=onboard,
+        delivery_day=settles_at.date() if settles_at and kind is InstrumentKind.DELIVERY else name.delivery_day,
+        settles_at=settles_at,
+        successor=_successor(known, life, valid_to),
+        absences=gaps(clipped(life.spans, last_day=valid_to)),
+        evidence=_evidence(known, life, described, valid_to),
+    )
+
+
+def _kind(name: SymbolName, info: InstrumentInfo | None) -> InstrumentKind:
+    if info is None or name.kind not in {*_CONTRACTS[:2], InstrumentKind.SPOT, InstrumentKind.LEVERAGED_TOKEN}:
+        return name.kind
+    if info.is_leveraged_token:
+        return InstrumentKind.LEVERAGED_TOKEN
+    said = info.contract_type or ""
+    if "PERPETUAL" in said:
+        return InstrumentKind.PERPETUAL
+    return InstrumentKind.DELIVERY if "QUARTER" in said or "MONTH" in said else name.kind
+
+
+def _settles_at(life: _Life, name: SymbolName, info: InstrumentInfo | None, kind: InstrumentKind) -> datetime | None:
+    if life.ended_by is not None:
+        return life.ended_by.ended_at
+    if kind is InstrumentKind.SPOT or kind is InstrumentKind.LEVERAGED_TOKEN:
+        return None
+    said = info.delivery_at if info else None
+    if said is not None and said.date() >= life.first_day:
+        return said
+    return datetime.combine(name.delivery_day, _DELIVERY_TIME) if name.delivery_day else None
+
+
+def _valid_to(
+    known: _Known, life: _Life, infos: tuple[InstrumentInfo, ...], settles_at: datetime | None
+) -> date | None:
+    last, end = life.last_day, (settles_at - timedelta(microseconds=1)).date() if settles_at else date.max
+    if last is None:
+        return None
+    if end <= known.newest_day:
+        # A contract that the archive loses sight of before its end has ended with its last day.
+        return max(min(last, end), life.first_day)
+    return None if life.is_last and _is_listed(known, last, infos) else last
+
+
+def _is_listed(known: _Known, last_day: date, infos: tuple[InstrumentInfo, ...]) -> bool:
+    is_recent = last_day >= known.newest_day - timedelta(days=PUBLICATION_LAG_DAYS)
+    newest = infos[-1] if infos else None
+    if newest is None or newest.seen_at.date() < last_day:
+        return is_recent
+    if newest.status == TRADING:
+        return True
+    # Spot keeps delisted pairs in its answer, as BREAK, beside those that are only halted.
+    return is_recent and newest.status not in _FINISHED
+
+
+def _status(life: _Life, infos: tuple[InstrumentInfo, ...], valid_to: date | None) -> InstrumentStatus:
+    if valid_to is not None:
+        return InstrumentStatus.ENDED
+    said = infos[-1].status if infos else TRADING
+    if said == PENDING_TRADING and not life.spans:
+        return InstrumentStatus.PENDING
+    is_trading = said in {None, TRADING, PENDING_TRADING, ABSENT}
+    return InstrumentStatus.LISTED if is_trading else InstrumentStatus.HALTED
+
+
+def _contract(
+    market: Market, kind: InstrumentKind, info: InstrumentInfo | None, assets: tuple[str, str | None]
+) -> tuple[Decimal | None, str | None]:
+    base, quote = assets
+    if kind not in _CONTRACTS:
+        return None, None
+    said = info.contract_size if info else None
+    if market is Market.UM:
+        return said or Decimal(1), base
+    return said or (_CM_BTC_CONTRACT_SIZE if base == "BTC" else _CM_CONTRACT_SIZE), quote
+
+
+def _successor(known: _Known, life: _Life, valid_to: date | None) -> str | None:
+    if life.ended_by is not None:
+        return life.ended_by.successor
+    renames = [event.successor for event in known.events if not event.is_cut and event.successor]
+    return renames[-1] if renames and valid_to else None
+
+
+def _evidence(known: _Known, life: _Life, info: InstrumentInfo | None, valid_to: date | None) -> tuple[str, ...]:
+    touching = [
+        event.source
+        for event in known.events
+        if event is life.ended_by
+        or (event.is_cut and event.next_day == life.first_day)
+        or (not event.is_cut and (event.ended_at is not None or valid_to is not None))
+    ]
+    named = [("archive", bool(life.spans)), ("exchange info", info is not None)]
+    return tuple(dict.fromkeys([*(word for word, is_used in named if is_used), *touching]))

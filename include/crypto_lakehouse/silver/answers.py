@@ -1,0 +1,131 @@
+"""REST answers as lines of the archive's own layout, so that both are conformed by the same code."""
+
+import json
+from collections.abc import Iterator, Sequence
+from datetime import UTC, datetime
+from itertools import pairwise
+from typing import Any
+
+from crypto_lakehouse.columns import metrics_stamp_lag
+from crypto_lakehouse.errors import SchemaDrift
+from crypto_lakehouse.exchange.bodies import Answer, decode
+from crypto_lakehouse.instants import epoch_microseconds, microseconds
+from crypto_lakehouse.silver.inputs import InputObject
+from crypto_lakehouse.spec import Dataset, RestShape, RestSource, SourceLayout
+
+_OPEN, _CLOSE_TIME = 0, 6
+_HOUR_US = 3_600_000_000
+_FLAGS = {True: "true", False: "false"}
+_METRICS = (
+    ("openInterestHist", "sumOpenInterest"),
+    ("openInterestHist", "sumOpenInterestValue"),
+    ("topLongShortAccountRatio", "longShortRatio"),
+    ("topLongShortPositionRatio", "longShortRatio"),
+    ("globalLongShortAccountRatio", "longShortRatio"),
+    ("takerlongshortRatio", "buySellRatio"),
+)
+"""Endpoint and member of each column of metrics after stamp and symbol."""
+
+
+def answer_lines(one: InputObject, data: bytes, dataset: Dataset, max_bytes: int) -> tuple[bytes, SourceLayout]:
+    """Returns the rows of a Bronze object of REST answers as lines of a layout: those within its window, each once.
+
+    A kline that was still open when the answer came is left out.
+
+    Raises:
+        SchemaDrift: An answer has rows of another form than the table says.
+        HostileArchive: The object is damaged or too large.
+    """
+    layout = dataset.layouts[0]
+    if dataset.rest is None:
+        raise SchemaDrift("its row of the table names no REST source", partition=one.object.key)
+    answers = [answer for answer in decode(data, max_bytes) if answer.status == 200]
+    try:
+        lines = _LINES[dataset.rest.shape](answers, dataset.rest, one)
+        text = "".join(f"{','.join(line)}\n" for line in lines)
+    except (LookupError, TypeError, ValueError) as error:
+        raise SchemaDrift(
+            f"an answer has rows of another form: {type(error).__name__} {error}",
+            "Compare it with the API's documentation",
+        ) from error
+    return text.encode(), layout
+
+
+def _rows(answer: Answer) -> list[Any]:
+    # Digits as they were sent: a number may come unquoted, and a float would round it.
+    rows = json.loads(answer.body, parse_float=str)
+    if not isinstance(rows, list):
+        raise TypeError(f"{answer.path} answered no list")
+    return rows
+
+
+def _within(one: InputObject, time: int) -> bool:
+    return microseconds(one.object.start) <= time < microseconds(one.object.end)
+
+
+def _spelled(value: Any) -> str:
+    if isinstance(value, bool):
+        return _FLAGS[value]
+    # An empty text is how the archive writes what is not known.
+    return '""' if value in {"", None} else str(value)
+
+
+def _array_lines(answers: Sequence[Answer], source: RestSource, one: InputObject) -> Iterator[list[str]]:
+    del source
+    seen = -1
+    for answer in answers:
+        asked_at = microseconds(answer.at)
+        for row in _rows(answer):
+            time = epoch_microseconds(row[_OPEN])
+            if time > seen and _within(one, time) and epoch_microseconds(row[_CLOSE_TIME]) < asked_at:
+                seen = time
+                yield [_spelled(value) for value in row]
+
+
+def _object_lines(answers: Sequence[Answer], source: RestSource, one: InputObject) -> Iterator[list[str]]:
+    endpoint = source.endpoints[0]
+    seen = -1
+    for answer in answers:
+        if answer.path != endpoint.path:
+            continue
+        for row in _rows(answer):
+            number = int(row[endpoint.identifier])
+            if number > seen and _within(one, epoch_microseconds(row[endpoint.time])):
+                seen = number
+                yield [_spelled(row[name]) for name in source.fields]
+
+
+def _funding_lines(answers: Sequence[Answer], source: RestSource, one: InputObject) -> Iterator[list[str]]:
+    """Yields payments; each but the first known one has the hours since the one before, as the archive counts them."""
+    del source
+    rates = {int(row["fundingTime"]): row["fundingRate"] for answer in answers for row in _rows(answer)}
+    times = sorted(rates)
+    hours = {later: _hours(earlier, later) for earlier, later in pairwise(times)}
+    if len(times) > 1:
+        hours[times[0]] = hours[times[1]]
+    for time in times:
+        if _within(one, epoch_microseconds(time)):
+            yield [str(time), str(hours.get(time, 8)), _spelled(rates[time])]
+
+
+def _hours(earlier: int, later: int) -> int:
+    return round((epoch_microseconds(later) - epoch_microseconds(earlier)) / _HOUR_US)
+
+
+def _metric_lines(answers: Sequence[Answer], source: RestSource, one: InputObject) -> Iterator[list[str]]:
+    del source
+    rows = {(answer.path, int(row["timestamp"])): row for answer in answers for row in _rows(answer)}
+    lag = metrics_stamp_lag(one.object.first_day)
+    for time in sorted(stamp for path, stamp in rows if path == _METRICS[0][0]):
+        if not _within(one, epoch_microseconds(time) - lag):
+            continue
+        values = [_spelled(rows.get((path, time), {}).get(name, "")) for path, name in _METRICS]
+        yield [f"{datetime.fromtimestamp(time / 1000, UTC):%Y-%m-%d %H:%M:%S}", one.object.symbol, *values]
+
+
+_LINES = {
+    RestShape.ARRAYS: _array_lines,
+    RestShape.OBJECTS: _object_lines,
+    RestShape.FUNDING: _funding_lines,
+    RestShape.METRICS: _metric_lines,
+}

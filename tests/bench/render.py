@@ -130,6 +130,8 @@ _SECTIONS: dict[str, tuple[str, Callable[[Result], Iterator[str]]]] = {
     "plan": ("Plan: the whole listing against Bronze", _facts),
     "gate": ("Gate: a batch of partitions, cold and warm process", _facts),
     "delta": ("Delta: one-minute klines asked of the local exchange within half of its limits", _facts),
+    "gaps": ("Gaps: a scan of the coverage log, one-minute klines of a year", _facts),
+    "reconcile": ("Reconcile: a month of one-minute klines, daily against monthly, one row in 1,000 differs", _facts),
     "dag_parse": ("Parsing all DAGs", _facts),
     "startup": ("Cold starts, seconds", _facts),
     "hostile": ("What contenders let through", _hostile),

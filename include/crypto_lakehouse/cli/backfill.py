@@ -15,7 +15,6 @@ from crypto_lakehouse.vocabulary import Market
 app = typer.Typer(help="Bring history without the archive.", rich_markup_mode=None)
 
 LookbackOption = Annotated[int, typer.Option("--lookback-days", min=1, max=3650, help="How many days back from now.")]
-DataTypeOption = Annotated[str, typer.Option("--data-type", help="A data type such as klines, or a dataset.")]
 
 
 # With one command and no callback typer would take the group itself for that command.
@@ -36,7 +35,7 @@ def rest(
     symbols: options.SymbolsOption = None,
     lookback_days: LookbackOption = 180,
     interval: options.IntervalsOption = None,
-    data_type: DataTypeOption = "klines",
+    data_type: options.DataTypeOption = "klines",
     market: options.MarketOption = None,
     as_json: JsonOption = False,
 ) -> None:

@@ -26,7 +26,6 @@ ingest_app = typer.Typer(
 process_app = typer.Typer(help="Work on what the lake already holds.", rich_markup_mode=None)
 
 DataTypeArgument = Annotated[str, typer.Argument(help="A data type such as klines or funding-rates, or a dataset.")]
-DataTypeOption = Annotated[str, typer.Option("--data-type", help="A data type such as klines, or a dataset.")]
 DryRunOption = Annotated[bool, typer.Option("--dry-run", help="Only say what would be done; write nothing.")]
 
 
@@ -78,7 +77,7 @@ for _kind in DataType:
 )
 def transform(
     *,
-    data_type: DataTypeOption,
+    data_type: options.DataTypeOption,
     symbols: options.SymbolsOption = None,
     start_date: options.StartOption = "",
     end_date: options.EndOption = "",

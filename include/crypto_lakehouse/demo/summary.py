@@ -9,6 +9,7 @@ from rich.console import Console
 from rich.table import Table
 
 from crypto_lakehouse.errors import LakehouseError
+from crypto_lakehouse.lake.coverage import CoverageFrames, CoverageLog
 from crypto_lakehouse.lake.local_storage import LocalStorage
 from crypto_lakehouse.lake.verdicts import VerdictLog
 from crypto_lakehouse.lake.work import run_folder
@@ -62,7 +63,9 @@ def _published_section(storage: LocalStorage, run: DatasetSection) -> DatasetSec
         PartitionLine(name, one.verdict.candidate.rows, one.verdict.condition, one.verdict.reasons)
         for name, one in sorted(VerdictLog(storage).latest(run.dataset).items())
     ]
-    return DatasetSection(run.dataset, run.objects, run.bytes, run.seconds, tuple(lines), run.refused)
+    log = CoverageLog(storage)
+    known = CoverageFrames(log.days(run.dataset), log.holes(run.dataset), log.reconciliations(run.dataset))
+    return DatasetSection(run.dataset, run.objects, run.bytes, run.seconds, tuple(lines), run.refused, coverage=known)
 
 
 def _table(sections: Sequence[DatasetSection], states: dict[str, str]) -> Table:

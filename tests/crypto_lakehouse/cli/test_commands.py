@@ -24,6 +24,8 @@ LEAVES = (
     ["backfill", "rest"],
     ["process", "transform"],
     ["query", "info"],
+    ["query", "coverage"],
+    ["gaps", "list"],
     ["query", "sql"],
     ["query", "universe"],
     ["instruments", "update"],

@@ -11,6 +11,9 @@ DAILY_CRON = "0 9 * * *"
 MONTHLY_CRON = "0 9 2 * *"
 """Monthly files of the types that have no daily ones appear on the first of the next month."""
 
+GAPS_CRON = "0 13 * * *"
+"""After the day's runs, and early enough that what the exchange keeps for 48 hours is still there."""
+
 LOOKBACK_DAYS = 7
 LOOKBACK_MONTHS_DAYS = 62
 

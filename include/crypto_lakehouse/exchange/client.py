@@ -159,7 +159,7 @@ class ExchangeClient:
         return float(said) if said.isdigit() else _STOP_SECONDS.get(status, _STOP_SECONDS[429])
 
 
-_BACKOFF = wait_exponential_jitter(initial=0.5, max=20.0)
+_BACKOFF = wait_exponential_jitter(multiplier=0.5, max=20.0)
 
 
 def _wait(state: RetryCallState) -> float:

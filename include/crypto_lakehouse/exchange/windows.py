@@ -30,10 +30,18 @@ def missing_windows(series: Series, wanted: Span, covered: Iterable[Span]) -> li
         wanted: When.
         covered: What Bronze holds or is about to hold; may overlap.
     """
-    step = Interval(series.interval).microseconds if series.interval else None
-    shortest = timedelta(microseconds=step or 1)
-    spans = [part for left in subtract(wanted, covered) for part in _months(left) if part[1] - part[0] >= shortest]
+    shortest = _shortest(series)
+    # Cut after they were measured: a candle may open in one month and close in the next.
+    spans = [part for left in subtract(wanted, covered) if left[1] - left[0] >= shortest for part in _months(left)]
     return [DeltaWindow(series.symbol, series.interval, start.isoformat(), end.isoformat()) for start, end in spans]
+
+
+def _shortest(series: Series) -> timedelta:
+    """Returns how long a stretch must be to hold a row that is whole."""
+    if not series.interval:
+        return timedelta(microseconds=1)
+    step = Interval(series.interval).microseconds
+    return timedelta(days=28) if step is None else timedelta(microseconds=step)
 
 
 def subtract(wanted: Span, covered: Iterable[Span]) -> list[Span]:

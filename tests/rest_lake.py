@@ -93,7 +93,8 @@ class RestLake:
 
     def missing(self, row: Dataset, series: Series, wanted: Span) -> list[DeltaWindow]:
         """Returns what a run would ask for now."""
-        return missing_windows(series, wanted, [(one.object.start, one.object.end) for one in self.held(row)])
+        now = datetime.fromtimestamp(self.time.now, UTC)
+        return missing_windows(series, wanted, [(one.object.start, one.object.end) for one in self.held(row)], now)
 
     def fetch_missing(self, row: Dataset, series: Series, wanted: Span) -> list[Piece]:
         """Asks for what Bronze does not hold, as a run does."""

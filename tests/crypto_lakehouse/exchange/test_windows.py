@@ -1,6 +1,7 @@
 """What is wanted less what is there, held against sets of minutes."""
 
 from datetime import UTC, datetime, timedelta
+from itertools import pairwise
 
 import pytest
 from hypothesis import given
@@ -54,7 +55,7 @@ def test_windows_are_in_order_do_not_touch_within_a_month_and_never_span_two(
             (end - timedelta(microseconds=1)).year,
             (end - timedelta(microseconds=1)).month,
         )
-    for (_, end), (start, _) in zip(found, found[1:], strict=False):
+    for (_, end), (start, _) in pairwise(found):
         assert start > end or start.day == 1
 
 
@@ -100,3 +101,16 @@ def test_batches_hold_every_window_once_in_order(count: int, size: int) -> None:
     found = batched(windows, size)
     assert [one for batch in found for one in batch] == windows
     assert all(0 < len(batch) <= size for batch in found)
+
+
+def test_a_candle_that_closed_after_the_wanted_time_is_asked_for_once_it_is_whole() -> None:
+    wanted, week = (utc(2024, 12, 30), utc(2025, 1, 1)), Series("BTCUSDT", "1w")
+    assert missing_windows(week, wanted, [], utc(2025, 1, 5, 23, 59)) == []
+    (one,) = missing_windows(week, wanted, [], utc(2025, 1, 6))
+    assert instants(one) == wanted
+
+
+def test_a_part_of_a_month_in_which_no_candle_opens_is_not_asked_for() -> None:
+    wanted = (utc(2024, 12, 30), utc(2025, 1, 5))
+    (one,) = missing_windows(Series("BTCUSDT", "1w"), wanted, [], utc(2025, 2, 1))
+    assert instants(one) == (wanted[0], utc(2025, 1, 1))

@@ -27,6 +27,7 @@ from crypto_lakehouse.errors import (
     SchemaDrift,
     SourceUnavailable,
     TransientError,
+    UnknownSymbol,
 )
 from crypto_lakehouse.exchange.bodies import Answer
 from crypto_lakehouse.exchange.limiter import REFUSAL_SECONDS, RateLimiter
@@ -40,6 +41,9 @@ _STOP_SECONDS = {429: 60.0, 418: 300.0}
 """How long to stop where a refusal does not say: a window's length, and more than the shortest ban of two minutes."""
 
 _TOO_MANY, _TOO_OLD = -1003, -4166
+_UNKNOWN_SYMBOL = frozenset({-1121, -1122})
+"""Invalid symbol, and invalid symbol status: what was delisted."""
+
 _LEGAL = "It does not serve this location. Run where the exchange may be used; for spot, use data-api.binance.vision"
 _FIREWALL = "Its firewall took the request for an attack, or the address is blocked: look at the request, then wait"
 
@@ -101,7 +105,8 @@ class ExchangeClient:
             SourceUnavailable: It did not answer, or not in a way that makes sense.
             ExchangeRefused: It does not serve this address.
             OutOfReach: It no longer has days so long ago.
-            InvalidRequest: It does not take the request, for its symbol for one.
+            UnknownSymbol: It does not have the symbol.
+            InvalidRequest: It does not take the request.
         """
         retrying = Retrying(
             stop=stop_after_attempt(self.settings.attempts),
@@ -151,6 +156,8 @@ class ExchangeClient:
             return OutOfReach(said, "Only the archive has it")
         if answer.status >= 500 or answer.status == 200:
             return SourceUnavailable(said, "It is asked again")
+        if code in _UNKNOWN_SYMBOL:
+            return UnknownSymbol(said, "Only the archive may have it")
         return InvalidRequest(said, "Look at the symbol and at the exchange's documentation")
 
     def _retry_after(self, status: int) -> float:

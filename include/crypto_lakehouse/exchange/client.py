@@ -27,6 +27,7 @@ from crypto_lakehouse.errors import (
     SchemaDrift,
     SourceUnavailable,
     TransientError,
+    UnknownSymbol,
 )
 from crypto_lakehouse.exchange.bodies import Answer
 from crypto_lakehouse.exchange.limiter import REFUSAL_SECONDS, RateLimiter
@@ -39,9 +40,15 @@ Params = Mapping[str, str | int]
 _STOP_SECONDS = {429: 60.0, 418: 300.0}
 """How long to stop where a refusal does not say: a window's length, and more than the shortest ban of two minutes."""
 
-_TOO_MANY, _TOO_OLD = -1003, -4166
+_TOO_MANY = -1003
 _LEGAL = "It does not serve this location. Run where the exchange may be used; for spot, use data-api.binance.vision"
 _FIREWALL = "Its firewall took the request for an attack, or the address is blocked: look at the request, then wait"
+_OF_CODE: Mapping[int | None, tuple[type[LakehouseError], str]] = {
+    -1121: (UnknownSymbol, "Only the archive may have it"),
+    -1122: (UnknownSymbol, "It was delisted: only the archive may have it"),
+    -4166: (OutOfReach, "Only the archive has it"),
+}
+"""Refusals that say that there are no rows; any other is of a request that should not have been made."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -101,7 +108,8 @@ class ExchangeClient:
             SourceUnavailable: It did not answer, or not in a way that makes sense.
             ExchangeRefused: It does not serve this address.
             OutOfReach: It no longer has days so long ago.
-            InvalidRequest: It does not take the request, for its symbol for one.
+            UnknownSymbol: It does not have the symbol.
+            InvalidRequest: It does not take the request.
         """
         retrying = Retrying(
             stop=stop_after_attempt(self.settings.attempts),
@@ -147,11 +155,10 @@ class ExchangeClient:
         if answer.status in {403, 451}:
             self.limiter.stop(REFUSAL_SECONDS, said, is_refusal=True)
             return ExchangeRefused(said, _LEGAL if answer.status == 451 else _FIREWALL)
-        if code == _TOO_OLD:
-            return OutOfReach(said, "Only the archive has it")
         if answer.status >= 500 or answer.status == 200:
             return SourceUnavailable(said, "It is asked again")
-        return InvalidRequest(said, "Look at the symbol and at the exchange's documentation")
+        kind, advice = _OF_CODE.get(code, (InvalidRequest, "Look at the symbol and at the exchange's documentation"))
+        return kind(said, advice)
 
     def _retry_after(self, status: int) -> float:
         got = self._exchange.received

@@ -7,7 +7,7 @@ from datetime import UTC, datetime, timedelta
 from functools import partial
 
 from crypto_lakehouse.columns import metrics_stamp_lag
-from crypto_lakehouse.errors import InvalidRequest, OutOfReach
+from crypto_lakehouse.errors import InvalidRequest, OutOfReach, UnknownSymbol
 from crypto_lakehouse.exchange.bodies import Answer, encode
 from crypto_lakehouse.exchange.client import ExchangeClient, Page
 from crypto_lakehouse.exchange.paging import Ask, Stretch, pages, row_time, rows_of
@@ -37,7 +37,8 @@ _REFUSED = 400
 _CLOSE_TIME = 6
 """Place of the close time in a kline."""
 
-_STAMP = "%Y%m%dT%H%M%S"
+_STAMP = "%Y%m%dT%H%M%S%f"
+"""To the microsecond: two pieces of one second are two objects."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,7 +72,7 @@ def fetch(row: Dataset, window: DeltaWindow, client: ExchangeClient) -> Iterator
         for piece in _pieces(source, _asked(source, window, client, (reached, end)), (reached, end)):
             yield piece
             reached = piece.end
-    except (InvalidRequest, OutOfReach) as error:
+    except (UnknownSymbol, OutOfReach) as error:
         yield Piece(reached, end, (_refusal(source, client, error.what),))
 
 
@@ -131,30 +132,31 @@ def _asked_name(source: RestSource, symbol: str) -> str:
     """Returns a symbol as the endpoint knows it.
 
     Raises:
-        InvalidRequest: It answers by pair and contract type, and the symbol is of another type.
+        UnknownSymbol: It answers by pair and contract type, and the symbol is of another type.
     """
     if source.symbol_parameter == "symbol":
         return symbol
     pair, _, contract = symbol.partition("_")
     if dict(source.parameters).get("contractType") and contract != "PERP":
-        raise InvalidRequest("is not a perpetual contract, and only those are answered", "Only the archive has it")
+        raise UnknownSymbol("is not a perpetual contract, and only those are answered", "Only the archive has it")
     return pair
 
 
 def _pieces(source: RestSource, asked: _Asked, bounds: tuple[datetime, datetime]) -> Iterator[Piece]:
     begin, end = bounds
-    held, seen = list[Page](), None
+    held, seen, is_whole = list[Page](), None, True
     endpoint = source.endpoints[0]
     for page in pages(source, endpoint, asked.stretch, asked.ask):
         held.append(page)
         seen = _seen_to(page, source, asked) or seen
+        is_whole = is_whole and not _has_open_candle(page, source, asked, end)
         if len(held) >= MAX_PAGES and seen is not None and begin < seen < end:
             yield Piece(begin, seen, _answers(held))
             # Rows of the instant at which it was cut lie in its last page, and belong to the next piece.
             begin, held = seen, [page] if endpoint.paging is Paging.ID else []
     for other in source.endpoints[1:]:
         held += pages(source, other, asked.stretch, asked.ask)
-    if end > asked.now - LIVE_EDGE:
+    if end > asked.now - LIVE_EDGE or not is_whole:
         # What is not there yet may come: no more is taken for answered than was seen.
         end = min(end, seen or begin)
     if begin < end:
@@ -180,6 +182,14 @@ def _seen_to(page: Page, source: RestSource, asked: _Asked) -> datetime | None:
         return instant(last - asked.lag + asked.stretch.step)
     # Other trades of the same millisecond may be on the next page; a payment has its instant alone.
     return instant(last // 1000 * 1000 + (0 if endpoint.paging is Paging.ID else 1000))
+
+
+def _has_open_candle(page: Page, source: RestSource, asked: _Asked, end: datetime) -> bool:
+    """Returns whether a candle that opened before the end of what is asked for is still open."""
+    if source.shape is not RestShape.ARRAYS:
+        return False
+    before = [row for row in rows_of(page) if row_time(row, source.endpoints[0]) < microseconds(end)]
+    return any(epoch_microseconds(row[_CLOSE_TIME]) >= microseconds(asked.now) for row in before)
 
 
 def store(piece: Piece, row: Dataset, window: DeltaWindow, storage: Storage) -> BronzeObject:

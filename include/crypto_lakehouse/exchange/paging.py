@@ -53,15 +53,19 @@ class _Asking:
         named: dict[str, str | int] = {self.source.symbol_parameter: self.stretch.symbol}
         return {**named, **dict(self.stretch.parameters), "limit": self.endpoint.page_rows}
 
-    def page(self, params: Params, fault: "Fault") -> Page:
-        """Returns a page; one that is empty or out of place is asked for once more, since a failing cache answers so.
+    def page(self, params: Params, fault: "Fault", least: int = 1) -> Page:
+        """Returns a page; one out of place, or of less than so many rows, is asked for once more.
+
+        A failing cache answers so. Of two that are in place the fuller one counts.
 
         Raises:
             SourceUnavailable: It is out of place again.
         """
         page = self.ask(self.endpoint, {**self.base, **params})
-        if not rows_of(page) or fault(rows_of(page)):
-            page = self.ask(self.endpoint, {**self.base, **params})
+        if len(rows_of(page)) < least or fault(rows_of(page)):
+            again = self.ask(self.endpoint, {**self.base, **params})
+            is_better = bool(fault(rows_of(page))) or len(rows_of(again)) >= len(rows_of(page))
+            page = again if is_better else page
         said = fault(rows_of(page))
         if said:
             raise SourceUnavailable(f"{self.endpoint.path} {said}", "It is asked again by the next run")
@@ -112,11 +116,13 @@ def row_time(row: Any, endpoint: RestEndpoint) -> int:
 def _by_time(asking: _Asking) -> Iterator[Page]:
     start, end = microseconds(asking.stretch.start), microseconds(asking.stretch.end)
     while start < end:
-        page = asking.page({"startTime": start // _MS, "endTime": end // _MS - 1}, _ascending_from(start, asking))
+        fault = _ascending_between(start, end, asking)
+        page = asking.page({"startTime": start // _MS, "endTime": end // _MS - 1}, fault)
         yield page
         if not rows_of(page):
             return
-        last = row_time(rows_of(page)[-1], asking.endpoint)
+        # Behind the rows there may be the candle that is open now, although the end excludes it.
+        last = max(time for row in rows_of(page) if (time := row_time(row, asking.endpoint)) < end)
         if asking.stretch.step and last + asking.stretch.step >= end:
             return
         start = last // _MS * _MS + _MS
@@ -127,7 +133,10 @@ def _by_span(asking: _Asking) -> Iterator[Page]:
     span = asking.endpoint.page_rows * asking.stretch.step
     while start < end:
         stop = min(start + span, end)
-        yield asking.page({"startTime": start // _MS, "endTime": stop // _MS - 1}, _ascending_from(start, asking))
+        fault = _ascending_between(start, stop, asking)
+        # No further page would bring what a short one lacks.
+        expected = max(1, (stop - start) // asking.stretch.step)
+        yield asking.page({"startTime": start // _MS, "endTime": stop // _MS - 1}, fault, expected)
         start = stop
 
 
@@ -151,7 +160,8 @@ def _first_by_time(asking: _Asking) -> Page:
     start, end = microseconds(asking.stretch.start), microseconds(asking.stretch.end)
     while True:
         stop = min(start + _HOUR_US, end)
-        page = asking.page({"startTime": start // _MS, "endTime": stop // _MS - 1}, _ascending_from(start, asking))
+        fault = _ascending_between(start, stop, asking)
+        page = asking.page({"startTime": start // _MS, "endTime": stop // _MS - 1}, fault)
         if rows_of(page) or stop >= end:
             return page
         start = stop
@@ -182,7 +192,7 @@ def _identified_from(wanted: int, endpoint: RestEndpoint) -> Fault:
     return fault
 
 
-def _ascending_from(start: int, asking: _Asking) -> Fault:
+def _ascending_between(start: int, end: int, asking: _Asking) -> Fault:
     endpoint = asking.endpoint
     strictly = endpoint.paging is not Paging.ID
 
@@ -190,6 +200,8 @@ def _ascending_from(start: int, asking: _Asking) -> Fault:
         times = [row_time(row, endpoint) for row in rows]
         if times and times[0] < start:
             return f"was asked from {start} on and answered from {times[0]} on: the page repeats"
+        if times and times[0] >= end:
+            return f"was asked for what is before {end} and answered from {times[0]} on: the page is another's"
         if any(later < earlier or (strictly and later == earlier) for earlier, later in pairwise(times)):
             return "answered rows that are not in order of time"
         return ""

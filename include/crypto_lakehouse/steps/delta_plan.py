@@ -57,15 +57,16 @@ def plan_delta(
     if source.needs_key and settings.exchange.api_key is None:
         return DeltaPlan()
     held = _Held.of(row, bronze, pull)
-    wanted = _wanted(request, datetime.now(UTC))
+    now = datetime.now(UTC)
+    wanted = _wanted(request, now)
     holes = _holes(row, coverage) if request.fill else {}
     return DeltaPlan(
         tuple(
             window
             for series, span in _series(row, request, settings, held, wanted)
             for window in (
-                *missing_windows(series, span, held.spans[series]),
-                *_hole_windows(series, span, holes.get(series, ()), held.answered[series]),
+                *missing_windows(series, span, held.spans[series], now),
+                *_hole_windows(series, _cut(span, holes.get(series, ())), held.answered[series], now),
             )
         )
     )
@@ -80,13 +81,17 @@ def _holes(row: Dataset, coverage: CoverageLog) -> dict[Series, list[Span]]:
     return found
 
 
-def _hole_windows(
-    series: Series, wanted: Span, holes: Sequence[Span], answered: Sequence[Span]
-) -> Iterator[DeltaWindow]:
-    """Yields windows over the holes within a stretch that the exchange has not been asked for yet."""
+def _cut(wanted: Span, holes: Sequence[Span]) -> list[Span]:
     inside = [(max(start, wanted[0]), min(end, wanted[1])) for start, end in holes]
-    for span in clustered([(start, end) for start, end in inside if start < end], HOLES_TOGETHER):
-        yield from missing_windows(series, span, answered)
+    return [(start, end) for start, end in inside if start < end]
+
+
+def _hole_windows(
+    series: Series, holes: Sequence[Span], answered: Sequence[Span], now: datetime
+) -> Iterator[DeltaWindow]:
+    """Yields windows over the holes that the exchange has not been asked for yet."""
+    for span in clustered(holes, HOLES_TOGETHER):
+        yield from missing_windows(series, span, answered, now)
 
 
 @dataclass(frozen=True, slots=True)

@@ -5,6 +5,7 @@ import sqlite3
 from collections import Counter
 from collections.abc import Callable
 from pathlib import Path
+from time import monotonic
 from typing import Any
 
 import pytest
@@ -14,8 +15,17 @@ from hypothesis import strategies as st
 from crypto_lakehouse.errors import ExchangeRefused, RateLimited
 from crypto_lakehouse.exchange.limiter import REFUSAL_SECONDS, RateLimiter
 from crypto_lakehouse.spec import RateLimit
-from tests.crypto_lakehouse.exchange.taking import SHARE, WEIGHT, stop_all, take_unguarded, take_until_full
-from tests.rest_lake import VirtualTime
+from tests.crypto_lakehouse.exchange.taking import (
+    SHARE,
+    WEIGHT,
+    FastTime,
+    ask_often,
+    stop_all,
+    take_unguarded,
+    take_until_full,
+)
+from tests.exchange import LocalExchange
+from tests.rest_lake import VirtualTime, exchange_settings
 
 LIMIT = RateLimit("weight", 100, 60, "x-used")
 OTHER = RateLimit("other", 10, 300)
@@ -210,3 +220,14 @@ def test_a_stop_by_another_process_is_seen_at_once(tmp_path: Path, time: Virtual
     _processes(stop_all, (one.path, time.now), 1)
     with pytest.raises(RateLimited, match="418 of another process"):
         one.acquire(LIMIT, 1)
+
+
+@pytest.mark.parametrize("share", [0.005, 1.0])
+def test_by_the_exchanges_own_count_three_processes_keep_to_the_share(tmp_path: Path, share: float) -> None:
+    clock = FastTime(NOON, monotonic())
+    with LocalExchange(clock=clock) as exchange:
+        settings = exchange_settings(exchange.url, tmp_path, budget_share=share)
+        _processes(ask_often, (settings, clock, 16), 3)
+        used = Counter(int(one.at // 60) for one in exchange.requests)
+    assert used.total() == 48
+    assert (max(used.values()) <= 12) == (share < 1), "without a bound they would use more"

@@ -198,6 +198,7 @@ def test_numbers_without_quotes_keep_every_digit(open_lake: OpenLake) -> None:
         json.dumps([[*kline(5), "more"]]),
         json.dumps([kline(5, at_4="1.2,9")]),
         json.dumps([kline(5, at_4="1.2\n1")]),
+        json.dumps([kline(5, at_11="0\n" + ",".join(map(str, kline(6))))]),
         json.dumps([kline(5, at_4="NaN")]),
         json.dumps([kline(5, at_4=None)]),
         json.dumps([kline(5, at_4=[1])]),

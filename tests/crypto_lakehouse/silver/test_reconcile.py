@@ -18,11 +18,13 @@ from crypto_lakehouse.datasets import DATASETS, dataset
 from crypto_lakehouse.demo.synthetic import synthetic_csv, write_object
 from crypto_lakehouse.exchange.windows import Series
 from crypto_lakehouse.lake.records import ColumnDifference, Manifest, Reconciliation
+from crypto_lakehouse.lake.versions import store_candidate
+from crypto_lakehouse.quality.gate import gate
 from crypto_lakehouse.silver import runs, windows
 from crypto_lakehouse.silver.inputs import InputObject
 from crypto_lakehouse.silver.reconcile import PLACE, Pairs, Tally, tally
 from crypto_lakehouse.spec import Dataset
-from crypto_lakehouse.vocabulary import Frequency, Interval, MergeStrategy, Source
+from crypto_lakehouse.vocabulary import Condition, Frequency, Interval, MergeStrategy, Source
 from tests.rest_fixtures import OpenLake
 from tests.rest_lake import RestLake, conformed, utc
 
@@ -40,10 +42,10 @@ def as_published(lines: list[str]) -> list[str]:
 
 
 def revised(lines: list[str]) -> list[str]:
-    """Raises the close of two rows, of one by most, and adds a trade to one."""
+    """Raises the volume of two rows, of one by most, and adds a trade to one."""
     rows = [line.split(",") for line in lines]
     for number, more in ((601, "0.25"), (700, "1.50")):
-        rows[number][4] = f"{Decimal(rows[number][4]) + Decimal(more)}"
+        rows[number][5] = f"{Decimal(rows[number][5]) + Decimal(more)}"
     rows[700][8] = str(int(rows[700][8]) + 7)
     return [",".join(row) for row in rows]
 
@@ -94,7 +96,7 @@ def test_of_every_dataset_both_sources_are_equal_row_by_row(row: Dataset, open_l
     assert {(one.kept, one.other) for one in found} == {(Source.ARCHIVE_DAILY, Source.REST)}
 
 
-DIFFERENCES = (ColumnDifference("close", 2, "1.5"), ColumnDifference("trade_count", 1, "7"))
+DIFFERENCES = (ColumnDifference("base_volume", 2, "1.5"), ColumnDifference("trade_count", 1, "7"))
 
 
 @pytest.mark.parametrize("made", [BEFORE, AFTER])
@@ -106,7 +108,7 @@ def test_rows_of_the_archive_that_differ_are_kept_and_named_by_column_and_size(
     (found,) = manifest.reconciliations
     assert (found.equal, found.different, found.columns) == (1438, 2, DIFFERENCES)
     assert (manifest.overlaps, manifest.conflicts) == (1438, 2)
-    changed = frame["close"] - original["close"]
+    changed = frame["base_volume"] - original["base_volume"]
     assert sorted(one for one in changed.to_list() if one) == [Decimal("0.25"), Decimal("1.5")]
     assert len(manifest.conflict_examples) == 2
 
@@ -131,6 +133,30 @@ def test_refuse_on_conflict_counts_the_same_and_keeps_the_archives_rows(lake: Re
     assert_frame_equal(frame, first)
     assert manifest.conflicts == 2
     assert manifest.reconciliations[0].columns == DIFFERENCES
+
+
+@pytest.mark.parametrize(
+    ("merge", "made", "edit", "condition"),
+    [
+        (MergeStrategy.ARCHIVE_FIRST, AFTER, as_published, Condition.AVAILABLE),
+        (MergeStrategy.REFUSE_ON_CONFLICT, AFTER, as_published, Condition.AVAILABLE),
+        # The archive is known to be the better source: what it corrects is counted and no fault.
+        (MergeStrategy.ARCHIVE_FIRST, AFTER, revised, Condition.AVAILABLE),
+        (MergeStrategy.NEWEST_FIRST, AFTER, revised, Condition.AVAILABLE),
+        (MergeStrategy.NEWEST_FIRST, BEFORE, revised, Condition.DEGRADED),
+        (MergeStrategy.REFUSE_ON_CONFLICT, AFTER, revised, Condition.QUARANTINED),
+    ],
+)
+def test_the_gate_judges_a_difference_by_the_datasets_strategy(
+    lake: RestLake, tmp_path: Path, merge: MergeStrategy, made: datetime, edit: Edit, condition: Condition
+) -> None:
+    row = replace(KLINES, merge=merge)
+    outcome = conformed(row, [*lake.held(KLINES), archive(tmp_path, made, edit)], tmp_path)
+    (one,) = (built for built in outcome.partitions if built.file is not None)
+    candidate = store_candidate(lake.storage, one.partition, one.file, one.manifest, (one.first_time, one.last_time))
+    (tmp_path / "gate").mkdir()
+    judged = gate(row, [(candidate, tmp_path / "rest" / "lake" / candidate.file)], tmp_path / "gate")
+    assert [verdict.condition for verdict in judged.verdicts] == [condition]
 
 
 def test_the_order_of_the_inputs_says_nothing(lake: RestLake, tmp_path: Path) -> None:

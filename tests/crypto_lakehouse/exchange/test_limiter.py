@@ -5,7 +5,6 @@ import sqlite3
 from collections import Counter
 from collections.abc import Callable
 from pathlib import Path
-from time import monotonic
 from typing import Any
 
 import pytest
@@ -222,12 +221,15 @@ def test_a_stop_by_another_process_is_seen_at_once(tmp_path: Path, time: Virtual
         one.acquire(LIMIT, 1)
 
 
-@pytest.mark.parametrize("share", [0.005, 1.0])
-def test_by_the_exchanges_own_count_three_processes_keep_to_the_share(tmp_path: Path, share: float) -> None:
-    clock = FastTime(NOON, monotonic())
+# A request that is reserved at the end of a window may arrive in the next: at this speed that is a second and a half.
+@pytest.mark.parametrize(("share", "speed"), [(0.005, 40.0), (1.0, 1.0)])
+def test_by_the_exchanges_own_count_three_processes_keep_to_the_share(
+    tmp_path: Path, share: float, speed: float
+) -> None:
+    clock = FastTime(NOON, speed)
     with LocalExchange(clock=clock) as exchange:
         settings = exchange_settings(exchange.url, tmp_path, budget_share=share)
-        _processes(ask_often, (settings, clock, 16), 3)
+        _processes(ask_often, (settings, clock, 10), 3)
         used = Counter(int(one.at // 60) for one in exchange.requests)
-    assert used.total() == 48
-    assert (max(used.values()) <= 12) == (share < 1), "without a bound they would use more"
+    assert used.total() == 30
+    assert (max(used.values()) <= 12) == (share < 1), "without a bound they use more"

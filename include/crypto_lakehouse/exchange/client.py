@@ -124,7 +124,8 @@ class ExchangeClient:
         self.limiter.acquire(endpoint.limit, endpoint.weight)
         try:
             content = self._exchange.get(endpoint, params, in_microseconds)
-        except ccxt.BaseError as error:
+        # ccxt decodes the body before it looks at it.
+        except (ccxt.BaseError, UnicodeDecodeError) as error:
             answer = self._answer(endpoint, params)
             raise self._refusal(endpoint, answer, error) from error
         answer = self._answer(endpoint, params)

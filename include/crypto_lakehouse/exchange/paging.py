@@ -53,20 +53,21 @@ class _Asking:
         named: dict[str, str | int] = {self.source.symbol_parameter: self.stretch.symbol}
         return {**named, **dict(self.stretch.parameters), "limit": self.endpoint.page_rows}
 
-    def page(self, params: Params, fault: "Fault", least: int = 1) -> Page:
-        """Returns a page; one out of place, or of less than so many rows, is asked for once more.
+    def page(self, params: Params, fault: "Fault", doubt: "Doubt") -> Page:
+        """Returns a page; one out of place or doubtful is asked for once more, since a failing cache answers so.
 
-        A failing cache answers so. Of two that are in place the fuller one counts.
+        Of two doubtful ones the fuller counts.
 
         Raises:
             SourceUnavailable: It is out of place again.
         """
         page = self.ask(self.endpoint, {**self.base, **params})
-        if len(rows_of(page)) < least or fault(rows_of(page)):
-            again = self.ask(self.endpoint, {**self.base, **params})
-            is_better = bool(fault(rows_of(page))) or len(rows_of(again)) >= len(rows_of(page))
-            page = again if is_better else page
         said = fault(rows_of(page))
+        if said or doubt(rows_of(page)):
+            again = self.ask(self.endpoint, {**self.base, **params})
+            is_better = said or not doubt(rows_of(again)) or len(rows_of(again)) >= len(rows_of(page))
+            page = again if is_better else page
+            said = fault(rows_of(page))
         if said:
             raise SourceUnavailable(f"{self.endpoint.path} {said}", "It is asked again by the next run")
         return page
@@ -74,6 +75,9 @@ class _Asking:
 
 Fault = Callable[[list[Any]], str]
 """Says in words why rows cannot be the page that was asked for, or nothing."""
+
+Doubt = Callable[[list[Any]], bool]
+"""Says whether rows lack some that there might be."""
 
 
 def pages(source: RestSource, endpoint: RestEndpoint, stretch: Stretch, ask: Ask) -> Iterator[Page]:
@@ -117,7 +121,8 @@ def _by_time(asking: _Asking) -> Iterator[Page]:
     start, end = microseconds(asking.stretch.start), microseconds(asking.stretch.end)
     while start < end:
         fault = _ascending_between(start, end, asking)
-        page = asking.page({"startTime": start // _MS, "endTime": end // _MS - 1}, fault)
+        doubt = _starts_late(start, asking)
+        page = asking.page({"startTime": start // _MS, "endTime": end // _MS - 1}, fault, doubt)
         yield page
         if not rows_of(page):
             return
@@ -136,7 +141,7 @@ def _by_span(asking: _Asking) -> Iterator[Page]:
         fault = _ascending_between(start, stop, asking)
         # No further page would bring what a short one lacks.
         expected = max(1, (stop - start) // asking.stretch.step)
-        yield asking.page({"startTime": start // _MS, "endTime": stop // _MS - 1}, fault, expected)
+        yield asking.page({"startTime": start // _MS, "endTime": stop // _MS - 1}, fault, _is_short_of(expected))
         start = stop
 
 
@@ -152,7 +157,7 @@ def _by_identifier(asking: _Asking) -> Iterator[Page]:
         if row_time(last, endpoint) >= end:
             return
         wanted = _identifier(last, endpoint) + 1
-        page = asking.page({"fromId": wanted}, _identified_from(wanted, endpoint))
+        page = asking.page({"fromId": wanted}, _identified_from(wanted, endpoint), _skips(wanted, endpoint))
 
 
 def _first_by_time(asking: _Asking) -> Page:
@@ -161,7 +166,7 @@ def _first_by_time(asking: _Asking) -> Page:
     while True:
         stop = min(start + _HOUR_US, end)
         fault = _ascending_between(start, stop, asking)
-        page = asking.page({"startTime": start // _MS, "endTime": stop // _MS - 1}, fault)
+        page = asking.page({"startTime": start // _MS, "endTime": stop // _MS - 1}, fault, _is_short_of(1))
         if rows_of(page) or stop >= end:
             return page
         start = stop
@@ -174,7 +179,8 @@ def _located(asking: _Asking, locator: RestEndpoint) -> Page:
     if not rows_of(found):
         return found
     wanted = int(rows_of(found)[0]["f"])
-    return asking.page({"fromId": wanted}, _identified_from(wanted, asking.endpoint))
+    endpoint = asking.endpoint
+    return asking.page({"fromId": wanted}, _identified_from(wanted, endpoint), _skips(wanted, endpoint))
 
 
 def _identifier(row: Any, endpoint: RestEndpoint) -> int:
@@ -190,6 +196,19 @@ def _identified_from(wanted: int, endpoint: RestEndpoint) -> Fault:
         return f"was asked from {wanted} on and answered from {first} on: the page repeats" if first < wanted else ""
 
     return fault
+
+
+def _is_short_of(expected: int) -> Doubt:
+    return lambda rows: len(rows) < expected
+
+
+def _skips(wanted: int, endpoint: RestEndpoint) -> Doubt:
+    return lambda rows: not rows or _identifier(rows[0], endpoint) > wanted
+
+
+def _starts_late(start: int, asking: _Asking) -> Doubt:
+    step = asking.stretch.step
+    return lambda rows: not rows or (step > 0 and row_time(rows[0], asking.endpoint) >= start + step)
 
 
 def _ascending_between(start: int, end: int, asking: _Asking) -> Fault:

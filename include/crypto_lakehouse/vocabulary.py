@@ -7,6 +7,8 @@ class Exchange(StrEnum):
     """A venue whose data the lake holds."""
 
     BINANCE = "binance"
+    COINBASE = "coinbase"
+    KRAKEN = "kraken"
 
 
 class Market(StrEnum):

@@ -4,72 +4,20 @@ ccxt's generic paginator starts at now less its greatest number of calls and so 
 issue 26252). Here every page is held against the one before, and an empty one is asked for again before it is believed.
 """
 
-from collections.abc import Callable, Iterator
-from dataclasses import dataclass
-from datetime import datetime
-from itertools import pairwise
+from collections.abc import Iterator
 from typing import Any
 
-from crypto_lakehouse.errors import SchemaDrift, SourceUnavailable
-from crypto_lakehouse.exchange.client import Page, Params
-from crypto_lakehouse.instants import epoch_microseconds, microseconds
-from crypto_lakehouse.spec import Paging, RestEndpoint, RestSource
+from crypto_lakehouse.errors import SourceUnavailable
+from crypto_lakehouse.exchange.asking import Ask, Asking, Fault, Stretch, ascending_from, number_of, row_time, rows_of
+from crypto_lakehouse.exchange.client import Page
+from crypto_lakehouse.exchange.cursors import after_time, below_identifier
+from crypto_lakehouse.instants import microseconds
+from crypto_lakehouse.spec import Paging, RestEndpoint, RestShape, RestSource
 
-Ask = Callable[[RestEndpoint, Params], Page]
-"""Asks an endpoint and returns its page."""
+__all__ = ["Ask", "Stretch", "pages", "row_time", "rows_of"]
 
 _MS = 1000
 _HOUR_US = 3_600_000_000
-
-
-@dataclass(frozen=True, slots=True)
-class Stretch:
-    """What to ask for.
-
-    Args:
-        symbol: By the name the endpoint knows it by.
-        start: First instant, inclusive, UTC, a whole millisecond.
-        end: First instant past it.
-        step: Distance of rows in microseconds; 0 where they have no grid.
-        parameters: Further parameters, the kline interval for one.
-    """
-
-    symbol: str
-    start: datetime
-    end: datetime
-    step: int
-    parameters: tuple[tuple[str, str], ...] = ()
-
-
-@dataclass(frozen=True, slots=True)
-class _Asking:
-    source: RestSource
-    endpoint: RestEndpoint
-    stretch: Stretch
-    ask: Ask
-
-    @property
-    def base(self) -> dict[str, str | int]:
-        named: dict[str, str | int] = {self.source.symbol_parameter: self.stretch.symbol}
-        return {**named, **dict(self.stretch.parameters), "limit": self.endpoint.page_rows}
-
-    def page(self, params: Params, fault: "Fault") -> Page:
-        """Returns a page; one that is empty or out of place is asked for once more, since a failing cache answers so.
-
-        Raises:
-            SourceUnavailable: It is out of place again.
-        """
-        page = self.ask(self.endpoint, {**self.base, **params})
-        if not rows_of(page) or fault(rows_of(page)):
-            page = self.ask(self.endpoint, {**self.base, **params})
-        said = fault(rows_of(page))
-        if said:
-            raise SourceUnavailable(f"{self.endpoint.path} {said}", "It is asked again by the next run")
-        return page
-
-
-Fault = Callable[[list[Any]], str]
-"""Says in words why rows cannot be the page that was asked for, or nothing."""
 
 
 def pages(source: RestSource, endpoint: RestEndpoint, stretch: Stretch, ask: Ask) -> Iterator[Page]:
@@ -80,118 +28,106 @@ def pages(source: RestSource, endpoint: RestEndpoint, stretch: Stretch, ask: Ask
         SchemaDrift: Its rows are not as the table says.
         LakehouseError: As `ask` does.
     """
-    ways = {Paging.TIME: _by_time, Paging.SPAN: _by_span, Paging.ID: _by_identifier}
-    yield from ways[endpoint.paging](_Asking(source, endpoint, stretch, ask))
+    yield from _WAYS[endpoint.paging](Asking(source, endpoint, stretch, ask))
 
 
-def rows_of(page: Page) -> list[Any]:
-    """Returns the rows of a page.
-
-    Raises:
-        SchemaDrift: Its content is no list.
-    """
-    if not isinstance(page.content, list):
-        raise SchemaDrift(
-            f"{page.answer.path} answered no list: {page.answer.body[:80]!r}", "Look at its documentation"
-        )
-    return page.content
-
-
-def row_time(row: Any, endpoint: RestEndpoint) -> int:
-    """Returns the time of a row in microseconds since the epoch, whichever unit it is written in.
-
-    Raises:
-        SchemaDrift: The row has no such time.
-    """
-    try:
-        return epoch_microseconds(row[endpoint.time])
-    except (LookupError, TypeError, ValueError) as error:
-        raise SchemaDrift(f"a row of {endpoint.path} has no time {endpoint.time!r}: {str(row)[:80]}") from error
-
-
-def _by_time(asking: _Asking) -> Iterator[Page]:
+def _by_time(asking: Asking) -> Iterator[Page]:
     start, end = microseconds(asking.stretch.start), microseconds(asking.stretch.end)
     while start < end:
-        page = asking.page({"startTime": start // _MS, "endTime": end // _MS - 1}, _ascending_from(start, asking))
+        page = asking.page(asking.between(start, end), ascending_from(start, asking.endpoint))
         yield page
-        if not rows_of(page):
+        if not asking.rows(page):
             return
-        last = row_time(rows_of(page)[-1], asking.endpoint)
+        last = row_time(asking.rows(page)[-1], asking.endpoint)
         if asking.stretch.step and last + asking.stretch.step >= end:
             return
         start = last // _MS * _MS + _MS
 
 
-def _by_span(asking: _Asking) -> Iterator[Page]:
+def _by_span(asking: Asking) -> Iterator[Page]:
     start, end = microseconds(asking.stretch.start), microseconds(asking.stretch.end)
     span = asking.endpoint.page_rows * asking.stretch.step
     while start < end:
         stop = min(start + span, end)
-        yield asking.page({"startTime": start // _MS, "endTime": stop // _MS - 1}, _ascending_from(start, asking))
+        params, fault = asking.between(start, stop), ascending_from(start, asking.endpoint)
+        if asking.source.shape is RestShape.CANDLES:
+            # Where nothing was traded there may be no candle: only asking again tells quiet from a short page.
+            yield asking.confirmed(params, fault, _fewer_than(_grid_points(start, stop, asking.stretch.step)))
+        else:
+            yield asking.page(params, fault)
         start = stop
 
 
-def _by_identifier(asking: _Asking) -> Iterator[Page]:
+def _grid_points(start: int, stop: int, step: int) -> int:
+    return -(-stop // step) - -(-start // step)
+
+
+def _fewer_than(number: int) -> Fault:
+    return lambda rows: "" if len(rows) >= number else f"answered {len(rows)} of {number} rows"
+
+
+def _newest(asking: Asking) -> Iterator[Page]:
+    start, end = microseconds(asking.stretch.start), microseconds(asking.stretch.end)
+
+    def stops_early(rows: list[Any]) -> str:
+        last = row_time(rows[-1], asking.endpoint) if rows else start
+        return f"answered up to {last} only" if last + asking.stretch.step < end else ""
+
+    page = asking.confirmed({}, ascending_from(0, asking.endpoint), stops_early)
+    rows = asking.rows(page)
+    # A shorter page is the symbol's whole life.
+    if len(rows) >= asking.endpoint.page_rows and row_time(rows[0], asking.endpoint) > start:
+        raise SourceUnavailable(f"{asking.endpoint.path} no longer has {asking.stretch.start}", "It was asked too late")
+    yield page
+
+
+def _by_identifier(asking: Asking) -> Iterator[Page]:
     end, endpoint = microseconds(asking.stretch.end), asking.endpoint
     page = _first_by_time(asking) if asking.source.locator is None else _located(asking, asking.source.locator)
     while True:
         # Without rows it is yielded too: it is the evidence that there are none.
         yield page
-        if not rows_of(page):
+        if not asking.rows(page):
             return
-        last = rows_of(page)[-1]
+        last = asking.rows(page)[-1]
         if row_time(last, endpoint) >= end:
             return
-        wanted = _identifier(last, endpoint) + 1
-        page = asking.page({"fromId": wanted}, _identified_from(wanted, endpoint))
+        page = _from_identifier(asking, number_of(last, endpoint) + 1)
 
 
-def _first_by_time(asking: _Asking) -> Page:
+def _first_by_time(asking: Asking) -> Page:
     """Returns the first page that has rows, or the last without, an hour at a time: more is refused by some."""
     start, end = microseconds(asking.stretch.start), microseconds(asking.stretch.end)
     while True:
         stop = min(start + _HOUR_US, end)
-        page = asking.page({"startTime": start // _MS, "endTime": stop // _MS - 1}, _ascending_from(start, asking))
-        if rows_of(page) or stop >= end:
+        page = asking.page(asking.between(start, stop), ascending_from(start, asking.endpoint))
+        if asking.rows(page) or stop >= end:
             return page
         start = stop
 
 
-def _located(asking: _Asking, locator: RestEndpoint) -> Page:
+def _located(asking: Asking, locator: RestEndpoint) -> Page:
     """Returns the page that starts at the first trade of the first aggregate at or after the start."""
-    finding = _Asking(RestSource((locator,), asking.source.shape), locator, asking.stretch, asking.ask)
+    finding = Asking(RestSource((locator,), asking.source.shape), locator, asking.stretch, asking.ask)
     found = _first_by_time(finding)
-    if not rows_of(found):
+    if not finding.rows(found):
         return found
-    wanted = int(rows_of(found)[0]["f"])
-    return asking.page({"fromId": wanted}, _identified_from(wanted, asking.endpoint))
+    return _from_identifier(asking, int(finding.rows(found)[0]["f"]))
 
 
-def _identifier(row: Any, endpoint: RestEndpoint) -> int:
-    try:
-        return int(row[endpoint.identifier])
-    except (LookupError, TypeError, ValueError) as error:
-        raise SchemaDrift(f"a row of {endpoint.path} has no {endpoint.identifier!r}: {str(row)[:80]}") from error
-
-
-def _identified_from(wanted: int, endpoint: RestEndpoint) -> Fault:
+def _from_identifier(asking: Asking, wanted: int) -> Page:
     def fault(rows: list[Any]) -> str:
-        first = _identifier(rows[0], endpoint) if rows else wanted
+        first = number_of(rows[0], asking.endpoint) if rows else wanted
         return f"was asked from {wanted} on and answered from {first} on: the page repeats" if first < wanted else ""
 
-    return fault
+    return asking.page({asking.endpoint.query.cursor: wanted}, fault)
 
 
-def _ascending_from(start: int, asking: _Asking) -> Fault:
-    endpoint = asking.endpoint
-    strictly = endpoint.paging is not Paging.ID
-
-    def fault(rows: list[Any]) -> str:
-        times = [row_time(row, endpoint) for row in rows]
-        if times and times[0] < start:
-            return f"was asked from {start} on and answered from {times[0]} on: the page repeats"
-        if any(later < earlier or (strictly and later == earlier) for earlier, later in pairwise(times)):
-            return "answered rows that are not in order of time"
-        return ""
-
-    return fault
+_WAYS = {
+    Paging.TIME: _by_time,
+    Paging.SPAN: _by_span,
+    Paging.ID: _by_identifier,
+    Paging.BELOW_ID: below_identifier,
+    Paging.AFTER_TIME: after_time,
+    Paging.NEWEST: _newest,
+}

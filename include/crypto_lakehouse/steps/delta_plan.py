@@ -1,13 +1,14 @@
 """What a run asks of the exchange: the days of its request that neither the archive nor an earlier answer covers."""
 
 from collections import defaultdict
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from fnmatch import fnmatchcase
 
 from crypto_lakehouse.archive.keys import parse_key
 from crypto_lakehouse.archive.planning import PullPlan, requested_days
+from crypto_lakehouse.errors import InvalidRequest
 from crypto_lakehouse.exchange.windows import Series, Span, missing_windows
 from crypto_lakehouse.lake.bronze import BronzeLog
 from crypto_lakehouse.lake.partition import midnight
@@ -39,7 +40,7 @@ def plan_delta(row: Dataset, request: PlanRequest, settings: Settings, bronze: B
     A request that ends yesterday or later reaches up to now; one of older days stays within them.
 
     Raises:
-        InvalidRequest: The request's days are not acceptable.
+        InvalidRequest: The request's days are not acceptable, or a glob can match nothing.
     """
     source = row.rest
     if source is None or not request.delta or not settings.exchange.enabled:
@@ -59,7 +60,10 @@ def plan_delta(row: Dataset, request: PlanRequest, settings: Settings, bronze: B
 
 @dataclass(frozen=True, slots=True)
 class _Held:
-    """What Bronze holds or is about to hold: all spans of a series, and the first and last instant of its archive."""
+    """What Bronze holds or is about to hold: all spans of a series, and the first and last instant of its archive.
+
+    Where a dataset has no archive, what was asked before stands for it.
+    """
 
     spans: dict[Series, list[Span]]
     archive: dict[Series, Span]
@@ -70,7 +74,7 @@ class _Held:
         for symbol, interval, source, start, end in (
             bronze.latest(row.name).select("symbol", "interval", "source", "start", "end").iter_rows()
         ):
-            held._add(Series(symbol, interval), (start, end), is_archive=source not in _DELTAS)
+            held._add(Series(symbol, interval), (start, end), is_archive=not row.frequencies or source not in _DELTAS)
         for one in pull.objects:
             key = parse_key(one.key)
             if key is not None:
@@ -84,6 +88,23 @@ class _Held:
             self.archive[series] = (min(known[0], span[0]), max(known[1], span[1]))
 
 
+def _check_globs(row: Dataset, patterns: Iterable[str], held: _Held) -> None:
+    """Refuses a glob over symbols that nothing lists.
+
+    Raises:
+        InvalidRequest: The dataset has no archive, and no symbol that was asked before matches.
+    """
+    symbols = {series.symbol for series in held.archive}
+    idle = [one for one in patterns if not any(fnmatchcase(symbol, one) for symbol in symbols)]
+    globs = [one for one in idle if set("*?") & set(one)]
+    if globs and not row.frequencies:
+        raise InvalidRequest(
+            f"{globs[0]!r} matches no symbol that the lake holds, and there is no archive to list",
+            f"Name each symbol the first time, such as {row.sample_symbol}",
+            dataset=row.name,
+        )
+
+
 def _wanted(request: PlanRequest, now: datetime) -> Span:
     first, last = requested_days(request)
     is_live = last >= now.date() - timedelta(days=1)
@@ -94,12 +115,13 @@ def _series(
     row: Dataset, request: PlanRequest, settings: Settings, held: _Held, wanted: Span
 ) -> Iterator[tuple[Series, Span]]:
     """Yields the series to look at, each with the time in which it was traded as far as that is known."""
-    market = settings.markets[row.market]
+    market = settings.market_filter(row)
     intervals = request.intervals or tuple(one.value for one in market.intervals) if row.has_interval else ("",)
     patterns = request.symbols or market.symbols
     named = {one for one in patterns if not set("*?") & set(one)}
     for series in sorted({Series(symbol, interval) for symbol in named for interval in intervals}):
         yield series, wanted
+    _check_globs(row, patterns, held)
     for series, (first, last) in sorted(held.archive.items()):
         is_wanted = series.interval in intervals and any(fnmatchcase(series.symbol, one) for one in patterns)
         if is_wanted and series.symbol not in named:

@@ -136,6 +136,7 @@ def _metric_lines(answers: Sequence[Answer], source: RestSource, one: InputObjec
 
 _LINES = {
     RestShape.ARRAYS: _array_lines,
+    RestShape.CANDLES: _array_lines,
     RestShape.OBJECTS: _object_lines,
     RestShape.FUNDING: _funding_lines,
     RestShape.METRICS: _metric_lines,

@@ -127,6 +127,7 @@ class PlanOperator(StepOperator):
         write_order(open_storage(_settings()), key, request)
         result = self._run(key)
         context["ti"].xcom_push(key="order", value=key)
+        context["ti"].xcom_push(key="delta", value=result.orders.get(Step.DELTA.value, []))
         context["ti"].xcom_push(key="transform", value=result.orders.get("transform", []))
         return result.orders.get(Step.PULL.value, [])
 
@@ -163,8 +164,8 @@ class ReportOperator(StepOperator):
         return plan.status == "nothing_to_do"
 
 
-def transform_batches(orders: list[str]) -> list[str]:
-    """Returns the transform orders of the plan as a value of its own: Airflow maps only over returned values."""
+def handed_on(orders: list[str]) -> list[str]:
+    """Returns the plan's orders of one kind as a value of its own: Airflow maps only over returned values."""
     return orders
 
 
@@ -205,6 +206,8 @@ def plan_request(dataset: str, run: Any, params: Mapping[str, Any]) -> PlanReque
         symbols=tuple(params.get("symbols") or ()),
         intervals=tuple(params.get("intervals") or ()) if row.has_interval else (),
         profile=params.get("profile") or "",
+        delta=bool(params.get("delta", True)),
+        fill=bool(params.get("fill", False)),
     )
 
 

@@ -387,6 +387,22 @@ class Dataset:
                 return column
         raise KeyError(f"{self.name} has no column {name}")
 
+    def rows_per_day(self, interval: Interval | None) -> int | None:
+        """Returns how many rows a whole UTC day should have; None where its rows have no fixed distance.
+
+        Klines of more than a day start on days that depend on the interval, not on the epoch; they have no grid here.
+
+        >>> from crypto_lakehouse.datasets import dataset
+        >>> dataset("binance_um_klines").rows_per_day(Interval.H1), dataset("binance_um_metrics").rows_per_day(None)
+        (24, 288)
+        """
+        rule = next((one for one in self.expectations if one.check is Check.GRID_COMPLETE), None)
+        if rule is None:
+            return None
+        step = int(rule.limit * 1_000_000) or (interval.microseconds if interval else None)
+        day = Interval.D1.microseconds or 0
+        return day // step if step and step <= day else None
+
     def archive_prefix(self, frequency: Frequency) -> str:
         """Returns the archive folder above the symbols, with a trailing slash.
 

@@ -177,6 +177,32 @@ class Condition(StrEnum):
         return self in (Condition.AVAILABLE, Condition.DEGRADED)
 
 
+class DayCondition(StrEnum):
+    """What the lake has of one UTC day of one series."""
+
+    AVAILABLE = "available"
+    """Objects cover all of it, and nothing is missing that upstream is not known to lack."""
+    DEGRADED = "degraded"
+    """Readable, with holes."""
+    PENDING = "pending"
+    """Not whole yet, and not overdue: the day is not over, or its file is not out."""
+    MISSING = "missing"
+    """Readers see nothing of it."""
+
+
+class HoleKind(StrEnum):
+    """How it is known that something is missing."""
+
+    GRID = "grid"
+    """Objects cover the time and lack rows that their interval calls for."""
+    IDS = "ids"
+    """Identifiers that count up by one skip some."""
+    HOURS = "hours"
+    """A busy stream has whole hours without a row."""
+    DAYS = "days"
+    """No object covers the time."""
+
+
 class ChecksumStatus(StrEnum):
     """What is known of an object's published checksum."""
 

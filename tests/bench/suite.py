@@ -52,12 +52,15 @@ def alone(name: str, *sizes: int) -> Result:
 
 def run_alone(name: str, sizes: list[int]) -> Result:
     """Runs one of our own benches in this process."""
-    from tests.bench import dag_parse, gate, plan, pull, startup
+    from tests.bench import coverage, dag_parse, delta, gate, plan, pull, startup
 
     benches: dict[str, Callable[..., Result]] = {
         "pull": lambda objects, repeats: pull.run_pull(objects, files.FOLDER / f"pull-{objects}", repeats),
         "plan": plan.run_plan,
         "gate": gate.run_gate,
+        "delta": delta.run_delta,
+        "gaps": coverage.run_gaps,
+        "reconcile": coverage.run_reconcile,
         "dag_parse": dag_parse.run_dag_parse,
         "startup": startup.run_startup,
     }
@@ -71,6 +74,9 @@ BENCHES: dict[str, Callable[[], Result]] = {
     "pull": lambda: alone("pull", 2000, 3),
     "plan": lambda: alone("plan", 1_000_000),
     "gate": lambda: alone("gate", 100, 31),
+    "delta": lambda: alone("delta", 50, 30),
+    "gaps": lambda: alone("gaps", 1000, 365),
+    "reconcile": lambda: alone("reconcile", 100),
     "dag_parse": lambda: alone("dag_parse", 5),
     "startup": lambda: alone("startup", 5),
     "hostile": judge_all,
@@ -89,6 +95,9 @@ def smoke(folder: Path) -> dict[str, Callable[[], Result]]:
         "pull": lambda: alone("pull", 3, 1),
         "plan": lambda: alone("plan", 40),
         "gate": lambda: alone("gate", 2, 1),
+        "delta": lambda: alone("delta", 1, 1),
+        "gaps": lambda: alone("gaps", 3, 60),
+        "reconcile": lambda: alone("reconcile", 1),
         "dag_parse": lambda: alone("dag_parse", 1),
         "startup": lambda: alone("startup", 1),
         "hostile": judge_all,

@@ -6,6 +6,7 @@ from typing import Any
 
 import pytest
 
+from crypto_lakehouse.vocabulary import Step
 from tests.bench import contest, render, suite
 from tests.bench.contest import NOT_INSTALLED
 from tests.bench.hostile import PASSES, sound
@@ -41,8 +42,12 @@ def test_the_other_benches_say_what_they_worked_on(kept: dict[str, Any]) -> None
     assert kept["pull"]["objects"] == 3
     assert kept["plan"]["keys"] == 40
     assert (kept["gate"]["partitions"], kept["gate"]["rows"], kept["gate"]["conditions"]) == (2, 2880, ["available"])
+    assert (kept["gaps"]["series"], kept["gaps"]["days"]) == (3, 180)
+    assert kept["gaps"]["gaps"] > 0
+    assert kept["reconcile"]["rows_in"] == 2 * 44_640
+    assert (kept["reconcile"]["pairs_equal"], kept["reconcile"]["pairs_different"]) == (44_595, 45)
     assert kept["dag_parse"]["dags"] >= 27
-    assert len(kept["startup"]) == 13
+    assert len(kept["startup"]) == 1 + 2 * len(Step)
 
 
 def test_no_fault_passes_us_in_silence_and_a_sound_file_does(kept: dict[str, Any]) -> None:

@@ -103,7 +103,9 @@ def test_the_tasks_and_their_order(dags: dict[str, Any]) -> None:
     downstream = {task.task_id: sorted(task.downstream_task_ids) for task in dag.tasks}
     assert downstream["transform.conform"] == ["transform.gate"]
     assert downstream["transform.gate"] == ["transform.publish"]
-    assert "transform.conform" in downstream["pull"]
+    assert downstream["pull"] == ["batches"]
+    assert "transform.conform" in downstream["batches"]
+    assert "transform.conform" in downstream["delta"]
     assert downstream["report"] == ["raise_quarantine"]
     pools = {task.task_id: task.pool for task in dag.tasks}
     assert (pools["plan"], pools["pull"], pools["transform.conform"], pools["transform.gate"]) == (

@@ -4,7 +4,7 @@ import argparse
 import signal
 import sys
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -22,7 +22,7 @@ def main(arguments: Sequence[str]) -> int:
     exchange = LocalExchange(
         FolderRows(chosen.archive) if chosen.archive else SyntheticRows(),
         symbols=Symbols.named(chosen.symbols) if chosen.symbols else None,
-        clock=running_clock(chosen.now) if chosen.now else time.time,
+        clock=_clock(chosen.now, stands_still=chosen.still),
         port=chosen.port,
     )
     with exchange:
@@ -35,9 +35,16 @@ def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(prog="python -m tests.exchange", description=__doc__)
     parser.add_argument("--port", type=int, default=0, help="0 takes a free one")
     parser.add_argument("--now", type=_instant, help="where its clock starts: 2025-01-03T10:07:30Z")
+    parser.add_argument("--still", action="store_true", help="its clock stands still at --now")
     parser.add_argument("--archive", type=Path, help="a folder laid out as the bucket is, instead of synthetic rows")
     parser.add_argument("--symbols", nargs="+", default=(), help="BTCUSDT is of spot and um, BTCUSD_PERP of cm")
     return parser
+
+
+def _clock(now: datetime | None, *, stands_still: bool) -> Callable[[], float]:
+    if now is None:
+        return time.time
+    return (now.timestamp) if stands_still else running_clock(now)
 
 
 def _instant(words: str) -> datetime:

@@ -15,6 +15,7 @@ from crypto_lakehouse.catalog.embedded import EmbeddedCatalog
 from crypto_lakehouse.catalog.rebuilding import rebuild, verify
 from crypto_lakehouse.datasets import dataset
 from crypto_lakehouse.demo.synthetic import synthetic_csv, zipped
+from crypto_lakehouse.lake.coverage import CoverageLog
 from crypto_lakehouse.lake.local_storage import LocalStorage
 from crypto_lakehouse.vocabulary import Frequency, Interval
 from tests.bucket_server import FakeBucket, serving
@@ -45,6 +46,14 @@ def seen(lake: Path) -> str:
     assert [one.partition for one in records] == [PARTITION]
     assert verify(catalog, LocalStorage(lake), ROW, deep=True) == []
     return records[0].sha256
+
+
+def coverage_of(lake: Path) -> list[tuple[object, ...]]:
+    """Returns what the lake knows of its one day; the hole and what the replaced object changed are known, too."""
+    log = CoverageLog(LocalStorage(lake))
+    assert log.holes(ROW.name)["missing"].to_list() == [1]
+    assert log.reconciliations(ROW.name).select("equal", "only_other").rows() == [(1439, 1)]
+    return log.days(ROW.name).select("version", "condition", "rows", "missing").rows()
 
 
 @pytest.fixture(scope="module")
@@ -114,6 +123,7 @@ def test_a_crash_leaves_old_or_new_and_one_rerun_converges(
         assert run_to_its_end(Run(lake, bucket.endpoint, "third")) == 0
         assert seen(lake) == versions["new"]
     assert reader.saw <= {versions["old"], versions["new"]}
+    assert coverage_of(lake) == [(versions["new"][:16], "degraded", 1439, 1)]
     assert rebuild(EmbeddedCatalog(tmp_path / "rebuilt.sqlite"), LocalStorage(lake), ROW) == 1
     assert EmbeddedCatalog(tmp_path / "rebuilt.sqlite").partitions(ROW)[0].sha256 == versions["new"]
 

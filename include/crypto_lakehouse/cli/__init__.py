@@ -9,7 +9,7 @@ from collections.abc import Sequence
 
 import typer
 
-from crypto_lakehouse.cli import admin, catalog, ingest, instruments, query, step
+from crypto_lakehouse.cli import admin, backfill, catalog, gaps, ingest, instruments, query, step
 from crypto_lakehouse.cli.edge import run
 
 __all__ = ["build_app", "main"]
@@ -27,8 +27,10 @@ def build_app() -> typer.Typer:
     app.add_typer(admin.app, name="admin")
     app.add_typer(ingest.ingest_app, name="ingest")
     app.command("plan", epilog=ingest.PLAN_EXAMPLES)(ingest.plan)
+    app.add_typer(backfill.app, name="backfill")
     app.add_typer(ingest.process_app, name="process")
     app.add_typer(query.app, name="query")
+    app.add_typer(gaps.app, name="gaps")
     app.add_typer(instruments.app, name="instruments")
     app.add_typer(catalog.app, name="catalog")
     app.add_typer(step.app, name="step")

@@ -19,11 +19,13 @@ if TYPE_CHECKING:
 
 MAX_LISTED = 20
 
-ingest_app = typer.Typer(help="Bring one kind of data from the archive to queryable tables.", rich_markup_mode=None)
+ingest_app = typer.Typer(
+    help="Bring one kind of data from the archive, and what it lacks from the exchange, to queryable tables.",
+    rich_markup_mode=None,
+)
 process_app = typer.Typer(help="Work on what the lake already holds.", rich_markup_mode=None)
 
 DataTypeArgument = Annotated[str, typer.Argument(help="A data type such as klines or funding-rates, or a dataset.")]
-DataTypeOption = Annotated[str, typer.Option("--data-type", help="A data type such as klines, or a dataset.")]
 DryRunOption = Annotated[bool, typer.Option("--dry-run", help="Only say what would be done; write nothing.")]
 
 
@@ -41,9 +43,10 @@ def _add(kind: DataType) -> None:
         market: options.MarketOption = None,
         interval: options.IntervalsOption = None,
         profile: options.ProfileOption = "",
+        delta: options.DeltaOption = True,
         as_json: JsonOption = False,
     ) -> None:
-        _run(Ask(kind.slug, market, symbols, interval, start_date, end_date, profile), as_json)
+        run_and_print(Ask(kind.slug, market, symbols, interval, start_date, end_date, profile, delta=delta), as_json)
 
     rows = [row for row in DATASETS if row.data_type is kind]
     name = _command_name(kind)
@@ -56,7 +59,7 @@ def _add(kind: DataType) -> None:
     ]
     lines.append(f"ingest {name} --market {rows[0].market} --symbols '*' --profile small-memory --json")
     words = kind.slug.replace("_", " ")
-    help_text = f"Plan, pull, conform, gate and publish {words} ({markets})."
+    help_text = f"Plan, pull, ask, conform, gate and publish {words} ({markets})."
     ingest_app.command(name, help=help_text, short_help=f"{words} ({markets})", epilog=examples(*lines))(command)
     if name != kind.slug.replace("_", "-"):
         ingest_app.command(kind.slug.replace("_", "-"), hidden=True, help=help_text)(command)
@@ -74,7 +77,7 @@ for _kind in DataType:
 )
 def transform(
     *,
-    data_type: DataTypeOption,
+    data_type: options.DataTypeOption,
     symbols: options.SymbolsOption = None,
     start_date: options.StartOption = "",
     end_date: options.EndOption = "",
@@ -83,7 +86,7 @@ def transform(
     as_json: JsonOption = False,
 ) -> None:
     """Rebuild, gate and publish the partitions that are behind Bronze; does not look at the archive."""
-    _run(Ask(data_type, market, symbols, interval, start_date, end_date, pull=False), as_json)
+    run_and_print(Ask(data_type, market, symbols, interval, start_date, end_date, pull=False, delta=False), as_json)
 
 
 def plan(
@@ -95,11 +98,13 @@ def plan(
     market: options.MarketOption = None,
     interval: options.IntervalsOption = None,
     profile: options.ProfileOption = "",
+    delta: options.DeltaOption = True,
     dry_run: DryRunOption = False,
     as_json: JsonOption = False,
 ) -> None:
     """Compare the archive with the lake; write the work orders, or with --dry-run only say what they would be."""
-    settings, request = _request(Ask(data_type, market, symbols, interval, start_date, end_date, profile))
+    ask = Ask(data_type, market, symbols, interval, start_date, end_date, profile, delta=delta)
+    settings, request = _request(ask)
     with listening(quiet=as_json) as progress:
         from crypto_lakehouse import running
 
@@ -138,7 +143,12 @@ def _request(ask: Ask) -> "tuple[Settings, PlanRequest]":
     return settings, plan_request(ask, new_run_id("cli"), settings.start_date)
 
 
-def _run(ask: Ask, as_json: bool) -> None:
+def run_and_print(ask: Ask, as_json: bool) -> None:
+    """Carries out a whole run and prints what came of it.
+
+    Raises:
+        typer.Exit: Steps failed, or the gate refused partitions.
+    """
     from crypto_lakehouse.running import run_pipeline
 
     settings, request = _request(ask)
@@ -175,13 +185,13 @@ def _document(summary: "RunSummary") -> dict[str, Any]:
 
 
 def _print_summary(summary: "RunSummary") -> None:
-    columns = ("dataset", "status", "pulled", "bytes", "rows", "available", "degraded", "quarantined", "seconds")
+    columns = ("dataset", "status", "pulled", "asked", "rows", "available", "degraded", "quarantined", "seconds")
     gate = [summary.count(Step.GATE, f"partitions_{one}") for one in ("available", "degraded", "quarantined")]
     row = (
         summary.request.dataset,
         summary.status.replace("_", " "),
         summary.count(Step.PULL, "objects"),
-        summary.count(Step.PULL, "bytes"),
+        summary.count(Step.DELTA, "requests"),
         summary.count(Step.PUBLISH, "rows_published"),
         *gate,
         f"{summary.seconds:.1f}",

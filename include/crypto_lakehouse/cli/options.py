@@ -35,6 +35,12 @@ EndOption = Annotated[str, typer.Option("--end-date", help="Last UTC day, inclus
 MarketOption = Annotated[
     Market | None, typer.Option("--market", "--trade-type", help="spot, um (USD-M), cm (COIN-M) or option.")
 ]
+DeltaOption = Annotated[
+    bool, typer.Option("--delta/--no-delta", help="Ask the exchange for what its archive does not have.")
+]
+DataTypeOption = Annotated[str, typer.Option("--data-type", help="A data type such as klines, or a dataset.")]
+FirstDayOption = Annotated[str, typer.Option("--start-date", help="First UTC day, YYYY-MM-DD. [the first covered one]")]
+LastDayOption = Annotated[str, typer.Option("--end-date", help="Last UTC day, inclusive, YYYY-MM-DD. [yesterday]")]
 ProfileOption = Annotated[
     str, typer.Option("--profile", help="Transfer profile: high-throughput, small-memory, bad-network, ...")
 ]
@@ -52,6 +58,8 @@ class Ask:
     end: str = ""
     profile: str = ""
     pull: bool = True
+    delta: bool = True
+    fill: bool = False
 
 
 def plan_request(ask: Ask, run_id: str, default_start: str) -> PlanRequest:
@@ -75,7 +83,36 @@ def plan_request(ask: Ask, run_id: str, default_start: str) -> PlanRequest:
         intervals=_checked_intervals(row, ask.intervals or ()),
         profile=ask.profile,
         pull=ask.pull,
+        delta=ask.delta,
+        fill=ask.fill,
     )
+
+
+@dataclass(frozen=True, slots=True)
+class Series:
+    """Series and days of one dataset that somebody asked about; None leaves an end of the days open."""
+
+    dataset: Dataset
+    symbols: tuple[str, ...]
+    intervals: tuple[str, ...]
+    first_day: date | None
+    last_day: date | None
+
+
+def checked_series(ask: Ask) -> Series:
+    """Returns the series that an ask is about.
+
+    Raises:
+        InvalidRequest: Some part of it is not acceptable; the message names the option.
+    """
+    row = chosen_dataset(ask.data_type, ask.market)
+    today = datetime.now(UTC).date()
+    first = checked_day("--start-date", ask.start, today) if ask.start else None
+    last = checked_day("--end-date", ask.end, today) if ask.end else None
+    if first and last and last < first:
+        raise InvalidRequest(f"--end-date {last} lies before --start-date {first}", "Give the earlier day first")
+    symbols = checked_symbols(ask.symbols or ())
+    return Series(row, symbols, _checked_intervals(row, ask.intervals or ()), first, last)
 
 
 def chosen_dataset(data_type: str, market: Market | None) -> Dataset:

@@ -9,6 +9,8 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from crypto_lakehouse.cli import options
+from crypto_lakehouse.cli.coverage import days_of, print_calendar, print_days, write_pictures
+from crypto_lakehouse.cli.options import Ask
 from crypto_lakehouse.cli.output import JsonOption, examples, note, print_json, print_table
 from crypto_lakehouse.errors import InvalidRequest
 from crypto_lakehouse.vocabulary import InstrumentKind, Market
@@ -57,14 +59,57 @@ def info(dataset: DatasetArgument = "", *, symbols: options.SymbolsOption = None
     """Show what is published: symbols, intervals, first and last time, rows."""
     from crypto_lakehouse.query import Lake
 
-    coverage = Lake.open().coverage(dataset, symbols=options.checked_symbols(symbols or ()))
+    published = Lake.open().info(dataset, symbols=options.checked_symbols(symbols or ()))
     if as_json:
-        print_json(coverage.to_dicts())
-    elif coverage.is_empty():
+        print_json(published.to_dicts())
+    elif published.is_empty():
         print("nothing is published" + (f" in {dataset}" if dataset else ""))
     else:
-        shown = coverage.drop("published_at")
+        shown = published.drop("published_at")
         print_table(shown.columns, shown.iter_rows())
+
+
+CalendarOption = Annotated[bool, typer.Option("--calendar", help="Draw a month per row, a letter and colour per day.")]
+HtmlOption = Annotated[Path | None, typer.Option("--html", help="A new file for the calendar as a page of its own.")]
+PngOption = Annotated[Path | None, typer.Option("--png", help="A new file for the calendar as an image.")]
+
+
+@app.command(
+    epilog=examples(
+        "query coverage --data-type klines --market spot --symbols BTCUSDT --interval 1m",
+        "query coverage --data-type klines --market um --symbols BTCUSDT --start-date 2024-01-01 --calendar",
+        "query coverage --data-type agg-trades --market spot --symbols BTCUSDT --html coverage.html",
+        "query coverage --data-type binance_um_metrics --symbols BTCUSDT --end-date 2024-12-31 --json",
+    )
+)
+def coverage(
+    *,
+    data_type: options.DataTypeOption,
+    market: options.MarketOption = None,
+    symbols: options.SymbolsOption = None,
+    interval: options.IntervalsOption = None,
+    start_date: options.FirstDayOption = "",
+    end_date: options.LastDayOption = "",
+    calendar: CalendarOption = False,
+    html: HtmlOption = None,
+    png: PngOption = None,
+    as_json: JsonOption = False,
+) -> None:
+    """Show what the lake has of every UTC day: rows, what is missing, from which sources, and why."""
+    asked = options.checked_series(Ask(data_type, market, symbols, interval, start_date, end_date))
+    for name, file in (("--html", html), ("--png", png)):
+        _check_new(name, file)
+    found = days_of(asked)
+    if html is not None or png is not None:
+        write_pictures(found, f"Coverage of {asked.dataset.name}", html, png)
+    if as_json:
+        print_json(found.to_dicts())
+    elif found.is_empty():
+        print(f"nothing is known of {asked.dataset.name}" + (f" {', '.join(asked.symbols)}" if asked.symbols else ""))
+    elif calendar:
+        print_calendar(found)
+    elif html is None and png is None:
+        print_days(found)
 
 
 @app.command(
@@ -127,8 +172,12 @@ def _check_output(chosen: OutputFormat, output: Path | None) -> None:
         raise InvalidRequest("Parquet cannot be printed", "Add --output FILE")
     if output is not None and chosen is OutputFormat.TABLE:
         raise InvalidRequest("a table is for reading here", "Add --format csv, json or parquet")
-    if output is not None and output.exists():
-        raise InvalidRequest(f"--output {output} exists", "Name a new file; nothing is overwritten")
+    _check_new("--output", output)
+
+
+def _check_new(option: str, file: Path | None) -> None:
+    if file is not None and file.exists():
+        raise InvalidRequest(f"{option} {file} exists", "Name a new file; nothing is overwritten")
 
 
 def _write(result: "QueryResult", chosen: OutputFormat, output: Path | None) -> None:

@@ -2,7 +2,7 @@
 
 from collections import defaultdict
 from dataclasses import dataclass
-from datetime import date, timedelta
+from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -15,7 +15,11 @@ from crypto_lakehouse.vocabulary import Interval, Market
 FIRST_DAY, LAST_DAY = date(2024, 12, 30), date(2025, 1, 2)
 """Across a month's end, a year's end, and the day on which spot files turned to microseconds."""
 
-_DECEMBER, _JANUARY = date(2024, 12, 1), date(2025, 1, 1)
+EXCHANGE_NOW = datetime(2025, 1, 4, 4, 0, tzinfo=UTC)
+"""The time at the demonstration's exchange, where it stands still: the archive does not have yesterday yet."""
+
+YESTERDAY = EXCHANGE_NOW.date() - timedelta(days=1)
+_DECEMBER = date(2024, 12, 1)
 _REAL_DATASETS = ("binance_spot_klines", "binance_um_klines", "binance_um_funding_rate", "binance_um_metrics")
 
 
@@ -43,7 +47,7 @@ def synthetic_requests() -> list[SyntheticRequest]:
         SyntheticRequest(dataset("binance_um_mark_price_klines"), two, days, intervals=(Interval.M1,)),
         SyntheticRequest(dataset("binance_um_book_depth"), ("BTCUSDT",), days),
         SyntheticRequest(dataset("binance_um_metrics"), two, days),
-        SyntheticRequest(dataset("binance_um_funding_rate"), two, months=(_DECEMBER, _JANUARY)),
+        SyntheticRequest(dataset("binance_um_funding_rate"), two, months=december),
         SyntheticRequest(dataset("binance_cm_klines"), ("BTCUSD_PERP",), days, december, both, checksums=False),
         SyntheticRequest(dataset("binance_cm_agg_trades"), ("BTCUSD_PERP",), days),
         SyntheticRequest(dataset("binance_option_bvol_index"), ("BTCBVOLUSDT",), days),
@@ -51,9 +55,14 @@ def synthetic_requests() -> list[SyntheticRequest]:
 
 
 def synthetic_runs() -> list[DagRun]:
-    """Returns a run for each dataset of the demonstration's archive."""
+    """Returns a run for each dataset of the demonstration's archive, up to a day that it does not have yet."""
     return [
-        _run(one.dataset.name, one.symbols, [str(interval) for interval in one.intervals], (FIRST_DAY, LAST_DAY))
+        _run(
+            one.dataset.name,
+            one.symbols,
+            [str(interval) for interval in one.intervals],
+            (FIRST_DAY, YESTERDAY),
+        )
         for one in synthetic_requests()
     ]
 

@@ -18,13 +18,14 @@ from rich.console import Console
 
 from crypto_lakehouse.demo.airflow_home import REPOSITORY, airflow_environment, prepare
 from crypto_lakehouse.demo.requests import (
+    EXCHANGE_NOW,
     DagRun,
     bucket_runs,
     folder_runs,
     synthetic_requests,
     synthetic_runs,
 )
-from crypto_lakehouse.demo.serving import serve_bucket
+from crypto_lakehouse.demo.serving import serve_bucket, serve_exchange
 from crypto_lakehouse.demo.summary import show_summary
 from crypto_lakehouse.demo.synthetic import build_archive
 from crypto_lakehouse.errors import InvalidRequest
@@ -124,8 +125,8 @@ def run_demo(source: Source, console: Console) -> int:
     )
     if source.folder == HOME / "synthetic" / "archive":
         _build_synthetic(source.folder, console)
-    with _endpoint(source) as endpoint:
-        environment = _environment(source, endpoint)
+    with _endpoint(source) as endpoint, _exchange(source) as exchange:
+        environment = _environment(source, {"CRYPTO_LAKEHOUSE_ARCHIVE__ENDPOINT_URL": endpoint, **exchange})
         console.print("Preparing Airflow's database ...")
         prepare(environment)
         console.print(f"Running the DAGs, {PROCESSES} at a time:")
@@ -156,9 +157,26 @@ def _endpoint(source: Source) -> Iterator[str]:
         yield endpoint
 
 
-def _environment(source: Source, endpoint: str) -> dict[str, str]:
+@contextmanager
+def _exchange(source: Source) -> Iterator[dict[str, str]]:
+    """Yields where to ask for what the archive does not have: the real exchange for its bucket, none for a folder."""
+    if source.folder is None:
+        yield {}
+    elif source.folder != HOME / "synthetic" / "archive":
+        yield {"CRYPTO_LAKEHOUSE_EXCHANGE__ENABLED": "false"}
+    else:
+        program = [sys.executable, "-m", "tests.exchange", "--still", "--now", EXCHANGE_NOW.isoformat()]
+        with serve_exchange(program, REPOSITORY) as url:
+            yield {
+                "CRYPTO_LAKEHOUSE_EXCHANGE__ENABLED": "true",
+                **{f"CRYPTO_LAKEHOUSE_EXCHANGE__{one.upper()}_URL": f"{url}/{one}" for one in ("spot", "um", "cm")},
+                "CRYPTO_LAKEHOUSE_EXCHANGE__LIMITS_FILE": str(source.home / "limits.sqlite"),
+            }
+
+
+def _environment(source: Source, servers: Mapping[str, str]) -> dict[str, str]:
     extra = {
-        "CRYPTO_LAKEHOUSE_ARCHIVE__ENDPOINT_URL": endpoint,
+        **servers,
         "CRYPTO_LAKEHOUSE_ARCHIVE__BUCKET": source.bucket,
         "CRYPTO_LAKEHOUSE_RUNNER": "local",
     }

@@ -7,7 +7,7 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, suppress
 from pathlib import Path
 
@@ -52,6 +52,31 @@ def serve_bucket(folder: Path, bucket: str = "data.binance.vision") -> Iterator[
             with suppress(ProcessLookupError):
                 os.killpg(process.pid, signal.SIGTERM)
             process.wait()
+
+
+@contextmanager
+def serve_exchange(program: Sequence[str], folder: Path) -> Iterator[str]:
+    """Runs the exchange of the tests, whose data is the synthetic archive's; yields its URL.
+
+    Args:
+        program: What to run; it prints its URL and serves until it is told to end.
+        folder: Where it is run.
+
+    Raises:
+        SourceUnavailable: It did not start.
+    """
+    process = subprocess.Popen(  # noqa: S603  our own interpreter and module, an argument list
+        [*program], cwd=folder, stdout=subprocess.PIPE, text=True, start_new_session=True
+    )
+    try:
+        url = process.stdout.readline().strip() if process.stdout else ""
+        if not url.startswith("http://127.0.0.1:"):
+            raise SourceUnavailable("the local exchange did not start", f"Try {' '.join(program)}")
+        yield url
+    finally:
+        with suppress(ProcessLookupError):
+            os.killpg(process.pid, signal.SIGTERM)
+        process.wait()
 
 
 def _rclone() -> Path:

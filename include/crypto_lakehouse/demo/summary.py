@@ -9,6 +9,7 @@ from rich.console import Console
 from rich.table import Table
 
 from crypto_lakehouse.errors import LakehouseError
+from crypto_lakehouse.lake.coverage import CoverageFrames, CoverageLog
 from crypto_lakehouse.lake.local_storage import LocalStorage
 from crypto_lakehouse.lake.verdicts import VerdictLog
 from crypto_lakehouse.lake.work import run_folder
@@ -38,7 +39,7 @@ def show_summary(lake: Path, finished: Sequence[FinishedRun], console: Console) 
     sections = [_section(storage, one) for one in sorted(finished, key=lambda one: one.dataset)]
     states = {one.dataset: one.state for one in finished}
     if sections and not any(one.objects or one.partitions for one in sections) and set(states.values()) == {"success"}:
-        console.print("\n[green]Nothing to do[/]: the lake already holds all that the archive has.")
+        console.print("\n[green]Nothing to do[/]: the lake already holds all that the archive and the exchange have.")
     console.print(_table(sections, states))
     _show_query(lake, [one.dataset for one in sections], console)
     report = lake / "quality" / "report.html"
@@ -62,18 +63,26 @@ def _published_section(storage: LocalStorage, run: DatasetSection) -> DatasetSec
         PartitionLine(name, one.verdict.candidate.rows, one.verdict.condition, one.verdict.reasons)
         for name, one in sorted(VerdictLog(storage).latest(run.dataset).items())
     ]
-    return DatasetSection(run.dataset, run.objects, run.bytes, run.seconds, tuple(lines), run.refused)
+    log = CoverageLog(storage)
+    known = CoverageFrames(log.days(run.dataset), log.holes(run.dataset), log.reconciliations(run.dataset))
+    return DatasetSection(run.dataset, run.objects, run.bytes, run.seconds, tuple(lines), run.refused, coverage=known)
 
 
 def _table(sections: Sequence[DatasetSection], states: dict[str, str]) -> Table:
     table = Table(title="What this run did", title_justify="left")
     table.add_column("dataset")
-    for name in ("objects", "bytes", "rows", "partitions"):
+    for name in ("objects", "bytes", "requests", "rows", "partitions"):
         table.add_column(name, justify="right")
     table.add_column("gate")
     table.add_column("seconds", justify="right")
     for one in sections:
-        figures = (f"{one.objects:,}", f"{one.bytes:,}", f"{one.rows:,}", f"{len(one.partitions):,}")
+        figures = (
+            f"{one.objects:,}",
+            f"{one.bytes:,}",
+            f"{one.requests:,}",
+            f"{one.rows:,}",
+            f"{len(one.partitions):,}",
+        )
         table.add_row(one.dataset, *figures, _gate(one, states[one.dataset]), f"{one.seconds:.1f}")
     return table
 

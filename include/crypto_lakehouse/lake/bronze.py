@@ -74,6 +74,11 @@ class BronzeLog:
         rows = self._log(dataset).read().lazy().sort("key", "seen_at", "sha256")
         return rows.unique("key", keep="last", maintain_order=True).collect()
 
+    def replaced_keys(self, dataset: str) -> set[str]:
+        """Returns the keys of objects that were committed with different bytes at different times."""
+        versions = self._log(dataset).read().group_by("key").agg(pl.col("sha256").n_unique())
+        return set(versions.filter(pl.col("sha256") > 1)["key"])
+
     def objects_for(self, partition: Partition) -> list[BronzeObject]:
         """Returns the newest objects that may hold rows of a partition, by key."""
         return self.objects_by_partition(partition.dataset, [partition])[partition.name]

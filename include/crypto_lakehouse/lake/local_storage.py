@@ -103,12 +103,16 @@ class LocalStorage:
         return self._path(key).is_file()
 
     def list(self, prefix: str) -> Iterator[StoredObject]:
-        """Yields the objects whose key starts with `prefix`, in code point order of the key."""
+        """Yields the objects whose key starts with `prefix`, in code point order of the key.
+
+        Raises:
+            ArchiveFileMissing: One was removed while being listed: what came in its place may not be in the listing.
+        """
         folder = self._root / (validated_key(prefix.rstrip("/")) if prefix.rstrip("/") else "")
         start = folder if prefix.endswith("/") or not prefix else folder.parent
         found = [path for path in _files(start) if path.relative_to(self._root).as_posix().startswith(prefix)]
         for path in sorted(found, key=lambda one: one.relative_to(self._root).as_posix()):
-            status = path.stat()
+            status = _status(path)
             yield StoredObject(
                 path.relative_to(self._root).as_posix(), status.st_size, f"{status.st_mtime_ns:x}-{status.st_size:x}"
             )
@@ -118,10 +122,17 @@ class LocalStorage:
         self._path(key).unlink(missing_ok=True)
 
     def _unfinished(self, target: Path) -> Path:
-        target.parent.mkdir(parents=True, exist_ok=True)
+        _make_folder(target.parent)
         # Long names would break the file system's limit, so the neighbour is named by a digest.
         digest = hashlib.sha256(target.name.encode()).hexdigest()[:16]
         return target.parent / f"{_UNFINISHED}{digest}-{secrets.token_hex(8)}"
+
+
+def _status(path: Path) -> os.stat_result:
+    try:
+        return path.stat()
+    except FileNotFoundError as error:
+        raise ArchiveFileMissing(f"{path.name} was removed while being listed", "List again") from error
 
 
 def _files(folder: Path) -> Iterator[Path]:
@@ -145,6 +156,14 @@ def _move_or_copy(path: Path, target: Path) -> None:
     except OSError:
         # Another device: the scratch folder often is one.
         shutil.copyfile(path, target)
+
+
+def _make_folder(folder: Path) -> None:
+    """Makes a folder and those above it so that they outlive a loss of power, as the files in them do."""
+    missing = [one for one in (folder, *folder.parents) if not one.exists()]
+    folder.mkdir(parents=True, exist_ok=True)
+    for made in reversed(missing):
+        _sync_folder(made.parent)
 
 
 def _sync_folder(folder: Path) -> None:

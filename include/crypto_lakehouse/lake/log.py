@@ -9,7 +9,7 @@ row. Two compactions at once may leave rows twice; whoever reads a log takes the
 import io
 import json
 import secrets
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime
 from typing import Any
@@ -22,7 +22,7 @@ from crypto_lakehouse.lake.storage import Storage
 
 _REPLACES = "crypto_lakehouse.replaces"
 _READ_THREADS = 16
-_ATTEMPTS = 5
+_ATTEMPTS = 20
 
 
 class AppendLog:
@@ -42,6 +42,11 @@ class AppendLog:
         if rows:
             self._write(pl.DataFrame(rows, schema=self._schema), f"{_stamp()}.parquet", ())
 
+    def append_frame(self, rows: pl.DataFrame) -> None:
+        """Commits a frame's rows, all or none; it has the log's columns."""
+        if rows.height:
+            self._write(rows.select(self._schema.names()).cast(self._schema), f"{_stamp()}.parquet", ())
+
     def read(self) -> pl.DataFrame:
         """Returns every committed row, in no order.
 
@@ -56,12 +61,18 @@ class AppendLog:
                 continue
         raise SourceUnavailable(f"the log {self._prefix} changed {_ATTEMPTS} times while it was read", "Try again")
 
-    def compact(self, at_least: int = 100) -> int:
-        """Folds the log's files into one when there are `at_least` many; returns how many it replaced."""
+    def compact(self, at_least: int = 100, keep: Callable[[pl.DataFrame], pl.DataFrame] | None = None) -> int:
+        """Folds the log's files into one when there are `at_least` many; returns how many it replaced.
+
+        Args:
+            at_least: How many files are worth it.
+            keep: Returns those of the rows that still count; all by default.
+        """
         keys = [one.key for one in self._storage.list(self._prefix)]
         if len(keys) < at_least:
             return 0
-        self._write(self._read_listed(keys), f"compacted-{_stamp()}.parquet", keys)
+        rows = self._read_listed(keys)
+        self._write(rows if keep is None else keep(rows), f"compacted-{_stamp()}.parquet", keys)
         for key in keys:
             self._storage.delete(key)
         return len(keys)

@@ -36,6 +36,7 @@ class PlanRequest:
         profile: Name of the transfer profile; empty means the configuration's.
         pull: Whether to look at the archive; without, what Bronze holds already is brought to Silver.
         delta: Whether to ask the exchange for what the archive does not have.
+        fill: Whether to ask it also for the holes in what the archive has.
     """
 
     dataset: str
@@ -47,6 +48,7 @@ class PlanRequest:
     profile: str = ""
     pull: bool = True
     delta: bool = True
+    fill: bool = False
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,6 +1,5 @@
 """Facts about what should be there: grid points, hours, and values that stand still."""
 
-from collections.abc import Iterable
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from typing import Any
@@ -8,12 +7,11 @@ from typing import Any
 import numpy as np
 import polars as pl
 
-from crypto_lakehouse.instants import microseconds
 from crypto_lakehouse.lake.partition import Partition
 from crypto_lakehouse.quality.facts import grid_step
+from crypto_lakehouse.quality.holes import DAY_US, HOUR_US, IdGaps, Points, bounds, grid_points
 from crypto_lakehouse.spec import Check, Expectation
 
-_HOUR_US = 3_600_000_000
 _BUSY_ROWS_PER_HOUR = 60
 """A stream with this many rows an hour has an hour without any only if something is wrong."""
 
@@ -30,20 +28,31 @@ class Cover:
 
     partition: Partition
     covered: tuple[tuple[str, str], ...]
+    rows_by_day: dict[int, int] = field(default_factory=dict)
+    """Rows by day since the epoch."""
+    id_gaps: IdGaps | None = None
     _grid: list["np.ndarray[Any, Any]"] = field(default_factory=list)
     _hours: set[int] = field(default_factory=set)
     _extremes: list[pl.DataFrame] = field(default_factory=list)
     _rows: int = 0
 
+    def __post_init__(self) -> None:
+        contiguous = self._expectation(Check.IDS_CONTIGUOUS)
+        if contiguous is not None:
+            self.id_gaps = IdGaps(contiguous.columns[0], self.partition.dataset.event_time)
+
     def add(self, rows: pl.DataFrame) -> None:
         """Takes note of a stretch of rows."""
         times = rows[self.partition.dataset.event_time].dt.epoch("us")
         self._rows += rows.height
-        self._hours.update((times // _HOUR_US).unique().to_list())
-        step = self._step()
-        if step:
-            on_grid = times.filter(times % step == 0)
-            self._grid.append(np.unique((on_grid // step).to_numpy()))
+        self._hours.update((times // HOUR_US).unique().to_list())
+        for day, count in (times // DAY_US).value_counts().iter_rows():
+            self.rows_by_day[day] = self.rows_by_day.get(day, 0) + count
+        if self.id_gaps is not None:
+            self.id_gaps.add(rows)
+        if self.step:
+            on_grid = times.filter(times % self.step == 0)
+            self._grid.append(np.unique((on_grid // self.step).to_numpy()))
         stale = self._expectation(Check.NOT_STALE)
         if stale is not None:
             self._extremes.append(_hourly_extremes(rows, self.partition.dataset.event_time, stale))
@@ -55,29 +64,47 @@ class Cover:
     def _expectation(self, check: Check) -> Expectation | None:
         return next((one for one in self.partition.dataset.expectations if one.check is check), None)
 
-    def _step(self) -> int:
+    @property
+    def step(self) -> int:
+        """The distance of the partition's rows in microseconds, 0 where none is called for."""
         expectation = self._expectation(Check.GRID_COMPLETE)
         return grid_step(self.partition, expectation.limit) if expectation else 0
 
+    @property
+    def has_busy_hours(self) -> bool:
+        """Whether hours without rows are something to be said of the dataset: it has no grid that says more."""
+        return self._expectation(Check.HOURS_COVERED) is not None and not self.step
+
+    def present(self) -> Points:
+        """Returns the numbers of the grid points that have a row, ascending."""
+        return np.unique(np.concatenate(self._grid)) if self._grid else np.empty(0, np.int64)
+
+    def missing_points(self) -> Points:
+        """Returns the numbers of the grid points that objects cover and that have no row, ascending."""
+        return np.setdiff1d(grid_points(bounds(self.covered), self.step), self.present(), assume_unique=True)
+
+    def missing_hours(self) -> list[int]:
+        """Returns the covered hours without a row, as hours since the epoch, where the stream is a busy one."""
+        if self._rows < _BUSY_ROWS_PER_HOUR * max(1, len(self._hours)):
+            return []
+        whole = (range(-(-start // HOUR_US), end // HOUR_US) for start, end in bounds(self.covered))
+        return sorted({hour for hours in whole for hour in hours} - self._hours)
+
     def _grid_facts(self) -> dict[str, Any]:
-        step = self._step()
-        if not step:
+        if not self.step:
             return {"grid_missing": 0, "grid_expected": 0, "grid_longest_hole": 0, "grid_first_missing": ""}
-        expected = _points(self.covered, step)
-        present = np.concatenate(self._grid) if self._grid else np.empty(0, int)
-        missing = np.setdiff1d(expected, present)
+        missing = self.missing_points()
         return {
             "grid_missing": len(missing),
-            "grid_expected": len(expected),
+            "grid_expected": len(grid_points(bounds(self.covered), self.step)),
             "grid_longest_hole": _longest_run(missing),
-            "grid_first_missing": _instant(int(missing[0]) * step) if len(missing) else "",
+            "grid_first_missing": _instant(int(missing[0]) * self.step) if len(missing) else "",
         }
 
     def _hour_facts(self) -> dict[str, Any]:
-        missing = sorted(set(_whole_hours(self.covered)) - self._hours)
-        busy = self._rows >= _BUSY_ROWS_PER_HOUR * max(1, len(self._hours))
-        first = _instant(missing[0] * _HOUR_US) if missing and busy else ""
-        return {"hours_missing": len(missing) if busy else 0, "hours_first_missing": first}
+        missing = self.missing_hours()
+        first = _instant(missing[0] * HOUR_US) if missing else ""
+        return {"hours_missing": len(missing), "hours_first_missing": first}
 
     def _stale_facts(self) -> dict[str, Any]:
         if not self._extremes:
@@ -89,25 +116,6 @@ class Cover:
         )
         first = f"{stale['hour'][0]:%Y-%m-%dT%H:00Z} in band {stale['band'][0]}" if stale.height else ""
         return {"hours_stale": stale.height, "hours_first_stale": first}
-
-
-def _bounds(covered: Iterable[tuple[str, str]]) -> list[tuple[int, int]]:
-    """Returns the stretches in microseconds since the epoch."""
-    return [
-        (microseconds(datetime.fromisoformat(start)), microseconds(datetime.fromisoformat(end)))
-        for start, end in covered
-    ]
-
-
-def _points(covered: Iterable[tuple[str, str]], step: int) -> "np.ndarray[Any, Any]":
-    """Returns the numbers of the grid points within the stretches."""
-    # -(-a // b) rounds up: a stretch may start between two points.
-    stretches = [np.arange(-(-start // step), -(-end // step)) for start, end in _bounds(covered)]
-    return np.concatenate([*stretches, np.empty(0, np.int64)])
-
-
-def _whole_hours(covered: Iterable[tuple[str, str]]) -> list[int]:
-    return [hour for start, end in _bounds(covered) for hour in range(-(-start // _HOUR_US), end // _HOUR_US)]
 
 
 def _longest_run(points: "np.ndarray[Any, Any]") -> int:

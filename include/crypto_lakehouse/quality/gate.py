@@ -9,11 +9,13 @@ from typing import Any
 
 import polars as pl
 
+from crypto_lakehouse.lake.coverage import CoverageFrames, Place, reconciled_day
 from crypto_lakehouse.lake.partition import Partition
 from crypto_lakehouse.lake.records import Candidate, Manifest, Verdict
+from crypto_lakehouse.quality.days import PartitionCoverage, partition_coverage
 from crypto_lakehouse.quality.facts import FACT_OF_CHECK
 from crypto_lakehouse.quality.known_faults import KnownFault, faults_of
-from crypto_lakehouse.quality.profile import Profile, profile
+from crypto_lakehouse.quality.profile import Profile, examine
 from crypto_lakehouse.quality.sentences import sentence
 from crypto_lakehouse.quality.suites import rules, suite
 from crypto_lakehouse.silver.manifest import read_manifest
@@ -26,10 +28,11 @@ FACTS_FILE = "facts.parquet"
 
 @dataclass(frozen=True, slots=True)
 class GateOutcome:
-    """Verdicts in the order of the candidates, their facts, and the index page of GX's Data Docs."""
+    """Verdicts in the order of the candidates, their facts and coverage, and the index page of GX's Data Docs."""
 
     verdicts: list[Verdict]
     facts: list[Profile]
+    coverage: CoverageFrames
     docs: Path | None
 
 
@@ -40,6 +43,7 @@ class _Subject:
     candidate: Candidate
     manifest: Manifest
     facts: Profile
+    coverage: PartitionCoverage
     tolerated: tuple[tuple[KnownFault, int], ...]
 
 
@@ -57,12 +61,25 @@ def gate(dataset: Dataset, candidates: Sequence[tuple[Candidate, Path]], results
     broken = _judge(dataset, [one.facts for one in subjects], results)
     verdicts = [_verdict(one, broken.get(one.candidate.partition, [])) for one in subjects]
     docs = results / _DOCS
-    return GateOutcome(verdicts, [one.facts for one in subjects], docs if docs.is_file() else None)
+    return GateOutcome(verdicts, [one.facts for one in subjects], _frames(subjects), docs if docs.is_file() else None)
+
+
+def _frames(subjects: Sequence[_Subject]) -> CoverageFrames:
+    reconciled = (
+        reconciled_day(_place(one.candidate), said) for one in subjects for said in one.manifest.reconciliations
+    )
+    days = (day for one in subjects for day in one.coverage.days)
+    return CoverageFrames.of(days, (hole for one in subjects for hole in one.coverage.holes), reconciled)
+
+
+def _place(candidate: Candidate) -> Place:
+    return Place.of(Partition.parse(candidate.dataset, candidate.partition), candidate.sha256)
 
 
 def _subject(dataset: Dataset, candidate: Candidate, path: Path) -> _Subject:
     partition, manifest = Partition.parse(dataset, candidate.partition), read_manifest(path)
-    facts = profile(path, partition, manifest)
+    examined = examine(path, partition, manifest)
+    facts, coverage = examined.facts, partition_coverage(examined.cover, manifest, _place(candidate))
     tolerated, gone = [], 0
     for fault in faults_of(partition, manifest.covered):
         fact = FACT_OF_CHECK[fault.check]
@@ -73,7 +90,7 @@ def _subject(dataset: Dataset, candidate: Candidate, path: Path) -> _Subject:
     # Taken out of what GX judges, once it is known to show: it is named in the verdict instead.
     facts |= {FACT_OF_CHECK[fault.check]: 0 for fault, _ in tolerated}
     facts["known_faults_gone"] = gone
-    return _Subject(candidate, manifest, facts, tuple(tolerated))
+    return _Subject(candidate, manifest, facts, coverage, tuple(tolerated))
 
 
 def _judge(dataset: Dataset, facts: Sequence[Profile], results: Path) -> dict[str, list[tuple[str, bool]]]:

@@ -1,5 +1,6 @@
 """The profile: one row of exact facts about a Silver partition, computed in one bounded pass over its file."""
 
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -18,8 +19,25 @@ Profile = dict[str, Any]
 """Fact names to values; every fact that counts faults is 0 in a sound partition."""
 
 
+@dataclass(frozen=True, slots=True)
+class Examined:
+    """The facts of a partition, and what was collected of its times."""
+
+    facts: Profile
+    cover: Cover
+
+
 def profile(file: Path, partition: Partition, manifest: Manifest) -> Profile:
-    """Returns the facts of a partition.
+    """Returns the facts of a partition; see `examine`.
+
+    Raises:
+        CorruptObject: The file cannot be read.
+    """
+    return examine(file, partition, manifest).facts
+
+
+def examine(file: Path, partition: Partition, manifest: Manifest) -> Examined:
+    """Returns what one pass over a partition's file finds.
 
     Args:
         file: Its Silver file.
@@ -45,13 +63,8 @@ def profile(file: Path, partition: Partition, manifest: Manifest) -> Profile:
         raise CorruptObject(
             f"{file.name} cannot be read back: {error}", "Rebuild it", partition=partition.name
         ) from error
-    return {
-        "partition": partition.name,
-        "rows": rows,
-        **totals,
-        **cover.facts(),
-        **_manifest_facts(manifest, partition, rows),
-    }
+    found = {"partition": partition.name, "rows": rows, **totals}
+    return Examined({**found, **cover.facts(), **_manifest_facts(manifest, partition, rows)}, cover)
 
 
 def _frame(table: pa.Table) -> pl.DataFrame:

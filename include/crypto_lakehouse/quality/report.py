@@ -8,6 +8,9 @@ from importlib.resources import files
 from pathlib import Path
 from string import Template
 
+from crypto_lakehouse.lake.coverage import CoverageFrames
+from crypto_lakehouse.pictures.calendar_html import CALENDAR_STYLE
+from crypto_lakehouse.quality.found import coverage_pieces
 from crypto_lakehouse.vocabulary import Condition
 
 _WORDS = {
@@ -37,9 +40,11 @@ class DatasetSection:
         objects: Archive objects pulled.
         bytes: Their bytes.
         seconds: Wall time of all its steps.
+        requests: What the exchange was asked.
         partitions: Its partitions.
         refused: Objects left out or quarantined, with reasons.
         docs: Links to Great Expectations' Data Docs, relative to the report.
+        coverage: What is known of its days.
     """
 
     dataset: str
@@ -49,6 +54,8 @@ class DatasetSection:
     partitions: tuple[PartitionLine, ...]
     refused: tuple[str, ...] = ()
     docs: tuple[str, ...] = field(default=())
+    requests: int = 0
+    coverage: CoverageFrames | None = None
 
     @property
     def rows(self) -> int:
@@ -65,6 +72,7 @@ def quality_report(title: str, sections: Sequence[DatasetSection]) -> str:
     template = Template(files("crypto_lakehouse.quality").joinpath("report.html").read_text(encoding="utf-8"))
     return template.substitute(
         title=html.escape(title),
+        calendar_style=CALENDAR_STYLE,
         tiles=_tiles(sections),
         summary="\n".join(_summary_row(one) for one in sections),
         sections="\n".join(_section(one) for one in sections),
@@ -122,6 +130,8 @@ def _section(section: DatasetSection) -> str:
         parts.append(f"<p>All {len(section.partitions)} partitions passed every check.</p>")
     if section.refused:
         parts.append(f"<h3>Objects left out</h3>{_list(section.refused)}")
+    if section.coverage is not None:
+        parts.append(coverage_pieces(section.coverage))
     links = " ".join(
         f'<a href="{html.escape(one)}">Great Expectations {n + 1}</a>' for n, one in enumerate(section.docs)
     )

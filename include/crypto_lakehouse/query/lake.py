@@ -14,9 +14,11 @@ from crypto_lakehouse.datasets import dataset as dataset_row
 from crypto_lakehouse.errors import ArchiveFileMissing, InvalidRequest
 from crypto_lakehouse.instruments.instrument import listed_on
 from crypto_lakehouse.instruments.log import InstrumentLog
+from crypto_lakehouse.lake.coverage import CoverageLog
 from crypto_lakehouse.lake.opening import open_storage
 from crypto_lakehouse.lake.partition import Partition
 from crypto_lakehouse.lake.records import PublishedPartition
+from crypto_lakehouse.query.knowledge import TABLES, Knowledge, checked_interval
 from crypto_lakehouse.query.scans import scan_files
 from crypto_lakehouse.query.session import FileView, QueryLimits, QueryResult, View, named_in, run_query
 from crypto_lakehouse.settings import Settings, load_settings
@@ -30,7 +32,7 @@ Instant = date | datetime | str
 INSTRUMENTS = "instruments"
 """The SQL table of the instrument master: the newest version of every market."""
 
-COVERAGE_SCHEMA = pl.Schema(
+INFO_SCHEMA = pl.Schema(
     {
         "dataset": pl.String(),
         "interval": pl.String(),
@@ -46,7 +48,7 @@ COVERAGE_SCHEMA = pl.Schema(
 )
 
 
-class Lake:
+class Lake(Knowledge):
     """A lake to read from. It sees what the catalog publishes, and nothing else.
 
     Args:
@@ -57,6 +59,7 @@ class Lake:
     def __init__(self, settings: Settings, catalog: Catalog | None = None) -> None:
         self._settings = settings
         storage = open_storage(settings)
+        super().__init__(CoverageLog(storage))
         self._root = storage.uri
         self._masters = InstrumentLog(storage)
         self._catalog = catalog or open_catalog(settings)
@@ -83,7 +86,7 @@ class Lake:
         """Returns the names of the datasets that the lake has tables for."""
         return self._catalog.datasets()
 
-    def coverage(self, dataset: str = "", *, symbols: Sequence[str] = ()) -> pl.DataFrame:
+    def info(self, dataset: str = "", *, symbols: Sequence[str] = ()) -> pl.DataFrame:
         """Returns what is published, a row per dataset, interval and symbol; reads the catalog only.
 
         Raises:
@@ -102,7 +105,7 @@ class Lake:
                 pl.col("last_time", "published_at").max(),
             )
             .sort("dataset", "interval", "symbol")
-            .select(COVERAGE_SCHEMA.names())
+            .select(INFO_SCHEMA.names())
             .collect()
         )
 
@@ -134,7 +137,7 @@ class Lake:
         row = dataset_row(dataset)
         first, last = _instant(start), _instant(end)
         wanted = [validated_pattern(one) for one in ([symbols] if isinstance(symbols, str) else symbols)]
-        published = self._published(row, symbols=wanted, interval=_interval(row, interval), times=(first, last))
+        published = self._published(row, symbols=wanted, interval=checked_interval(row, interval), times=(first, last))
         if not published:
             raise _nothing(row, f"for symbols {wanted or 'any'}, interval {interval or 'any'}, {start} to {end}")
         hidden = [key for key in row.partition_keys if key != "interval"]
@@ -208,7 +211,8 @@ class Lake:
     def sql(self, text: str, limits: QueryLimits | None = None) -> pl.DataFrame:
         """Returns the rows of one SELECT; every dataset is a table, its partition values are columns.
 
-        The table `instruments` is the newest instrument master of all markets.
+        Beside them are `coverage`, `gaps` and `reconciliation` over all datasets, and `instruments`, the newest
+        instrument master of all markets.
 
         Raises:
             InvalidRequest: The query is not acceptable, or exceeds its limits in rows, time or memory.
@@ -227,15 +231,19 @@ class Lake:
             InvalidRequest: The query is not acceptable, or exceeds its limits in time or memory.
             ArchiveFileMissing: It names a dataset of which nothing is published.
         """
-        names = named_in(text, [*(row.name for row in DATASETS), INSTRUMENTS])
+        names = named_in(text, [*(row.name for row in DATASETS), INSTRUMENTS, *TABLES])
         # A query that names no table may want to see which there are: SHOW TABLES.
-        listed = names or [*self.datasets(), INSTRUMENTS]
-        views = {name: self._table(name, required=bool(names)) for name in listed}
+        listed = names or [*self.datasets(), INSTRUMENTS, *TABLES]
+        # Beside `coverage` and its like, a dataset's name may be a value that they are asked for.
+        required = bool(names) and not set(names) & set(TABLES)
+        views = {name: self._table(name, required=required) for name in listed}
         return run_query(
             text, {name: view for name, view in views.items() if view is not None}, limits or QueryLimits()
         )
 
     def _table(self, name: str, *, required: bool) -> View | None:
+        if name in TABLES:
+            return self.known(name)
         if name != INSTRUMENTS:
             return self._view(dataset_row(name), required=required)
         masters = pl.concat([self._masters.latest(market) for market in Market])
@@ -277,7 +285,7 @@ class Lake:
         return [one for one in kept if _matches(Partition.parse(row, one.partition).symbol, symbols)]
 
 
-_FACT_SCHEMA = pl.Schema({name: kind for name, kind in COVERAGE_SCHEMA.items() if name != "partitions"})
+_FACT_SCHEMA = pl.Schema({name: kind for name, kind in INFO_SCHEMA.items() if name != "partitions"})
 
 
 def _fact(row: Dataset, one: PublishedPartition) -> tuple[object, ...]:
@@ -302,17 +310,6 @@ def _overlaps(one: PublishedPartition, start: datetime | None, end: datetime | N
     before = start is not None and one.last_time is not None and one.last_time < start
     after = end is not None and one.first_time is not None and one.first_time >= end
     return not (before or after)
-
-
-def _interval(row: Dataset, interval: Interval | str | None) -> Interval | None:
-    if interval is None:
-        return None
-    if interval not in {str(one) for one in row.intervals}:
-        known = ", ".join(row.intervals) or "none"
-        raise InvalidRequest(
-            f"interval {str(interval)[:20]!r} is not the dataset's", f"Known: {known}", dataset=row.name
-        )
-    return Interval(interval)
 
 
 def _market(text: Market | str) -> Market:
@@ -351,4 +348,4 @@ def _no_master(market: Market | None) -> ArchiveFileMissing:
 
 def _nothing(row: Dataset, asked: str) -> ArchiveFileMissing:
     what = f"nothing is published {asked}".strip()
-    return ArchiveFileMissing(what, "See `crypto-lakehouse query info` or Lake.coverage()", dataset=row.name)
+    return ArchiveFileMissing(what, "See `crypto-lakehouse query info` or Lake.info()", dataset=row.name)

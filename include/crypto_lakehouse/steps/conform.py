@@ -6,13 +6,15 @@ from typing import Any
 from crypto_lakehouse.catalog.opening import open_catalog
 from crypto_lakehouse.datasets import dataset as dataset_row
 from crypto_lakehouse.lake.bronze import BronzeLog
+from crypto_lakehouse.lake.coverage import record_json
 from crypto_lakehouse.lake.partition import Partition
-from crypto_lakehouse.lake.records import BronzeObject, Candidate, inputs_digest, record_to_json
+from crypto_lakehouse.lake.records import BronzeObject, Candidate, PublishedPartition, inputs_digest, record_to_json
 from crypto_lakehouse.lake.versions import store_candidate
 from crypto_lakehouse.lake.work import StepResult, read_transform_order
 from crypto_lakehouse.silver.conform import ConformedPartition, InputObject
 from crypto_lakehouse.silver.conform import conform as conform_partitions
 from crypto_lakehouse.steps.context import Outcome, StepContext, result
+from crypto_lakehouse.steps.former import compare_with_former
 from crypto_lakehouse.vocabulary import Step
 
 FETCH_THREADS = 8
@@ -29,9 +31,11 @@ def conform(context: StepContext) -> StepResult:
     row = dataset_row(order.dataset)
     partitions = [Partition.parse(row, name) for name in order.partitions]
     objects = BronzeLog(context.storage).objects_by_partition(row, partitions)
-    stale = _still_stale(context, partitions, objects)
+    published = _published(context, partitions)
+    stale = _still_stale(partitions, objects, published)
     inputs = _fetch(context, {one.path: one for partition in stale for one in objects[partition.name]})
     outcome = conform_partitions(row, stale, inputs, context.work_folder, context.settings.conform, context.progress)
+    republished = compare_with_former(context, outcome.partitions, published)
     candidates = [_store(context, one) for one in outcome.partitions if one.file is not None]
     refused = [record_to_json(one) for one in outcome.refused]
     empty = [_without_rows(one) for one in outcome.partitions if one.file is None]
@@ -41,23 +45,32 @@ def conform(context: StepContext) -> StepResult:
         "objects_refused": len(refused),
         "partitions_without_rows": len(empty),
         "unchanged": len(partitions) - len(stale),
+        "days_republished": len(republished),
     }
-    payload = {"candidates": [record_to_json(one) for one in candidates], "refused": refused, "without_rows": empty}
+    payload = {
+        "candidates": [record_to_json(one) for one in candidates],
+        "refused": refused,
+        "without_rows": empty,
+        "republished": [record_json(one) for one in republished],
+    }
     return result(Step.CONFORM, order, Outcome(counts, payload=payload, idle=not outcome.partitions))
 
 
+def _published(context: StepContext, partitions: list[Partition]) -> dict[str, PublishedPartition]:
+    row, symbols = partitions[0].dataset, {one.symbol for one in partitions}
+    return {one.partition: one for one in open_catalog(context.settings).partitions(row, symbols=symbols)}
+
+
 def _still_stale(
-    context: StepContext, partitions: list[Partition], objects: dict[str, list[BronzeObject]]
+    partitions: list[Partition], objects: dict[str, list[BronzeObject]], published: dict[str, PublishedPartition]
 ) -> list[Partition]:
     """Returns those that Bronze has objects for and that the catalog does not already show as made from them."""
-    row, symbols = partitions[0].dataset, {one.symbol for one in partitions}
-    catalog = open_catalog(context.settings)
-    published = {one.partition: one.inputs_digest for one in catalog.partitions(row, symbols=symbols)}
+    digests = {name: one.inputs_digest for name, one in published.items()}
     return [
         one
         for one in partitions
         if objects.get(one.name)
-        and published.get(one.name) != inputs_digest((held.key, held.sha256) for held in objects[one.name])
+        and digests.get(one.name) != inputs_digest((held.key, held.sha256) for held in objects[one.name])
     ]
 
 

@@ -1,9 +1,11 @@
 """The gate step: a verdict on every candidate of a batch."""
 
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 from crypto_lakehouse.datasets import dataset as dataset_row
+from crypto_lakehouse.lake.coverage import CoverageFrames, ReconciledDay, reconciled_day_from_json, write_frames
 from crypto_lakehouse.lake.records import Candidate, Verdict, candidate_from_json, record_to_json
 from crypto_lakehouse.lake.versions import verify_candidate
 from crypto_lakehouse.lake.work import StepResult, read_result, read_transform_order
@@ -23,25 +25,36 @@ def gate(context: StepContext) -> StepResult:
     conformed = read_result(context.storage, context.order_key, Step.CONFORM)
     candidates = [candidate_from_json(raw) for raw in conformed.payload["candidates"]]
     verdicts = [_without_rows(order.dataset, raw) for raw in conformed.payload["without_rows"]]
-    docs = ""
+    docs = coverage = ""
     if candidates:
-        outcome, docs = _judge(context, order.dataset, candidates)
-        verdicts += outcome.verdicts
+        republished = [reconciled_day_from_json(raw) for raw in conformed.payload["republished"]]
+        outcome, docs = _judge(context, candidates, republished)
+        verdicts, coverage = verdicts + outcome.verdicts, evidence_folder(context.order_key)
     counts = {f"partitions_{one}": sum(verdict.condition is one for verdict in verdicts) for one in Condition}
-    payload = {"verdicts": [record_to_json(verdict) for verdict in verdicts], "docs": docs}
+    payload = {"verdicts": [record_to_json(verdict) for verdict in verdicts], "docs": docs, "coverage": coverage}
     return result(Step.GATE, order, Outcome(counts, payload=payload, idle=not verdicts))
 
 
-def _judge(context: StepContext, dataset: str, candidates: list[Candidate]) -> tuple[GateOutcome, str]:
+def _judge(
+    context: StepContext, candidates: list[Candidate], republished: list[ReconciledDay]
+) -> tuple[GateOutcome, str]:
     downloads, results = context.work_folder / "candidates", context.work_folder / "results"
     downloads.mkdir()
     results.mkdir()
     files = [(one, verify_candidate(context.storage, one, downloads)) for one in candidates]
-    outcome = judge(dataset_row(dataset), files, results)
+    outcome = judge(dataset_row(candidates[0].dataset), files, results)
+    write_frames(
+        results, outcome.coverage.joined(CoverageFrames.of(reconciled=_with_versions(republished, candidates)))
+    )
     folder = evidence_folder(context.order_key)
     _keep(context, results, folder)
     docs = f"{folder}/{outcome.docs.relative_to(results).as_posix()}" if outcome.docs else ""
     return outcome, docs
+
+
+def _with_versions(republished: list[ReconciledDay], candidates: list[Candidate]) -> list[ReconciledDay]:
+    versions = {one.partition: one.sha256[:16] for one in candidates}
+    return [replace(one, place=replace(one.place, version=versions[one.place.partition])) for one in republished]
 
 
 def evidence_folder(order_key: str) -> str:

@@ -2,16 +2,19 @@
 
 from collections import Counter
 from collections.abc import Iterable
+from dataclasses import replace
 from typing import Any
 
 from crypto_lakehouse.errors import ArchiveFileMissing, LakehouseError, QualityGateFailed
 from crypto_lakehouse.lake.bronze import BronzeLog
+from crypto_lakehouse.lake.coverage import CoverageFrames, CoverageLog
 from crypto_lakehouse.lake.records import Verdict, verdict_from_json
 from crypto_lakehouse.lake.storage import Storage
 from crypto_lakehouse.lake.verdicts import VerdictLog
 from crypto_lakehouse.lake.work import StepResult, read_plan_request, read_result
 from crypto_lakehouse.quality.report import DatasetSection, PartitionLine, quality_report
 from crypto_lakehouse.steps.context import FAILED, Outcome, StepContext, result
+from crypto_lakehouse.steps.coverage import published_coverage
 from crypto_lakehouse.vocabulary import Step
 
 _OF_TRANSFORM = (Step.CONFORM, Step.GATE, Step.PUBLISH)
@@ -27,7 +30,7 @@ def report(context: StepContext) -> StepResult:
     results = run_results(context.storage, context.order_key)
     broken = [f"{one.step}: {one.error.get('message', 'did not finish')}" for one in results if one.status == FAILED]
     key = report_key(context.order_key)
-    section = dataset_section(request.dataset, results)
+    section = replace(dataset_section(request.dataset, results), coverage=run_coverage(context.storage, results))
     page = quality_report(f"{request.dataset}, {request.first_day} to {request.last_day}", [section])
     context.storage.write(key, page.encode())
     if broken:
@@ -39,6 +42,7 @@ def report(context: StepContext) -> StepResult:
     # Housekeeping at a quiet moment: logs of many small files are folded into one.
     BronzeLog(context.storage).compact(request.dataset)
     VerdictLog(context.storage).compact(request.dataset)
+    CoverageLog(context.storage).compact(request.dataset)
     payload = {"report": f"{context.storage.uri}/{key}"}
     return result(Step.REPORT, request, Outcome(run_counts(results), payload=payload))
 
@@ -92,10 +96,22 @@ def dataset_section(dataset: str, results: Iterable[StepResult]) -> DatasetSecti
         objects=counts.get("objects", 0),
         bytes=counts.get("bytes", 0),
         seconds=sum(one.seconds for one in gathered),
+        requests=counts.get("requests", 0),
         partitions=tuple(_line(one) for one in verdicts),
         refused=tuple(f"{one['key']}: {one['error']}: {one['reason']}" for one in refused),
         docs=tuple(_relative(one.payload["docs"]) for one in gathered if one.payload.get("docs")),
     )
+
+
+def run_coverage(storage: Storage, results: Iterable[StepResult]) -> CoverageFrames:
+    """Returns what the gates of a run found of the days of the partitions they let pass."""
+    found = CoverageFrames.of()
+    for one in results:
+        folder = one.payload.get("coverage")
+        if folder:
+            verdicts = [verdict_from_json(raw) for raw in one.payload["verdicts"]]
+            found = found.joined(published_coverage(storage, folder, verdicts))
+    return found
 
 
 def _line(verdict: Verdict) -> PartitionLine:

@@ -1,10 +1,12 @@
 import threading
+from collections.abc import Iterator
 from pathlib import Path
 
 import polars as pl
 import pytest
 
 from crypto_lakehouse.errors import SourceUnavailable
+from crypto_lakehouse.lake import local_storage
 from crypto_lakehouse.lake.local_storage import LocalStorage
 from crypto_lakehouse.lake.log import AppendLog
 
@@ -87,5 +89,22 @@ def test_a_log_whose_files_keep_vanishing_is_unavailable_and_not_empty(
     listed = [*storage.list("log/"), *storage.list("log/")]
     monkeypatch.setattr(LocalStorage, "list", lambda _self, _prefix: iter(listed))
     storage.delete(listed[0].key)
-    with pytest.raises(SourceUnavailable, match="changed 5 times"):
+    with pytest.raises(SourceUnavailable, match="changed 20 times"):
         one.read()
+
+
+def test_a_file_that_vanishes_while_being_listed_makes_the_log_read_again(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    one = log(tmp_path)
+    one.append([{"key": "a", "number": 1}])
+    true_files, listed = local_storage._files, []
+
+    def files(folder: Path) -> Iterator[Path]:
+        listed.append(folder)
+        # Seen by the walk, gone before it is looked at.
+        return iter([*true_files(folder), *([folder / "gone.parquet"] if len(listed) == 1 else [])])
+
+    monkeypatch.setattr(local_storage, "_files", files)
+    assert numbers(one) == [1]
+    assert len(listed) == 2

@@ -9,7 +9,7 @@ import pytest
 
 from crypto_lakehouse.errors import ArchiveFileMissing, InvalidRequest
 from crypto_lakehouse.query import Lake, QueryLimits
-from crypto_lakehouse.query.lake import COVERAGE_SCHEMA
+from crypto_lakehouse.query.lake import INFO_SCHEMA
 from crypto_lakehouse.settings import Settings
 
 KLINES = "binance_um_klines"
@@ -27,26 +27,26 @@ def test_a_lake_names_its_datasets(lake: Lake) -> None:
     assert lake.datasets() == ["binance_um_funding_rate", "binance_um_klines"]
 
 
-def test_coverage_has_a_row_per_dataset_interval_and_symbol(lake: Lake) -> None:
-    coverage = lake.coverage()
-    assert coverage.schema == COVERAGE_SCHEMA
-    assert coverage.select("dataset", "interval", "symbol", "partitions", "degraded", "rows").rows() == [
+def test_info_has_a_row_per_dataset_interval_and_symbol(lake: Lake) -> None:
+    info = lake.info()
+    assert info.schema == INFO_SCHEMA
+    assert info.select("dataset", "interval", "symbol", "partitions", "degraded", "rows").rows() == [
         ("binance_um_funding_rate", None, "BTCUSDT", 1, 0, 24),
         (KLINES, "1d", "BTCUSDT", 1, 0, 24),
         (KLINES, "1h", "BTCUSDT", 2, 1, 48),
         (KLINES, "1h", "ETHUSDT", 1, 0, 24),
     ]
-    assert coverage["first_time"][2] == datetime(2024, 12, 1, tzinfo=UTC)
+    assert info["first_time"][2] == datetime(2024, 12, 1, tzinfo=UTC)
 
 
-def test_coverage_of_an_empty_lake_is_an_empty_table_of_the_same_columns(settings: Settings) -> None:
-    assert Lake(settings).coverage().schema == COVERAGE_SCHEMA
+def test_info_of_an_empty_lake_is_an_empty_table_of_the_same_columns(settings: Settings) -> None:
+    assert Lake(settings).info().schema == INFO_SCHEMA
 
 
-def test_coverage_reads_no_data_file(lake: Lake, settings: Settings) -> None:
-    before = lake.coverage()
+def test_info_reads_no_data_file(lake: Lake, settings: Settings) -> None:
+    before = lake.info()
     assert damage(settings, "silver") == 5
-    assert lake.coverage().equals(before)
+    assert lake.info().equals(before)
 
 
 def test_a_scan_opens_only_the_files_of_the_symbols_interval_and_time_asked_for(lake: Lake, settings: Settings) -> None:
@@ -130,7 +130,13 @@ def test_sql_joins_datasets(lake: Lake) -> None:
 
 
 def test_sql_that_names_no_dataset_can_see_which_there_are(lake: Lake) -> None:
-    assert lake.sql("SHOW TABLES")["name"].to_list() == ["binance_um_funding_rate", "binance_um_klines"]
+    assert lake.sql("SHOW TABLES")["name"].to_list() == [
+        "binance_um_funding_rate",
+        "binance_um_klines",
+        "coverage",
+        "gaps",
+        "reconciliation",
+    ]
 
 
 def test_sql_opens_no_file_of_a_dataset_it_does_not_name(lake: Lake, settings: Settings) -> None:

@@ -1,0 +1,71 @@
+"""What the commands about coverage share: the answer, and how it is shown."""
+
+import os
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from crypto_lakehouse.cli.options import Series
+from crypto_lakehouse.cli.output import note, print_table
+from crypto_lakehouse.errors import InvalidRequest
+
+if TYPE_CHECKING:
+    import polars as pl
+
+MAX_LISTED = 400
+"""Lines of a table that are printed: a year of days."""
+MAX_CHARTS = 200
+"""Years of series in one picture: beyond, nobody looks, and browsers suffer."""
+
+
+def days_of(asked: Series) -> "pl.DataFrame":
+    """Returns the coverage that is asked for."""
+    from crypto_lakehouse.query import Lake
+
+    days = (asked.first_day, asked.last_day)
+    return Lake.open().coverage(asked.dataset.name, symbols=asked.symbols, intervals=asked.intervals, days=days)
+
+
+def print_days(found: "pl.DataFrame") -> None:
+    """Prints a line per day."""
+    print_listed(found.drop("dataset", "version", "at"))
+
+
+def print_listed(found: "pl.DataFrame") -> None:
+    """Prints a frame as a table, and says what was left off."""
+    print_table(found.columns, found.head(MAX_LISTED).iter_rows())
+    if found.height > MAX_LISTED:
+        note(f"cut off after {MAX_LISTED} of {found.height:,} lines; --json gives all")
+
+
+def print_calendar(found: "pl.DataFrame") -> None:
+    """Prints a month per row and a letter per day, with colours where the terminal has them."""
+    from crypto_lakehouse.pictures.calendar import calendars
+    from crypto_lakehouse.pictures.calendar_text import calendar_lines
+
+    coloured = sys.stdout.isatty() and not os.environ.get("NO_COLOR") and os.environ.get("TERM") != "dumb"
+    for line in calendar_lines(calendars(found), coloured=coloured):
+        print(line)
+
+
+def write_pictures(found: "pl.DataFrame", title: str, html: Path | None, png: Path | None) -> None:
+    """Writes the calendar as a page, an image or both.
+
+    Raises:
+        InvalidRequest: There is nothing to draw, or too much for one picture.
+    """
+    from crypto_lakehouse.pictures.calendar import calendars, charts
+    from crypto_lakehouse.pictures.calendar_html import calendar_page
+    from crypto_lakehouse.pictures.calendar_png import calendar_png
+
+    drawn = calendars(found)
+    years = len(charts(drawn))
+    if not 0 < years <= MAX_CHARTS:
+        what = f"the picture would have {years:,} years of series, allowed are 1 to {MAX_CHARTS}"
+        raise InvalidRequest(what, "Narrow it with --symbols, --interval, --start-date and --end-date")
+    if html is not None:
+        html.write_text(calendar_page(title, drawn), encoding="utf-8")
+        note(f"calendar: {html}")
+    if png is not None:
+        png.write_bytes(calendar_png(drawn))
+        note(f"calendar: {png}")

@@ -88,9 +88,10 @@ def _agg_trades(market: Market) -> RestSource:
 
 def _trades(market: Market) -> RestSource:
     is_spot = market is Market.SPOT
-    weight = 25 if is_spot else 20
+    # More than 500 rows are refused by the futures markets.
+    weight, rows = (25, 1000) if is_spot else (20, 500)
     endpoint = RestEndpoint(
-        "historicalTrades", _SECTIONS[market], _WEIGHTS[market], weight, 1000, Paging.ID, "time", "id"
+        "historicalTrades", _SECTIONS[market], _WEIGHTS[market], weight, rows, Paging.ID, "time", "id"
     )
     return RestSource(
         (endpoint,),

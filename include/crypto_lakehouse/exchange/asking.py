@@ -72,15 +72,19 @@ class Asking:
         # Ends are inclusive.
         return {query.start: written(start, query.stamp), query.end: written(stop - unit, query.stamp)}
 
-    def page(self, params: Params, fault: Fault) -> Page:
-        """Returns a page; one that is empty or out of place is asked for once more, since a failing cache answers so.
+    def page(self, params: Params, fault: Fault, least: int = 1) -> Page:
+        """Returns a page; one out of place, or of less than so many rows, is asked for once more.
+
+        A failing cache answers so. Of two that are in place the fuller one counts.
 
         Raises:
             SourceUnavailable: It is out of place again.
         """
         page = self.ask(self.endpoint, {**self.base, **params})
-        if not self.rows(page) or fault(self.rows(page)):
-            page = self.ask(self.endpoint, {**self.base, **params})
+        rows = self.rows(page)
+        if len(rows) < least or fault(rows):
+            again = self.ask(self.endpoint, {**self.base, **params})
+            page = again if fault(rows) or len(self.rows(again)) >= len(rows) else page
         said = fault(self.rows(page))
         if said:
             raise SourceUnavailable(f"{self.endpoint.path} {said}", "It is asked again by the next run")
@@ -157,14 +161,16 @@ def number_of(row: Any, endpoint: RestEndpoint) -> int:
         raise SchemaDrift(f"a row of {endpoint.path} has no {endpoint.identifier!r}: {str(row)[:80]}") from error
 
 
-def ascending_from(start: int, endpoint: RestEndpoint) -> Fault:
-    """Returns the fault of rows that begin before `start` or are not in order of time."""
+def ascending_between(start: int, end: int | None, endpoint: RestEndpoint) -> Fault:
+    """Returns the fault of rows that begin before `start`, or past `end`, or are not in order of time."""
     strictly = not endpoint.has_identifier
 
     def fault(rows: list[Any]) -> str:
         times = [row_time(row, endpoint) for row in rows]
         if times and times[0] < start:
             return f"was asked from {start} on and answered from {times[0]} on: the page repeats"
+        if times and end is not None and times[0] >= end:
+            return f"was asked for what is before {end} and answered from {times[0]} on: the page is another's"
         if any(later < earlier or (strictly and later == earlier) for earlier, later in pairwise(times)):
             return "answered rows that are not in order of time"
         return ""

@@ -64,9 +64,11 @@ def decode(data: bytes, max_bytes: int) -> list[Answer]:
         raise HostileArchive(f"cannot be inflated: {error}") from error
     if inflater.unconsumed_tail or not inflater.eof:
         raise HostileArchive(f"inflates to more than {max_bytes} bytes, or is cut off")
+    if inflater.unused_data:
+        raise HostileArchive(f"{len(inflater.unused_data)} bytes follow its end")
     try:
         return [_answer(json.loads(line)) for line in text.splitlines()]
-    except (ValueError, KeyError, TypeError) as error:
+    except (ValueError, KeyError, TypeError, RecursionError) as error:
         raise SchemaDrift(f"a line is not an answer of the exchange: {error}") from error
 
 

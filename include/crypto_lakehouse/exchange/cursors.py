@@ -4,7 +4,7 @@ from collections.abc import Iterator
 from typing import Any
 
 from crypto_lakehouse.errors import SourceUnavailable
-from crypto_lakehouse.exchange.asking import Asking, ascending_from, number_of, row_time, written
+from crypto_lakehouse.exchange.asking import Asking, ascending_between, number_of, row_time, written
 from crypto_lakehouse.exchange.client import Page
 from crypto_lakehouse.instants import microseconds
 
@@ -23,7 +23,9 @@ def after_time(asking: Asking) -> Iterator[Page]:
     query, known = asking.endpoint.query, set[int]()
     while True:
         # What is asked for comes after the cursor, never at it.
-        page = asking.page({query.cursor: int(written(after, query.stamp)) - 1}, ascending_from(after, asking.endpoint))
+        page = asking.page(
+            {query.cursor: int(written(after, query.stamp)) - 1}, ascending_between(after, None, asking.endpoint)
+        )
         rows = asking.rows(page)
         numbers = {number_of(row, asking.endpoint) for row in rows}
         if numbers and numbers <= known and len(rows) >= asking.endpoint.page_rows:

@@ -32,10 +32,13 @@ LIVE_EDGE = timedelta(hours=1)
 _REST_INTERVAL = {Interval.MO1: "1M"}
 """Intervals whose name in REST is not that of the archive."""
 
+_KLINES = frozenset({RestShape.ARRAYS, RestShape.CANDLES})
+
 _REFUSED = 400
 """Status of an answer that is a refusal; conform takes rows only from those of status 200."""
 
-_STAMP = "%Y%m%dT%H%M%S"
+_STAMP = "%Y%m%dT%H%M%S%f"
+"""To the microsecond: two pieces of one second are two objects."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -162,18 +165,19 @@ def _asked_name(source: RestSource, symbol: str) -> str:
 
 def _pieces(source: RestSource, asked: _Asked, bounds: tuple[datetime, datetime]) -> Iterator[Piece]:
     begin, end = bounds
-    held, seen = list[Page](), None
+    held, seen, is_whole = list[Page](), None, True
     endpoint = source.endpoints[0]
     for page in pages(source, endpoint, asked.stretch, asked.ask):
         held.append(page)
         seen = _seen_to(page, source, asked) or seen
+        is_whole = is_whole and not _has_open_candle(page, source, asked, end)
         if len(held) >= MAX_PAGES and seen is not None and begin < seen < end:
             yield Piece(begin, seen, _answers(held))
             # Rows of the instant at which it was cut lie in its last page, and belong to the next piece.
             begin, held = seen, [page] if endpoint.has_identifier else []
     for other in source.endpoints[1:]:
         held += pages(source, other, asked.stretch, asked.ask)
-    if end > asked.now - LIVE_EDGE:
+    if end > asked.now - LIVE_EDGE or not is_whole:
         # What is not there yet may come: no more is taken for answered than was seen.
         end = min(end, seen or begin)
     if begin < end:
@@ -188,7 +192,7 @@ def _seen_to(page: Page, source: RestSource, asked: _Asked) -> datetime | None:
     """Returns up to when a page holds all rows; a kline that is still open does not count."""
     endpoint = source.endpoints[0]
     rows = rows_of(page, endpoint)
-    if source.shape in {RestShape.ARRAYS, RestShape.CANDLES}:
+    if source.shape in _KLINES:
         ends = [end_of(row, source, asked.stretch.step) for row in rows]
         closed = [one for one in ends if one <= microseconds(asked.now - SETTLING)]
         return instant(closed[-1]) if closed else None
@@ -199,6 +203,15 @@ def _seen_to(page: Page, source: RestSource, asked: _Asked) -> datetime | None:
         return instant(last - asked.lag + asked.stretch.step)
     # Other trades of the same millisecond may be on the next page; a payment has its instant alone.
     return instant(last // 1000 * 1000 + (0 if endpoint.has_identifier else 1000))
+
+
+def _has_open_candle(page: Page, source: RestSource, asked: _Asked, end: datetime) -> bool:
+    """Returns whether a candle that opened before the end of what is asked for is still open."""
+    if source.shape not in _KLINES:
+        return False
+    endpoint = source.endpoints[0]
+    before = [row for row in rows_of(page, endpoint) if row_time(row, endpoint) < microseconds(end)]
+    return any(end_of(row, source, asked.stretch.step) > microseconds(asked.now - SETTLING) for row in before)
 
 
 def store(piece: Piece, row: Dataset, window: DeltaWindow, storage: Storage) -> BronzeObject:

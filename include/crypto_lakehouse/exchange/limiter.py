@@ -21,7 +21,7 @@ REFUSAL_SECONDS = 3600.0
 _LOCK_SECONDS = 30.0
 _SCHEMA = """
 CREATE TABLE IF NOT EXISTS used (
-    address TEXT, name TEXT, window INTEGER, amount INTEGER, PRIMARY KEY (address, name)
+    address TEXT, name TEXT, window INTEGER, amount INTEGER, PRIMARY KEY (address, name, window)
 ) WITHOUT ROWID;
 CREATE TABLE IF NOT EXISTS stops (address TEXT PRIMARY KEY, until REAL, reason TEXT, is_refusal INTEGER) WITHOUT ROWID;
 """
@@ -118,9 +118,10 @@ class RateLimiter:
         return int(row[0]) if row else 0
 
     def _write(self, connection: sqlite3.Connection, limit: RateLimit, amount: int) -> None:
-        connection.execute(
-            "INSERT OR REPLACE INTO used VALUES (?, ?, ?, ?)", (self.address, limit.name, self._window(limit), amount)
-        )
+        place = (self.address, limit.name, self._window(limit))
+        connection.execute("INSERT OR REPLACE INTO used VALUES (?, ?, ?, ?)", (*place, amount))
+        # The window before is kept: the clocks of two processes may differ.
+        connection.execute("DELETE FROM used WHERE address = ? AND name = ? AND window < ? - 1", place)
 
     @contextmanager
     def _transaction(self) -> Iterator[sqlite3.Connection]:

@@ -8,11 +8,11 @@ from collections.abc import Iterator
 from typing import Any
 
 from crypto_lakehouse.errors import SourceUnavailable
-from crypto_lakehouse.exchange.asking import Ask, Asking, Fault, Stretch, ascending_from, number_of, row_time, rows_of
+from crypto_lakehouse.exchange.asking import Ask, Asking, Stretch, ascending_between, number_of, row_time, rows_of
 from crypto_lakehouse.exchange.client import Page
 from crypto_lakehouse.exchange.cursors import after_time, below_identifier
 from crypto_lakehouse.instants import microseconds
-from crypto_lakehouse.spec import Paging, RestEndpoint, RestShape, RestSource
+from crypto_lakehouse.spec import Paging, RestEndpoint, RestSource
 
 __all__ = ["Ask", "Stretch", "pages", "row_time", "rows_of"]
 
@@ -34,11 +34,12 @@ def pages(source: RestSource, endpoint: RestEndpoint, stretch: Stretch, ask: Ask
 def _by_time(asking: Asking) -> Iterator[Page]:
     start, end = microseconds(asking.stretch.start), microseconds(asking.stretch.end)
     while start < end:
-        page = asking.page(asking.between(start, end), ascending_from(start, asking.endpoint))
+        page = asking.page(asking.between(start, end), ascending_between(start, end, asking.endpoint))
         yield page
         if not asking.rows(page):
             return
-        last = row_time(asking.rows(page)[-1], asking.endpoint)
+        # Behind the rows there may be the candle that is open now, although the end excludes it.
+        last = max(time for row in asking.rows(page) if (time := row_time(row, asking.endpoint)) < end)
         if asking.stretch.step and last + asking.stretch.step >= end:
             return
         start = last // _MS * _MS + _MS
@@ -49,21 +50,11 @@ def _by_span(asking: Asking) -> Iterator[Page]:
     span = asking.endpoint.page_rows * asking.stretch.step
     while start < end:
         stop = min(start + span, end)
-        params, fault = asking.between(start, stop), ascending_from(start, asking.endpoint)
-        if asking.source.shape is RestShape.CANDLES:
-            # Where nothing was traded there may be no candle: only asking again tells quiet from a short page.
-            yield asking.confirmed(params, fault, _fewer_than(_grid_points(start, stop, asking.stretch.step)))
-        else:
-            yield asking.page(params, fault)
+        # No further page would bring what a short one lacks.
+        expected = max(1, (stop - start) // asking.stretch.step)
+        fault = ascending_between(start, stop, asking.endpoint)
+        yield asking.page(asking.between(start, stop), fault, expected)
         start = stop
-
-
-def _grid_points(start: int, stop: int, step: int) -> int:
-    return -(-stop // step) - -(-start // step)
-
-
-def _fewer_than(number: int) -> Fault:
-    return lambda rows: "" if len(rows) >= number else f"answered {len(rows)} of {number} rows"
 
 
 def _newest(asking: Asking) -> Iterator[Page]:
@@ -73,7 +64,7 @@ def _newest(asking: Asking) -> Iterator[Page]:
         last = row_time(rows[-1], asking.endpoint) if rows else start
         return f"answered up to {last} only" if last + asking.stretch.step < end else ""
 
-    page = asking.confirmed({}, ascending_from(0, asking.endpoint), stops_early)
+    page = asking.confirmed({}, ascending_between(0, None, asking.endpoint), stops_early)
     rows = asking.rows(page)
     # A shorter page is the symbol's whole life.
     if len(rows) >= asking.endpoint.page_rows and row_time(rows[0], asking.endpoint) > start:
@@ -100,7 +91,7 @@ def _first_by_time(asking: Asking) -> Page:
     start, end = microseconds(asking.stretch.start), microseconds(asking.stretch.end)
     while True:
         stop = min(start + _HOUR_US, end)
-        page = asking.page(asking.between(start, stop), ascending_from(start, asking.endpoint))
+        page = asking.page(asking.between(start, stop), ascending_between(start, stop, asking.endpoint))
         if asking.rows(page) or stop >= end:
             return page
         start = stop

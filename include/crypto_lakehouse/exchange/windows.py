@@ -2,7 +2,7 @@
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 
 from crypto_lakehouse.lake.partition import midnight, next_span_start
 from crypto_lakehouse.lake.work import DeltaWindow
@@ -10,6 +10,9 @@ from crypto_lakehouse.vocabulary import Interval, PartitionSpan
 
 Span = tuple[datetime, datetime]
 """A stretch of time: first instant, and first instant past it."""
+
+_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+_A_MONDAY = datetime(1970, 1, 5, tzinfo=UTC)
 
 
 @dataclass(frozen=True, slots=True, order=True)
@@ -20,8 +23,10 @@ class Series:
     interval: str
 
 
-def missing_windows(series: Series, wanted: Span, covered: Iterable[Span]) -> list[DeltaWindow]:
-    """Returns the wanted stretch less what is covered, cut at the ends of months.
+def missing_windows(
+    series: Series, wanted: Span, covered: Iterable[Span], now: datetime | None = None
+) -> list[DeltaWindow]:
+    """Returns the wanted stretch less what is covered, cut at the ends of months; none that can have no whole row yet.
 
     Months, because a partition spans no more, and because the unit of spot's times changes with one.
 
@@ -29,11 +34,37 @@ def missing_windows(series: Series, wanted: Span, covered: Iterable[Span]) -> li
         series: What is wanted.
         wanted: When.
         covered: What Bronze holds or is about to hold; may overlap.
+        now: Which candles are whole; by default the end of what is wanted.
     """
-    step = Interval(series.interval).microseconds if series.interval else None
-    shortest = timedelta(microseconds=step or 1)
-    spans = [part for left in subtract(wanted, covered) for part in _months(left) if part[1] - part[0] >= shortest]
-    return [DeltaWindow(series.symbol, series.interval, start.isoformat(), end.isoformat()) for start, end in spans]
+    spans = [part for left in subtract(wanted, covered) for part in _months(left)]
+    return [
+        DeltaWindow(series.symbol, series.interval, start.isoformat(), end.isoformat())
+        for start, end in spans
+        if not series.interval or _has_whole_candle(Interval(series.interval), (start, end), now or wanted[1])
+    ]
+
+
+def _has_whole_candle(interval: Interval, span: Span, now: datetime) -> bool:
+    """Returns whether a candle opens in a stretch, however far past it, that is whole by now."""
+    opens, closes = _first_candle(interval, span[0])
+    return opens < span[1] and closes <= now
+
+
+def _first_candle(interval: Interval, start: datetime) -> Span:
+    """Returns when the first candle from an instant on opens, and when the next one does.
+
+    >>> [f"{one:%d %b}" for one in _first_candle(Interval.W1, datetime(2025, 1, 1, tzinfo=UTC))]
+    ['06 Jan', '13 Jan']
+    """
+    if interval.microseconds is None:
+        today = midnight(start.date())
+        is_first = today == start and start.day == 1
+        opens = start if is_first else midnight(next_span_start(PartitionSpan.MONTH, start.date()))
+        return opens, midnight(next_span_start(PartitionSpan.MONTH, opens.date()))
+    length = timedelta(microseconds=interval.microseconds)
+    origin = _A_MONDAY if interval is Interval.W1 else _EPOCH
+    opens = origin - (origin - start) // length * length
+    return opens, opens + length
 
 
 def subtract(wanted: Span, covered: Iterable[Span]) -> list[Span]:

@@ -43,7 +43,7 @@ def answer_lines(one: InputObject, data: bytes, dataset: Dataset, max_bytes: int
     try:
         lines = _LINES[dataset.rest.shape](answers, dataset.rest, one)
         text = "".join(f"{','.join(line)}\n" for line in lines)
-    except (LookupError, TypeError, ValueError, ArithmeticError) as error:
+    except (LookupError, TypeError, ValueError, ArithmeticError, RecursionError) as error:
         raise SchemaDrift(
             f"an answer has rows of another form: {type(error).__name__} {error}",
             "Compare it with the API's documentation",

@@ -48,12 +48,13 @@ def plan_delta(row: Dataset, request: PlanRequest, settings: Settings, bronze: B
     if source.needs_key and settings.exchange.api_key is None:
         return DeltaPlan()
     held = _Held.of(row, bronze, pull)
-    wanted = _wanted(request, datetime.now(UTC))
+    now = datetime.now(UTC)
+    wanted = _wanted(request, now)
     return DeltaPlan(
         tuple(
             window
             for series, span in _series(row, request, settings, held, wanted)
-            for window in missing_windows(series, span, held.spans[series])
+            for window in missing_windows(series, span, held.spans[series], now)
         )
     )
 

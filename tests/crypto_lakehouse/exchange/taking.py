@@ -1,0 +1,56 @@
+"""Processes that share one budget, each for itself."""
+
+from pathlib import Path
+from typing import Any
+
+from crypto_lakehouse.exchange.limiter import RateLimiter
+from crypto_lakehouse.spec import RateLimit
+
+LIMIT = RateLimit("weight", 400, 60)
+SHARE, WEIGHT = 200, 2
+
+
+class Full(Exception):
+    """Somebody would have to wait."""
+
+
+def _wait(_seconds: float) -> None:
+    raise Full
+
+
+def _limiter(path: Path, now: float = 0.0) -> RateLimiter:
+    return RateLimiter(path, "a", SHARE / LIMIT.amount, 150, lambda: now, _wait)
+
+
+def take_until_full(path: Path, start: Any, taken: Any) -> None:
+    """Takes as much as it gets in one window, and tells how often."""
+    one = _limiter(path)
+    start.wait(30)
+    count = 0
+    try:
+        while True:
+            one.acquire(LIMIT, WEIGHT)
+            count += 1
+    except Full:
+        taken.put(count)
+
+
+def take_unguarded(path: Path, start: Any, taken: Any) -> None:
+    """Does the same with the defence off: reading and writing are two transactions."""
+    one = _limiter(path)
+    start.wait(30)
+    count = 0
+    while True:
+        with one._transaction() as connection:
+            used = one._used(connection, LIMIT)
+        if used + WEIGHT > SHARE:
+            break
+        with one._transaction() as connection:
+            one._write(connection, LIMIT, used + WEIGHT)
+        count += 1
+    taken.put(count)
+
+
+def stop_all(path: Path, now: float) -> None:
+    """Stops everybody, as one does who was told to wait."""
+    _limiter(path, now).stop(120, "418 of another process")

@@ -1,0 +1,5 @@
+"""What tests of Silver share."""
+
+from tests.rest_fixtures import open_lake
+
+__all__ = ["open_lake"]

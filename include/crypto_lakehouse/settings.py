@@ -22,7 +22,7 @@ from pydantic_settings import (
 from crypto_lakehouse.errors import InvalidRequest
 from crypto_lakehouse.spec import Dataset
 from crypto_lakehouse.symbols import validated_pattern
-from crypto_lakehouse.vocabulary import Exchange, Interval, Market
+from crypto_lakehouse.vocabulary import Exchange, Interval, Market, market_name
 
 PREFIX = "CRYPTO_LAKEHOUSE_"
 DEFAULT_CONFIG = Path(__file__).parents[2] / "config" / "lakehouse.toml"
@@ -166,15 +166,6 @@ def default_profiles() -> dict[str, TransferProfile]:
             batch_objects=20, workers=4, listing_threads=2, retries=15, read_timeout_seconds=180.0
         ),
     }
-
-
-def market_name(exchange: Exchange, market: Market) -> str:
-    """Returns what a market is called in the configuration: those of Binance by their bare names.
-
-    >>> market_name(Exchange.BINANCE, Market.UM), market_name(Exchange.KRAKEN, Market.SPOT)
-    ('um', 'kraken_spot')
-    """
-    return market.value if exchange is Exchange.BINANCE else f"{exchange}_{market}"
 
 
 def _known_market(name: str) -> str:

@@ -25,6 +25,15 @@ class Market(StrEnum):
         return f"futures/{self.value}" if self in (Market.UM, Market.CM) else self.value
 
 
+def market_name(exchange: Exchange, market: Market) -> str:
+    """Returns what a market is called in the configuration and in examples: those of Binance by their bare names.
+
+    >>> market_name(Exchange.BINANCE, Market.UM), market_name(Exchange.KRAKEN, Market.SPOT)
+    ('um', 'kraken_spot')
+    """
+    return market.value if exchange is Exchange.BINANCE else f"{exchange}_{market}"
+
+
 class DataType(StrEnum):
     """A kind of record; the value is the archive's own path segment."""
 

@@ -23,9 +23,8 @@ def after_time(asking: Asking) -> Iterator[Page]:
     query, known = asking.endpoint.query, set[int]()
     while True:
         # What is asked for comes after the cursor, never at it.
-        page = asking.page(
-            {query.cursor: int(written(after, query.stamp)) - 1}, ascending_between(after, None, asking.endpoint)
-        )
+        fault = ascending_between(after, None, asking.endpoint)
+        page = asking.page({query.cursor: int(written(after, query.stamp)) - 1}, fault)
         rows = asking.rows(page)
         numbers = {number_of(row, asking.endpoint) for row in rows}
         if numbers and numbers <= known and len(rows) >= asking.endpoint.page_rows:

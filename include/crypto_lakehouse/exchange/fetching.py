@@ -64,7 +64,7 @@ def fetch(row: Dataset, window: DeltaWindow, client: ExchangeClient) -> Iterator
     end = min(datetime.fromisoformat(window.end), _now(client) - SETTLING)
     reach = _reach(source, client, _step(window, source))
     if reached < min(reach, end):
-        yield Piece(reached, min(reach, end), (_refusal(source, client, f"answers from {reach} on only"),))
+        yield Piece(reached, min(reach, end), (_refusal(source, client, _reach_in_words(source)),))
         reached = reach
     if reached >= end:
         return
@@ -96,6 +96,12 @@ def _reach(source: RestSource, client: ExchangeClient, step: int) -> datetime:
         return datetime.fromtimestamp(0, UTC)
     first = _now(client) - timedelta(days=source.reach_days)
     return first.replace(minute=0, second=0, microsecond=0) + timedelta(hours=1)
+
+
+def _reach_in_words(source: RestSource) -> str:
+    if source.reach_rows is not None:
+        return f"asked for the newest {source.reach_rows} klines only"
+    return f"asked for {source.reach_days:g} days only"
 
 
 def _refusal(source: RestSource, client: ExchangeClient, words: str) -> Answer:

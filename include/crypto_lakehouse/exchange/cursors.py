@@ -14,27 +14,44 @@ _AGAIN = "It is asked again by the next run"
 def after_time(asking: Asking) -> Iterator[Page]:
     """Yields the pages of a stretch, each asked for from just before the last row of the one before.
 
-    Rows of one instant may lie on two pages; so the last one comes twice, which also proves that pages join.
+    Rows of one instant may lie on two pages; so the last row comes twice, which also proves that pages join.
 
     Raises:
-        SourceUnavailable: A page begins before it should, or so many rows are of one instant that none goes on.
+        SourceUnavailable: A page is out of place, or so many rows are of one instant that none goes on.
     """
     after, end = microseconds(asking.stretch.start), microseconds(asking.stretch.end)
-    query, known = asking.endpoint.query, set[int]()
+    known, last = set[int](), None
     while True:
-        # What is asked for comes after the cursor, never at it.
-        fault = ascending_between(after, None, asking.endpoint)
-        page = asking.page({query.cursor: int(written(after, query.stamp)) - 1}, fault)
+        page = _after(asking, after, last)
         rows = asking.rows(page)
         numbers = {number_of(row, asking.endpoint) for row in rows}
-        if numbers and numbers <= known and len(rows) >= asking.endpoint.page_rows:
-            raise SourceUnavailable(f"{asking.endpoint.path} does not go on after {after}", _AGAIN)
         if known and numbers <= known:
+            if len(rows) >= asking.endpoint.page_rows:
+                raise SourceUnavailable(f"{asking.endpoint.path} does not go on after {after}", _AGAIN)
             return
         yield page
         if not rows or row_time(rows[-1], asking.endpoint) >= end:
             return
-        after, known = row_time(rows[-1], asking.endpoint), numbers
+        after, known, last = row_time(rows[-1], asking.endpoint), numbers, number_of(rows[-1], asking.endpoint)
+
+
+def _after(asking: Asking, after: int, last: int | None) -> Page:
+    """Returns the rows from an instant on; `last` is the identifier of one of that instant, if one is known."""
+    endpoint, end = asking.endpoint, microseconds(asking.stretch.end)
+    is_early = ascending_between(after, None, endpoint)
+
+    def fault(rows: list[Any]) -> str:
+        if last is not None and last not in {number_of(row, endpoint) for row in rows}:
+            return f"was asked from {last} on and answered without it: pages do not join"
+        return is_early(rows)
+
+    def doubt(rows: list[Any]) -> str:
+        is_late = bool(rows) and row_time(rows[0], endpoint) >= end
+        return "answered none of what was asked for, but later ones" if is_late else ""
+
+    # What is answered comes after the cursor, never at it.
+    cursor = {endpoint.query.cursor: int(written(after, endpoint.query.stamp)) - 1}
+    return asking.confirmed(cursor, fault, doubt)
 
 
 def below_identifier(asking: Asking) -> Iterator[Page]:

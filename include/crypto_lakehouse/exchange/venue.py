@@ -29,10 +29,8 @@ class Meaning(StrEnum):
     """The request is not acceptable, for its symbol for one."""
 
 
-STATUSES = MappingProxyType(
-    {429: Meaning.WAIT, 418: Meaning.WAIT, 403: Meaning.BLOCKED, 451: Meaning.BLOCKED, 200: Meaning.AGAIN}
-)
-"""What a status means everywhere, where the body's code does not say better; from 500 on the exchange is at fault."""
+GRAVE_STATUSES = MappingProxyType({429: Meaning.WAIT, 418: Meaning.WAIT, 403: Meaning.BLOCKED, 451: Meaning.BLOCKED})
+"""What a status means everywhere, whatever the body says: it may come from what stands before the exchange."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,10 +70,13 @@ class Venue:
 
     def meaning(self, status: int, code: str) -> Meaning:
         """Returns what a refusal of this status and code means; the longest code that fits decides."""
-        fitting = [one for one in self.codes if code == one or (code and code.startswith(f"{one}:"))]
+        if status in GRAVE_STATUSES:
+            return GRAVE_STATUSES[status]
+        fitting = [one for one in self.codes if code == one or code.startswith(f"{one}:")]
         if fitting:
             return self.codes[max(fitting, key=len)]
-        return STATUSES.get(status, Meaning.AGAIN if status >= 500 else Meaning.REQUEST)
+        # A refusal that says it is none is as good as no answer.
+        return Meaning.AGAIN if status >= 500 or status == 200 else Meaning.REQUEST
 
 
 class Remembering:

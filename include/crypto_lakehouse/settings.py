@@ -229,9 +229,11 @@ class Settings(BaseSettings):
         return init_settings, env_settings, TomlConfigSettingsSource(settings_cls, _config_file())
 
     def market_filter(self, row: Dataset) -> MarketFilter:
-        """Returns what scheduled runs of a dataset hold: as configured, else its sample symbol alone."""
+        """Returns what scheduled runs of a dataset hold: as configured or by default, else its sample symbol alone."""
         name = market_name(row.exchange, row.market)
-        return self.markets.get(name) or MarketFilter(symbols=(row.sample_symbol,))
+        # A file that names one market leaves all others as they are.
+        default = _market_filters().get(name) or MarketFilter(symbols=(row.sample_symbol,))
+        return self.markets.get(name, default)
 
     def transfer_profile(self, name: str = "") -> TransferProfile:
         """Returns the named profile, or the deployment's own.

@@ -18,10 +18,9 @@ from crypto_lakehouse.spec import (
     Expectation,
     HeaderRule,
     SourceLayout,
-    Stamp,
     TimeEncoding,
 )
-from crypto_lakehouse.vocabulary import Frequency, LogicalType, PartitionSpan
+from crypto_lakehouse.vocabulary import Frequency, LogicalType, PartitionSpan, Stamp
 
 PROJECT = Path(__file__).parents[2]
 BEGIN, END = "<!-- datasets:begin -->", "<!-- datasets:end -->"

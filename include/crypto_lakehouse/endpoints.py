@@ -7,8 +7,8 @@ rows, 5 for up to 1,000 and 10 for more.
 
 from datetime import date
 
-from crypto_lakehouse.spec import Flag, Paging, Query, RateLimit, RestEndpoint, RestShape, RestSource, Stamp
-from crypto_lakehouse.vocabulary import DataType, Exchange, Market
+from crypto_lakehouse.spec import Flag, Paging, Query, RateLimit, RestEndpoint, RestShape, RestSource
+from crypto_lakehouse.vocabulary import DataType, Exchange, Market, Stamp
 
 SPOT_WEIGHT = RateLimit("spot weight", 6000, 60, "x-mbx-used-weight-1m")
 UM_WEIGHT = RateLimit("um weight", 2400, 60, "x-mbx-used-weight-1m")

@@ -14,6 +14,7 @@ from crypto_lakehouse.vocabulary import (
     Market,
     MergeStrategy,
     PartitionSpan,
+    Stamp,
 )
 
 
@@ -183,19 +184,6 @@ class RateLimit:
     header: str = ""
 
 
-class Stamp(StrEnum):
-    """How an instant is written in a request or an answer."""
-
-    EPOCH = "epoch"
-    """Whole milliseconds since the epoch; in an answer also microseconds, told by their magnitude."""
-    SECONDS = "seconds"
-    """Seconds since the epoch, with decimals where they are known."""
-    NANOSECONDS = "nanoseconds"
-    """Whole nanoseconds since the epoch."""
-    ISO = "iso"
-    """`2025-01-01T00:00:00Z`, with decimals where they are known."""
-
-
 @dataclass(frozen=True, slots=True)
 class Query:
     """How a request is spelled: the names of its parameters.
@@ -242,7 +230,7 @@ class RestEndpoint:
         time: Member or place of a row's time.
         identifier: Member or place of a row's identifier, where pages go on by it.
         stamp: How a row's time is written.
-        rows_at: Member of the answer that holds the rows, or an object with nothing else of a list in it.
+        rows_at: Member of the answer that holds the rows, or an object whose only list they are.
         newest_first: Whether an answer begins with its newest row.
         query: How it is asked.
     """
@@ -275,8 +263,7 @@ class RestSource:
         shape: What its rows look like.
         fields: Members or places of a row in the order of the layout, where the shape is `OBJECTS`.
         flag: The field of them that is a boolean in the exchange's own words.
-        symbol_parameter: `symbol`, or `pair` where the endpoint is asked by pair.
-        by_pair: Whether it is asked by a contract's pair instead of its symbol.
+        symbol_parameter: `symbol`, `pair` or `id`; with `by_pair`, a contract's pair is asked for in its place.
         parameters: Further parameters of every request.
         step_seconds: Distance of rows, where it is no kline interval.
         reach_days: How many days back the endpoint answers; None for all there ever was.

@@ -168,6 +168,19 @@ class TimeUnit(StrEnum):
     MICROSECONDS = "us"
 
 
+class Stamp(StrEnum):
+    """How an instant is written in a request or an answer."""
+
+    EPOCH = "epoch"
+    """Whole milliseconds since the epoch; in an answer also microseconds, told by their magnitude."""
+    SECONDS = "seconds"
+    """Seconds since the epoch, with decimals where they are known."""
+    NANOSECONDS = "nanoseconds"
+    """Whole nanoseconds since the epoch."""
+    ISO = "iso"
+    """`2025-01-01T00:00:00Z`, with decimals where they are known."""
+
+
 class Condition(StrEnum):
     """How far a partition can be trusted.
 

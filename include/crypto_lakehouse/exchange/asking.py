@@ -11,7 +11,8 @@ from crypto_lakehouse.exchange.client import Page
 from crypto_lakehouse.exchange.rows import rows_in, time_of
 from crypto_lakehouse.exchange.venue import Params
 from crypto_lakehouse.instants import instant
-from crypto_lakehouse.spec import RestEndpoint, RestSource, Stamp
+from crypto_lakehouse.spec import RestEndpoint, RestSource
+from crypto_lakehouse.vocabulary import Stamp
 
 Ask = Callable[[RestEndpoint, Params], Page]
 """Asks an endpoint and returns its page."""

@@ -4,7 +4,8 @@ import json
 from typing import Any
 
 from crypto_lakehouse.instants import epoch_microseconds, iso_microseconds, seconds_microseconds
-from crypto_lakehouse.spec import RestEndpoint, RestShape, RestSource, Stamp
+from crypto_lakehouse.spec import RestEndpoint, RestShape, RestSource
+from crypto_lakehouse.vocabulary import Stamp
 
 _OPEN, _CLOSE_TIME = 0, 6
 _READ = {Stamp.EPOCH: epoch_microseconds, Stamp.SECONDS: seconds_microseconds, Stamp.ISO: iso_microseconds}

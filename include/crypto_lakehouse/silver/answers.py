@@ -11,8 +11,8 @@ from crypto_lakehouse.exchange.bodies import Answer, decode
 from crypto_lakehouse.exchange.rows import end_of, parsed, rows_in, time_of
 from crypto_lakehouse.instants import epoch_microseconds, microseconds
 from crypto_lakehouse.silver.inputs import InputObject
-from crypto_lakehouse.spec import Dataset, RestEndpoint, RestShape, RestSource, SourceLayout, Stamp
-from crypto_lakehouse.vocabulary import Interval
+from crypto_lakehouse.spec import Dataset, RestEndpoint, RestShape, RestSource, SourceLayout
+from crypto_lakehouse.vocabulary import Interval, Stamp
 
 _HOUR_US = 3_600_000_000
 _FLAGS = {True: "true", False: "false"}

@@ -18,6 +18,7 @@ LakehouseError                  .dataset .partition .advice
    ├─ StaleWork                   the layer below changed since the work was planned
    ├─ CorruptObject               a stored file no longer has the bytes that were written
    └─ InvalidRequest              a symbol, date, query or setting that is not acceptable
+      └─ UnknownSymbol              the exchange does not have the symbol, or not there
 SpecificationError (ValueError)  our own table is wrong; raised at import, never at run time
 """
 
@@ -108,6 +109,10 @@ class CorruptObject(PermanentError):
 
 class InvalidRequest(PermanentError):
     """A symbol, date, query or setting that is not acceptable."""
+
+
+class UnknownSymbol(InvalidRequest):
+    """The exchange does not have the symbol, or not at this endpoint; it may have had."""
 
 
 class SpecificationError(ValueError):

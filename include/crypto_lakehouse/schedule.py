@@ -14,6 +14,9 @@ MONTHLY_CRON = "0 9 2 * *"
 FREQUENT_CRON = "0 3,9,15,21 * * *"
 """Where an exchange answers for so short a time that a day would be lost: twice within 12 hours."""
 
+GAPS_CRON = "0 13 * * *"
+"""After the day's runs, and early enough that what the exchange keeps for 48 hours is still there."""
+
 LOOKBACK_DAYS = 7
 LOOKBACK_MONTHS_DAYS = 62
 

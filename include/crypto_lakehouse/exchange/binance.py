@@ -54,4 +54,16 @@ def _error(body: str) -> tuple[str, str]:
     return str(raw["code"]), str(raw.get("msg", ""))[:200]
 
 
-BINANCE = Venue(_Binance, market_url, _error, MappingProxyType({"-1003": Meaning.WAIT, "-4166": Meaning.TOO_OLD}))
+BINANCE = Venue(
+    _Binance,
+    market_url,
+    _error,
+    MappingProxyType(
+        {
+            "-1003": Meaning.WAIT,
+            "-1121": Meaning.UNKNOWN_SYMBOL,
+            "-1122": Meaning.UNKNOWN_SYMBOL,
+            "-4166": Meaning.TOO_OLD,
+        }
+    ),
+)

@@ -6,7 +6,7 @@ ccxt's implicit methods are used, not its unified ones, which drop taker volumes
 
 import tempfile
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
@@ -26,6 +26,7 @@ from crypto_lakehouse.errors import (
     SchemaDrift,
     SourceUnavailable,
     TransientError,
+    UnknownSymbol,
 )
 from crypto_lakehouse.exchange.bodies import Answer
 from crypto_lakehouse.exchange.limiter import REFUSAL_SECONDS, RateLimiter
@@ -41,6 +42,15 @@ _STOP_SECONDS = {429: 60.0, 418: 300.0}
 
 _LEGAL = "It does not serve this location. Run where the exchange may be used; spot has data-api.binance.vision"
 _FIREWALL = "Its firewall took the request for an attack, or the address is blocked: look at the request, then wait"
+
+
+_OF_MEANING: Mapping[Meaning, tuple[type[LakehouseError], str]] = {
+    Meaning.TOO_OLD: (OutOfReach, "Only the archive has it"),
+    Meaning.UNKNOWN_SYMBOL: (UnknownSymbol, "Only the archive may have it"),
+    Meaning.AGAIN: (SourceUnavailable, "It is asked again"),
+    Meaning.REQUEST: (InvalidRequest, "Look at the symbol and at the exchange's documentation"),
+}
+"""Refusals that concern the request alone."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -110,7 +120,8 @@ class ExchangeClient:
             SourceUnavailable: It did not answer, or not in a way that makes sense.
             ExchangeRefused: It does not serve this address.
             OutOfReach: It no longer has days so long ago.
-            InvalidRequest: It does not take the request, for its symbol for one.
+            UnknownSymbol: It does not have the symbol.
+            InvalidRequest: It does not take the request.
         """
         retrying = Retrying(
             stop=stop_after_attempt(self.settings.attempts),
@@ -157,11 +168,8 @@ class ExchangeClient:
         if meaning is Meaning.BLOCKED:
             self.limiter.stop(REFUSAL_SECONDS, said, is_refusal=True)
             return ExchangeRefused(said, _LEGAL if answer.status == 451 else _FIREWALL)
-        if meaning is Meaning.TOO_OLD:
-            return OutOfReach(said, "Only the archive has it")
-        if meaning is Meaning.AGAIN:
-            return SourceUnavailable(said, "It is asked again")
-        return InvalidRequest(said, "Look at the symbol and at the exchange's documentation")
+        kind, advice = _OF_MEANING[meaning]
+        return kind(said, advice)
 
     def _retry_after(self, status: int) -> float:
         got = self._transport.received

@@ -24,5 +24,12 @@ COINBASE = Venue(
     _Coinbase,
     lambda settings, _: settings.coinbase_url,
     _error,
-    MappingProxyType({"Public rate limit exceeded": Meaning.WAIT, "Private rate limit exceeded": Meaning.WAIT}),
+    MappingProxyType(
+        {
+            "NotFound": Meaning.UNKNOWN_SYMBOL,
+            "Product not found": Meaning.UNKNOWN_SYMBOL,
+            "Public rate limit exceeded": Meaning.WAIT,
+            "Private rate limit exceeded": Meaning.WAIT,
+        }
+    ),
 )

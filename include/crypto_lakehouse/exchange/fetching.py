@@ -7,7 +7,7 @@ from datetime import UTC, datetime, timedelta
 from functools import partial
 
 from crypto_lakehouse.columns import metrics_stamp_lag
-from crypto_lakehouse.errors import InvalidRequest, OutOfReach
+from crypto_lakehouse.errors import InvalidRequest, OutOfReach, UnknownSymbol
 from crypto_lakehouse.exchange.bodies import Answer, encode
 from crypto_lakehouse.exchange.client import ExchangeClient, Page
 from crypto_lakehouse.exchange.paging import Ask, Stretch, pages, row_time, rows_of
@@ -72,7 +72,7 @@ def fetch(row: Dataset, window: DeltaWindow, client: ExchangeClient) -> Iterator
         for piece in _pieces(source, _asked(source, window, client, (reached, end)), (reached, end)):
             yield piece
             reached = piece.end
-    except (InvalidRequest, OutOfReach) as error:
+    except (UnknownSymbol, OutOfReach) as error:
         yield Piece(reached, end, (_refusal(source, client, error.what),))
 
 
@@ -159,13 +159,13 @@ def _asked_name(source: RestSource, symbol: str) -> str:
     """Returns a symbol as the endpoint knows it.
 
     Raises:
-        InvalidRequest: It answers by pair and contract type, and the symbol is of another type.
+        UnknownSymbol: It answers by pair and contract type, and the symbol is of another type.
     """
     if not source.by_pair:
         return symbol
     pair, _, contract = symbol.partition("_")
     if dict(source.parameters).get("contractType") and contract != "PERP":
-        raise InvalidRequest("is not a perpetual contract, and only those are answered", "Only the archive has it")
+        raise UnknownSymbol("is not a perpetual contract, and only those are answered", "Only the archive has it")
     return pair
 
 

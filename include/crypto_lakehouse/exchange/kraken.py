@@ -32,7 +32,7 @@ KRAKEN = Venue(
             "EGeneral:Permission denied": Meaning.BLOCKED,
             "EGeneral:Internal error": Meaning.AGAIN,
             "EGeneral": Meaning.REQUEST,
-            "EQuery": Meaning.REQUEST,
+            "EQuery": Meaning.UNKNOWN_SYMBOL,
             "EService": Meaning.AGAIN,
             "EDatabase": Meaning.AGAIN,
         }

@@ -23,10 +23,12 @@ class Meaning(StrEnum):
     """This address is not served."""
     TOO_OLD = "too_old"
     """Days so long ago are not answered."""
+    UNKNOWN_SYMBOL = "unknown_symbol"
+    """It does not have the symbol: there are no rows."""
     AGAIN = "again"
     """The exchange is at fault: it may answer another time."""
     REQUEST = "request"
-    """The request is not acceptable, for its symbol for one."""
+    """The request should not have been made."""
 
 
 GRAVE_STATUSES = MappingProxyType({429: Meaning.WAIT, 418: Meaning.WAIT, 403: Meaning.BLOCKED, 451: Meaning.BLOCKED})

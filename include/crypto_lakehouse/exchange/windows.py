@@ -85,6 +85,23 @@ def subtract(wanted: Span, covered: Iterable[Span]) -> list[Span]:
     return [(begin, end) for begin, end in left if begin < end]
 
 
+def clustered(spans: Iterable[Span], distance: timedelta) -> list[Span]:
+    """Returns stretches with those no farther apart than `distance` made one, in order: one request serves many.
+
+    >>> day = lambda n: datetime(2025, 1, n)
+    >>> spans = [(day(9), day(10)), (day(1), day(2)), (day(3), day(4))]
+    >>> [(a.day, b.day) for a, b in clustered(spans, timedelta(days=1))]
+    [(1, 4), (9, 10)]
+    """
+    joined: list[Span] = []
+    for start, end in sorted(spans):
+        if joined and start <= joined[-1][1] + distance:
+            joined[-1] = (joined[-1][0], max(end, joined[-1][1]))
+        else:
+            joined.append((start, end))
+    return joined
+
+
 def _months(span: Span) -> list[Span]:
     parts, (start, end) = [], span
     while start < end:

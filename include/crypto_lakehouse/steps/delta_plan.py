@@ -1,23 +1,30 @@
 """What a run asks of the exchange: the days of its request that neither the archive nor an earlier answer covers."""
 
 from collections import defaultdict
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from fnmatch import fnmatchcase
 
+import polars as pl
+
 from crypto_lakehouse.archive.keys import parse_key
 from crypto_lakehouse.archive.planning import PullPlan, requested_days
+from crypto_lakehouse.datasets import dataset as dataset_row
 from crypto_lakehouse.errors import InvalidRequest
-from crypto_lakehouse.exchange.windows import Series, Span, missing_windows
+from crypto_lakehouse.exchange.windows import Series, Span, clustered, missing_windows
 from crypto_lakehouse.lake.bronze import BronzeLog
+from crypto_lakehouse.lake.coverage import CoverageLog
 from crypto_lakehouse.lake.partition import midnight
 from crypto_lakehouse.lake.work import DeltaWindow, PlanRequest
 from crypto_lakehouse.settings import Settings
 from crypto_lakehouse.spec import Dataset
-from crypto_lakehouse.vocabulary import Source
+from crypto_lakehouse.vocabulary import HoleKind, Source
 
 _DELTAS = frozenset({Source.REST.value, Source.STREAM.value})
+
+HOLES_TOGETHER = timedelta(hours=6)
+"""Holes no farther apart are asked for at once: a page of klines reaches farther than that."""
 
 TRAILING_DAYS = 45
 """How long after its last object a symbol matched by a glob is still asked for: then it was delisted."""
@@ -34,7 +41,9 @@ class DeltaPlan:
         return {"windows_to_ask": len(self.windows)}
 
 
-def plan_delta(row: Dataset, request: PlanRequest, settings: Settings, bronze: BronzeLog, pull: PullPlan) -> DeltaPlan:
+def plan_delta(
+    request: PlanRequest, settings: Settings, bronze: BronzeLog, coverage: CoverageLog, pull: PullPlan
+) -> DeltaPlan:
     """Returns what is to be asked of the exchange once the pull is done.
 
     A request that ends yesterday or later reaches up to now; one of older days stays within them.
@@ -42,6 +51,7 @@ def plan_delta(row: Dataset, request: PlanRequest, settings: Settings, bronze: B
     Raises:
         InvalidRequest: The request's days are not acceptable, or a glob can match nothing.
     """
+    row = dataset_row(request.dataset)
     source = row.rest
     if source is None or not request.delta or not settings.exchange.enabled:
         return DeltaPlan()
@@ -50,41 +60,75 @@ def plan_delta(row: Dataset, request: PlanRequest, settings: Settings, bronze: B
     held = _Held.of(row, bronze, pull)
     now = datetime.now(UTC)
     wanted = _wanted(request, now)
+    holes = _holes(row, coverage) if request.fill else {}
     return DeltaPlan(
         tuple(
             window
             for series, span in _series(row, request, settings, held, wanted)
-            for window in missing_windows(series, span, held.spans[series], now)
+            for window in (
+                *missing_windows(series, span, held.spans[series], now),
+                *_hole_windows(series, _cut(span, holes.get(series, ())), held.answered[series], now),
+            )
         )
     )
 
 
+def _holes(row: Dataset, coverage: CoverageLog) -> dict[Series, list[Span]]:
+    """Returns the holes in what objects cover that upstream is not known to lack, by series."""
+    found: dict[Series, list[Span]] = defaultdict(list)
+    unknown = coverage.holes(row.name).filter((pl.col("known") == "") & (pl.col("kind") != HoleKind.DAYS.value))
+    for symbol, interval, start, end in unknown.select("symbol", "interval", "start", "end").iter_rows():
+        found[Series(symbol, interval)].append((start, end))
+    return found
+
+
+def _cut(wanted: Span, holes: Sequence[Span]) -> list[Span]:
+    inside = [(max(start, wanted[0]), min(end, wanted[1])) for start, end in holes]
+    return [(start, end) for start, end in inside if start < end]
+
+
+def _hole_windows(
+    series: Series, holes: Sequence[Span], answered: Sequence[Span], now: datetime
+) -> Iterator[DeltaWindow]:
+    """Yields windows over the holes that the exchange has not been asked for yet."""
+    for span in clustered(holes, HOLES_TOGETHER):
+        yield from missing_windows(series, span, answered, now)
+
+
 @dataclass(frozen=True, slots=True)
 class _Held:
-    """What Bronze holds or is about to hold: all spans of a series, and the first and last instant of its archive.
+    """What Bronze holds or is about to hold of each series.
 
-    Where a dataset has no archive, what was asked before stands for it.
+    Args:
+        spans: All that is covered.
+        answered: What the exchange was asked for.
+        archive: First and last instant of its archive; where there is none, of what was asked for before.
     """
 
     spans: dict[Series, list[Span]]
+    answered: dict[Series, list[Span]]
     archive: dict[Series, Span]
 
     @classmethod
     def of(cls, row: Dataset, bronze: BronzeLog, pull: PullPlan) -> "_Held":
-        held = cls(defaultdict(list), {})
+        held = cls(defaultdict(list), defaultdict(list), {})
         for symbol, interval, source, start, end in (
             bronze.latest(row.name).select("symbol", "interval", "source", "start", "end").iter_rows()
         ):
-            held._add(Series(symbol, interval), (start, end), is_archive=not row.frequencies or source not in _DELTAS)
+            held._add(Series(symbol, interval), (start, end), is_archive=source not in _DELTAS)
         for one in pull.objects:
             key = parse_key(one.key)
             if key is not None:
                 held._add(Series(key.symbol, key.interval or ""), (key.start, key.end), is_archive=True)
+        if not row.frequencies:
+            held.archive.update({series: (min(spans)[0], max(spans)[1]) for series, spans in held.answered.items()})
         return held
 
     def _add(self, series: Series, span: Span, *, is_archive: bool) -> None:
         self.spans[series].append(span)
-        if is_archive:
+        if not is_archive:
+            self.answered[series].append(span)
+        else:
             known = self.archive.get(series, span)
             self.archive[series] = (min(known[0], span[0]), max(known[1], span[1]))
 

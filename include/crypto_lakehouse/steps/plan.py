@@ -14,6 +14,7 @@ from crypto_lakehouse.catalog.opening import open_catalog
 from crypto_lakehouse.datasets import dataset as dataset_row
 from crypto_lakehouse.exchange.windows import batched
 from crypto_lakehouse.lake.bronze import BronzeLog
+from crypto_lakehouse.lake.coverage import CoverageLog
 from crypto_lakehouse.lake.partition import Partition, midnight, partitions_between
 from crypto_lakehouse.lake.staleness import stale_partitions
 from crypto_lakehouse.lake.verdicts import VerdictLog
@@ -72,7 +73,7 @@ def compare(context: StepContext, request: PlanRequest) -> Comparison:
     bronze = BronzeLog(context.storage)
     pull_plan = plan_pull(request, context.settings, bronze, context.progress) if request.pull else nothing_to_pull
     row = dataset_row(request.dataset)
-    delta_plan = plan_delta(row, request, context.settings, bronze, pull_plan)
+    delta_plan = plan_delta(request, context.settings, bronze, CoverageLog(context.storage), pull_plan)
     changing = {one.name: one for one in (*_pulled(row, pull_plan), *_asked(row, delta_plan))}
     return Comparison(pull_plan, delta_plan, _with_stale(context, row, request, changing))
 

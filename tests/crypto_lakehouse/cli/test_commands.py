@@ -22,6 +22,7 @@ LEAVES = (
     ["admin", "status"],
     ["plan"],
     ["backfill", "rest"],
+    ["gaps", "fill"],
     ["process", "transform"],
     ["query", "info"],
     ["query", "coverage"],

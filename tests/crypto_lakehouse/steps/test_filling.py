@@ -1,0 +1,127 @@
+"""What is missing from the archive: asked of the exchange once, and then either filled or known to be nowhere."""
+
+import json
+from collections.abc import Iterator
+from dataclasses import dataclass
+from datetime import UTC, date, datetime
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from crypto_lakehouse.cli import main
+from crypto_lakehouse.query import Lake
+from crypto_lakehouse.query.filling import fills, worth_asking
+from crypto_lakehouse.settings import load_settings
+from tests.exchange import LocalExchange, SyntheticRows
+from tests.small_lake import SmallLake, dropped, small_lake
+
+KLINES = "binance_spot_klines"
+DAYS = ("--start-date", "2025-01-01", "--end-date", "2025-01-03")
+ASKED = ("--data-type", "klines", "--market", "spot", "--symbols", "BTCUSDT", "--interval", "1h", *DAYS)
+
+
+class HaltedRows(SyntheticRows):
+    """Rows of a market that was halted from 10:00 to 12:00 on 2025-01-02."""
+
+    def lines(self, *args: Any, **kwargs: Any) -> list[str]:
+        lines = super().lines(*args, **kwargs)
+        halted = {str(int(datetime(2025, 1, 2, hour, tzinfo=UTC).timestamp())) for hour in (10, 11)}
+        return [line for line in lines if line[:10] not in halted]
+
+
+@dataclass(frozen=True)
+class Place:
+    lake: SmallLake
+    exchange: LocalExchange
+
+    def asked(self) -> int:
+        return sum(one.path.endswith("klines") for one in self.exchange.requests)
+
+    def ingest(self) -> None:
+        self.lake.run(KLINES, "2025-01-01", "2025-01-03")
+
+
+@pytest.fixture
+def place(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Place]:
+    """An archive without hours 5 to 8 and 10 to 12 of its second day; the exchange lacks only the latter."""
+    clock = datetime(2025, 1, 4, 4, 0, tzinfo=UTC).timestamp
+    with small_lake(tmp_path) as lake, LocalExchange(HaltedRows(), clock=clock) as exchange:
+        lake.publish(KLINES, "2025-01-01")
+        lake.publish(KLINES, "2025-01-02", dropped(10, 12))
+        lake.publish(KLINES, "2025-01-02", lambda lines: dropped(5, 8)(lines) or dropped(7, 9)(lines))
+        for name, value in {
+            "LAKE": lake.settings.lake,
+            "ARCHIVE__ENDPOINT_URL": lake.bucket.endpoint,
+            "EXCHANGE__ENABLED": "true",
+            "EXCHANGE__SPOT_URL": f"{exchange.url}/spot",
+            "EXCHANGE__LIMITS_FILE": str(tmp_path / "limits.sqlite"),
+        }.items():
+            monkeypatch.setenv(f"CRYPTO_LAKEHOUSE_{name}", value)
+        load_settings.cache_clear()
+        yield Place(lake, exchange)
+        load_settings.cache_clear()
+
+
+def gaps() -> list[tuple[str, int | None, str]]:
+    found = Lake.open().gaps(KLINES, days=(date(2025, 1, 1), date(2025, 1, 3)))
+    return [(f"{one['start']:%d %H}", one["missing"], one["sources"]) for one in found.iter_rows(named=True)]
+
+
+def fill(capsys: pytest.CaptureFixture[str]) -> dict[str, Any]:
+    assert main(["gaps", "fill", *ASKED, "--json"]) == 0
+    said: dict[str, Any] = json.loads(capsys.readouterr().out)
+    return said
+
+
+def test_holes_are_filled_and_the_source_of_a_day_is_known(place: Place, capsys: pytest.CaptureFixture[str]) -> None:
+    place.ingest()
+    assert [one[:2] for one in gaps()] == [("02 05", 3), ("02 10", 2), ("03 00", 24)]
+    said = fill(capsys)
+    assert [one["missing"] for one in said["before"]] == [3, 2, 24]
+    assert gaps() == [("02 10", 2, "archive_daily, rest")]
+    days = {one["day"].day: one for one in Lake.open().coverage(KLINES, days=DAYS[1::2]).to_dicts()}
+    assert (days[2]["rows"], days[2]["sources"]) == (22, "archive_daily, rest")
+    assert (days[3]["condition"], days[3]["sources"]) == ("available", "rest")
+
+
+def test_what_nobody_has_is_said_and_not_asked_again(place: Place, capsys: pytest.CaptureFixture[str]) -> None:
+    place.ingest()
+    fill(capsys)
+    asked = place.asked()
+    assert asked > 0
+    said = fill(capsys)
+    assert place.asked() == asked
+    assert [one["missing"] for one in said["after"]] == [2]
+    assert main(["gaps", "fill", *ASKED]) == 0
+    assert "2 rows or ids are missing; after asking: 1 gaps; 2 rows" in capsys.readouterr().out.replace("\n", " ")
+
+
+def test_without_fill_a_run_leaves_holes_in_what_the_archive_has_alone(place: Place) -> None:
+    main(["ingest", "klines", *ASKED[2:]])
+    assert [one[:2] for one in gaps()] == [("02 05", 3), ("02 10", 2)]
+
+
+def test_the_daily_dag_triggers_what_may_be_filled_and_nothing_afterwards(
+    place: Place, capsys: pytest.CaptureFixture[str]
+) -> None:
+    place.ingest()
+    lake = Lake.open()
+    (run,) = fills(lake)
+    assert (run.dataset, run.symbols, run.intervals, run.first_day) == (KLINES, ("BTCUSDT",), ("1h",), date(2025, 1, 2))
+    fill(capsys)
+    assert worth_asking(lake.gaps(KLINES, days=(date(2025, 1, 1), date(2025, 1, 3)))).is_empty()
+
+
+def test_history_comes_without_an_archive_and_is_not_asked_for_twice(
+    place: Place, capsys: pytest.CaptureFixture[str]
+) -> None:
+    days = (datetime.now(UTC).date() - date(2025, 1, 1)).days
+    command = ["backfill", "rest", "--symbols", "ETHUSDT", "--lookback-days", str(days), "--interval", "1h", "--json"]
+    assert main(command) == 0
+    assert json.loads(capsys.readouterr().out)["counts"]["publish"]["rows_published"] == 3 * 24 + 4 - 2
+    assert not any("ETHUSDT" in one for one in place.lake.bucket.requests)
+    asked = place.asked()
+    assert main(command) == 0
+    # The last seconds are asked for again, and an empty answer twice.
+    assert place.asked() <= asked + 2

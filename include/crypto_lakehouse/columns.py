@@ -160,6 +160,22 @@ INVERSE_KLINE_COLUMNS = (
 )
 
 
+# The fields of the exchange's own row: its answers become lines as they are.
+COINBASE_KLINE_LAYOUT = _layout(HeaderRule.NEVER, "time", "low", "high", "open", "close", "volume")
+KRAKEN_KLINE_LAYOUT = _layout(HeaderRule.NEVER, "time", "open", "high", "low", "close", "vwap", "volume", "count")
+PLAIN_KLINE_COLUMNS = (
+    SYMBOL,
+    _time("open_time", "Start of the kline, inclusive", "time"),
+    *_OHLC,
+    _quantity("base_volume", "base", "Traded volume", "volume"),
+)
+KRAKEN_KLINE_COLUMNS = (
+    *PLAIN_KLINE_COLUMNS,
+    _price("average_price", "Traded value per volume, as published; 0 in a kline without trades", "vwap"),
+    _integer("trade_count", "trades", "Number of trades", "count"),
+)
+
+
 def price_kline_columns(kind: str, unit: str) -> tuple[Column, ...]:
     """Returns the columns of klines of a computed price: no volume, and a count of samples instead of trades."""
     return (
@@ -207,6 +223,26 @@ def trade_columns(quantity: Column, value: Column, *, best_match: bool) -> tuple
     )
 
 
+COINBASE_TRADE_LAYOUT = _layout(HeaderRule.NEVER, "trade_id", "side", "size", "price", "time")
+KRAKEN_TRADE_LAYOUT = _layout(HeaderRule.NEVER, "trade_id", "price", "volume", "time", "side", "order_type")
+_PLAIN_TRADE_COLUMNS = (
+    SYMBOL,
+    _integer("trade_id", "id", "Identifier of the trade, ascending per symbol"),
+    _price("price", "Price of the trade"),
+)
+COINBASE_TRADE_COLUMNS = (
+    *_PLAIN_TRADE_COLUMNS,
+    _quantity("base_quantity", "base", "Quantity of the trade", "size"),
+    _time("trade_time", "When it was matched", "time"),
+    Column("is_buyer_maker", _T.BOOLEAN, "", "True where the maker's side, which is published, is buy", "side"),
+)
+KRAKEN_TRADE_COLUMNS = (
+    *_PLAIN_TRADE_COLUMNS,
+    _quantity("base_quantity", "base", "Quantity of the trade", "volume"),
+    _time("trade_time", "When it was matched; published finer than a microsecond, the rest is cut off", "time"),
+    Column("is_buyer_maker", _T.BOOLEAN, "", "True where the taker's side, which is published, is sell", "side"),
+    _text("order_type", "l where the taker's order was a limit order, m where it was a market order"),
+)
 BASE_QUANTITY = _quantity("base_quantity", "base", "Quantity of the trade", "qty")
 QUOTE_QUANTITY = _quantity("quote_quantity", "quote", "Value of the trade", "quote_qty")
 CONTRACT_QUANTITY = _quantity("contract_quantity", "contracts", "Contracts of the trade", "qty")

@@ -9,7 +9,7 @@ from types import MappingProxyType
 from typing import Any
 
 from crypto_lakehouse import columns as c
-from crypto_lakehouse.endpoints import rest_source
+from crypto_lakehouse import endpoints
 from crypto_lakehouse.errors import InvalidRequest, SpecificationError
 from crypto_lakehouse.spec import Check, Dataset, Expectation, TimeEncoding
 from crypto_lakehouse.vocabulary import DataType, Exchange, Frequency, Interval, Market, PartitionSpan
@@ -113,7 +113,7 @@ def _liquidation_rules(quantity: str) -> tuple[Expectation, ...]:
 
 
 def _binance(market: Market, data_type: DataType, **row: Any) -> Dataset:
-    rest = rest_source(market, data_type)
+    rest = endpoints.rest_source(market, data_type)
     return Dataset(exchange=Exchange.BINANCE, market=market, data_type=data_type, rest=rest, **row)
 
 
@@ -343,7 +343,94 @@ _OPTION = (
     ),
 )
 
-DATASETS: tuple[Dataset, ...] = (*_SPOT, *_futures(Market.UM), *_futures(Market.CM), *_OPTION)
+
+def _plain_kline_rules(*quantities: str) -> tuple[Expectation, ...]:
+    on_grid = Expectation(Check.ON_GRID, degrades=True)
+    positive = _positive("open", "high", "low", "close")
+    return (*_ALWAYS, on_grid, *_OHLC, positive, _not_negative(*quantities), *_SPIKE)
+
+
+_PLAIN_TICKS = (_positive("price"), _not_negative("base_quantity"), *_TICK_SPIKE, *_HOURS)
+
+
+def _asked(exchange: Exchange, data_type: DataType, **row: Any) -> Dataset:
+    """Returns a spot dataset that has no archive: all its rows are asked of the exchange."""
+    is_kline = data_type is DataType.KLINES
+    shape: dict[str, Any] = {
+        "frequencies": (),
+        "key": ("open_time",) if is_kline else ("trade_id",),
+        "event_time": "open_time" if is_kline else "trade_time",
+        "span": PartitionSpan.MONTH if is_kline else PartitionSpan.DAY,
+    }
+    return Dataset(exchange=exchange, market=Market.SPOT, data_type=data_type, **shape, **row)
+
+
+_COINBASE = (
+    _asked(
+        Exchange.COINBASE,
+        DataType.KLINES,
+        rest=endpoints.COINBASE_KLINES,
+        intervals=(Interval.M1, Interval.M5, Interval.M15, Interval.H1, Interval.H6, Interval.D1),
+        layouts=(c.COINBASE_KLINE_LAYOUT,),
+        columns=c.PLAIN_KLINE_COLUMNS,
+        # No GRID_COMPLETE: where nothing was traded there is no candle.
+        expectations=_plain_kline_rules("base_volume"),
+        description="Coinbase spot candles",
+        sample_symbol="BTC-USD",
+        notes=("Where nothing was traded there is no candle: an absent one is no hole.",),
+    ),
+    _asked(
+        Exchange.COINBASE,
+        DataType.TRADES,
+        rest=endpoints.COINBASE_TRADES,
+        layouts=(c.COINBASE_TRADE_LAYOUT,),
+        columns=c.COINBASE_TRADE_COLUMNS,
+        expectations=(*_ALWAYS, Expectation(Check.IDS_CONTIGUOUS, ("trade_id",), degrades=True), *_PLAIN_TICKS),
+        description="Every Coinbase spot trade",
+        sample_symbol="BTC-USD",
+    ),
+)
+_KRAKEN = (
+    _asked(
+        Exchange.KRAKEN,
+        DataType.KLINES,
+        rest=endpoints.KRAKEN_KLINES,
+        # Weeks and fortnights exist too; on which day they begin is not said.
+        intervals=(
+            *(Interval.M1, Interval.M5, Interval.M15, Interval.M30),
+            *(Interval.H1, Interval.H4, Interval.D1),
+        ),
+        layouts=(c.KRAKEN_KLINE_LAYOUT,),
+        columns=c.KRAKEN_KLINE_COLUMNS,
+        expectations=(
+            *_plain_kline_rules("base_volume", "average_price", "trade_count"),
+            # A minute without trades has a candle of the last price.
+            Expectation(Check.GRID_COMPLETE, degrades=True),
+        ),
+        description="Kraken spot candles with the average price and the number of trades",
+        sample_symbol="XBTUSD",
+        notes=("Only the newest 720 candles are ever answered, 12 hours of 1m: what was not asked in time is lost.",),
+    ),
+    _asked(
+        Exchange.KRAKEN,
+        DataType.TRADES,
+        rest=endpoints.KRAKEN_TRADES,
+        layouts=(c.KRAKEN_TRADE_LAYOUT,),
+        columns=c.KRAKEN_TRADE_COLUMNS,
+        expectations=(*_ALWAYS, Expectation(Check.IDS_INCREASING, ("trade_id",), degrades=True), *_PLAIN_TICKS),
+        description="Every Kraken spot trade",
+        sample_symbol="XBTUSD",
+    ),
+)
+
+DATASETS: tuple[Dataset, ...] = (
+    *_SPOT,
+    *_futures(Market.UM),
+    *_futures(Market.CM),
+    *_OPTION,
+    *_COINBASE,
+    *_KRAKEN,
+)
 """Every dataset, in the order of the documentation."""
 
 _BY_NAME = MappingProxyType({row.name: row for row in DATASETS})

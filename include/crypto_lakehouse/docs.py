@@ -20,7 +20,7 @@ from crypto_lakehouse.spec import (
     SourceLayout,
     TimeEncoding,
 )
-from crypto_lakehouse.vocabulary import Frequency, LogicalType, PartitionSpan
+from crypto_lakehouse.vocabulary import Frequency, LogicalType, PartitionSpan, Stamp
 
 PROJECT = Path(__file__).parents[2]
 BEGIN, END = "<!-- datasets:begin -->", "<!-- datasets:end -->"
@@ -61,6 +61,14 @@ _TIMES = MappingProxyType(
         TimeEncoding.EPOCH: "an epoch number, milliseconds or microseconds: one unit per file, told by its magnitude",
         TimeEncoding.TEXT: "text `YYYY-MM-DD HH:MM:SS`, UTC",
         TimeEncoding.DATE_AND_HOUR: "a date and an hour, UTC",
+    }
+)
+_STAMPS = MappingProxyType(
+    {
+        Stamp.EPOCH: _TIMES[TimeEncoding.EPOCH],
+        Stamp.SECONDS: "seconds since the epoch",
+        Stamp.NANOSECONDS: "nanoseconds since the epoch",
+        Stamp.ISO: "text `YYYY-MM-DDTHH:MM:SSZ`, UTC",
     }
 )
 _CHECKS = MappingProxyType(
@@ -106,7 +114,7 @@ def render_dataset_table() -> str:
         (
             f"[`{row.name}`](docs/datasets.md#{row.name})",
             row.description,
-            " ".join(row.frequencies),
+            " ".join(row.frequencies) or "none: asked of the exchange",
             _partitioning(row),
             row.state,
         )
@@ -123,9 +131,7 @@ def render_data_dictionary() -> str:
 
 def _chapter(row: Dataset) -> str:
     facts = [
-        ("archive", _join(_archive_path(row, frequency) for frequency in row.frequencies)),
-        ("source files", "; ".join(_layout(row, layout) for layout in row.layouts)),
-        ("event time", f"`{row.event_time}`; written as {_TIMES[row.time_encoding]}"),
+        *(_archive_facts(row) if row.frequencies else _rest_facts(row)),
         ("key", f"{_code(row.key)} within a symbol" + (" and interval" if row.has_interval else "")),
         ("intervals", _code(row.intervals) if row.has_interval else "none"),
         ("partition", f"{_partitioning(row)}: `{_partition_path(row)}`"),
@@ -137,12 +143,33 @@ def _chapter(row: Dataset) -> str:
         f"## {row.name}",
         f"{row.description}.",
         _table(("", ""), facts),
-        _table(("column", "type", "unit", "meaning", "archive column"), columns),
+        _table(("column", "type", "unit", "meaning", f"{'archive' if row.frequencies else 'source'} column"), columns),
         "Expectations:",
         "\n".join(f"- {_expectation(one)}" for one in row.expectations),
         *_notes(row),
     ]
     return "\n\n".join(parts) + "\n"
+
+
+def _archive_facts(row: Dataset) -> list[tuple[str, str]]:
+    return [
+        ("archive", _join(_archive_path(row, frequency) for frequency in row.frequencies)),
+        ("source files", "; ".join(_layout(row, layout) for layout in row.layouts)),
+        ("event time", f"`{row.event_time}`; written as {_TIMES[row.time_encoding]}"),
+    ]
+
+
+def _rest_facts(row: Dataset) -> list[tuple[str, str]]:
+    if row.rest is None:
+        return []
+    asked = ", ".join(f"`{one.path}`".replace("{", "<").replace("}", ">") for one in row.rest.endpoints)
+    limit = row.rest.endpoints[0].limit
+    return [
+        ("archive", "none: every row is asked of the exchange"),
+        ("asked", f"{asked}, {row.rest.endpoints[0].page_rows} rows a page"),
+        ("limit", f"{limit.amount} {limit.name} in {limit.window_seconds} s, of which we use a share"),
+        ("event time", f"`{row.event_time}`; written as {_STAMPS[row.rest.endpoints[0].stamp]}"),
+    ]
 
 
 def _partitioning(row: Dataset) -> str:

@@ -7,8 +7,8 @@ rows, 5 for up to 1,000 and 10 for more.
 
 from datetime import date
 
-from crypto_lakehouse.spec import Paging, RateLimit, RestEndpoint, RestShape, RestSource
-from crypto_lakehouse.vocabulary import DataType, Market
+from crypto_lakehouse.spec import Flag, Paging, Query, RateLimit, RestEndpoint, RestShape, RestSource
+from crypto_lakehouse.vocabulary import DataType, Exchange, Market, Stamp
 
 SPOT_WEIGHT = RateLimit("spot weight", 6000, 60, "x-mbx-used-weight-1m")
 UM_WEIGHT = RateLimit("um weight", 2400, 60, "x-mbx-used-weight-1m")
@@ -41,7 +41,7 @@ _FUTURES_KLINES = {
 
 
 def rest_source(market: Market, data_type: DataType) -> RestSource | None:
-    """Returns where the rows of a market's data type can be asked for; None where no endpoint has them."""
+    """Returns where the rows of a data type of a Binance market can be asked for; None where no endpoint has them."""
     if market not in _WEIGHTS:
         return None
     if data_type in _FUTURES_KLINES:
@@ -64,6 +64,7 @@ def _klines(market: Market, data_type: DataType) -> RestSource:
         (endpoint,),
         RestShape.ARRAYS,
         symbol_parameter="pair" if data_type is DataType.INDEX_PRICE_KLINES else "symbol",
+        by_pair=data_type is DataType.INDEX_PRICE_KLINES,
         microseconds_from=_MICROSECONDS_FROM if is_spot else None,
     )
 
@@ -127,9 +128,85 @@ def _metrics(market: Market) -> RestSource | None:
         tuple(RestEndpoint(path, section, limit, 1, 500, Paging.SPAN, "timestamp") for path in paths),
         RestShape.METRICS,
         symbol_parameter="pair" if inverse else "symbol",
+        by_pair=inverse,
         parameters=(("period", "5m"), *((("contractType", "PERPETUAL"),) if inverse else ())),
         step_seconds=300,
         reach_days=30.0,
         # Until 2026-06-25 a stamp is the end of its period: the last of a window is stamped just past it.
         after_seconds=300,
     )
+
+
+# Ten a second and address, without a header that tells how many are used.
+COINBASE_LIMIT = RateLimit("requests", 10, 1)
+_COINBASE_TIME = RestEndpoint("time", "public", COINBASE_LIMIT, 1, 1, Paging.TIME, "iso", stamp=Stamp.ISO)
+COINBASE_KLINES = RestSource(
+    (
+        RestEndpoint(
+            *("products/{id}/candles", "public", COINBASE_LIMIT, 1, 300, Paging.SPAN, 0),
+            stamp=Stamp.SECONDS,
+            newest_first=True,
+            query=Query("start", "end", Stamp.ISO, limit="", interval="granularity", interval_seconds=1),
+        ),
+    ),
+    RestShape.CANDLES,
+    symbol_parameter="id",
+)
+COINBASE_TRADES = RestSource(
+    (
+        RestEndpoint(
+            *("products/{id}/trades", "public", COINBASE_LIMIT, 1, 1000, Paging.BELOW_ID, "time", "trade_id"),
+            stamp=Stamp.ISO,
+            newest_first=True,
+            query=Query(cursor="after"),
+        ),
+    ),
+    RestShape.OBJECTS,
+    ("trade_id", "side", "size", "price", "time"),
+    symbol_parameter="id",
+    # Identifiers are given in the order of matching, which may be a moment off that of the stamps.
+    before_seconds=1,
+    after_seconds=1,
+    flag=Flag("side", yes="buy", no="sell"),
+)
+
+# About one a second and address; a few at once are let pass.
+KRAKEN_LIMIT = RateLimit("requests", 5, 5)
+_KRAKEN_TIME = RestEndpoint(
+    "Time", "public", KRAKEN_LIMIT, 1, 1, Paging.TIME, "unixtime", stamp=Stamp.SECONDS, rows_at="result"
+)
+KRAKEN_KLINES = RestSource(
+    (
+        RestEndpoint(
+            *("OHLC", "public", KRAKEN_LIMIT, 1, 720, Paging.NEWEST, 0),
+            stamp=Stamp.SECONDS,
+            rows_at="result",
+            query=Query(limit="", interval="interval", interval_seconds=60),
+        ),
+    ),
+    RestShape.CANDLES,
+    symbol_parameter="pair",
+    reach_rows=720,
+)
+KRAKEN_TRADES = RestSource(
+    (
+        RestEndpoint(
+            *("Trades", "public", KRAKEN_LIMIT, 1, 1000, Paging.AFTER_TIME, 2, 6),
+            stamp=Stamp.SECONDS,
+            rows_at="result",
+            query=Query(stamp=Stamp.NANOSECONDS, cursor="since", limit="count"),
+        ),
+    ),
+    RestShape.OBJECTS,
+    (6, 0, 1, 2, 3, 4),
+    symbol_parameter="pair",
+    before_seconds=1,
+    after_seconds=1,
+    flag=Flag(3, yes="s", no="b"),
+)
+_SPOT_TIMES = {Exchange.COINBASE: _COINBASE_TIME, Exchange.KRAKEN: _KRAKEN_TIME}
+
+
+def server_time(exchange: Exchange, market: Market) -> RestEndpoint:
+    """Returns where an exchange tells its own time; `RestEndpoint.time` names the member that holds it."""
+    return SERVER_TIME[market] if exchange is Exchange.BINANCE else _SPOT_TIMES[exchange]

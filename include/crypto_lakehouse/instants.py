@@ -1,6 +1,7 @@
 """Instants as numbers: microseconds since the epoch, UTC. Standard library only."""
 
 from datetime import UTC, datetime, timedelta
+from decimal import Decimal
 
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _FIRST_IN_MICROSECONDS = 10**15
@@ -28,3 +29,22 @@ def epoch_microseconds(value: int | str) -> int:
     """
     number = int(value)
     return number if number >= _FIRST_IN_MICROSECONDS else number * 1000
+
+
+def seconds_microseconds(value: int | str) -> int:
+    """Returns an epoch of seconds, with decimals or without, in microseconds; what is finer is cut off.
+
+    >>> seconds_microseconds("1735689600.1234567"), seconds_microseconds(1735689600)
+    (1735689600123456, 1735689600000000)
+    """
+    return int(Decimal(value) * 1_000_000)
+
+
+def iso_microseconds(text: str) -> int:
+    """Returns an instant in words, UTC unless they name another zone, in microseconds.
+
+    >>> iso_microseconds("2025-01-01T00:00:00.123456Z")
+    1735689600123456
+    """
+    moment = datetime.fromisoformat(text)
+    return microseconds(moment if moment.tzinfo else moment.replace(tzinfo=UTC))

@@ -11,6 +11,9 @@ DAILY_CRON = "0 9 * * *"
 MONTHLY_CRON = "0 9 2 * *"
 """Monthly files of the types that have no daily ones appear on the first of the next month."""
 
+FREQUENT_CRON = "0 3,9,15,21 * * *"
+"""Where an exchange answers for so short a time that a day would be lost: twice within 12 hours."""
+
 GAPS_CRON = "0 13 * * *"
 """After the day's runs, and early enough that what the exchange keeps for 48 hours is still there."""
 
@@ -23,15 +26,30 @@ def is_monthly(dataset: Dataset) -> bool:
     return dataset.frequencies == (Frequency.MONTHLY,)
 
 
+def is_frequent(dataset: Dataset) -> bool:
+    """Returns whether a dataset has to be asked for more than once a day, because its exchange forgets so soon."""
+    reach = dataset.rest.reach_rows if dataset.rest else None
+    shortest = min((one.microseconds or 0 for one in dataset.intervals), default=0)
+    return reach is not None and timedelta(microseconds=shortest * reach) < timedelta(days=2)
+
+
 def cron(dataset: Dataset) -> str:
-    """Returns when a dataset's runs start, UTC."""
+    """Returns when a dataset's runs start, UTC.
+
+    >>> from crypto_lakehouse.datasets import dataset
+    >>> cron(dataset("coinbase_spot_klines")), cron(dataset("kraken_spot_klines"))
+    ('0 9 * * *', '0 3,9,15,21 * * *')
+    """
+    if is_frequent(dataset):
+        return FREQUENT_CRON
     return MONTHLY_CRON if is_monthly(dataset) else DAILY_CRON
 
 
 def covered_days(dataset: Dataset, start: datetime, end: datetime) -> tuple[date, date]:
     """Returns the days, or for monthly datasets the months, that ended within a data interval; both inclusive.
 
-    Consecutive intervals give consecutive days: none is left out and none comes twice.
+    Consecutive intervals give consecutive days: none is left out, and none comes twice but where runs start more often
+    than once a day.
 
     >>> from crypto_lakehouse.datasets import dataset
     >>> nine = datetime(2025, 1, 1, 9)
@@ -40,7 +58,7 @@ def covered_days(dataset: Dataset, start: datetime, end: datetime) -> tuple[date
     """
     if is_monthly(dataset):
         return start.date().replace(day=1), end.date().replace(day=1) - timedelta(days=1)
-    return start.date(), end.date() - timedelta(days=1)
+    return start.date(), max(start.date(), end.date() - timedelta(days=1))
 
 
 def with_lookback(dataset: Dataset, first_day: date) -> date:

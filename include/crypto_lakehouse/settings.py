@@ -20,8 +20,9 @@ from pydantic_settings import (
 )
 
 from crypto_lakehouse.errors import InvalidRequest
+from crypto_lakehouse.spec import Dataset
 from crypto_lakehouse.symbols import validated_pattern
-from crypto_lakehouse.vocabulary import Interval, Market
+from crypto_lakehouse.vocabulary import Exchange, Interval, Market, market_name
 
 PREFIX = "CRYPTO_LAKEHOUSE_"
 DEFAULT_CONFIG = Path(__file__).parents[2] / "config" / "lakehouse.toml"
@@ -127,6 +128,8 @@ class ExchangeSettings(_Part):
     spot_url: str = Field("https://data-api.binance.vision", description="The host of public spot data")
     um_url: str = "https://fapi.binance.com"
     cm_url: str = "https://dapi.binance.com"
+    coinbase_url: str = "https://api.exchange.coinbase.com"
+    kraken_url: str = "https://api.kraken.com"
     budget_share: float = Field(0.5, gt=0, le=1, description="Of the exchange's limits, for all our tasks together")
     limits_file: Path | None = Field(None, description="What is used of the limits; by default in the temporary folder")
     timeout_seconds: float = Field(15.0, gt=0)
@@ -135,11 +138,11 @@ class ExchangeSettings(_Part):
     max_wait_seconds: float = Field(150.0, ge=0, description="Longest wait for the exchange's leave within a step")
     api_key: SecretStr | None = Field(None, description="Only futures trades need one; any key with no rights will do")
 
-    @field_validator("spot_url", "um_url", "cm_url")
+    @field_validator("spot_url", "um_url", "cm_url", "coinbase_url", "kraken_url")
     @classmethod
     def _is_a_real_market(cls, url: str) -> str:
         # Its data is separate and looks real.
-        if "testnet" in url:
+        if "testnet" in url or "sandbox" in url:
             raise ValueError("is a test network's: its data is not the market's")
         return url.rstrip("/")
 
@@ -165,12 +168,23 @@ def default_profiles() -> dict[str, TransferProfile]:
     }
 
 
-def _market_filters() -> dict[Market, MarketFilter]:
+def _known_market(name: str) -> str:
+    known = {market_name(exchange, market) for exchange in Exchange for market in Market}
+    if name not in known:
+        raise ValueError(f"{name!r} is not a market: known are {', '.join(sorted(known))}")
+    return name
+
+
+MarketName = Annotated[str, AfterValidator(_known_market)]
+"""A market as `market_name` calls it."""
+
+
+def _market_filters() -> dict[str, MarketFilter]:
     return {
-        Market.SPOT: MarketFilter(),
-        Market.UM: MarketFilter(),
-        Market.CM: MarketFilter(symbols=("BTCUSD*",)),
-        Market.OPTION: MarketFilter(symbols=("*",), intervals=()),
+        Market.SPOT.value: MarketFilter(),
+        Market.UM.value: MarketFilter(),
+        Market.CM.value: MarketFilter(symbols=("BTCUSD*",)),
+        Market.OPTION.value: MarketFilter(symbols=("*",), intervals=()),
     }
 
 
@@ -198,7 +212,7 @@ class Settings(BaseSettings):
     catalog: CatalogSettings = CatalogSettings()
     exchange: ExchangeSettings = ExchangeSettings()
     conform: ConformSettings = ConformSettings()
-    markets: dict[Market, MarketFilter] = Field(default_factory=_market_filters)
+    markets: dict[MarketName, MarketFilter] = Field(default_factory=_market_filters)
     profiles: dict[str, TransferProfile] = Field(default_factory=default_profiles)
     start_date: str = "2024-01-01"
 
@@ -213,6 +227,13 @@ class Settings(BaseSettings):
     ) -> tuple[PydanticBaseSettingsSource, ...]:
         """Puts the environment over the file."""
         return init_settings, env_settings, TomlConfigSettingsSource(settings_cls, _config_file())
+
+    def market_filter(self, row: Dataset) -> MarketFilter:
+        """Returns what scheduled runs of a dataset hold: as configured or by default, else its sample symbol alone."""
+        name = market_name(row.exchange, row.market)
+        # A file that names one market leaves all others as they are.
+        default = _market_filters().get(name) or MarketFilter(symbols=(row.sample_symbol,))
+        return self.markets.get(name, default)
 
     def transfer_profile(self, name: str = "") -> TransferProfile:
         """Returns the named profile, or the deployment's own.

@@ -14,6 +14,7 @@ from crypto_lakehouse.vocabulary import (
     Market,
     MergeStrategy,
     PartitionSpan,
+    Stamp,
 )
 
 
@@ -143,15 +144,23 @@ class Paging(StrEnum):
     """As `TIME`, but each page asks for no more time than fits into it: the order of a longer answer is not known."""
     ID = "id"
     """By time to find the first row, then by identifier from the last one on."""
+    BELOW_ID = "below_id"
+    """The newest rows below an identifier; the one at which a stretch of time begins is found by halving."""
+    AFTER_TIME = "after_time"
+    """Oldest first after an instant given to the nanosecond; the next page starts just before the last row."""
+    NEWEST = "newest"
+    """One page of the newest rows, whatever is asked."""
 
 
 class RestShape(StrEnum):
     """What the rows of an answer look like, and so how they become lines of the archive's layout."""
 
     ARRAYS = "arrays"
-    """A list per row, its fields in the order of the layout."""
+    """A list per kline, its fields in the order of the layout, its close time among them."""
+    CANDLES = "candles"
+    """As `ARRAYS` without a close time: a kline ends an interval after it opened."""
     OBJECTS = "objects"
-    """An object per row; `RestSource.fields` names the members in the order of the layout."""
+    """A row with an identifier; `RestSource.fields` names its members in the order of the layout."""
     FUNDING = "funding"
     """Objects of payments; the hours since the one before are counted, for no answer holds them."""
     METRICS = "metrics"
@@ -176,18 +185,54 @@ class RateLimit:
 
 
 @dataclass(frozen=True, slots=True)
+class Query:
+    """How a request is spelled: the names of its parameters.
+
+    Args:
+        start: First instant, inclusive.
+        end: Last instant, inclusive.
+        stamp: How both are written.
+        cursor: What pages go on by.
+        limit: The number of rows; empty where it cannot be chosen.
+        interval: The kline interval.
+        interval_seconds: The unit that the interval is counted in; 0 where it goes by its name.
+    """
+
+    start: str = "startTime"
+    end: str = "endTime"
+    stamp: Stamp = Stamp.EPOCH
+    cursor: str = "fromId"
+    limit: str = "limit"
+    interval: str = "interval"
+    interval_seconds: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class Flag:
+    """A member of a row that says yes or no in words of its own."""
+
+    member: str | int
+    yes: str
+    no: str
+
+
+@dataclass(frozen=True, slots=True)
 class RestEndpoint:
     """One endpoint of an exchange's REST API.
 
     Args:
-        path: Its last part, as ccxt and the exchange's documentation spell it: `klines`.
+        path: Its last part, as ccxt and the exchange's documentation spell it: `klines`, `products/{id}/candles`.
         section: ccxt's name of its section of the API: `public`, `fapiPublic`, `fapiData`.
         limit: The budget it draws on.
         weight: What a page costs.
         page_rows: Rows asked for in a page: those that cost least each.
         paging: How to go on.
         time: Member or place of a row's time.
-        identifier: Member of a row's identifier, where pages go on by it.
+        identifier: Member or place of a row's identifier, where pages go on by it.
+        stamp: How a row's time is written.
+        rows_at: Member of the answer that holds the rows, or an object whose only list they are.
+        newest_first: Whether an answer begins with its newest row.
+        query: How it is asked.
     """
 
     path: str
@@ -197,7 +242,16 @@ class RestEndpoint:
     page_rows: int
     paging: Paging
     time: str | int
-    identifier: str = ""
+    identifier: str | int = ""
+    stamp: Stamp = Stamp.EPOCH
+    rows_at: str = ""
+    newest_first: bool = False
+    query: Query = Query()
+
+    @property
+    def has_identifier(self) -> bool:
+        """Whether rows are told apart by an identifier, so that several may be of one instant."""
+        return self.identifier != ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -207,11 +261,13 @@ class RestSource:
     Args:
         endpoints: What to ask; the first decides which rows there are.
         shape: What its rows look like.
-        fields: Members of a row's object in the order of the layout, where the shape is `OBJECTS`.
-        symbol_parameter: `symbol`, or `pair` where the endpoint is asked by pair.
+        fields: Members or places of a row in the order of the layout, where the shape is `OBJECTS`.
+        flag: The field of them that is a boolean in the exchange's own words.
+        symbol_parameter: `symbol`, `pair` or `id`; with `by_pair`, a contract's pair is asked for in its place.
         parameters: Further parameters of every request.
         step_seconds: Distance of rows, where it is no kline interval.
         reach_days: How many days back the endpoint answers; None for all there ever was.
+        reach_rows: How many of the newest klines it answers, the open one among them; None for all there ever were.
         before_seconds: How much earlier to ask than the rows wanted, for what rows are derived from.
         after_seconds: How much later.
         locator: Asked by time for the identifier at which `endpoints` start, which cannot be asked by time.
@@ -221,7 +277,7 @@ class RestSource:
 
     endpoints: tuple[RestEndpoint, ...]
     shape: RestShape
-    fields: tuple[str, ...] = ()
+    fields: tuple[str | int, ...] = ()
     symbol_parameter: str = "symbol"
     parameters: tuple[tuple[str, str], ...] = ()
     step_seconds: int = 0
@@ -231,6 +287,9 @@ class RestSource:
     locator: RestEndpoint | None = None
     needs_key: bool = False
     microseconds_from: date | None = None
+    reach_rows: int | None = None
+    flag: Flag | None = None
+    by_pair: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -238,7 +297,7 @@ class Dataset:
     """One row of the table: all that is known of exchange x market x data type.
 
     Args:
-        frequencies: The archive trees that exist for it.
+        frequencies: The archive trees that exist for it; none where the exchange has no archive of it.
         intervals: The kline intervals it has; empty where there is no interval layer.
         layouts: Every known shape of its files.
         columns: The Silver columns, in order.

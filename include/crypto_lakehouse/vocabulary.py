@@ -7,6 +7,8 @@ class Exchange(StrEnum):
     """A venue whose data the lake holds."""
 
     BINANCE = "binance"
+    COINBASE = "coinbase"
+    KRAKEN = "kraken"
 
 
 class Market(StrEnum):
@@ -21,6 +23,15 @@ class Market(StrEnum):
     def archive_base(self) -> str:
         """The folder of the public archive that holds this market, as in `data/<base>/daily/...`."""
         return f"futures/{self.value}" if self in (Market.UM, Market.CM) else self.value
+
+
+def market_name(exchange: Exchange, market: Market) -> str:
+    """Returns what a market is called in the configuration and in examples: those of Binance by their bare names.
+
+    >>> market_name(Exchange.BINANCE, Market.UM), market_name(Exchange.KRAKEN, Market.SPOT)
+    ('um', 'kraken_spot')
+    """
+    return market.value if exchange is Exchange.BINANCE else f"{exchange}_{market}"
 
 
 class DataType(StrEnum):
@@ -155,6 +166,19 @@ class TimeUnit(StrEnum):
 
     MILLISECONDS = "ms"
     MICROSECONDS = "us"
+
+
+class Stamp(StrEnum):
+    """How an instant is written in a request or an answer."""
+
+    EPOCH = "epoch"
+    """Whole milliseconds since the epoch; in an answer also microseconds, told by their magnitude."""
+    SECONDS = "seconds"
+    """Seconds since the epoch, with decimals where they are known."""
+    NANOSECONDS = "nanoseconds"
+    """Whole nanoseconds since the epoch."""
+    ISO = "iso"
+    """`2025-01-01T00:00:00Z`, with decimals where they are known."""
 
 
 class Condition(StrEnum):

@@ -9,25 +9,52 @@ import pytest
 from crypto_lakehouse.columns import SYMBOL
 from crypto_lakehouse.datasets import DATASETS, dataset
 from crypto_lakehouse.errors import InvalidRequest, SpecificationError
-from crypto_lakehouse.spec import Check, Column, Dataset, Derivation
-from crypto_lakehouse.vocabulary import DataType, Frequency, Interval, LogicalType, Market
+from crypto_lakehouse.schedule import DAILY_CRON, FREQUENT_CRON, cron
+from crypto_lakehouse.spec import Check, Column, Dataset, Derivation, RestShape
+from crypto_lakehouse.vocabulary import DataType, Exchange, Frequency, Interval, LogicalType, Market
 
 EVERY = pytest.mark.parametrize("row", DATASETS, ids=lambda row: row.name)
 
 
-def test_there_are_27_datasets_with_27_names() -> None:
-    assert len({row.name for row in DATASETS}) == len(DATASETS) == 27
+def test_there_are_31_datasets_with_31_names() -> None:
+    assert len({row.name for row in DATASETS}) == len(DATASETS) == 31
 
 
 def test_each_market_has_the_types_that_its_archive_has() -> None:
-    count = {market: sum(row.market is market for row in DATASETS) for market in Market}
+    count = {market: sum(row.market is market for row in DATASETS if row.frequencies) for market in Market}
     assert count == {Market.SPOT: 3, Market.UM: 11, Market.CM: 11, Market.OPTION: 2}
     assert {row.data_type for row in DATASETS} == set(DataType)
 
 
+def test_a_dataset_without_archive_can_be_asked_for_and_has_a_schedule_its_reach_allows() -> None:
+    asked = [row for row in DATASETS if not row.frequencies]
+    assert [row.name for row in asked] == [
+        *("coinbase_spot_klines", "coinbase_spot_trades"),
+        *("kraken_spot_klines", "kraken_spot_trades"),
+    ]
+    assert all(row.rest for row in asked)
+    assert {row.name: cron(row) for row in asked if cron(row) != DAILY_CRON} == {"kraken_spot_klines": FREQUENT_CRON}
+
+
+def test_each_exchange_is_in_the_table_and_can_be_asked() -> None:
+    from crypto_lakehouse.exchange.venues import VENUES
+
+    assert {row.exchange for row in DATASETS} == set(Exchange) == set(VENUES)
+
+
+@EVERY
+def test_what_is_asked_for_names_fields_of_the_layout(row: Dataset) -> None:
+    if row.rest is None or row.rest.shape is not RestShape.OBJECTS:
+        return
+    width = len(row.layouts[0].columns)
+    assert len(row.rest.fields) == width
+    assert row.rest.endpoints[0].time in row.rest.fields
+    assert row.rest.flag is None or row.rest.flag.member in row.rest.fields
+
+
 @EVERY
 def test_a_name_is_derived_and_finds_its_row(row: Dataset) -> None:
-    assert re.fullmatch(r"binance_(spot|um|cm|option)_[a-z_]+", row.name)
+    assert re.fullmatch(r"(binance_(spot|um|cm|option)|coinbase_spot|kraken_spot)_[a-z_]+", row.name)
     assert dataset(row.name) is row
 
 

@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 from pydantic import ValidationError
 
+from crypto_lakehouse.datasets import dataset
 from crypto_lakehouse.errors import InvalidRequest
 from crypto_lakehouse.settings import DEFAULT_CONFIG, PREFIX, Settings, load_settings
 from crypto_lakehouse.vocabulary import Interval, Market
@@ -147,3 +148,16 @@ def test_a_file_may_replace_one_markets_filter(configure: Callable[..., Settings
     settings = configure("[markets.um]\nsymbols = ['SOL*']\nintervals = ['1d']")
     assert settings.markets[Market.UM].symbols == ("SOL*",)
     assert settings.markets[Market.UM].intervals == (Interval.D1,)
+
+
+def test_a_market_of_another_exchange_has_a_filter_of_its_own(configure: Callable[..., Settings]) -> None:
+    settings = configure("[markets.kraken_spot]\nsymbols = ['ETHUSD']")
+    assert settings.market_filter(dataset("kraken_spot_trades")).symbols == ("ETHUSD",)
+    assert settings.market_filter(dataset("coinbase_spot_trades")).symbols == ("BTC-USD",)
+    assert settings.market_filter(dataset("binance_um_klines")).symbols == ("BTCUSDT", "ETHUSDT")
+
+
+@pytest.mark.parametrize("name", ["COINBASE_URL", "SPOT_URL"])
+def test_a_test_network_is_refused(configure: Callable[..., Settings], name: str) -> None:
+    with pytest.raises(InvalidRequest, match="test network"):
+        configure("", **{f"EXCHANGE__{name}": "https://api-public.sandbox.exchange.coinbase.com"})

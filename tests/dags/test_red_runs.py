@@ -66,6 +66,8 @@ def place(tmp_path: Path, prepared: Path) -> Iterator[Place]:
             "CRYPTO_LAKEHOUSE_EXCHANGE__ENABLED": "true",
             "CRYPTO_LAKEHOUSE_EXCHANGE__SPOT_URL": f"{exchange.url}/spot",
             "CRYPTO_LAKEHOUSE_EXCHANGE__LIMITS_FILE": str(tmp_path / "limits.sqlite"),
+            # No waiting between tries.
+            "AIRFLOW__CORE__MAX_TASK_RETRY_DELAY": "0",
         }
         environment = airflow_environment(prepared, lake.settings.lake, extra)
         yield Place(lake, exchange, environment)

@@ -75,6 +75,10 @@ def plan_pull(
         ListingSuspect: The listing contradicts itself, or shows less than Bronze already holds.
     """
     row, days = dataset_row(request.dataset), requested_days(request)
+    if not row.frequencies:
+        # There is no archive to look at, but what is asked for is held against the table all the same.
+        _intervals(row, request.intervals)
+        return PullPlan(request, (), 0, 0, 0, {})
     profile = settings.transfer_profile(request.profile)
     bucket = Bucket(settings.archive, profile)
     folders = _folders(row, request, settings, bucket)
@@ -112,7 +116,7 @@ def requested_days(request: PlanRequest) -> tuple[date, date]:
 
 
 def _folders(row: Dataset, request: PlanRequest, settings: Settings, bucket: Bucket) -> list[Folder]:
-    market = settings.markets[row.market]
+    market = settings.market_filter(row)
     patterns = request.symbols or market.symbols
     intervals = _intervals(row, request.intervals or tuple(one.value for one in market.intervals))
     return [

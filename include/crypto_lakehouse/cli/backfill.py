@@ -27,6 +27,7 @@ def _group() -> None:
     "rest",
     epilog=examples(
         "backfill rest --symbols BTCUSDT,ETHUSDT --lookback-days 180 --interval 1m",
+        "backfill rest --exchange coinbase --symbols BTC-USD --lookback-days 30 --interval 1h",
         "backfill rest --data-type funding-rates --market um --symbols BTCUSDT --lookback-days 365 --json",
     ),
 )
@@ -36,6 +37,7 @@ def rest(
     lookback_days: LookbackOption = 180,
     interval: options.IntervalsOption = None,
     data_type: options.DataTypeOption = "klines",
+    exchange: options.ExchangeOption = None,
     market: options.MarketOption = None,
     as_json: JsonOption = False,
 ) -> None:
@@ -45,4 +47,5 @@ def rest(
     today = datetime.now(UTC).date()
     first = today - timedelta(days=lookback_days)
     chosen = market or (Market.SPOT if data_type == "klines" else None)
-    run_and_print(Ask(data_type, chosen, symbols, interval, first.isoformat(), today.isoformat(), pull=False), as_json)
+    choice = (data_type, chosen, symbols, interval, first.isoformat(), today.isoformat())
+    run_and_print(Ask(*choice, pull=False, exchange=exchange), as_json)

@@ -10,7 +10,8 @@ from crypto_lakehouse.cli.options import Ask, plan_request
 from crypto_lakehouse.cli.output import JsonOption, examples, note, print_json, print_table
 from crypto_lakehouse.cli.progress import listening
 from crypto_lakehouse.datasets import DATASETS
-from crypto_lakehouse.vocabulary import DataType, Step
+from crypto_lakehouse.spec import Dataset
+from crypto_lakehouse.vocabulary import DataType, Step, market_name
 
 if TYPE_CHECKING:
     from crypto_lakehouse.lake.work import PlanRequest
@@ -34,26 +35,34 @@ def _command_name(kind: DataType) -> str:
     return "funding-rates" if kind is DataType.FUNDING_RATE else plain
 
 
+def _place(row: Dataset) -> str:
+    """Returns the options that choose a dataset's exchange and market."""
+    exchange = "" if row.exchange is DATASETS[0].exchange else f"--exchange {row.exchange} "
+    return f"{exchange}--market {row.market}"
+
+
 def _add(kind: DataType) -> None:
     def command(
         *,
         symbols: options.SymbolsOption = None,
         start_date: options.StartOption = "",
         end_date: options.EndOption = "",
+        exchange: options.ExchangeOption = None,
         market: options.MarketOption = None,
         interval: options.IntervalsOption = None,
         profile: options.ProfileOption = "",
         delta: options.DeltaOption = True,
         as_json: JsonOption = False,
     ) -> None:
-        run_and_print(Ask(kind.slug, market, symbols, interval, start_date, end_date, profile, delta=delta), as_json)
+        choice = (kind.slug, market, symbols, interval, start_date, end_date, profile)
+        run_and_print(Ask(*choice, delta=delta, exchange=exchange), as_json)
 
     rows = [row for row in DATASETS if row.data_type is kind]
     name = _command_name(kind)
-    markets = ", ".join(row.market for row in rows)
+    markets = ", ".join(market_name(row.exchange, row.market) for row in rows)
     interval = " --interval 1h" if rows[0].has_interval else ""
     lines = [
-        f"ingest {name} --market {row.market} --symbols {row.sample_symbol}{interval}"
+        f"ingest {name} {_place(row)} --symbols {row.sample_symbol}{interval}"
         " --start-date 2024-12-01 --end-date 2025-01-31"
         for row in rows
     ]
@@ -81,12 +90,14 @@ def transform(
     symbols: options.SymbolsOption = None,
     start_date: options.StartOption = "",
     end_date: options.EndOption = "",
+    exchange: options.ExchangeOption = None,
     market: options.MarketOption = None,
     interval: options.IntervalsOption = None,
     as_json: JsonOption = False,
 ) -> None:
     """Rebuild, gate and publish the partitions that are behind Bronze; does not look at the archive."""
-    run_and_print(Ask(data_type, market, symbols, interval, start_date, end_date, pull=False, delta=False), as_json)
+    choice = (data_type, market, symbols, interval, start_date, end_date)
+    run_and_print(Ask(*choice, pull=False, delta=False, exchange=exchange), as_json)
 
 
 def plan(
@@ -95,6 +106,7 @@ def plan(
     symbols: options.SymbolsOption = None,
     start_date: options.StartOption = "",
     end_date: options.EndOption = "",
+    exchange: options.ExchangeOption = None,
     market: options.MarketOption = None,
     interval: options.IntervalsOption = None,
     profile: options.ProfileOption = "",
@@ -103,7 +115,8 @@ def plan(
     as_json: JsonOption = False,
 ) -> None:
     """Compare the archive with the lake; write the work orders, or with --dry-run only say what they would be."""
-    ask = Ask(data_type, market, symbols, interval, start_date, end_date, profile, delta=delta)
+    choice = (data_type, market, symbols, interval, start_date, end_date, profile)
+    ask = Ask(*choice, delta=delta, exchange=exchange)
     settings, request = _request(ask)
     with listening(quiet=as_json) as progress:
         from crypto_lakehouse import running

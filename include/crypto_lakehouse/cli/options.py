@@ -14,7 +14,7 @@ from crypto_lakehouse.errors import InvalidRequest
 from crypto_lakehouse.lake.work import PlanRequest
 from crypto_lakehouse.spec import Dataset
 from crypto_lakehouse.symbols import validated_pattern
-from crypto_lakehouse.vocabulary import DataType, Market
+from crypto_lakehouse.vocabulary import DataType, Exchange, Market
 
 EARLIEST = date(2017, 1, 1)
 """Before the exchange existed."""
@@ -34,6 +34,9 @@ StartOption = Annotated[
 EndOption = Annotated[str, typer.Option("--end-date", help="Last UTC day, inclusive, YYYY-MM-DD. [yesterday]")]
 MarketOption = Annotated[
     Market | None, typer.Option("--market", "--trade-type", help="spot, um (USD-M), cm (COIN-M) or option.")
+]
+ExchangeOption = Annotated[
+    Exchange | None, typer.Option("--exchange", help=f"{', '.join(Exchange)}. [the first of these that has the type]")
 ]
 DeltaOption = Annotated[
     bool, typer.Option("--delta/--no-delta", help="Ask the exchange for what its archive does not have.")
@@ -60,6 +63,7 @@ class Ask:
     pull: bool = True
     delta: bool = True
     fill: bool = False
+    exchange: Exchange | None = None
 
 
 def plan_request(ask: Ask, run_id: str, default_start: str) -> PlanRequest:
@@ -68,7 +72,7 @@ def plan_request(ask: Ask, run_id: str, default_start: str) -> PlanRequest:
     Raises:
         InvalidRequest: Some part of it is not acceptable; the message names the option.
     """
-    row = chosen_dataset(ask.data_type, ask.market)
+    row = chosen_dataset(ask.data_type, ask.market, ask.exchange)
     today = datetime.now(UTC).date()
     first = checked_day("--start-date", ask.start or default_start, today)
     last = checked_day("--end-date", ask.end or (today - timedelta(days=1)).isoformat(), today)
@@ -105,7 +109,7 @@ def checked_series(ask: Ask) -> Series:
     Raises:
         InvalidRequest: Some part of it is not acceptable; the message names the option.
     """
-    row = chosen_dataset(ask.data_type, ask.market)
+    row = chosen_dataset(ask.data_type, ask.market, ask.exchange)
     today = datetime.now(UTC).date()
     first = checked_day("--start-date", ask.start, today) if ask.start else None
     last = checked_day("--end-date", ask.end, today) if ask.end else None
@@ -115,14 +119,16 @@ def checked_series(ask: Ask) -> Series:
     return Series(row, symbols, _checked_intervals(row, ask.intervals or ()), first, last)
 
 
-def chosen_dataset(data_type: str, market: Market | None) -> Dataset:
+def chosen_dataset(data_type: str, market: Market | None, exchange: Exchange | None = None) -> Dataset:
     """Returns the dataset of a data type's name (`agg-trades`, `aggTrades`, `funding_rates`) in a market.
 
-    >>> chosen_dataset("agg-trades", Market.UM).name
-    'binance_um_agg_trades'
+    Without an exchange it is the first of the table that has the type, so a market alone stays one dataset.
+
+    >>> chosen_dataset("agg-trades", Market.UM).name, chosen_dataset("klines", None, Exchange.KRAKEN).name
+    ('binance_um_agg_trades', 'kraken_spot_klines')
 
     Raises:
-        InvalidRequest: There is no such type, not in that market, or in several and none was given.
+        InvalidRequest: There is no such type, not of that exchange or market, or in several and none was given.
     """
     if data_type in {row.name for row in DATASETS}:
         return dataset(data_type)
@@ -131,6 +137,10 @@ def chosen_dataset(data_type: str, market: Market | None) -> Dataset:
     if not rows:
         known = ", ".join(kind.slug.replace("_", "-") for kind in DataType)
         raise InvalidRequest(f"no data type is called {data_type[:40]!r}", f"Known: {known}")
+    exchange = exchange or rows[0].exchange
+    rows = [row for row in rows if row.exchange is exchange]
+    if not rows:
+        raise InvalidRequest(f"{exchange} has no {data_type}", "See docs/datasets.md for what each exchange has")
     matching = [row for row in rows if market in {None, row.market}]
     if len(matching) != 1:
         said = f"is not in market {market}" if market else "is in several markets"

@@ -11,11 +11,12 @@ from crypto_lakehouse.errors import InvalidRequest, OutOfReach, UnknownSymbol
 from crypto_lakehouse.exchange.bodies import Answer, encode
 from crypto_lakehouse.exchange.client import ExchangeClient, Page
 from crypto_lakehouse.exchange.paging import Ask, Stretch, pages, row_time, rows_of
-from crypto_lakehouse.instants import epoch_microseconds, instant, microseconds
+from crypto_lakehouse.exchange.rows import end_of
+from crypto_lakehouse.instants import instant, microseconds
 from crypto_lakehouse.lake.records import BronzeObject
 from crypto_lakehouse.lake.storage import Storage
 from crypto_lakehouse.lake.work import DeltaWindow
-from crypto_lakehouse.spec import Dataset, Paging, RestShape, RestSource
+from crypto_lakehouse.spec import Dataset, Query, RestShape, RestSource
 from crypto_lakehouse.symbols import symbol_key
 from crypto_lakehouse.vocabulary import ChecksumStatus, Interval, Source
 
@@ -23,19 +24,18 @@ MAX_PAGES = 100
 """Pages in one Bronze object, so that no object grows with the window asked for."""
 
 SETTLING = timedelta(seconds=2)
-"""How long before the exchange's now a row may still come."""
+"""How long before the exchange's now a row may still come, or a kline that has closed still change."""
 
 LIVE_EDGE = timedelta(hours=1)
 """How recent an end is where rows may still be on their way to the exchange's own store."""
 
 _REST_INTERVAL = {Interval.MO1: "1M"}
-"""Intervals that REST spells otherwise than the archive."""
+"""Intervals whose name in REST is not that of the archive."""
+
+_KLINES = frozenset({RestShape.ARRAYS, RestShape.CANDLES})
 
 _REFUSED = 400
 """Status of an answer that is a refusal; conform takes rows only from those of status 200."""
-
-_CLOSE_TIME = 6
-"""Place of the close time in a kline."""
 
 _STAMP = "%Y%m%dT%H%M%S%f"
 """To the microsecond: two pieces of one second are two objects."""
@@ -62,9 +62,9 @@ def fetch(row: Dataset, window: DeltaWindow, client: ExchangeClient) -> Iterator
     source = _source(row)
     reached = datetime.fromisoformat(window.start)
     end = min(datetime.fromisoformat(window.end), _now(client) - SETTLING)
-    reach = _reach(source, client)
+    reach = _reach(source, client, _step(window, source))
     if reached < min(reach, end):
-        yield Piece(reached, min(reach, end), (_refusal(source, client, f"asked for {source.reach_days:g} days only"),))
+        yield Piece(reached, min(reach, end), (_refusal(source, client, _reach_in_words(source)),))
         reached = reach
     if reached >= end:
         return
@@ -82,12 +82,26 @@ def _source(row: Dataset) -> RestSource:
     return row.rest
 
 
-def _reach(source: RestSource, client: ExchangeClient) -> datetime:
-    """Returns the first instant, on a full hour, for which the endpoint still answers, by the exchange's clock."""
+def _step(window: DeltaWindow, source: RestSource) -> int:
+    """Returns the distance of rows in microseconds; 0 where they have no grid."""
+    return (Interval(window.interval).microseconds or 0) if window.interval else source.step_seconds * 1_000_000
+
+
+def _reach(source: RestSource, client: ExchangeClient, step: int) -> datetime:
+    """Returns the first instant, on a full hour or kline, for which the endpoint still answers, by its own clock."""
+    if source.reach_rows is not None:
+        # The open kline is one of them, and another one may open before the answer comes.
+        return instant((microseconds(_now(client)) // step + 2 - source.reach_rows) * step)
     if source.reach_days is None:
         return datetime.fromtimestamp(0, UTC)
     first = _now(client) - timedelta(days=source.reach_days)
     return first.replace(minute=0, second=0, microsecond=0) + timedelta(hours=1)
+
+
+def _reach_in_words(source: RestSource) -> str:
+    if source.reach_rows is not None:
+        return f"asked for the newest {source.reach_rows} klines only"
+    return f"asked for {source.reach_days:g} days only"
 
 
 def _refusal(source: RestSource, client: ExchangeClient, words: str) -> Answer:
@@ -101,7 +115,14 @@ def _now(client: ExchangeClient) -> datetime:
 
 @dataclass(frozen=True, slots=True)
 class _Asked:
-    """What is asked of an endpoint, and how; `lag` is by how much a row's stamp lies past its own start."""
+    """What is asked of an endpoint, and how.
+
+    Args:
+        stretch: What.
+        ask: How.
+        now: By the exchange's clock, before it was asked.
+        lag: By how much a row's stamp lies past its own start.
+    """
 
     stretch: Stretch
     ask: Ask
@@ -115,17 +136,23 @@ def _asked(
     interval = Interval(window.interval) if window.interval else None
     parameters = source.parameters
     if interval is not None:
-        parameters = (*parameters, ("interval", _REST_INTERVAL.get(interval, interval.value)))
+        parameters = (*parameters, _interval_parameter(interval, source.endpoints[0].query))
     stretch = Stretch(
         _asked_name(source, window.symbol),
         bounds[0] - timedelta(seconds=source.before_seconds),
         bounds[1] + timedelta(seconds=source.after_seconds),
-        (interval.microseconds or 0) if interval else source.step_seconds * 1_000_000,
+        _step(window, source),
         parameters,
     )
     in_microseconds = source.microseconds_from is not None and bounds[0].date() >= source.microseconds_from
     lag = metrics_stamp_lag(bounds[0].date()) if source.shape is RestShape.METRICS else 0
     return _Asked(stretch, partial(client.ask, in_microseconds=in_microseconds), _now(client), lag)
+
+
+def _interval_parameter(interval: Interval, query: Query) -> tuple[str, str]:
+    if query.interval_seconds:
+        return query.interval, str((interval.microseconds or 0) // 1_000_000 // query.interval_seconds)
+    return query.interval, _REST_INTERVAL.get(interval, interval.value)
 
 
 def _asked_name(source: RestSource, symbol: str) -> str:
@@ -134,7 +161,7 @@ def _asked_name(source: RestSource, symbol: str) -> str:
     Raises:
         UnknownSymbol: It answers by pair and contract type, and the symbol is of another type.
     """
-    if source.symbol_parameter == "symbol":
+    if not source.by_pair:
         return symbol
     pair, _, contract = symbol.partition("_")
     if dict(source.parameters).get("contractType") and contract != "PERP":
@@ -153,7 +180,7 @@ def _pieces(source: RestSource, asked: _Asked, bounds: tuple[datetime, datetime]
         if len(held) >= MAX_PAGES and seen is not None and begin < seen < end:
             yield Piece(begin, seen, _answers(held))
             # Rows of the instant at which it was cut lie in its last page, and belong to the next piece.
-            begin, held = seen, [page] if endpoint.paging is Paging.ID else []
+            begin, held = seen, [page] if endpoint.has_identifier else []
     for other in source.endpoints[1:]:
         others = list(pages(source, other, asked.stretch, asked.ask))
         held += others
@@ -173,27 +200,28 @@ def _answers(held: Sequence[Page]) -> tuple[Answer, ...]:
 
 def _seen_to(page: Page, source: RestSource, asked: _Asked) -> datetime | None:
     """Returns up to when a page holds all rows; a kline that is still open does not count."""
-    rows, endpoint = rows_of(page), source.endpoints[0]
-    if source.shape is RestShape.ARRAYS:
-        closes = [epoch_microseconds(row[_CLOSE_TIME]) for row in rows]
-        closed = [one for one in closes if one < microseconds(asked.now)]
-        # A close time is the last unit of its kline: the next full millisecond is the next one's start.
-        return instant((closed[-1] // 1000 + 1) * 1000) if closed else None
+    endpoint = source.endpoints[0]
+    rows = rows_of(page, endpoint)
+    if source.shape in _KLINES:
+        ends = [end_of(row, source, asked.stretch.step) for row in rows]
+        closed = [one for one in ends if one <= microseconds(asked.now - SETTLING)]
+        return instant(closed[-1]) if closed else None
     if not rows:
         return None
     last = row_time(rows[-1], endpoint)
     if source.shape is RestShape.METRICS:
         return instant(last - asked.lag + asked.stretch.step)
     # Other trades of the same millisecond may be on the next page; a payment has its instant alone.
-    return instant(last // 1000 * 1000 + (0 if endpoint.paging is Paging.ID else 1000))
+    return instant(last // 1000 * 1000 + (0 if endpoint.has_identifier else 1000))
 
 
 def _has_open_candle(page: Page, source: RestSource, asked: _Asked, end: datetime) -> bool:
     """Returns whether a candle that opened before the end of what is asked for is still open."""
-    if source.shape is not RestShape.ARRAYS:
+    if source.shape not in _KLINES:
         return False
-    before = [row for row in rows_of(page) if row_time(row, source.endpoints[0]) < microseconds(end)]
-    return any(epoch_microseconds(row[_CLOSE_TIME]) >= microseconds(asked.now) for row in before)
+    endpoint = source.endpoints[0]
+    before = [row for row in rows_of(page, endpoint) if row_time(row, endpoint) < microseconds(end)]
+    return any(end_of(row, source, asked.stretch.step) > microseconds(asked.now - SETTLING) for row in before)
 
 
 def store(piece: Piece, row: Dataset, window: DeltaWindow, storage: Storage) -> BronzeObject:

@@ -1,6 +1,5 @@
 """REST answers as lines of the archive's own layout, so that both are conformed by the same code."""
 
-import json
 from collections.abc import Iterator, Sequence
 from datetime import UTC, datetime
 from itertools import pairwise
@@ -9,11 +8,12 @@ from typing import Any
 from crypto_lakehouse.columns import metrics_stamp_lag
 from crypto_lakehouse.errors import SchemaDrift
 from crypto_lakehouse.exchange.bodies import Answer, decode
+from crypto_lakehouse.exchange.rows import end_of, parsed, rows_in, time_of
 from crypto_lakehouse.instants import epoch_microseconds, microseconds
 from crypto_lakehouse.silver.inputs import InputObject
-from crypto_lakehouse.spec import Dataset, RestShape, RestSource, SourceLayout
+from crypto_lakehouse.spec import Dataset, RestEndpoint, RestShape, RestSource, SourceLayout
+from crypto_lakehouse.vocabulary import Interval, Stamp
 
-_OPEN, _CLOSE_TIME = 0, 6
 _HOUR_US = 3_600_000_000
 _FLAGS = {True: "true", False: "false"}
 _METRICS = (
@@ -45,7 +45,7 @@ def answer_lines(one: InputObject, data: bytes, dataset: Dataset, max_bytes: int
         text = "".join(f"{','.join(line)}\n" for line in lines)
         if text.count("\n") != len(lines):
             raise ValueError("a value holds a line break")
-    except (LookupError, TypeError, ValueError, RecursionError) as error:
+    except (LookupError, TypeError, ValueError, ArithmeticError, RecursionError) as error:
         raise SchemaDrift(
             f"an answer has rows of another form: {type(error).__name__} {error}",
             "Compare it with the API's documentation",
@@ -53,12 +53,9 @@ def answer_lines(one: InputObject, data: bytes, dataset: Dataset, max_bytes: int
     return text.encode(), layout
 
 
-def _rows(answer: Answer) -> list[Any]:
-    # Digits as they were sent: a number may come unquoted, and a float would round it.
-    rows = json.loads(answer.body, parse_float=str)
-    if not isinstance(rows, list):
-        raise TypeError(f"{answer.path} answered no list")
-    return rows
+def _rows(answer: Answer, source: RestSource) -> list[Any]:
+    endpoint = next((one for one in source.endpoints if one.path == answer.path), source.endpoints[0])
+    return rows_in(parsed(answer.body), endpoint)
 
 
 def _within(one: InputObject, time: int) -> bool:
@@ -72,35 +69,50 @@ def _spelled(value: Any) -> str:
     return '""' if value in {"", None} else str(value)
 
 
+def _stamped(value: Any, time: int, endpoint: RestEndpoint) -> str:
+    """Returns a row's time as files have it: as it was sent where that is an epoch they know, else in microseconds."""
+    return _spelled(value) if endpoint.stamp is Stamp.EPOCH else str(time)
+
+
 def _array_lines(answers: Sequence[Answer], source: RestSource, one: InputObject) -> Iterator[list[str]]:
-    del source
+    endpoint, step = source.endpoints[0], Interval(one.object.interval).microseconds or 0
     seen = -1
     for answer in answers:
         asked_at = microseconds(answer.at)
-        for row in _rows(answer):
-            time = epoch_microseconds(row[_OPEN])
-            if time > seen and _within(one, time) and epoch_microseconds(row[_CLOSE_TIME]) < asked_at:
+        for row in _rows(answer, source):
+            time = time_of(row, endpoint)
+            if time > seen and _within(one, time) and end_of(row, source, step) <= asked_at:
                 seen = time
-                yield [_spelled(value) for value in row]
+                line = [_spelled(value) for value in row]
+                line[int(endpoint.time)] = _stamped(row[endpoint.time], time, endpoint)
+                yield line
 
 
 def _object_lines(answers: Sequence[Answer], source: RestSource, one: InputObject) -> Iterator[list[str]]:
     endpoint = source.endpoints[0]
-    seen = -1
+    seen = set[int]()
     for answer in answers:
         if answer.path != endpoint.path:
             continue
-        for row in _rows(answer):
-            number = int(row[endpoint.identifier])
-            if number > seen and _within(one, epoch_microseconds(row[endpoint.time])):
-                seen = number
-                yield [_spelled(row[name]) for name in source.fields]
+        for row in _rows(answer, source):
+            number, time = int(row[endpoint.identifier]), time_of(row, endpoint)
+            if number not in seen and _within(one, time):
+                seen.add(number)
+                yield [_field(row, name, time, source) for name in source.fields]
+
+
+def _field(row: Any, name: str | int, time: int, source: RestSource) -> str:
+    endpoint, flag = source.endpoints[0], source.flag
+    if name == endpoint.time:
+        return _stamped(row[name], time, endpoint)
+    if flag is not None and name == flag.member:
+        return {flag.yes: "true", flag.no: "false"}[row[name]]
+    return _spelled(row[name])
 
 
 def _funding_lines(answers: Sequence[Answer], source: RestSource, one: InputObject) -> Iterator[list[str]]:
     """Yields payments; each but the first known one has the hours since the one before, as the archive counts them."""
-    del source
-    rates = {int(row["fundingTime"]): row["fundingRate"] for answer in answers for row in _rows(answer)}
+    rates = {int(row["fundingTime"]): row["fundingRate"] for answer in answers for row in _rows(answer, source)}
     times = sorted(rates)
     hours = {later: _hours(earlier, later) for earlier, later in pairwise(times)}
     if len(times) > 1:
@@ -115,8 +127,7 @@ def _hours(earlier: int, later: int) -> int:
 
 
 def _metric_lines(answers: Sequence[Answer], source: RestSource, one: InputObject) -> Iterator[list[str]]:
-    del source
-    rows = {(answer.path, int(row["timestamp"])): row for answer in answers for row in _rows(answer)}
+    rows = {(answer.path, int(row["timestamp"])): row for answer in answers for row in _rows(answer, source)}
     lag = metrics_stamp_lag(one.object.first_day)
     for time in sorted(stamp for path, stamp in rows if path == _METRICS[0][0]):
         if not _within(one, epoch_microseconds(time) - lag):
@@ -127,6 +138,7 @@ def _metric_lines(answers: Sequence[Answer], source: RestSource, one: InputObjec
 
 _LINES = {
     RestShape.ARRAYS: _array_lines,
+    RestShape.CANDLES: _array_lines,
     RestShape.OBJECTS: _object_lines,
     RestShape.FUNDING: _funding_lines,
     RestShape.METRICS: _metric_lines,

@@ -36,8 +36,9 @@ class _Asking:
     def client(self) -> ExchangeClient:
         """Returns this thread's client, which knows the exchange's time."""
         if not hasattr(self._clients, "own"):
-            settings = self.context.settings.exchange
-            self._clients.own = ExchangeClient(settings, self.row.market, open_limiter(settings, self.row.market))
+            settings, row = self.context.settings.exchange, self.row
+            limiter = open_limiter(settings, row.market, row.exchange)
+            self._clients.own = ExchangeClient(settings, row.market, limiter, exchange=row.exchange)
             self._clients.own.server_time()
         own: ExchangeClient = self._clients.own
         return own

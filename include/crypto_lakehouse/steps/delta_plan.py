@@ -1,7 +1,7 @@
 """What a run asks of the exchange: the days of its request that neither the archive nor an earlier answer covers."""
 
 from collections import defaultdict
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from fnmatch import fnmatchcase
@@ -11,6 +11,7 @@ import polars as pl
 from crypto_lakehouse.archive.keys import parse_key
 from crypto_lakehouse.archive.planning import PullPlan, requested_days
 from crypto_lakehouse.datasets import dataset as dataset_row
+from crypto_lakehouse.errors import InvalidRequest
 from crypto_lakehouse.exchange.windows import Series, Span, clustered, missing_windows
 from crypto_lakehouse.lake.bronze import BronzeLog
 from crypto_lakehouse.lake.coverage import CoverageLog
@@ -48,7 +49,7 @@ def plan_delta(
     A request that ends yesterday or later reaches up to now; one of older days stays within them.
 
     Raises:
-        InvalidRequest: The request's days are not acceptable.
+        InvalidRequest: The request's days are not acceptable, or a glob can match nothing.
     """
     row = dataset_row(request.dataset)
     source = row.rest
@@ -101,7 +102,7 @@ class _Held:
     Args:
         spans: All that is covered.
         answered: What the exchange was asked for.
-        archive: First and last instant of its archive.
+        archive: First and last instant of its archive; where there is none, of what was asked for before.
     """
 
     spans: dict[Series, list[Span]]
@@ -119,6 +120,8 @@ class _Held:
             key = parse_key(one.key)
             if key is not None:
                 held._add(Series(key.symbol, key.interval or ""), (key.start, key.end), is_archive=True)
+        if not row.frequencies:
+            held.archive.update({series: (min(spans)[0], max(spans)[1]) for series, spans in held.answered.items()})
         return held
 
     def _add(self, series: Series, span: Span, *, is_archive: bool) -> None:
@@ -128,6 +131,23 @@ class _Held:
         else:
             known = self.archive.get(series, span)
             self.archive[series] = (min(known[0], span[0]), max(known[1], span[1]))
+
+
+def _check_globs(row: Dataset, patterns: Iterable[str], held: _Held) -> None:
+    """Refuses a glob over symbols that nothing lists.
+
+    Raises:
+        InvalidRequest: The dataset has no archive, and no symbol that was asked before matches.
+    """
+    symbols = {series.symbol for series in held.archive}
+    idle = [one for one in patterns if not any(fnmatchcase(symbol, one) for symbol in symbols)]
+    globs = [one for one in idle if set("*?") & set(one)]
+    if globs and not row.frequencies:
+        raise InvalidRequest(
+            f"{globs[0]!r} matches no symbol that the lake holds, and there is no archive to list",
+            f"Name each symbol the first time, such as {row.sample_symbol}",
+            dataset=row.name,
+        )
 
 
 def _wanted(request: PlanRequest, now: datetime) -> Span:
@@ -140,12 +160,13 @@ def _series(
     row: Dataset, request: PlanRequest, settings: Settings, held: _Held, wanted: Span
 ) -> Iterator[tuple[Series, Span]]:
     """Yields the series to look at, each with the time in which it was traded as far as that is known."""
-    market = settings.markets[row.market]
+    market = settings.market_filter(row)
     intervals = request.intervals or tuple(one.value for one in market.intervals) if row.has_interval else ("",)
     patterns = request.symbols or market.symbols
     named = {one for one in patterns if not set("*?") & set(one)}
     for series in sorted({Series(symbol, interval) for symbol in named for interval in intervals}):
         yield series, wanted
+    _check_globs(row, patterns, held)
     for series, (first, last) in sorted(held.archive.items()):
         is_wanted = series.interval in intervals and any(fnmatchcase(series.symbol, one) for one in patterns)
         if is_wanted and series.symbol not in named:

@@ -123,7 +123,7 @@ def _held_partitions(row: Dataset, bronze: BronzeLog, request: PlanRequest, sett
     found = {
         partition.name: partition
         for symbol, interval, start, end in held.select("symbol", "interval", *_DAYS).unique().rows()
-        if _is_wanted(symbol, request.symbols or settings.markets[row.market].symbols)
+        if _is_wanted(symbol, request.symbols or settings.market_filter(row).symbols)
         for partition in covered_partitions(row, symbol, Interval(interval) if interval else None, (start, end))
     }
     return list(found.values())

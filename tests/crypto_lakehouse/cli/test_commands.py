@@ -73,8 +73,8 @@ def test_help_loads_no_engine(module: str) -> None:
 def test_setup_creates_every_table_and_may_be_repeated(lake_folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["admin", "setup", "--json"]) == main(["admin", "setup", "--json"]) == 0
     said = [json.loads(line) for line in capsys.readouterr().out.splitlines()]
-    assert said[0] == said[1] == {"status": "succeeded", "lake": str(lake_folder), "catalog": "embedded", "tables": 27}
-    assert len(EmbeddedCatalog(lake_folder / "catalog" / "catalog.sqlite").datasets()) == 27
+    assert said[0] == said[1] == {"status": "succeeded", "lake": str(lake_folder), "catalog": "embedded", "tables": 31}
+    assert len(EmbeddedCatalog(lake_folder / "catalog" / "catalog.sqlite").datasets()) == 31
 
 
 def test_status_counts_what_is_published(lake_folder: Path, capsys: pytest.CaptureFixture[str]) -> None:

@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from crypto_lakehouse.cli.arguments import gathered, split_values
 from crypto_lakehouse.cli.options import Ask, checked_day, checked_symbols, chosen_dataset, plan_request
 from crypto_lakehouse.errors import InvalidRequest
-from crypto_lakehouse.vocabulary import Market
+from crypto_lakehouse.vocabulary import Exchange, Market
 
 TODAY = date(2026, 1, 31)
 
@@ -50,6 +50,8 @@ def test_other_arguments_pass_untouched(words: list[str]) -> None:
         ("funding_rate", Market.CM, "binance_cm_funding_rate"),
         ("bvol-index", None, "binance_option_bvol_index"),
         ("binance_um_metrics", None, "binance_um_metrics"),
+        ("trades", Market.SPOT, "binance_spot_trades"),
+        ("coinbase_spot_trades", None, "coinbase_spot_trades"),
     ],
 )
 def test_a_data_type_and_a_market_choose_a_dataset(name: str, market: Market | None, dataset: str) -> None:
@@ -68,6 +70,36 @@ def test_a_data_type_and_a_market_choose_a_dataset(name: str, market: Market | N
 def test_a_choice_that_is_none_is_refused(name: str, market: Market | None, said: str) -> None:
     with pytest.raises(InvalidRequest, match=said):
         chosen_dataset(name, market)
+
+
+@pytest.mark.parametrize(
+    ("name", "market", "exchange", "dataset"),
+    [
+        ("klines", None, Exchange.COINBASE, "coinbase_spot_klines"),
+        ("trades", Market.SPOT, Exchange.KRAKEN, "kraken_spot_trades"),
+        ("klines", Market.UM, Exchange.BINANCE, "binance_um_klines"),
+    ],
+)
+def test_an_exchange_chooses_among_datasets_of_one_type(
+    name: str, market: Market | None, exchange: Exchange, dataset: str
+) -> None:
+    assert chosen_dataset(name, market, exchange).name == dataset
+    assert plan_request(Ask(name, market, ["A"], exchange=exchange), "r", "2024-01-01").dataset == dataset
+
+
+@pytest.mark.parametrize(
+    ("name", "market", "exchange", "said"),
+    [
+        ("klines", Market.UM, Exchange.COINBASE, "not in market um"),
+        ("metrics", None, Exchange.KRAKEN, "kraken has no metrics"),
+        ("klines", None, Exchange.BINANCE, "in several markets"),
+    ],
+)
+def test_what_an_exchange_does_not_have_is_refused(
+    name: str, market: Market | None, exchange: Exchange, said: str
+) -> None:
+    with pytest.raises(InvalidRequest, match=said):
+        chosen_dataset(name, market, exchange)
 
 
 @pytest.mark.parametrize("text", ["2017-01-01", "2024-02-29", "2026-01-31", "2026-02-01"])

@@ -43,7 +43,7 @@ def made(row: Dataset, folder: Path) -> ConformedPartition:
     return conform(row, [partition], [input_at(key, path)], work, ConformSettings()).partitions[0]
 
 
-@pytest.mark.parametrize("row", DATASETS, ids=lambda row: row.name)
+@pytest.mark.parametrize("row", [row for row in DATASETS if row.frequencies], ids=lambda row: row.name)
 def test_every_rule_of_every_dataset_judges_a_fact_that_is_computed(row: Dataset, tmp_path: Path) -> None:
     one = made(row, tmp_path)
     assert one.file is not None

@@ -29,7 +29,7 @@ NOW = utc(2025, 1, 3, 0, 10)
 WANTED = (utc(2024, 12, 30), utc(2025, 1, 2, 12))
 """From milliseconds to microseconds, and to the middle of a day."""
 
-WITH_REST = [row for row in DATASETS if row.rest is not None]
+WITH_REST = [row for row in DATASETS if row.rest is not None and row.frequencies]
 WITHOUT_INTERVAL = [row for row in WITH_REST if not row.has_interval]
 KLINES = [
     pytest.param(row, interval, marks=pytest.mark.slow if interval is Interval.S1 else ())

@@ -22,6 +22,7 @@ from random_files import random_file
 from silver_oracle import stdlib_records
 
 MUTATIONS_PER_DATASET = 150
+ARCHIVED = [row for row in DATASETS if row.frequencies]
 ALPHABET = b'0123456789.,-+eE"\n\r\x00 \tTFtrue\xff=/:'
 
 
@@ -55,7 +56,7 @@ def engine_rows(file: ArchiveFile, content: bytes, folder: Path) -> list[tuple[A
     return plain.select([one.name for one in file.dataset.columns]).rows()
 
 
-@pytest.mark.parametrize("row", DATASETS, ids=lambda row: row.name)
+@pytest.mark.parametrize("row", ARCHIVED, ids=lambda row: row.name)
 def test_damage_is_refused_or_read_as_it_stands(row: Dataset, tmp_path: Path) -> None:
     dice = random.Random(row.name)
     refused = 0
@@ -74,7 +75,7 @@ def test_damage_is_refused_or_read_as_it_stands(row: Dataset, tmp_path: Path) ->
 @pytest.mark.parametrize("seed", range(10))
 def test_conform_ends_with_an_outcome_whatever_the_bytes_are(seed: int, tmp_path: Path) -> None:
     dice = random.Random(seed)
-    row = dice.choice(DATASETS)
+    row = dice.choice(ARCHIVED)
     file, _ = random_file(row, seed)
     noise = dice.randbytes(dice.randint(0, 5000))
     partitions = partitions_between(row, file.symbol, file.first_day, file.key.last_day, file.interval)

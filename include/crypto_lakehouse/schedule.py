@@ -17,6 +17,9 @@ FREQUENT_CRON = "0 3,9,15,21 * * *"
 GAPS_CRON = "0 13 * * *"
 """After the day's runs, and early enough that what the exchange keeps for 48 hours is still there."""
 
+INSTRUMENTS_CRON = "30 5 * * 1"
+"""Mondays: a listing of all symbols of a market is thousands of requests, and instruments change slowly."""
+
 LOOKBACK_DAYS = 7
 LOOKBACK_MONTHS_DAYS = 62
 

@@ -24,6 +24,9 @@ BodyOption = Annotated[
     list[Path] | None,
     typer.Option("--exchange-info", help="A file with an exchangeInfo answer as received; may be repeated."),
 ]
+AskOption = Annotated[
+    bool, typer.Option("--ask/--no-ask", help="Ask the exchange for its exchangeInfo, where no file is given.")
+]
 
 
 @app.callback()
@@ -35,17 +38,23 @@ def instruments() -> None:
     epilog=examples(
         "instruments update --market um",
         "instruments update --market spot --exchange-info exchangeInfo.json",
-        "instruments update --market cm --json",
+        "instruments update --market cm --no-ask --json",
     )
 )
-def update(market: MarketOption, *, exchange_info: BodyOption = None, as_json: JsonOption = False) -> None:
-    """List the archive's symbols and their days, and append a version of the master if anything is new."""
+def update(
+    market: MarketOption, *, exchange_info: BodyOption = None, ask: AskOption = True, as_json: JsonOption = False
+) -> None:
+    """List the archive's symbols and days, hear the exchange, and append a version of the master if anything is new."""
+    from crypto_lakehouse.instruments.asking import ask_exchange_info
     from crypto_lakehouse.instruments.updating import update_instruments
     from crypto_lakehouse.lake.opening import open_storage
     from crypto_lakehouse.settings import load_settings
 
     bodies = [_body(path, market) for path in exchange_info or ()]
     settings = load_settings()
+    # A file that is given stands for what the exchange would say.
+    if ask and not bodies:
+        bodies = ask_exchange_info(market, settings)
     with listening(quiet=as_json) as progress:
         found = update_instruments(market, settings, storage=open_storage(settings), bodies=bodies, progress=progress)
     if as_json:

@@ -9,13 +9,15 @@ import pytest
 from crypto_lakehouse.archive.keys import ArchiveKey
 from crypto_lakehouse.datasets import dataset
 from crypto_lakehouse.errors import ListingSuspect, SourceUnavailable
+from crypto_lakehouse.instruments.asking import ask_exchange_info
 from crypto_lakehouse.instruments.log import InstrumentLog
 from crypto_lakehouse.instruments.updating import update_instruments
 from crypto_lakehouse.lake.local_storage import LocalStorage
-from crypto_lakehouse.settings import Settings, TransferProfile
+from crypto_lakehouse.settings import ExchangeSettings, Settings, TransferProfile
 from crypto_lakehouse.vocabulary import Frequency, Interval, Market
 from tests.bucket_server import FakeBucket, serving
 from tests.crypto_lakehouse.instruments.bodies import answer, um_symbol
+from tests.exchange import LocalExchange
 
 YESTERDAY = datetime.now(UTC).date() - timedelta(days=1)
 
@@ -149,3 +151,24 @@ def test_coin_m_has_its_pairs_and_options_have_theirs(
     assert log.latest(Market.OPTION).select("symbol", "kind", "valid_to").rows() == [
         ("BTCBVOLUSDT", "index", None), ("BTCUSDT", "option_underlying", date(2023, 5, 20)),
     ]  # fmt: skip
+
+
+def test_the_exchange_is_asked_for_what_it_says_today(settings: Settings, storage: LocalStorage) -> None:
+    with LocalExchange() as exchange:
+        asked = ExchangeSettings(
+            um_url=f"{exchange.url}/um", limits_file=Path(settings.lake).with_name("limits.sqlite")
+        )
+        bodies = ask_exchange_info(Market.UM, settings.model_copy(update={"exchange": asked}))
+        assert [one.path for one in exchange.requests] == ["fapi/v1/time", "fapi/v1/exchangeInfo"]
+    found = update_instruments(Market.UM, settings, storage=storage, bodies=bodies)
+    assert found.exchange_info_rows > 0
+    (bitcoin,) = InstrumentLog(storage).latest(Market.UM).filter(symbol="BTCUSDT").to_dicts()
+    assert (bitcoin["base_asset"], bitcoin["quote_asset"]) == ("BTC", "USDT")
+    assert bitcoin["tick_size"] is not None
+    assert "exchange info" in bitcoin["evidence"]
+
+
+def test_nobody_is_asked_where_the_exchange_is_not_to_be(settings: Settings) -> None:
+    off = settings.model_copy(update={"exchange": ExchangeSettings(enabled=False)})
+    assert ask_exchange_info(Market.UM, off) == []
+    assert ask_exchange_info(Market.OPTION, settings) == []

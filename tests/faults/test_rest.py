@@ -168,6 +168,20 @@ def test_a_fault_that_lasts_is_an_error_with_a_bounded_number_of_requests(
     assert lake.missing(UM, SERIES, WANTED) != [], "an error is never a success: it is asked for again"
 
 
+def test_an_empty_page_that_lasts_is_believed_and_the_archive_makes_up_for_it(
+    open_lake: OpenLake, undisturbed: pl.DataFrame, tmp_path: Path
+) -> None:
+    # The known price of believing in silence: an exchange that answers so twice cannot be told from one without rows.
+    lake = open_lake(NOW)
+    lake.exchange.inject(Fault.EMPTY_LIST, times=2)
+    assert run(lake) is None
+    assert lake.exchange.fired == {Fault.EMPTY_LIST: 2}
+    assert lake.silver(UM).is_empty()
+    assert lake.missing(UM, SERIES, WANTED) == []
+    keys = [ArchiveKey(UM, Frequency.DAILY, "BTCUSDT", Interval.M1, date(2025, 1, day)) for day in (1, 2)]
+    assert_frame_equal(lake.silver(UM, [*lake.held(UM), *archive_inputs(keys, tmp_path)]), undisturbed)
+
+
 @pytest.mark.parametrize("fault", STOPS)
 def test_nobody_asks_before_the_time_the_exchange_set_is_up(open_lake: OpenLake, fault: Fault) -> None:
     lake = open_lake(NOW)

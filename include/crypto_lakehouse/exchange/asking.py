@@ -20,6 +20,9 @@ Ask = Callable[[RestEndpoint, Params], Page]
 Fault = Callable[[list[Any]], str]
 """Says in words why rows cannot be the page that was asked for, or nothing."""
 
+Doubt = Callable[[list[Any]], bool]
+"""Says whether rows lack some that there might be."""
+
 _UNITS = {Stamp.EPOCH: 1000, Stamp.SECONDS: 1_000_000, Stamp.ISO: 1_000_000, Stamp.NANOSECONDS: 1}
 """How many microseconds apart the instants are that a request can tell apart; a nanosecond counts as one."""
 
@@ -73,20 +76,23 @@ class Asking:
         # Ends are inclusive.
         return {query.start: written(start, query.stamp), query.end: written(stop - unit, query.stamp)}
 
-    def page(self, params: Params, fault: Fault, least: int = 1) -> Page:
-        """Returns a page; one out of place, or of less than so many rows, is asked for once more.
+    def page(self, params: Params, fault: Fault, doubt: "Doubt | None" = None) -> Page:
+        """Returns a page; one out of place, doubtful or without rows is asked for once more.
 
-        A failing cache answers so. Of two that are in place the fuller one counts.
+        A failing cache answers so. Of two doubtful ones the fuller counts.
 
         Raises:
             SourceUnavailable: It is out of place again.
         """
+        doubtful = doubt or is_short_of(1)
         page = self.ask(self.endpoint, {**self.base, **params})
         rows = self.rows(page)
-        if len(rows) < least or fault(rows):
+        said = fault(rows)
+        if said or doubtful(rows):
             again = self.ask(self.endpoint, {**self.base, **params})
-            page = again if fault(rows) or len(self.rows(again)) >= len(rows) else page
-        said = fault(self.rows(page))
+            more = self.rows(again)
+            page = again if said or not doubtful(more) or len(more) >= len(rows) else page
+            said = fault(self.rows(page))
         if said:
             raise SourceUnavailable(f"{self.endpoint.path} {said}", "It is asked again by the next run")
         return page
@@ -160,6 +166,11 @@ def number_of(row: Any, endpoint: RestEndpoint) -> int:
         return int(row[endpoint.identifier])
     except (LookupError, TypeError, ValueError) as error:
         raise SchemaDrift(f"a row of {endpoint.path} has no {endpoint.identifier!r}: {str(row)[:80]}") from error
+
+
+def is_short_of(expected: int) -> Doubt:
+    """Returns the doubt of rows that are fewer than expected."""
+    return lambda rows: len(rows) < expected
 
 
 def ascending_between(start: int, end: int | None, endpoint: RestEndpoint) -> Fault:

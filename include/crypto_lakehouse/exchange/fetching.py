@@ -182,7 +182,11 @@ def _pieces(source: RestSource, asked: _Asked, bounds: tuple[datetime, datetime]
             # Rows of the instant at which it was cut lie in its last page, and belong to the next piece.
             begin, held = seen, [page] if endpoint.has_identifier else []
     for other in source.endpoints[1:]:
-        held += pages(source, other, asked.stretch, asked.ask)
+        others = list(pages(source, other, asked.stretch, asked.ask))
+        held += others
+        # A row is whole once the slowest of its endpoints has it.
+        ends = [one for page in others if (one := _seen_to(page, source, asked))]
+        seen = min(seen or begin, max(ends, default=begin))
     if end > asked.now - LIVE_EDGE or not is_whole:
         # What is not there yet may come: no more is taken for answered than was seen.
         end = min(end, seen or begin)

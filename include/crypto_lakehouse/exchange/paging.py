@@ -8,7 +8,17 @@ from collections.abc import Iterator
 from typing import Any
 
 from crypto_lakehouse.errors import SourceUnavailable
-from crypto_lakehouse.exchange.asking import Ask, Asking, Stretch, ascending_between, number_of, row_time, rows_of
+from crypto_lakehouse.exchange.asking import (
+    Ask,
+    Asking,
+    Doubt,
+    Stretch,
+    ascending_between,
+    is_short_of,
+    number_of,
+    row_time,
+    rows_of,
+)
 from crypto_lakehouse.exchange.client import Page
 from crypto_lakehouse.exchange.cursors import after_time, below_identifier
 from crypto_lakehouse.instants import microseconds
@@ -34,7 +44,8 @@ def pages(source: RestSource, endpoint: RestEndpoint, stretch: Stretch, ask: Ask
 def _by_time(asking: Asking) -> Iterator[Page]:
     start, end = microseconds(asking.stretch.start), microseconds(asking.stretch.end)
     while start < end:
-        page = asking.page(asking.between(start, end), ascending_between(start, end, asking.endpoint))
+        fault = ascending_between(start, end, asking.endpoint)
+        page = asking.page(asking.between(start, end), fault, _starts_late(start, asking))
         yield page
         if not asking.rows(page):
             return
@@ -53,7 +64,7 @@ def _by_span(asking: Asking) -> Iterator[Page]:
         # No further page would bring what a short one lacks.
         expected = max(1, (stop - start) // asking.stretch.step)
         fault = ascending_between(start, stop, asking.endpoint)
-        yield asking.page(asking.between(start, stop), fault, expected)
+        yield asking.page(asking.between(start, stop), fault, is_short_of(expected))
         start = stop
 
 
@@ -111,7 +122,15 @@ def _from_identifier(asking: Asking, wanted: int) -> Page:
         first = number_of(rows[0], asking.endpoint) if rows else wanted
         return f"was asked from {wanted} on and answered from {first} on: the page repeats" if first < wanted else ""
 
-    return asking.page({asking.endpoint.query.cursor: wanted}, fault)
+    def skips(rows: list[Any]) -> bool:
+        return not rows or number_of(rows[0], asking.endpoint) > wanted
+
+    return asking.page({asking.endpoint.query.cursor: wanted}, fault, skips)
+
+
+def _starts_late(start: int, asking: Asking) -> Doubt:
+    step = asking.stretch.step
+    return lambda rows: not rows or (step > 0 and row_time(rows[0], asking.endpoint) >= start + step)
 
 
 _WAYS = {

@@ -41,8 +41,10 @@ def answer_lines(one: InputObject, data: bytes, dataset: Dataset, max_bytes: int
         raise SchemaDrift("its row of the table names no REST source", partition=one.object.key)
     answers = [answer for answer in decode(data, max_bytes) if answer.status == 200]
     try:
-        lines = _LINES[dataset.rest.shape](answers, dataset.rest, one)
+        lines = list(_LINES[dataset.rest.shape](answers, dataset.rest, one))
         text = "".join(f"{','.join(line)}\n" for line in lines)
+        if text.count("\n") != len(lines):
+            raise ValueError("a value holds a line break")
     except (LookupError, TypeError, ValueError, ArithmeticError, RecursionError) as error:
         raise SchemaDrift(
             f"an answer has rows of another form: {type(error).__name__} {error}",

@@ -9,11 +9,13 @@ import pytest
 from polars.testing import assert_frame_equal
 
 from crypto_lakehouse.datasets import dataset
+from crypto_lakehouse.errors import ExchangeRefused
 from crypto_lakehouse.exchange import fetching
 from crypto_lakehouse.exchange.fetching import Piece
 from crypto_lakehouse.exchange.windows import Series
+from crypto_lakehouse.lake.bronze import BronzeLog
 from crypto_lakehouse.vocabulary import DataType, Source
-from tests.exchange import SyntheticRows
+from tests.exchange import Fault, SyntheticRows
 from tests.exchange.series import Series as ToldSeries
 from tests.rest_fixtures import OpenLake
 from tests.rest_lake import RestLake, utc, window
@@ -245,3 +247,38 @@ def test_bronze_records_what_was_asked_and_where_its_bytes_lie(open_lake: OpenLa
     assert len(again) == 1
     assert len(lake.held(UM)) == 1, "the same stretch asked again takes the place of the first"
     assert isinstance(lake.silver(UM), pl.DataFrame)
+
+
+def test_metrics_end_where_the_slowest_of_their_endpoints_ends(open_lake: OpenLake) -> None:
+    row, start = dataset("binance_um_metrics"), utc(2025, 1, 3, 6)
+    lake = open_lake(NOW)
+    lake.exchange.inject(Fault.SHORT_PAGE, times=2, path="takerlongshortRatio")
+    pieces = lake.fetch(row, window("BTCUSDT", "", start, NOW))
+    assert lake.exchange.fired == {Fault.SHORT_PAGE: 2}
+    frame = lake.silver(row)
+    assert 0 < frame.height < 40
+    assert frame["taker_long_short_volume_ratio"].null_count() == 0
+    assert pieces[-1].end == frame["period_end"].max()
+    lake.fetch_missing(row, Series("BTCUSDT", ""), (start, NOW))
+    assert lake.silver(row)["taker_long_short_volume_ratio"].null_count() == 0
+    assert lake.silver(row).height > frame.height
+
+
+def test_what_came_before_a_failure_is_kept_and_only_the_rest_is_asked_again(
+    open_lake: OpenLake, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(fetching, "MAX_PAGES", 1)
+    lake, wanted = open_lake(LATER), (utc(2025, 1, 1), utc(2025, 1, 3))
+    (asked,) = lake.missing(UM, Series("BTCUSDT", "1m"), wanted)
+    pieces = fetching.fetch(UM, asked, lake.client(UM.market))
+    BronzeLog(lake.storage).commit([fetching.store(next(pieces), UM, asked, lake.storage) for _ in range(2)])
+    lake.exchange.inject(Fault.GEO_451)
+    with pytest.raises(ExchangeRefused):
+        next(pieces)
+    assert lake.silver(UM).height == 998
+    lake.time.now += 3600
+    before = len(lake.exchange.requests)
+    rest = lake.fetch_missing(UM, Series("BTCUSDT", "1m"), wanted)
+    assert rest[0].start == utc(2025, 1, 1, 16, 38)
+    assert len(lake.exchange.requests) - before == 4
+    assert lake.silver(UM).height == 2880

@@ -14,8 +14,17 @@ from hypothesis import strategies as st
 from crypto_lakehouse.errors import ExchangeRefused, RateLimited
 from crypto_lakehouse.exchange.limiter import REFUSAL_SECONDS, RateLimiter
 from crypto_lakehouse.spec import RateLimit
-from tests.crypto_lakehouse.exchange.taking import SHARE, WEIGHT, stop_all, take_unguarded, take_until_full
-from tests.rest_lake import VirtualTime
+from tests.crypto_lakehouse.exchange.taking import (
+    SHARE,
+    WEIGHT,
+    FastTime,
+    ask_often,
+    stop_all,
+    take_unguarded,
+    take_until_full,
+)
+from tests.exchange import LocalExchange
+from tests.rest_lake import VirtualTime, exchange_settings
 
 LIMIT = RateLimit("weight", 100, 60, "x-used")
 OTHER = RateLimit("other", 10, 300)
@@ -210,3 +219,17 @@ def test_a_stop_by_another_process_is_seen_at_once(tmp_path: Path, time: Virtual
     _processes(stop_all, (one.path, time.now), 1)
     with pytest.raises(RateLimited, match="418 of another process"):
         one.acquire(LIMIT, 1)
+
+
+# A request that is reserved at the end of a window may arrive in the next: at this speed that is a second and a half.
+@pytest.mark.parametrize(("share", "speed"), [(0.005, 40.0), (1.0, 1.0)])
+def test_by_the_exchanges_own_count_three_processes_keep_to_the_share(
+    tmp_path: Path, share: float, speed: float
+) -> None:
+    clock = FastTime(NOON, speed)
+    with LocalExchange(clock=clock) as exchange:
+        settings = exchange_settings(exchange.url, tmp_path, budget_share=share)
+        _processes(ask_often, (settings, clock, 10), 3)
+        used = Counter(int(one.at // 60) for one in exchange.requests)
+    assert used.total() == 30
+    assert (max(used.values()) <= 12) == (share < 1), "without a bound they use more"

@@ -204,6 +204,23 @@ def test_a_page_of_another_stretch_that_lies_later_is_no_end_of_the_rows(paging:
     assert (ask.fired, lasting.fired) == (1, 2)
 
 
+@pytest.mark.parametrize("paging", [Paging.TIME, Paging.ID])
+def test_a_later_page_of_the_same_stretch_leaves_no_hole(paging: Paging) -> None:
+    later = minutes(list(range(40, 60)))
+    ask = InMemory(minutes(list(range(60))), spoils={1: lambda _rows: later})
+    assert told(ask, source(paging, 20), stretch(0, 60)) == list(range(60))
+    assert ask.fired == 1
+
+
+@pytest.mark.parametrize("paging", [Paging.TIME, Paging.ID])
+def test_a_hole_between_pages_is_asked_for_again_and_then_believed(paging: Paging) -> None:
+    numbers = [*range(20), *range(30, 60)]
+    ask = InMemory(minutes(numbers))
+    assert told(ask, source(paging, 20), stretch(0, 60)) == numbers
+    firsts = [one.get("fromId", one.get("startTime")) for one in ask.asked]
+    assert len(firsts) - len(set(firsts)) == 1 + (paging is Paging.ID)
+
+
 @pytest.mark.parametrize("lasting", [False, True])
 def test_an_open_candle_behind_a_page_does_not_end_the_pages(lasting: bool) -> None:
     spoils: dict[int, Spoil] = {

@@ -1,7 +1,10 @@
 """What the exchange answers and what its archive holds become the same Silver rows, column by column."""
 
+import json
+from collections.abc import Sequence
 from dataclasses import replace
 from datetime import date, datetime, timedelta
+from decimal import Decimal
 from pathlib import Path
 
 import polars as pl
@@ -10,14 +13,17 @@ from polars.testing import assert_frame_equal
 
 from crypto_lakehouse.archive.keys import ArchiveKey
 from crypto_lakehouse.datasets import DATASETS, dataset
+from crypto_lakehouse.exchange.bodies import Answer
+from crypto_lakehouse.exchange.fetching import Piece, store
 from crypto_lakehouse.exchange.windows import Series
+from crypto_lakehouse.lake.bronze import BronzeLog
 from crypto_lakehouse.lake.partition import next_span_start, span_start
 from crypto_lakehouse.silver.inputs import InputObject
 from crypto_lakehouse.spec import Dataset
 from crypto_lakehouse.vocabulary import Frequency, Interval, Market, PartitionSpan
 from tests.exchange.long_candles import is_long
 from tests.rest_fixtures import OpenLake
-from tests.rest_lake import RestLake, archive_inputs, conformed, days_between, silver_frame, utc
+from tests.rest_lake import RestLake, archive_inputs, conformed, days_between, silver_frame, utc, window
 
 NOW = utc(2025, 1, 3, 0, 10)
 WANTED = (utc(2024, 12, 30), utc(2025, 1, 2, 12))
@@ -128,3 +134,81 @@ def test_a_damaged_object_is_refused_and_gives_no_row(open_lake: OpenLake, tmp_p
     assert [(made.file, made.rows) for made in outcome.partitions] == [(None, 0)]
     assert [refused.error for refused in outcome.refused] == ["ChecksumMismatch"]
     assert conformed(row, [one], tmp_path).refused == []
+
+
+KLINE = [1735689600000, "1.1", "1.3", "1.0", "1.2", "5.5", 1735689659999, "6.6", 3, "2.2", "2.4", "0"]
+
+
+def held(lake: RestLake, bodies: Sequence[str], at: datetime = NOW, status: int = 200) -> list[InputObject]:
+    """Keeps answers of klines with these bodies as one object of an hour."""
+    row = dataset("binance_um_klines")
+    asked_for = window("BTCUSDT", "1m", utc(2025, 1, 1), utc(2025, 1, 1, 1))
+    answers = tuple(Answer(at, "klines", {}, status, None, body) for body in bodies)
+    piece = Piece(utc(2025, 1, 1), utc(2025, 1, 1, 1), answers)
+    BronzeLog(lake.storage).commit([store(piece, row, asked_for, lake.storage)])
+    return lake.held(row)
+
+
+def kline(minute: int, **changes: object) -> list[object]:
+    row: list[object] = [KLINE[0] + minute * 60_000, *KLINE[1:6], KLINE[6] + minute * 60_000, *KLINE[7:]]  # type: ignore[operator]
+    for place, value in changes.items():
+        row[int(place.removeprefix("at_"))] = value
+    return row
+
+
+def test_rows_told_twice_or_outside_the_window_or_after_a_refusal_are_left_out(open_lake: OpenLake) -> None:
+    lake = open_lake(NOW)
+    pages = [[kline(-1), kline(0), kline(1)], [kline(1), kline(2)], [kline(59), kline(60)]]
+    frame = silver_frame(dataset("binance_um_klines"), held(lake, [json.dumps(one) for one in pages]), lake.folder)
+    assert [one.minute for one in frame["open_time"]] == [0, 1, 2, 59]
+    refused = open_lake(NOW, "refused")
+    assert silver_frame(
+        dataset("binance_um_klines"), held(refused, ["no JSON at all"], status=400), refused.folder
+    ).is_empty()
+
+
+def test_what_was_open_when_it_was_answered_is_left_out_though_it_has_closed_since(open_lake: OpenLake) -> None:
+    lake = open_lake(NOW)
+    body = json.dumps([kline(0), kline(1)])
+    frame = silver_frame(dataset("binance_um_klines"), held(lake, [body], utc(2025, 1, 1, 0, 1, 30)), lake.folder)
+    assert frame["open_time"].to_list() == [utc(2025, 1, 1)]
+
+
+def test_numbers_without_quotes_keep_every_digit(open_lake: OpenLake) -> None:
+    lake = open_lake(NOW)
+    body = json.dumps([kline(0)]).replace('"5.5"', "128493650123.12345678")
+    frame = silver_frame(dataset("binance_um_klines"), held(lake, [body]), lake.folder)
+    assert frame["base_volume"].to_list() == [Decimal("128493650123.12345678")]
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        "",
+        "null",
+        "{",
+        "<html>",
+        '{"code": -1121, "msg": "Invalid symbol."}',
+        "[1]",
+        "[[]]",
+        "[{}]",
+        '[["x", 1]]',
+        "[" * 100_000,
+        json.dumps([kline(5)[:8]]),
+        json.dumps([[*kline(5), "more"]]),
+        json.dumps([kline(5, at_4="1.2,9")]),
+        json.dumps([kline(5, at_4="1.2\n1")]),
+        json.dumps([kline(5, at_11="0\n" + ",".join(map(str, kline(6))))]),
+        json.dumps([kline(5, at_4="NaN")]),
+        json.dumps([kline(5, at_4=None)]),
+        json.dumps([kline(5, at_4=[1])]),
+        json.dumps([kline(5, at_4="")]),
+        json.dumps([kline(5, at_8="three")]),
+    ],
+)
+def test_an_answer_of_another_form_is_refused_whole(open_lake: OpenLake, body: str) -> None:
+    lake = open_lake(NOW)
+    row = dataset("binance_um_klines")
+    outcome = conformed(row, held(lake, [json.dumps([kline(0)]), body]), lake.folder)
+    assert len(outcome.refused) == 1
+    assert [one.rows for one in outcome.partitions] == [0]

@@ -45,7 +45,7 @@ class Place:
 @pytest.fixture
 def place(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Place]:
     """An archive without hours 5 to 8 and 10 to 12 of its second day; the exchange lacks only the latter."""
-    clock = datetime(2025, 1, 4, 4, 0, tzinfo=UTC).timestamp
+    clock = datetime(2025, 1, 4, 4, 0, 5, tzinfo=UTC).timestamp
     with small_lake(tmp_path) as lake, LocalExchange(HaltedRows(), clock=clock) as exchange:
         lake.publish(KLINES, "2025-01-01")
         lake.publish(KLINES, "2025-01-02", dropped(10, 12))

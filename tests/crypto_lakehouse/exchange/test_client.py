@@ -1,0 +1,160 @@
+"""Whatever a server answers, the client returns it as received or raises an error of ours; never anything else."""
+
+import json
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
+
+import pytest
+
+from crypto_lakehouse.endpoints import SERVER_TIME
+from crypto_lakehouse.errors import InvalidRequest, RateLimited, SchemaDrift, SourceUnavailable
+from crypto_lakehouse.exchange.client import ExchangeClient, open_limiter
+from crypto_lakehouse.settings import ExchangeSettings
+from crypto_lakehouse.vocabulary import Market
+from tests.rest_lake import VirtualTime, exchange_settings
+
+NOON = 1_735_905_600.0
+TIME = SERVER_TIME[Market.UM]
+
+
+@dataclass
+class Reply:
+    """What to answer; `cut` closes the connection after so many bytes."""
+
+    body: bytes
+    status: int = 200
+    headers: dict[str, str] = field(default_factory=dict)
+    cut: int | None = None
+
+
+@dataclass
+class Answering:
+    """A server that answers as told, the last reply again and again."""
+
+    replies: list[Reply]
+    asked: int = 0
+    url: str = ""
+
+    def next(self) -> Reply:
+        self.asked += 1
+        return self.replies[min(self.asked, len(self.replies)) - 1]
+
+
+@contextmanager
+def answering(*replies: Reply) -> Iterator[Answering]:
+    told = Answering(list(replies))
+
+    class Handler(BaseHTTPRequestHandler):
+        def do_GET(self) -> None:
+            reply = told.next()
+            self.send_response(reply.status)
+            for name, value in {"Content-Length": str(len(reply.body)), **reply.headers}.items():
+                self.send_header(name, value)
+            self.end_headers()
+            self.wfile.write(reply.body[: reply.cut])
+
+        def log_message(self, *_: object) -> None:
+            return
+
+    server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+    thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.01})
+    thread.start()
+    told.url = f"http://127.0.0.1:{server.server_address[1]}"
+    try:
+        yield told
+    finally:
+        server.shutdown()
+        thread.join()
+        server.server_close()
+
+
+@dataclass
+class Asker:
+    folder: Path
+    time: VirtualTime = field(default_factory=lambda: VirtualTime(NOON))
+
+    def client(self, server: Answering, **others: object) -> ExchangeClient:
+        settings: ExchangeSettings = exchange_settings(server.url, self.folder, **others)
+        limiter = open_limiter(settings, Market.UM)
+        limiter.clock, limiter.sleep = self.time, self.time.sleep
+        return ExchangeClient(settings, Market.UM, limiter, self.time, self.time.sleep)
+
+
+@pytest.fixture
+def asker(tmp_path: Path) -> Asker:
+    return Asker(tmp_path)
+
+
+def test_an_answer_is_kept_as_received_with_what_was_asked(asker: Asker) -> None:
+    body = '{"serverTime": 1735905600000,  "price": 0.10000000000000001, "word": "\\u5e01安"}'
+    with answering(Reply(body.encode(), headers={"X-MBX-USED-WEIGHT-1M": "17"})) as server:
+        page = asker.client(server).ask(TIME, {"limit": 5})
+    assert page.answer.body == body
+    assert (page.answer.status, page.answer.weight_used, page.answer.path) == (200, 17, "time")
+    assert page.answer.params == {"limit": 5}
+    assert page.answer.at.timestamp() == NOON
+
+
+SENSELESS = [
+    Reply(b"<html>welcome to the hotel</html>"),
+    Reply(b""),
+    Reply(b"7"),
+    Reply(b'"text"'),
+    Reply(b"[1, 2"),
+    Reply(b"[" * 200_000),
+    Reply(b"\xff\xfe\x00"),
+    Reply(b'{"serverTime": 1735905600000}', cut=10),
+    Reply(b"", 500),
+    Reply(b"<html>", 503, {"Retry-After": "1"}),
+    Reply(b'{"code": -1001, "msg": "DISCONNECTED"}', 500),
+    Reply(b"\x1f\x8bno gzip", headers={"Content-Encoding": "gzip"}),
+]
+
+
+@pytest.mark.parametrize("reply", SENSELESS, ids=lambda reply: f"{reply.status} {reply.body[:12]!r}")
+def test_what_makes_no_sense_is_asked_again_and_then_an_error_of_ours(asker: Asker, reply: Reply) -> None:
+    with answering(reply) as server:
+        with pytest.raises(SourceUnavailable):
+            asker.client(server).ask(TIME, {})
+        assert server.asked == 4
+    assert len(asker.time.slept) == 3
+    with answering(reply, Reply(b"{}")) as server:
+        assert asker.client(server).ask(TIME, {}).content == {}
+        assert server.asked == 2
+
+
+@pytest.mark.parametrize("body", ["{}", '{"serverTime": "x"}', '{"serverTime": null}', "[]", '{"serverTime": 1.5}'])
+def test_a_time_that_is_none_is_drift(asker: Asker, body: str) -> None:
+    with answering(Reply(body.encode())) as server, pytest.raises(SchemaDrift):
+        asker.client(server).server_time()
+
+
+@pytest.mark.parametrize(
+    ("said", "seconds"),
+    [("7", 7.0), ("", 60.0), ("Wed, 21 Oct 2026 07:28:00 GMT", 60.0), ("-5", 60.0), ("1e9", 60.0), ("0", 0.0)],
+)
+def test_a_wait_that_cannot_be_read_is_taken_for_a_window(asker: Asker, said: str, seconds: float) -> None:
+    limited = Reply(b'{"code": -1003, "msg": "Too many"}', 429, {"Retry-After": said} if said else {})
+    with answering(limited, Reply(b"{}")) as server:
+        asker.client(server).ask(TIME, {})
+    assert sum(asker.time.slept) == seconds
+
+
+def test_a_ban_of_days_is_not_slept_through(asker: Asker) -> None:
+    with answering(Reply(b"{}", 418, {"Retry-After": "259200"})) as server:
+        with pytest.raises(RateLimited, match="259200 s"):
+            asker.client(server).ask(TIME, {})
+        assert server.asked == 1
+    assert sum(asker.time.slept) == 0
+
+
+def test_no_secret_is_in_an_error_and_no_endless_text(asker: Asker) -> None:
+    body = json.dumps({"code": -1100, "msg": "x" * 100_000}).encode()
+    with answering(Reply(body, 400)) as server, pytest.raises(InvalidRequest) as raised:
+        asker.client(server, api_key="very-secret").ask(TIME, {})
+    assert len(str(raised.value)) < 600
+    assert "very-secret" not in str(raised.value)

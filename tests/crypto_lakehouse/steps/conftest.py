@@ -1,0 +1,17 @@
+"""What tests of the steps share."""
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from tests.bucket_server import FakeBucket, serving
+from tests.crypto_lakehouse.steps.delta_runs import Deployment
+from tests.exchange import LocalExchange
+
+
+@pytest.fixture
+def deployment(tmp_path: Path) -> Iterator[Deployment]:
+    """An empty lake, an empty bucket, and an exchange whose clock is this machine's."""
+    with serving(FakeBucket()) as bucket, LocalExchange() as exchange:
+        yield Deployment(bucket, exchange, tmp_path)

@@ -136,7 +136,7 @@ class ExchangeClient:
         self.limiter.acquire(endpoint.limit, endpoint.weight)
         try:
             content = self._transport.get(endpoint, params, in_microseconds)
-        except (ccxt.BaseError, UnicodeDecodeError, RecursionError, LookupError, TypeError, AttributeError) as error:
+        except (ccxt.BaseError, UnicodeDecodeError, LookupError, TypeError, AttributeError) as error:
             # ccxt's own reading of an answer stumbles over bodies that it does not expect.
             answer = self._answer(endpoint, params)
             raise self._refusal(endpoint, answer, error) from error

@@ -17,7 +17,10 @@ def parsed(body: str) -> Any:
     Raises:
         ValueError: It is no JSON.
     """
-    return json.loads(body, parse_float=str)
+    try:
+        return json.loads(body, parse_float=str)
+    except RecursionError as error:
+        raise ValueError("it is nested too deep") from error
 
 
 def rows_in(content: Any, endpoint: RestEndpoint) -> list[Any]:

@@ -204,7 +204,7 @@ def _seen_to(page: Page, source: RestSource, asked: _Asked) -> datetime | None:
     rows = rows_of(page, endpoint)
     if source.shape in _KLINES:
         ends = [end_of(row, source, asked.stretch.step) for row in rows]
-        closed = [one for one in ends if one <= microseconds(asked.now - SETTLING)]
+        closed = [one for one in ends if one <= _closed_by(source, asked)]
         return instant(closed[-1]) if closed else None
     if not rows:
         return None
@@ -215,13 +215,19 @@ def _seen_to(page: Page, source: RestSource, asked: _Asked) -> datetime | None:
     return instant(last // 1000 * 1000 + (0 if endpoint.has_identifier else 1000))
 
 
+def _closed_by(source: RestSource, asked: _Asked) -> int:
+    """Returns up to when a kline must have ended to be whole, in microseconds since the epoch."""
+    # Where no close time is published, nothing says that a kline which ended a moment ago is the last word.
+    return microseconds(asked.now - SETTLING if source.shape is RestShape.CANDLES else asked.now)
+
+
 def _has_open_candle(page: Page, source: RestSource, asked: _Asked, end: datetime) -> bool:
     """Returns whether a candle that opened before the end of what is asked for is still open."""
     if source.shape not in _KLINES:
         return False
     endpoint = source.endpoints[0]
     before = [row for row in rows_of(page, endpoint) if row_time(row, endpoint) < microseconds(end)]
-    return any(end_of(row, source, asked.stretch.step) > microseconds(asked.now - SETTLING) for row in before)
+    return any(end_of(row, source, asked.stretch.step) > _closed_by(source, asked) for row in before)
 
 
 def store(piece: Piece, row: Dataset, window: DeltaWindow, storage: Storage) -> BronzeObject:

@@ -75,7 +75,8 @@ def subtract(wanted: Span, covered: Iterable[Span]) -> list[Span]:
     [(1, 2), (6, 9)]
     """
     left, start = [], wanted[0]
-    for begin, end in sorted(covered):
+    # A stretch of no length covers nothing, and cuts nothing in two.
+    for begin, end in sorted(one for one in covered if one[0] < one[1]):
         if begin > start:
             left.append((start, min(begin, wanted[1])))
         start = max(start, end)

@@ -6,6 +6,7 @@ from fnmatch import fnmatchcase
 
 import polars as pl
 
+from crypto_lakehouse.known_holes import holes_of
 from crypto_lakehouse.lake.coverage import RECONCILIATIONS_SCHEMA, CoverageLog
 from crypto_lakehouse.schedule import is_monthly
 from crypto_lakehouse.spec import Dataset
@@ -94,7 +95,7 @@ def find_gaps(log: CoverageLog, dataset: Dataset, asked: Asked) -> pl.DataFrame:
     days = coverage(log, dataset, asked).with_columns(pl.col("interval").fill_null(""))
     holes = _holes(log, dataset, asked, days)
     ids = pl.col("kind") == HoleKind.IDS.value
-    stretches = pl.concat([holes.filter(~ids), _missing_days(days, dataset)])
+    stretches = explained(pl.concat([holes.filter(~ids), _missing_days(days, dataset)]), dataset)
     found = pl.concat([_merged(stretches), holes.filter(ids)]).sort(*_SERIES, "start", "end")
     told = found.with_columns(
         (pl.col("end") - pl.col("start")).alias("duration"), pl.lit(dataset.name).alias("dataset")
@@ -221,6 +222,34 @@ def _missing_days(days: pl.DataFrame, dataset: Dataset) -> pl.DataFrame:
         pl.coalesce("at", start + timedelta(days=1) + grace).alias("since"),
     )
     return told.select(*_SERIES, *_GAP)
+
+
+def explained(stretches: pl.DataFrame, dataset: Dataset) -> pl.DataFrame:
+    """Returns stretches cut at the ends of the holes that nobody is known to have rows of, with the reason of those."""
+    for hole in holes_of(dataset.name):
+        of_symbol = [one for one in stretches["symbol"].unique() if hole.is_of(dataset.name, one)]
+        touched = pl.col("symbol").is_in(of_symbol) & (pl.col("start") < hole.end) & (pl.col("end") > hole.start)
+        affected = stretches.filter(touched & (pl.col("known") == ""))
+        if affected.is_empty():
+            continue
+        parts = [_part(affected, None, hole.start, ""), _part(affected, hole.start, hole.end, hole.reason)]
+        parts.append(_part(affected, hole.end, None, ""))
+        stretches = pl.concat([stretches.filter(~touched | (pl.col("known") != "")), *parts])
+    return stretches
+
+
+def _part(stretches: pl.DataFrame, first: datetime | None, end: datetime | None, known: str) -> pl.DataFrame:
+    """Returns what lies between two instants; a part of a stretch lacks its share of the rows."""
+    whole = pl.col("end") - pl.col("start")
+    cut = stretches.with_columns(whole.alias("_whole")).with_columns(
+        pl.max_horizontal("start", pl.lit(first)) if first else pl.col("start"),
+        pl.min_horizontal("end", pl.lit(end)) if end else pl.col("end"),
+    )
+    share = pl.col("missing") * (pl.col("end") - pl.col("start")) / pl.col("_whole")
+    told = cut.filter(pl.col("start") < pl.col("end")).with_columns(
+        share.round().cast(pl.Int64).alias("missing"), pl.lit(known).alias("known")
+    )
+    return told.select(stretches.columns)
 
 
 def _merged(stretches: pl.DataFrame) -> pl.DataFrame:

@@ -1,18 +1,21 @@
 """Days and gaps as they are asked for: silent days, overdue days, and stretches that touch."""
 
 from datetime import UTC, date, datetime, timedelta
+from fnmatch import fnmatchcase
 from pathlib import Path
 
 import pytest
 
-from crypto_lakehouse.datasets import dataset
+from crypto_lakehouse.datasets import DATASETS, dataset
 from crypto_lakehouse.errors import InvalidRequest
+from crypto_lakehouse.known_holes import KNOWN_HOLES, KnownHole
 from crypto_lakehouse.lake.coverage import CoverageFrames, CoverageLog, DayCoverage, Hole, Place
 from crypto_lakehouse.lake.local_storage import LocalStorage
 from crypto_lakehouse.query import Lake
 from crypto_lakehouse.query.coverage import COVERAGE_SCHEMA, GAPS_SCHEMA, Asked, coverage, find_gaps
 from crypto_lakehouse.settings import Settings
 from crypto_lakehouse.vocabulary import DayCondition, HoleKind
+from tests.small_lake import small_lake
 
 NAME = "binance_um_klines"
 NOW = datetime(2024, 2, 10, 12, tzinfo=UTC)
@@ -184,3 +187,22 @@ def test_the_sdk_refuses_what_cannot_be_meant(tmp_path: Path, wrong: dict[str, o
     for question in (lake.coverage, lake.gaps, lake.reconciliation):
         with pytest.raises(InvalidRequest):
             question(NAME, **wrong)  # type: ignore[arg-type]
+
+
+def test_days_that_nobody_has_are_told_apart_from_those_beside_them(tmp_path: Path) -> None:
+    with small_lake(tmp_path) as small:
+        small.publish("binance_um_metrics", "2024-06-09")
+        small.publish("binance_um_metrics", "2024-06-14")
+        small.run("binance_um_metrics", "2024-06-09", "2024-06-14")
+        found = small.lake.gaps("binance_um_metrics", days=("2024-06-09", "2024-06-14"))
+    said = [(f"{one['start']:%d}", f"{one['end']:%d}", one["missing"], bool(one["known"])) for one in found.to_dicts()]
+    assert said == [("10", "11", 288, False), ("11", "13", 576, True), ("13", "14", 288, False)]
+    assert found["known"][1].endswith("/issues/336")
+
+
+@pytest.mark.parametrize("hole", KNOWN_HOLES, ids=lambda one: f"{one.datasets[0]} {one.start:%Y-%m-%d}")
+def test_every_known_hole_is_of_datasets_there_are_and_has_its_evidence(hole: KnownHole) -> None:
+    assert hole.start < hole.end
+    assert ": " in hole.reason or "listings" in hole.reason
+    for pattern in hole.datasets:
+        assert any(fnmatchcase(row.name, pattern) for row in DATASETS), pattern

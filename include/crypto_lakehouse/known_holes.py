@@ -1,0 +1,91 @@
+"""Stretches of time of which nobody has rows: halts, and days that the archive lacks and the API no longer answers for.
+
+What the archive lacks and the API still has is not listed here: a run fills it. Standard library only.
+"""
+
+from dataclasses import dataclass
+from datetime import UTC, date, datetime, timedelta
+from fnmatch import fnmatchcase
+
+_ISSUES = "https://github.com/binance/binance-public-data/issues"
+
+
+@dataclass(frozen=True, slots=True)
+class KnownHole:
+    """A hole that was looked at.
+
+    Args:
+        datasets: Names or globs of the datasets that have it.
+        symbol: A symbol or glob.
+        start: First instant, UTC.
+        end: First instant past it.
+        reason: Why there is nothing, with where it was reported.
+    """
+
+    datasets: tuple[str, ...]
+    symbol: str
+    start: datetime
+    end: datetime
+    reason: str
+
+    def is_of(self, dataset: str, symbol: str) -> bool:
+        """Returns whether it is a hole of this series."""
+        return any(fnmatchcase(dataset, one) for one in self.datasets) and fnmatchcase(symbol, self.symbol)
+
+
+def _days(datasets: tuple[str, ...], symbol: str, first: date, last: date, reason: str) -> KnownHole:
+    start = datetime(first.year, first.month, first.day, tzinfo=UTC)
+    end = datetime(last.year, last.month, last.day, tzinfo=UTC) + timedelta(days=1)
+    return KnownHole(datasets, symbol, start, end, reason)
+
+
+def _issue(number: int) -> str:
+    return f"{_ISSUES}/{number}"
+
+
+_SPOT = ("binance_spot_klines", "binance_spot_agg_trades", "binance_spot_trades")
+_BVOL, _EOH, _CM_METRICS = ("binance_option_bvol_index",), ("binance_option_eoh_summary",), ("binance_cm_metrics",)
+# Of klines and funding the API has all days; of these it has the last two or thirty.
+_FUTURES = tuple(f"binance_{market}_{kind}" for market in ("um", "cm") for kind in ("agg_trades", "trades", "metrics"))
+_PRICE_KLINES = ("binance_*_mark_price_klines", "binance_*_index_price_klines")
+_NO_MINUTES = f"minutes without a price, empty in the API too: {_issue(483)}"
+_NOT_UPLOADED = f"the day's files were never uploaded: {_issue(336)}"
+
+KNOWN_HOLES: tuple[KnownHole, ...] = (
+    _days(_SPOT, "USDCUSDT", date(2022, 9, 27), date(2023, 3, 10), f"trading was suspended: {_issue(242)}"),
+    _days(
+        _SPOT, "CVCUSDT", date(2022, 12, 9), date(2023, 5, 12), "trading was suspended: lists of lostleaf's data tool"
+    ),
+    _days((*_FUTURES, "binance_??_book_depth"), "*", date(2024, 6, 11), date(2024, 6, 12), _NOT_UPLOADED),
+    _days(("binance_um_agg_trades",), "*", date(2022, 4, 24), date(2022, 4, 24), f"not in the archive: {_issue(140)}"),
+    _days(
+        ("binance_cm_agg_trades",), "*", date(2023, 9, 25), date(2023, 9, 25), "not in the archive: others' listings"
+    ),
+    KnownHole(
+        ("binance_um_metrics",),
+        "*",
+        datetime(2024, 2, 16, 13, 30, tzinfo=UTC),
+        datetime(2024, 2, 17, tzinfo=UTC),
+        f"the day's file ends at 13:30: {_issue(335)}",
+    ),
+    _days(_CM_METRICS, "BTCUSD_PERP", date(2024, 3, 4), date(2024, 6, 8), "not in the archive: others' listings"),
+    _days(_CM_METRICS, "BTCUSD_PERP", date(2023, 9, 25), date(2023, 9, 25), "not in the archive: others' listings"),
+    _days(_CM_METRICS, "BTCUSD_PERP", date(2023, 11, 19), date(2023, 11, 19), "not in the archive: others' listings"),
+    _days(_PRICE_KLINES, "*", date(2020, 1, 19), date(2020, 1, 19), _NO_MINUTES),
+    _days(_PRICE_KLINES, "*", date(2020, 12, 17), date(2020, 12, 17), _NO_MINUTES),
+    _days(_PRICE_KLINES, "*", date(2022, 7, 12), date(2022, 7, 13), _NO_MINUTES),
+    _days(_PRICE_KLINES, "*", date(2024, 8, 12), date(2024, 8, 12), _NO_MINUTES),
+    _days(_BVOL, "*", date(2023, 9, 25), date(2023, 9, 25), f"not in the archive: {_issue(370)}"),
+    _days(_BVOL, "*", date(2023, 10, 24), date(2023, 10, 24), f"not in the archive: {_issue(370)}"),
+    _days(_BVOL, "*", date(2024, 6, 11), date(2024, 6, 12), f"not in the archive: {_issue(370)}"),
+    _days(_BVOL, "*", date(2024, 6, 30), date(2024, 6, 30), f"not in the archive: {_issue(370)}"),
+    _days(_BVOL, "*", date(2025, 12, 15), date(2026, 1, 4), f"21 days were not published: {_issue(499)}"),
+    _days(_EOH, "*", date(2023, 9, 8), date(2023, 9, 18), "not in the archive: others' listings"),
+    _days(_EOH, "*", date(2023, 9, 25), date(2023, 9, 25), "not in the archive: others' listings"),
+)
+"""Every such hole, each with its evidence."""
+
+
+def holes_of(dataset: str) -> list[KnownHole]:
+    """Returns the known holes that a dataset has, of any symbol."""
+    return [one for one in KNOWN_HOLES if any(fnmatchcase(dataset, name) for name in one.datasets)]

@@ -100,6 +100,7 @@ def _summary_row(section: DatasetSection) -> str:
         f'<a href="#{html.escape(section.dataset)}">{html.escape(section.dataset)}</a>',
         f"{section.objects:,}",
         _size(section.bytes),
+        f"{section.requests:,}",
         f"{section.rows:,}",
         *(f"{section.count(one):,}" for one in Condition),
         f"{section.seconds:.1f}",

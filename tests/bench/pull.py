@@ -19,7 +19,7 @@ from crypto_lakehouse.demo.serving import serve_bucket
 from crypto_lakehouse.lake.bronze import BronzeLog
 from crypto_lakehouse.lake.local_storage import LocalStorage
 from crypto_lakehouse.lake.work import PlanRequest, PullOrder
-from crypto_lakehouse.settings import ArchiveSettings, Settings
+from crypto_lakehouse.settings import ArchiveSettings, Settings, TransferProfile
 from tests.bench.conform import KLINES
 from tests.bench.files import small_contest
 
@@ -28,7 +28,10 @@ PARALLEL_BATCHES = 2
 
 
 def run_pull(objects: int, folder: Path, repeats: int = 3) -> dict[str, Any]:
-    """Returns objects per second of ours (zip and CHECKSUM, sha256, Bronze) and of s5cmd alone, in turns."""
+    """Returns objects per second of ours (zip and CHECKSUM, sha256, Bronze) and of s5cmd alone, in turns.
+
+    s5cmd alone has as many workers as ours together, and reads each object in one request as ours does.
+    """
     contest = small_contest(objects, folder)
     with serve_bucket(folder) as endpoint:
         settings = ArchiveSettings(endpoint_url=endpoint)
@@ -77,7 +80,9 @@ def _orders(settings: Settings, bronze: BronzeLog) -> list[PullOrder]:
 
 def _bare(archive: ArchiveSettings, keys: list[str]) -> float:
     with _commands(archive, keys) as (file, target):
+        workers = PARALLEL_BATCHES * TransferProfile().workers
         command = [str(binary()), "--no-sign-request", "--endpoint-url", archive.endpoint_url]
+        command += ["--numworkers", str(workers)]
         started = time.perf_counter()
         subprocess.run(
             [*command, "--log", "error", "run", str(file)], check=True, env={**os.environ, "AWS_REGION": archive.region}
@@ -95,6 +100,8 @@ def _commands(archive: ArchiveSettings, keys: list[str]) -> Iterator[tuple[Path,
         target = Path(folder) / "target"
         target.mkdir()
         file = Path(folder) / "commands"
-        lines = [f'cp "s3://{archive.bucket}/{key}" "{target}/{key.rpartition("/")[2]}"\n' for key in keys]
+        lines = [
+            f'cp --concurrency 1 "s3://{archive.bucket}/{key}" "{target}/{key.rpartition("/")[2]}"\n' for key in keys
+        ]
         file.write_text("".join(lines))
         yield file, target

@@ -33,7 +33,7 @@ class DockerRunner:
 
         Raises:
             AirflowException: The engine does not answer, or lost the container.
-            AirflowFailException: There is no such image, or the engine refuses the container.
+            AirflowFailException: There is no such image, or the engine refuses the container for good.
         """
         plan = container_plan(step, order_key, context.settings, os.environ)
         labels = {"step": step.value, "order": order_key, **context.labels}
@@ -41,6 +41,7 @@ class DockerRunner:
         with _translated(plan), _client(context) as client:
             # An earlier try's, whose worker died: it must not go on writing beside this one.
             _remove(client, plan.name)
+            _ensure_image(client, plan.image)
             self._container = _create(client, plan, labels, context.settings.docker.user)
             try:
                 return self._watch(self._container, context)
@@ -92,15 +93,11 @@ def _client(context: RunContext) -> Iterator[Any]:
 
 @contextmanager
 def _translated(plan: ContainerPlan) -> Iterator[None]:
-    from docker.errors import APIError, DockerException, ImageNotFound
+    from docker.errors import APIError, DockerException
     from requests.exceptions import RequestException
 
     try:
         yield
-    except ImageNotFound as error:
-        raise AirflowFailException(
-            f"the engine has no image {plan.image} and could not pull it; build it or set docker.images"
-        ) from error
     except APIError as error:
         # 4xx: the engine will say so every time. Its message may quote the request, so only its explanation is shown.
         kind = AirflowFailException if error.is_client_error() and error.status_code != 409 else AirflowException
@@ -109,14 +106,25 @@ def _translated(plan: ContainerPlan) -> Iterator[None]:
         raise AirflowException(f"the engine does not answer: {type(error).__name__}") from error
 
 
-def _create(client: Any, plan: ContainerPlan, labels: Mapping[str, str], user: str) -> Any:
-    from docker.errors import ImageNotFound
-    from docker.types import Mount
+def _ensure_image(client: Any, name: str) -> None:
+    from docker.errors import APIError, ImageNotFound
 
     try:
-        client.images.get(plan.image)
+        client.images.get(name)
     except ImageNotFound:
-        client.images.pull(plan.image)
+        try:
+            client.images.pull(name)
+        except APIError as error:
+            # A registry that does not answer may do so later; one that says no will say it again.
+            kind = AirflowFailException if error.is_client_error() else AirflowException
+            raise kind(
+                f"there is no image {name}, and it could not be pulled: {error.explanation}. Build it, or set docker.images"
+            ) from error
+
+
+def _create(client: Any, plan: ContainerPlan, labels: Mapping[str, str], user: str) -> Any:
+    from docker.types import Mount
+
     return client.containers.create(
         plan.image,
         list(plan.command),

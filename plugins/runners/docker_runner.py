@@ -117,9 +117,8 @@ def _ensure_image(client: Any, name: str) -> None:
         except APIError as error:
             # A registry that does not answer may do so later; one that says no will say it again.
             kind = AirflowFailException if error.is_client_error() else AirflowException
-            raise kind(
-                f"there is no image {name}, and it could not be pulled: {error.explanation}. Build it, or set docker.images"
-            ) from error
+            said = f"no image {name} is here, and pulling it failed: {error.explanation}"
+            raise kind(f"{said}. Build it, or set docker.images") from error
 
 
 def _create(client: Any, plan: ContainerPlan, labels: Mapping[str, str], user: str) -> Any:

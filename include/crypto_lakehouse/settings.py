@@ -22,7 +22,7 @@ from pydantic_settings import (
 from crypto_lakehouse.errors import InvalidRequest
 from crypto_lakehouse.spec import Dataset
 from crypto_lakehouse.symbols import validated_pattern
-from crypto_lakehouse.vocabulary import Exchange, Interval, Market, market_name
+from crypto_lakehouse.vocabulary import Exchange, Interval, Market, Step, market_name
 
 PREFIX = "CRYPTO_LAKEHOUSE_"
 DEFAULT_CONFIG = Path(__file__).parents[2] / "config" / "lakehouse.toml"
@@ -156,6 +156,40 @@ class ConformSettings(_Part):
     partitions_per_batch: int = Field(100, ge=1, le=100)
 
 
+class StepLimits(_Part):
+    """What a step's container may use; its scratch space is memory and counts as such."""
+
+    memory_mib: int = Field(4096, ge=64)
+    cpus: float = Field(2.0, gt=0)
+    scratch_mib: int = Field(2048, ge=16)
+
+
+_IMAGES = {Step.PULL: "s5cmd", Step.DELTA: "exchange", Step.GATE: "quality"}
+
+
+class DockerSettings(_Part):
+    """How steps run in containers of a Docker engine; see docs/containers.md."""
+
+    host: str | None = Field(None, description="The engine; by default what DOCKER_HOST says, or the local socket")
+    registry: str = Field("crypto-lakehouse", description="What the images' names start with")
+    tag: str = "latest"
+    images: dict[Step, str] = Field(default_factory=dict, description="Whole names, over registry and tag")
+    user: str = Field("10001:10001", pattern=r"^[1-9][0-9]*:[0-9]+$", description="Never root")
+    network: str = Field("bridge", description="Of the steps that need one")
+    lake_source: str | None = Field(None, description="The engine's name for a lake that is a folder: a path or volume")
+    mounts: tuple[Annotated[str, Field(pattern=r"^[^:]+:/[^:]+$")], ...] = ()
+    pass_environment: tuple[str, ...] = Field((), description="Variables of the worker that steps get too")
+    limits: dict[Step, StepLimits] = Field(default_factory=dict)
+
+    def image(self, step: Step) -> str:
+        """Returns the image that carries out a step."""
+        return self.images.get(step) or f"{self.registry}/{_IMAGES.get(step, 'polars')}:{self.tag}"
+
+    def limits_of(self, step: Step) -> StepLimits:
+        """Returns what a step may use."""
+        return self.limits.get(step) or StepLimits()
+
+
 def default_profiles() -> dict[str, TransferProfile]:
     """Returns the ready profiles; a configuration may replace them or add its own."""
     return {
@@ -205,6 +239,8 @@ class Settings(BaseSettings):
 
     lake: str = "lake"
     runner: RunnerKind = RunnerKind.LOCAL
+    runners: dict[Step, RunnerKind] = Field(default_factory=dict, description="For single steps, over `runner`")
+    docker: DockerSettings = DockerSettings()
     profile: str = "default"
     work_folder: Path | None = Field(None, description="Scratch space; by default the system's temporary folder")
     archive: ArchiveSettings = ArchiveSettings()
@@ -234,6 +270,10 @@ class Settings(BaseSettings):
         # A file that names one market leaves all others as they are.
         default = _market_filters().get(name) or MarketFilter(symbols=(row.sample_symbol,))
         return self.markets.get(name, default)
+
+    def runner_of(self, step: Step) -> RunnerKind:
+        """Returns what runs a step."""
+        return self.runners.get(step, self.runner)
 
     def transfer_profile(self, name: str = "") -> TransferProfile:
         """Returns the named profile, or the deployment's own.

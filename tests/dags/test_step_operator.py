@@ -216,7 +216,7 @@ def test_a_plan_pushes_keys_of_orders_only(lake: Path, monkeypatch: pytest.Monke
     monkeypatch.setattr(one, "_run", planned)
     returned = one.execute({"dag_run": run_of(), "params": {}, "ti": ti})
     assert returned == ["runs/a/pull-000.json"]
-    assert set(pushed) == {"order", "transform"}
+    assert set(pushed) == {"order", "delta", "transform"}
     assert len(json.dumps(pushed)) < 4096
 
 

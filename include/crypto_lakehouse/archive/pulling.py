@@ -77,7 +77,8 @@ def pull(
         SourceUnavailable: Some objects could not be had; those that could are in Bronze, so a repeat is short.
         InvalidRequest: The order names what is not an archive key.
     """
-    held = {row[0]: row[1] for row in bronze.latest(order.dataset).select("key", "etag").iter_rows()}
+    # The plan left out what Bronze held; an earlier try of this order is all that may have come since.
+    held = bronze.recent_etags(order.dataset)
     wanted = [one for one in order.objects if held.get(one.key) != one.etag]
     staging = _staging(settings)
     try:

@@ -4,44 +4,21 @@ from collections import defaultdict
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from datetime import datetime, timedelta
+from typing import TYPE_CHECKING
 
-import polars as pl
-
-from crypto_lakehouse.lake.log import AppendLog
+from crypto_lakehouse.lake.commits import recent_rows, write_commit
 from crypto_lakehouse.lake.partition import Partition
 from crypto_lakehouse.lake.records import BronzeObject
 from crypto_lakehouse.lake.storage import Storage
 from crypto_lakehouse.spec import Dataset
 from crypto_lakehouse.vocabulary import ChecksumStatus, Source
 
-_TIME = pl.Datetime("us", "UTC")
-BRONZE_SCHEMA = pl.Schema(
-    {
-        "dataset": pl.String(),
-        "key": pl.String(),
-        "symbol": pl.String(),
-        "interval": pl.String(),
-        "source": pl.String(),
-        "start": _TIME,
-        "end": _TIME,
-        "etag": pl.String(),
-        "last_modified": _TIME,
-        "size": pl.Int64(),
-        "sha256": pl.String(),
-        "checksum": pl.String(),
-        "seen_at": _TIME,
-        "path": pl.String(),
-    }
-)
-_QUARANTINE_SCHEMA = pl.Schema(
-    {
-        "key": pl.String(),
-        "etag": pl.String(),
-        "error": pl.String(),
-        "reason": pl.String(),
-        "seen_at": _TIME,
-    }
-)
+if TYPE_CHECKING:
+    import polars as pl
+
+    from crypto_lakehouse.lake.log import AppendLog
+
+# The image of a pull carries no engine: here only what reads the log loads one.
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,15 +44,22 @@ class BronzeLog:
         for one in objects:
             by_dataset[one.dataset].append(one)
         for dataset, members in by_dataset.items():
-            self._log(dataset).append([asdict(one) for one in members])
+            write_commit(self._storage, _log_folder(dataset), [asdict(one) for one in members])
 
-    def latest(self, dataset: str) -> pl.DataFrame:
+    def recent_etags(self, dataset: str) -> dict[str, str]:
+        """Returns the entity tags of the objects committed since the last compaction, by key."""
+        rows = sorted(recent_rows(self._storage, _log_folder(dataset)), key=lambda row: str(row["seen_at"]))
+        return {str(row["key"]): str(row["etag"]) for row in rows}
+
+    def latest(self, dataset: str) -> "pl.DataFrame":
         """Returns the newest version of every object: columns of BronzeObject, one row per key, sorted by key."""
         rows = self._log(dataset).read().lazy().sort("key", "seen_at", "sha256")
         return rows.unique("key", keep="last", maintain_order=True).collect()
 
     def replaced_keys(self, dataset: str) -> set[str]:
         """Returns the keys of objects that were committed with different bytes at different times."""
+        import polars as pl
+
         versions = self._log(dataset).read().group_by("key").agg(pl.col("sha256").n_unique())
         return set(versions.filter(pl.col("sha256") > 1)["key"])
 
@@ -86,6 +70,8 @@ class BronzeLog:
     def objects_by_partition(self, dataset: Dataset, partitions: Sequence[Partition]) -> dict[str, list[BronzeObject]]:
         """Returns the same for many partitions at once, by partition name."""
         wanted = sorted({one.symbol for one in partitions})
+        import polars as pl
+
         held = self.latest(dataset.name).filter(pl.col("symbol").is_in(wanted))
         groups: dict[tuple[str, str], list[BronzeObject]] = defaultdict(list)
         for row in held.iter_rows(named=True):
@@ -98,7 +84,7 @@ class BronzeLog:
 
     def quarantine(self, dataset: str, objects: Sequence[QuarantinedObject]) -> None:
         """Records objects that failed verification, so that they are not pulled again until they change."""
-        self._quarantine_log(dataset).append([asdict(one) for one in objects])
+        write_commit(self._storage, _quarantine_folder(dataset), [asdict(one) for one in objects])
 
     def quarantined(self, dataset: str) -> dict[str, QuarantinedObject]:
         """Returns the newest refusal of every key that has one."""
@@ -109,11 +95,25 @@ class BronzeLog:
         """Folds the dataset's log into one file where it has grown; returns how many files were replaced."""
         return self._log(dataset).compact() + self._quarantine_log(dataset).compact()
 
-    def _log(self, dataset: str) -> AppendLog:
-        return AppendLog(self._storage, f"bronze/{dataset}/log/", BRONZE_SCHEMA)
+    def _log(self, dataset: str) -> "AppendLog":
+        from crypto_lakehouse.lake.bronze_schema import BRONZE_SCHEMA
+        from crypto_lakehouse.lake.log import AppendLog
 
-    def _quarantine_log(self, dataset: str) -> AppendLog:
-        return AppendLog(self._storage, f"bronze/{dataset}/quarantine/", _QUARANTINE_SCHEMA)
+        return AppendLog(self._storage, _log_folder(dataset), BRONZE_SCHEMA)
+
+    def _quarantine_log(self, dataset: str) -> "AppendLog":
+        from crypto_lakehouse.lake.bronze_schema import QUARANTINE_SCHEMA
+        from crypto_lakehouse.lake.log import AppendLog
+
+        return AppendLog(self._storage, _quarantine_folder(dataset), QUARANTINE_SCHEMA)
+
+
+def _log_folder(dataset: str) -> str:
+    return f"bronze/{dataset}/log/"
+
+
+def _quarantine_folder(dataset: str) -> str:
+    return f"bronze/{dataset}/quarantine/"
 
 
 def bronze_object(row: dict[str, object]) -> BronzeObject:

@@ -1,4 +1,6 @@
-"""An append-only log of small Parquet files: one write is one commit, all files together are the state.
+"""An append-only log of small files: one write is one commit, all files together are the state.
+
+A file is Parquet or, as `commits` writes them, lines of JSON.
 
 Files are named by time and chance, so that two writers never meet and names sort by time. Compaction writes one file
 that holds the rows of many and whose name says so (`compacted-...`), with the list of what it replaces in its
@@ -8,16 +10,15 @@ row. Two compactions at once may leave rows twice; whoever reads a log takes the
 
 import io
 import json
-import secrets
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from datetime import UTC, datetime
 from typing import Any
 
 import polars as pl
 import pyarrow.parquet as pq
 
 from crypto_lakehouse.errors import ArchiveFileMissing, SourceUnavailable
+from crypto_lakehouse.lake.commits import COMMIT_SUFFIX, commit_name, commit_rows
 from crypto_lakehouse.lake.storage import Storage
 
 _REPLACES = "crypto_lakehouse.replaces"
@@ -40,12 +41,12 @@ class AppendLog:
     def append(self, rows: Sequence[dict[str, Any]]) -> None:
         """Commits rows, all or none."""
         if rows:
-            self._write(pl.DataFrame(rows, schema=self._schema), f"{_stamp()}.parquet", ())
+            self._write(pl.DataFrame(rows, schema=self._schema), f"{commit_name()}.parquet", ())
 
     def append_frame(self, rows: pl.DataFrame) -> None:
         """Commits a frame's rows, all or none; it has the log's columns."""
         if rows.height:
-            self._write(rows.select(self._schema.names()).cast(self._schema), f"{_stamp()}.parquet", ())
+            self._write(rows.select(self._schema.names()).cast(self._schema), f"{commit_name()}.parquet", ())
 
     def read(self) -> pl.DataFrame:
         """Returns every committed row, in no order.
@@ -72,7 +73,7 @@ class AppendLog:
         if len(keys) < at_least:
             return 0
         rows = self._read_listed(keys)
-        self._write(rows if keep is None else keep(rows), f"compacted-{_stamp()}.parquet", keys)
+        self._write(rows if keep is None else keep(rows), f"compacted-{commit_name()}.parquet", keys)
         for key in keys:
             self._storage.delete(key)
         return len(keys)
@@ -86,15 +87,19 @@ class AppendLog:
         with ThreadPoolExecutor(_READ_THREADS) as pool:
             contents = dict(zip(keys, pool.map(self._storage.read, keys), strict=True))
         replaced = {name for key, data in contents.items() if "/compacted-" in key for name in _replaced(data)}
-        frames = [pl.read_parquet(io.BytesIO(data)) for key, data in contents.items() if key not in replaced]
+        frames = [self._frame(key, data) for key, data in contents.items() if key not in replaced]
         return pl.concat(frames) if frames else pl.DataFrame(schema=self._schema)
+
+    def _frame(self, key: str, data: bytes) -> pl.DataFrame:
+        if not key.endswith(COMMIT_SUFFIX):
+            return pl.read_parquet(io.BytesIO(data))
+        times = [name for name, kind in self._schema.items() if kind.is_temporal()]
+        texts = pl.Schema({**self._schema, **dict.fromkeys(times, pl.String())})
+        rows = pl.DataFrame(commit_rows(data), schema=texts)
+        return rows.with_columns(pl.col(times).str.to_datetime("%+", time_unit="us", time_zone="UTC"))
 
 
 def _replaced(data: bytes) -> list[str]:
     metadata = pq.read_metadata(io.BytesIO(data)).metadata or {}
     names: list[str] = json.loads(metadata.get(_REPLACES.encode(), b"[]"))
     return names
-
-
-def _stamp() -> str:
-    return f"{datetime.now(UTC):%Y%m%dT%H%M%S%f}-{secrets.token_hex(6)}"

@@ -1,0 +1,55 @@
+"""Writes what is installed in each image as CycloneDX: `python sbom.py REGISTRY/NAME:TAG...`, into `sbom/`.
+
+Names and versions are asked of the image itself, hashes come from its lock; a count that differs is a failure.
+"""
+
+import json
+import subprocess
+import sys
+from pathlib import Path
+
+from locks import entries, name_and_version
+
+OURS = "crypto-lakehouse"
+ASK = """
+import json, re
+from importlib.metadata import distributions
+ours = [one for one in distributions() if "/opt/" in str(one.locate_file(""))]
+print(json.dumps([[re.sub("[-_.]+", "-", one.name).lower(), one.version] for one in ours]))
+"""
+
+
+def main(images: list[str]) -> int:
+    """Writes one file per image; returns the exit code."""
+    Path("sbom").mkdir(exist_ok=True)
+    return max(write(image) for image in images)
+
+
+def write(image: str) -> int:
+    """Writes the file of one image; returns the exit code."""
+    name = image.rpartition("/")[2].partition(":")[0]
+    asked = _output("docker", "run", "--rm", "--network", "none", "--entrypoint", "python", image, "-c", ASK)
+    installed = {(one, version) for one, version in json.loads(asked)}
+    locked = {name_and_version(entry): entry.partition(";")[0] for entry in entries(name)}
+    lines = [_entry(name_and_version(entry), entry) for entry in entries(name) if name_and_version(entry) in installed]
+    own = [f"{one}=={version}" for one, version in installed if one == OURS]
+    target = Path("sbom") / f"{name}.cdx.json"
+    program = str(Path(sys.executable).parent / "cyclonedx-py")
+    text = _output(program, "requirements", "--output-reproducible", "-", stdin="\n".join([*lines, *own]) + "\n")
+    target.write_text(text, encoding="utf-8")
+    found = len(json.loads(text)["components"])
+    print(f"{target}: {found} components, {len(installed)} installed, {len(locked)} locked")
+    return 0 if found == len(installed) else 1
+
+
+def _entry(pin: tuple[str, str], entry: str) -> str:
+    hashes = [word for word in entry.split() if word.startswith("--hash=")]
+    return " ".join(["==".join(pin), *hashes])
+
+
+def _output(*command: str, stdin: str = "") -> str:
+    return subprocess.run(command, input=stdin, stdout=subprocess.PIPE, text=True, check=True).stdout  # noqa: S603
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))

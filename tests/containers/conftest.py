@@ -1,0 +1,39 @@
+"""Fixtures of the tests that need a Docker engine; `make test-containers` runs them."""
+
+import os
+import sys
+import tempfile
+from pathlib import Path
+
+import pytest
+
+from tests.containers.engine import REPOSITORY, Engine, build_all, find_engine
+
+# As in tests/dags: before Airflow is first imported.
+os.environ.setdefault("AIRFLOW_HOME", tempfile.mkdtemp(prefix="airflow-test-"))
+os.environ["AIRFLOW__CORE__LOAD_EXAMPLES"] = "False"
+sys.path[:0] = [str(REPOSITORY / "plugins")]
+
+
+@pytest.fixture(scope="session")
+def engine() -> Engine:
+    """The engine; without one, or unasked, the tests are skipped."""
+    if os.environ.get("TEST_CONTAINERS") != "1":
+        pytest.skip("builds images for minutes: `make test-containers` runs it")
+    found = find_engine()
+    if isinstance(found, str):
+        pytest.skip(found)
+    return found
+
+
+@pytest.fixture(scope="session")
+def images(engine: Engine) -> Engine:
+    """The engine with all images built."""
+    build_all(engine)
+    return engine
+
+
+def open_to_all(folder: Path) -> None:
+    """Lets the user of the images write where the user of the tests made folders."""
+    for path in (folder, *folder.rglob("*")):
+        path.chmod(0o777 if path.is_dir() else 0o666)

@@ -1,0 +1,225 @@
+"""Steps in containers of a real engine: whatever the container says, the result file decides."""
+
+import json
+import os
+import threading
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from crypto_lakehouse.lake.work import result_key
+from crypto_lakehouse.settings import load_settings
+from crypto_lakehouse.vocabulary import Step
+from tests.containers.conftest import open_to_all
+from tests.containers.engine import BASE, PREFIX, Engine
+
+pytestmark = [pytest.mark.containers, pytest.mark.timeout(600), pytest.mark.filterwarnings("ignore")]
+
+ORDER = "runs/binance_um_klines/test-00000000/pull-000.json"
+CANARY = "canary-55aa"
+GOOD = {"status": "succeeded", "counts": {"objects": 3}}
+FAILED = {"status": "failed", "error": {"class": "X", "message": "why", "transient": False, "known": True}}
+STEP = """
+import json, os, pathlib, sys, time
+facts, code, script = {facts!r}, {code}, {script!r}
+exec(script)
+if facts:
+    path = pathlib.Path(os.environ["CRYPTO_LAKEHOUSE_LAKE"], {result!r})
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_text(json.dumps(dict(step="pull", dataset="binance_um_klines", run_id="r", **facts)))
+print("a line of the step", *sys.argv[1:])
+sys.exit(code)
+"""
+
+
+@pytest.fixture
+def lake(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
+    folder = tmp_path / "lake"
+    folder.mkdir()
+    open_to_all(folder)
+    monkeypatch.setenv("CRYPTO_LAKEHOUSE_LAKE", str(folder))
+    monkeypatch.setenv("CRYPTO_LAKEHOUSE_RUNNER", "docker")
+    load_settings.cache_clear()
+    yield folder
+    load_settings.cache_clear()
+
+
+@pytest.fixture
+def operator(
+    images: Engine, lake: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> Iterator[Callable[..., Any]]:
+    """Returns a maker of a pull operator whose image leaves these facts, runs this script and ends with this code."""
+    import lakehouse_steps
+
+    tag = f"{PREFIX}/lying:{tmp_path.name[-40:]}".replace("_", "-")
+
+    def make(code: int = 0, facts: dict[str, Any] | None = None, script: str = "", **settings: Any) -> Any:
+        source = STEP.format(facts=facts, code=code, script=script, result=result_key(ORDER, Step.PULL))
+        (tmp_path / "step.py").write_text(source)
+        (tmp_path / "Dockerfile").write_text(
+            f'FROM {os.environ.get("BASE_IMAGE", BASE)}\nCOPY step.py /\nENTRYPOINT ["python3", "/step.py"]\n'
+        )
+        assert images.build(tag, str(tmp_path / "Dockerfile"), tmp_path).returncode == 0
+        monkeypatch.setenv("CRYPTO_LAKEHOUSE_DOCKER", json.dumps({"images": {"pull": tag}, **settings}))
+        load_settings.cache_clear()
+        return lakehouse_steps.StepOperator(task_id="pull", step="pull", work_order=ORDER)
+
+    yield make
+    images.run("rmi", "--force", tag, check=False)
+    assert ours(images) == [], "a container was left"
+
+
+def ours(engine: Engine) -> list[str]:
+    return engine.run("ps", "--all", "--quiet", "--filter", f"label=crypto-lakehouse.order={ORDER}").stdout.split()
+
+
+def lines_of_a_run() -> list[str]:
+    """Runs the step as the settings say and returns what went to the log."""
+    from runners.docker_runner import DockerRunner
+    from runners.runner import RunContext
+
+    lines: list[str] = []
+    DockerRunner().run(Step.PULL, ORDER, RunContext(load_settings(), lines.append, {"dag_id": "x"}))
+    return lines
+
+
+def test_a_good_result_gives_its_counts(operator: Any) -> None:
+    assert operator(facts=GOOD).execute({}) == {"objects": 3}
+
+
+def test_the_log_has_the_step_s_lines(operator: Any) -> None:
+    operator(script="print('many\\n' * 3 + 'words')")
+    assert lines_of_a_run()[1:] == [
+        *("many", "many", "many", "words"),
+        f"a line of the step step pull --work-order {ORDER}",
+    ]
+
+
+@pytest.mark.parametrize(
+    ("facts", "code", "message", "is_final"),
+    [
+        (None, 0, "left no result", False),
+        (GOOD, 1, "one of them lies", False),
+        (FAILED, 0, "why", True),
+        (FAILED, 65, "why", True),
+        (None, 137, "left no result", False),
+    ],
+    ids=["success without result", "failure with good result", "success with failed result", "both", "killed"],
+)
+def test_the_result_file_decides(
+    facts: dict[str, Any] | None, code: int, message: str, is_final: bool, operator: Any
+) -> None:
+    from airflow.sdk.exceptions import AirflowException, AirflowFailException
+
+    with pytest.raises(AirflowException, match=message) as raised:
+        operator(code=code, facts=facts).execute({})
+    assert isinstance(raised.value, AirflowFailException) is is_final
+
+
+def test_an_image_that_is_nowhere_is_named(operator: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    from airflow.sdk.exceptions import AirflowException
+
+    one = operator()
+    # A registry on a closed port of this machine: nothing outside is asked.
+    monkeypatch.setenv("CRYPTO_LAKEHOUSE_DOCKER", json.dumps({"images": {"pull": "127.0.0.1:9/nowhere:none"}}))
+    load_settings.cache_clear()
+    with pytest.raises(AirflowException, match=r"no image 127\.0\.0\.1:9/nowhere:none"):
+        one.execute({})
+
+
+def test_an_engine_that_does_not_answer_may_be_tried_again(operator: Any) -> None:
+    from airflow.sdk.exceptions import AirflowException, AirflowFailException
+
+    one = operator(host="unix:///nowhere/docker.sock")
+    with pytest.raises(AirflowException, match="engine does not answer") as raised:
+        one.execute({})
+    assert not isinstance(raised.value, AirflowFailException)
+
+
+def test_a_container_has_no_rights_and_the_limits_of_its_step(operator: Any, images: Engine, lake: Path) -> None:
+    one = operator(facts=GOOD, script="time.sleep(60)", limits={"pull": {"memory_mib": 96, "cpus": 0.5}})
+    with running(one, images) as container:
+        found = images.inspect(container)
+        one.on_kill()
+    host, config = found["HostConfig"], found["Config"]
+    assert (host["ReadonlyRootfs"], host["CapDrop"], host["SecurityOpt"]) == (True, ["ALL"], ["no-new-privileges"])
+    assert (host["Memory"], host["NanoCpus"], config["User"]) == (96 << 20, 500_000_000, "10001:10001")
+    assert host["PidsLimit"]
+    assert not host["Privileged"]
+    assert [(mount["Source"], mount["Destination"]) for mount in found["Mounts"]] == [(str(lake), "/lake")]
+    assert config["Labels"]["crypto-lakehouse.step"] == "pull"
+
+
+def test_killing_the_task_ends_the_container(operator: Any, images: Engine) -> None:
+    one = operator(script="time.sleep(600)")
+    with running(one, images) as container:
+        one.on_kill()
+    assert images.run("inspect", container, check=False).returncode != 0
+
+
+def test_the_container_of_a_try_whose_worker_died_does_not_go_on_beside_the_next(
+    operator: Any, images: Engine, lake: Path
+) -> None:
+    ghost_script = "pathlib.Path('/lake/ghost').write_text('x'); time.sleep(600)"
+    ghost = operator(script=ghost_script)
+    with running(ghost, images) as container:
+        one = operator(facts=GOOD)
+        assert (lake / "ghost").exists(), "the fault: it was at work"
+        assert one.execute({}) == {"objects": 3}
+        assert images.run("inspect", container, check=False).returncode != 0
+
+
+def test_a_step_that_wants_too_much_memory_fails_and_says_so(operator: Any) -> None:
+    operator(facts=GOOD, script="x = b'x' * (1 << 30)", limits={"pull": {"memory_mib": 64}})
+    assert "want of memory" in lines_of_a_run()[-1]
+
+
+def test_a_secret_reaches_the_step_and_no_log(
+    operator: Any, lake: Path, capfd: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("CRYPTO_LAKEHOUSE_STORAGE__SECRET_ACCESS_KEY", CANARY)
+    monkeypatch.setenv("SOME_WORKER_VARIABLE", "worker")
+    monkeypatch.setenv("NOT_PASSED", "worker")
+    one = operator(
+        facts=GOOD,
+        script="pathlib.Path('/lake/seen').write_text(json.dumps(dict(os.environ)))",
+        pass_environment=["SOME_WORKER_VARIABLE"],
+    )
+    one.execute({})
+    lines = lines_of_a_run()
+    seen = json.loads((lake / "seen").read_text())
+    assert json.loads(seen["CRYPTO_LAKEHOUSE_STORAGE"])["secret_access_key"] == CANARY
+    assert seen["SOME_WORKER_VARIABLE"] == "worker"
+    assert "NOT_PASSED" not in seen
+    assert CANARY not in "".join([*lines, *capfd.readouterr()])
+
+
+class running:  # noqa: N801  read as a verb
+    """Executes an operator in a thread until its container runs; yields the container's id."""
+
+    def __init__(self, one: Any, engine: Engine) -> None:
+        self.one, self.engine = one, engine
+        self.thread = threading.Thread(target=self.execute)
+
+    def execute(self) -> None:
+        try:
+            self.one.execute({})
+        except Exception as error:
+            self.error = error
+
+    def __enter__(self) -> str:
+        self.thread.start()
+        deadline = time.monotonic() + 30
+        while time.monotonic() < deadline:
+            if (found := ours(self.engine)) and self.engine.inspect(found[0])["State"]["Running"]:
+                time.sleep(1)
+                return found[0]
+            time.sleep(0.1)
+        raise AssertionError("no container came up")
+
+    def __exit__(self, *_: object) -> None:
+        self.thread.join(60)
+        assert not self.thread.is_alive()

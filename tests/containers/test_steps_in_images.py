@@ -1,0 +1,103 @@
+"""A whole run, every step in its image with no rights, no network but where it needs one, and a read-only root."""
+
+from collections.abc import Iterator
+from datetime import UTC, date, datetime
+from pathlib import Path
+
+import pytest
+
+from crypto_lakehouse.lake.opening import open_storage
+from crypto_lakehouse.lake.work import PlanRequest, StepResult, read_result
+from crypto_lakehouse.query import Lake
+from crypto_lakehouse.running import new_run_id, run_pipeline
+from crypto_lakehouse.settings import ExchangeSettings, Settings
+from crypto_lakehouse.steps import Progress
+from crypto_lakehouse.vocabulary import Step
+from tests.containers.conftest import open_to_all
+from tests.containers.engine import STRICT, Engine, image
+from tests.exchange import LocalExchange
+from tests.small_lake import SmallLake, small_lake
+
+pytestmark = [pytest.mark.containers, pytest.mark.timeout(1800)]
+
+KLINES = "binance_spot_klines"
+IMAGE_OF = {Step.PULL: "s5cmd", Step.DELTA: "exchange", Step.GATE: "quality"}
+ONLINE = {Step.PLAN, Step.PULL, Step.DELTA}
+
+
+@pytest.fixture
+def place(tmp_path: Path) -> Iterator[tuple[SmallLake, LocalExchange]]:
+    """An archive of two days, and an exchange that also has the third."""
+    clock = datetime(2025, 1, 4, 4, 0, tzinfo=UTC).timestamp
+    with small_lake(tmp_path) as lake, LocalExchange(clock=clock) as exchange:
+        for day in ("2025-01-01", "2025-01-02"):
+            lake.publish(KLINES, day)
+        yield lake, exchange
+
+
+def settings_of(lake: SmallLake, exchange: LocalExchange) -> Settings:
+    asked = ExchangeSettings(spot_url=f"{exchange.url}/spot")
+    return lake.settings.model_copy(update={"exchange": asked})
+
+
+class InImages:
+    """Carries out a step in its image, under the strictest rights."""
+
+    def __init__(self, engine: Engine, environment: dict[str, str]) -> None:
+        self.engine, self.environment = engine, environment
+        self.done: list[Step] = []
+
+    def __call__(self, step: Step, key: str, settings: Settings, progress: Progress | None = None) -> StepResult:
+        del progress
+        open_to_all(Path(settings.lake))
+        variables = [word for name, value in self.environment.items() for word in ("--env", f"{name}={value}")]
+        self.engine.run(
+            *("run", "--rm", *STRICT, "--network", "host" if step in ONLINE else "none", *variables),
+            *("--env", "CRYPTO_LAKEHOUSE_LAKE=/lake", "--volume", f"{settings.lake}:/lake"),
+            *(image(IMAGE_OF.get(step, "polars")), "step", step.value, "--work-order", key),
+        )
+        self.done.append(step)
+        return read_result(open_storage(settings), key, step)
+
+
+def test_a_whole_run_in_the_images_publishes_what_archive_and_exchange_have(
+    images: Engine, place: tuple[SmallLake, LocalExchange]
+) -> None:
+    lake, exchange = place
+    in_images = InImages(
+        images,
+        {
+            "CRYPTO_LAKEHOUSE_ARCHIVE__ENDPOINT_URL": lake.bucket.endpoint,
+            "CRYPTO_LAKEHOUSE_EXCHANGE__SPOT_URL": f"{exchange.url}/spot",
+        },
+    )
+    request = PlanRequest(KLINES, new_run_id("test"), "2025-01-01", "2025-01-03", ("BTCUSDT",), ("1h",))
+    summary = run_pipeline(request, settings_of(lake, exchange), step=in_images)
+    assert summary.failures == []
+    assert set(in_images.done) == set(Step)
+    assert summary.count(Step.PULL, "objects") == 2
+    assert any(one.path.endswith("klines") for one in exchange.requests), "the exchange was asked"
+    days = Lake(lake.settings).coverage(KLINES, days=(date(2025, 1, 1), date(2025, 1, 3))).to_dicts()
+    assert [one["rows"] for one in days] == [24, 24, 24]
+    assert [one["sources"] for one in days] == ["archive_daily", "archive_daily", "rest"]
+
+
+def test_the_image_of_a_pull_refuses_other_steps_and_tells_errors_apart(images: Engine, tmp_path: Path) -> None:
+    open_to_all(tmp_path)
+    start = ("run", "--rm", *STRICT, "--network", "none", "--volume", f"{tmp_path}:/lake")
+    environment = ("--env", "CRYPTO_LAKEHOUSE_LAKE=/lake")
+    codes = {
+        words: images.run(*start, *environment, image("s5cmd"), *words, check=False).returncode
+        for words in [
+            ("step", "gate", "--work-order", "x"),
+            ("step", "pull"),
+            ("step", "pull", "--work-order", "nonsense"),
+            ("step", "pull", "--help"),
+        ]
+    }
+    assert list(codes.values()) == [64, 64, 64, 0]
+    order = f"runs/{KLINES}/run/pull-000.json"
+    assert images.run(
+        *start, *environment, image("s5cmd"), "step", "pull", "--work-order", order, check=False
+    ).returncode
+    assert (tmp_path / f"runs/{KLINES}/run/pull-000.pull.result.json").is_file()

@@ -62,7 +62,14 @@ class KubernetesRunner(OperatorRunner):
         Raises:
             AirflowException: An ended pod does not go away.
         """
-        _clear_away(self._operator.client, self._operator.name, context.settings.kubernetes.namespace)
+        client, namespace = self._operator.client, context.settings.kubernetes.namespace
+        _clear_away(client, self._operator.name, namespace)
+
+        def create(pod: Any) -> Any:
+            return client.create_namespaced_pod(namespace, pod)
+
+        # The provider's own logs the whole specification of a pod that could not be created.
+        self._operator.pod_manager.run_pod_async = create
         super().start(context)
 
     def reentered(self, context: RunContext, event: Mapping[str, Any]) -> None:

@@ -8,6 +8,7 @@ import json
 import os
 import subprocess
 import sys
+import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -86,6 +87,8 @@ def client(endpoint: str, monkeypatch: pytest.MonkeyPatch) -> Iterator[Any]:
     }.items():
         monkeypatch.setenv(name, value)
     monkeypatch.delenv("CRYPTO_LAKEHOUSE_CONFIG", raising=False)
+    # Tasks end at once, but where a test says otherwise.
+    state_manager.set_transition("ecs::task", {"progression": "immediate"})
     ecs = boto3.client("ecs")
     ecs.create_cluster(clusterName=CLUSTER)
     container = {"name": "step", "image": "crypto-lakehouse/s5cmd", "memory": 512}
@@ -275,7 +278,7 @@ def test_the_task_s_lines_are_in_the_log(operator: Any, fleet: Fleet, capfd: pyt
     def forward() -> None:
         stream = f"step/step/{fleet.tasks[0].task_arn.rpartition('/')[2]}"
         logs.create_log_stream(logGroupName="/lakehouse", logStreamName=stream)
-        line = {"timestamp": 1_700_000_000_000, "message": "a line of the step"}
+        line = {"timestamp": int(time.time() * 1000), "message": "a line of the step"}
         logs.put_log_events(logGroupName="/lakehouse", logStreamName=stream, logEvents=[line])
 
     capfd.readouterr()

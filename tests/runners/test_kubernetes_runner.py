@@ -157,6 +157,18 @@ def test_the_pod_s_specification_is_in_no_log(operator: Any, capfd: pytest.Captu
     assert "CRYPTO_LAKEHOUSE_ARCHIVE" not in said
 
 
+def test_the_specification_of_a_pod_that_was_refused_is_in_no_log(
+    operator: Any, cluster: Cluster, capfd: pytest.CaptureFixture[str]
+) -> None:
+    one = operator()
+    cluster.fault = lambda method, _path: (422, "Refused") if method == "POST" else None
+    with pytest.raises(Exception, match="refuses the step"):
+        finished(one, task_context())
+    said = "".join(capfd.readouterr())
+    assert "lakehouse-pull-" in said, "the log is what is looked at"
+    assert "CRYPTO_LAKEHOUSE_ARCHIVE" not in said
+
+
 @both_ways
 def test_an_image_that_is_nowhere_is_a_failure_that_says_so(
     deferrable: bool, operator: Any, cluster: Cluster, capfd: pytest.CaptureFixture[str]

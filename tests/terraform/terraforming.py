@@ -1,0 +1,140 @@
+"""The Terraform tree, copied and run against moto's server with the provider that lies on this machine.
+
+In the copy an override file makes the provider speak path-style to one endpoint; nothing else differs from what users
+apply but the variables in `MOTO_LACKS`.
+"""
+
+import json
+import os
+import shutil
+import subprocess
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+PROJECT = Path(__file__).parents[2]
+TREE = PROJECT / "terraform"
+STATE_BUCKET = "states-of-tests"
+
+MOTO_LACKS: dict[str, tuple[object, str]] = {
+    "glue_partition_indexes": (False, "CreatePartitionIndex: not implemented"),
+    "dns_allow_list": (False, "Route 53 Resolver: no DNS firewall"),
+    "monthly_budget_usd": (None, "Budgets: DescribeSubscribersForNotification"),
+}
+"""Variables that leave out what the stand-in cannot do: value and what is missing."""
+
+_OVERRIDE = """
+provider "aws" {{
+  region            = "{region}"
+  s3_use_path_style = true
+}}
+
+provider "aws" {{
+  alias             = "replica"
+  region            = "{replica}"
+  s3_use_path_style = true
+}}
+"""
+
+
+@dataclass(frozen=True)
+class Tools:
+    """Where Terraform and a folder of its providers are."""
+
+    terraform: Path
+    plugins: Path
+
+
+def find_tools() -> Tools | str:
+    """Returns the tools of this machine, or the reason why there are none."""
+    terraform = shutil.which("terraform")
+    if terraform is None:
+        return "there is no terraform on this machine"
+    folders = (os.environ.get("TF_PLUGIN_DIR", ""), "/opt/tf-plugins", str(Path.home() / ".terraform.d" / "plugins"))
+    for folder in map(Path, filter(None, folders)):
+        if any(folder.glob("registry.terraform.io/hashicorp/aws/*/*/terraform-provider-aws*")):
+            return Tools(Path(terraform), folder)
+    return f"the AWS provider lies in none of {', '.join(filter(None, folders))}: name its folder in TF_PLUGIN_DIR"
+
+
+@dataclass(frozen=True)
+class Applied:
+    """What a run of Terraform said."""
+
+    code: int
+    text: str
+
+    @property
+    def ok(self) -> bool:
+        return self.code == 0
+
+
+@dataclass(frozen=True)
+class Workspace:
+    """A copy of the tree that is applied to a stand-in."""
+
+    tools: Tools
+    folder: Path
+    endpoint: str
+    variables: Mapping[str, object]
+
+    def run(self, *arguments: str, timeout: float = 240) -> Applied:
+        """Runs Terraform without asking anything."""
+        environment = {
+            name: value for name, value in os.environ.items() if not name.startswith(("AWS_", "TF_", "CRYPTO_LAKEHOUSE"))
+        }
+        environment |= {
+            "AWS_ENDPOINT_URL": self.endpoint,
+            "AWS_ACCESS_KEY_ID": "testing",
+            "AWS_SECRET_ACCESS_KEY": "testing",
+            "AWS_EC2_METADATA_DISABLED": "true",
+            "TF_IN_AUTOMATION": "1",
+            "CHECKPOINT_DISABLE": "1",
+            "AWS_MAX_ATTEMPTS": "2",
+        }
+        done = subprocess.run(
+            [self.tools.terraform, *arguments],
+            cwd=self.folder,
+            env=environment,
+            capture_output=True,
+            text=True,
+            timeout=timeout,
+            check=False,
+        )
+        return Applied(done.returncode, done.stdout + done.stderr)
+
+    def init(self, *arguments: str) -> Applied:
+        return self.run("init", "-input=false", "-no-color", f"-plugin-dir={self.tools.plugins}", *arguments)
+
+    def plan(self) -> Applied:
+        """Code 0 where nothing would change, 2 where something would."""
+        return self.run("plan", "-input=false", "-no-color", "-detailed-exitcode", *self._chosen())
+
+    def apply(self) -> Applied:
+        return self.run("apply", "-input=false", "-no-color", "-auto-approve", *self._chosen())
+
+    def destroy(self) -> Applied:
+        return self.run("destroy", "-input=false", "-no-color", "-auto-approve", *self._chosen())
+
+    def output(self, name: str) -> Any:
+        said = self.run("output", "-json", name)
+        assert said.ok, said.text
+        return json.loads(said.text)
+
+    def _chosen(self) -> list[str]:
+        path = self.folder / "test.tfvars.json"
+        path.write_text(json.dumps(dict(self.variables)))
+        return [f"-var-file=environments/{self.variables['environment']}.tfvars", f"-var-file={path.name}"]
+
+
+def workspace(tools: Tools, folder: Path, endpoint: str, **variables: object) -> Workspace:
+    """Copies the tree into a folder, so that nothing is left beside the sources."""
+    copy = folder / "terraform"
+    shutil.copytree(TREE, copy, ignore=shutil.ignore_patterns(".terraform*", "*.tfstate*"))
+    lacking = {name: value for name, (value, _) in MOTO_LACKS.items()}
+    chosen = {**lacking, **variables}
+    region = str(chosen.get("region", "ap-northeast-1"))
+    replica = str(chosen.get("replica_region") or region)
+    (copy / "provider_override.tf").write_text(_OVERRIDE.format(region=region, replica=replica))
+    return Workspace(tools, copy, endpoint, chosen)

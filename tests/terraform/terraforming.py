@@ -1,7 +1,8 @@
 """The Terraform tree, copied and run against moto's server with the provider that lies on this machine.
 
-In the copy an override file makes the provider speak path-style to one endpoint; nothing else differs from what users
-apply but the variables in `MOTO_LACKS`.
+In the copy override files make the provider speak path-style to one endpoint, and keep it from putting right for ever
+what the stand-in forgets (`MOTO_FORGETS`). Nothing else differs from what users apply but the variables in `MOTO_LACKS`
+and one header that `stand_in` adds.
 """
 
 import json
@@ -9,7 +10,7 @@ import os
 import shutil
 import subprocess
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -23,6 +24,14 @@ MOTO_LACKS: dict[str, tuple[object, str]] = {
     "monthly_budget_usd": (None, "Budgets: DescribeSubscribersForNotification"),
 }
 """Variables that leave out what the stand-in cannot do: value and what is missing."""
+
+MOTO_FORGETS: tuple[tuple[str, str, str, str], ...] = (
+    ("modules/bucket", "aws_s3_bucket_notification", "this", "eventbridge"),
+    (".", "aws_s3_bucket_replication_configuration", "lake", "rule"),
+    ("modules/network", "aws_vpc_security_group_egress_rule", "isolated_s3", "description"),
+    ("modules/network", "aws_vpc_security_group_egress_rule", "isolated_endpoints", "description"),
+)
+"""Attributes that the stand-in takes and does not give back: module, type of resource, its name, attribute."""
 
 _OVERRIDE = """
 provider "aws" {{
@@ -82,7 +91,9 @@ class Workspace:
     def run(self, *arguments: str, timeout: float = 240) -> Applied:
         """Runs Terraform without asking anything."""
         environment = {
-            name: value for name, value in os.environ.items() if not name.startswith(("AWS_", "TF_", "CRYPTO_LAKEHOUSE"))
+            name: value
+            for name, value in os.environ.items()
+            if not name.startswith(("AWS_", "TF_", "CRYPTO_LAKEHOUSE"))
         }
         environment |= {
             "AWS_ENDPOINT_URL": self.endpoint,
@@ -103,6 +114,10 @@ class Workspace:
             check=False,
         )
         return Applied(done.returncode, done.stdout + done.stderr)
+
+    def below(self, folder: str) -> "Workspace":
+        """Returns another root of the same copy."""
+        return replace(self, folder=self.folder / folder)
 
     def init(self, *arguments: str) -> Applied:
         return self.run("init", "-input=false", "-no-color", f"-plugin-dir={self.tools.plugins}", *arguments)
@@ -137,4 +152,7 @@ def workspace(tools: Tools, folder: Path, endpoint: str, **variables: object) ->
     region = str(chosen.get("region", "ap-northeast-1"))
     replica = str(chosen.get("replica_region") or region)
     (copy / "provider_override.tf").write_text(_OVERRIDE.format(region=region, replica=replica))
+    for number, (module, kind, name, attribute) in enumerate(MOTO_FORGETS):
+        ignored = f'resource "{kind}" "{name}" {{\n  lifecycle {{\n    ignore_changes = [{attribute}]\n  }}\n}}\n'
+        (copy / module / f"moto{number}_override.tf").write_text(ignored)
     return Workspace(tools, copy, endpoint, chosen)

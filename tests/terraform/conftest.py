@@ -51,7 +51,7 @@ def aws_credentials() -> Iterator[None]:
 
 @pytest.fixture(scope="session")
 def deployment(tools: Tools, aws_credentials: None, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Deployment]:
-    """Staging with a second region, so that every module is there. In the end it is destroyed, and that must work, too."""
+    """Staging with a second region, so that every module is there; in the end `destroy` must leave nothing."""
     with stand_in() as endpoint:
         copy = workspace(
             tools,

@@ -2,7 +2,7 @@
 
 import json
 import re
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -28,12 +28,24 @@ def allows(policies: Sequence[Mapping[str, Any]], request: Request) -> bool:
     Raises:
         NotImplementedError: A statement uses what this evaluator does not know: better no answer than a wrong one.
     """
-    effects = {one["Effect"] for policy in policies for one in _listed(policy["Statement"]) if _applies(one, request)}
-    return "Allow" in effects and "Deny" not in effects
+    return _effects(policies, request) == {"Allow"}
+
+
+def denies(policies: Sequence[Mapping[str, Any]], request: Request) -> bool:
+    """Returns whether a policy refuses the request, whatever others allow; principals are not looked at.
+
+    Raises:
+        NotImplementedError: As above.
+    """
+    return "Deny" in _effects(policies, request)
+
+
+def _effects(policies: Sequence[Mapping[str, Any]], request: Request) -> set[str]:
+    return {one["Effect"] for policy in policies for one in _listed(policy["Statement"]) if _applies(one, request)}
 
 
 def _applies(statement: Mapping[str, Any], request: Request) -> bool:
-    unknown = set(statement) - {"Sid", "Effect", "Action", "Resource", "Condition"}
+    unknown = set(statement) - {"Sid", "Effect", "Principal", "Action", "Resource", "Condition"}
     if unknown:
         raise NotImplementedError(f"statements with {sorted(unknown)}")
     return (
@@ -48,16 +60,35 @@ def _applies(statement: Mapping[str, Any], request: Request) -> bool:
 
 
 def _holds(operator: str, value: str | None, wanted: Iterable[str]) -> bool:
-    if operator not in {"StringEquals", "StringLike", "ArnEquals", "ArnLike", "Bool"}:
+    if operator not in _OPERATORS:
         raise NotImplementedError(f"the condition {operator}")
-    if value is None:
-        return False
-    return any(value == one if operator in {"StringEquals", "Bool"} else _matches(one, value) for one in wanted)
+    return _OPERATORS[operator](value, list(wanted))
 
 
 def _matches(pattern: str, text: str, ignore_case: bool = False) -> bool:
     expression = "".join({"*": ".*", "?": "."}.get(one, re.escape(one)) for one in pattern)
     return re.fullmatch(expression, text, re.DOTALL | (re.IGNORECASE if ignore_case else 0)) is not None
+
+
+def _is_one(value: str | None, wanted: Sequence[str]) -> bool:
+    return value is not None and value in wanted
+
+
+def _is_like_one(value: str | None, wanted: Sequence[str]) -> bool:
+    return value is not None and any(_matches(one, value) for one in wanted)
+
+
+_OPERATORS: dict[str, Callable[[str | None, Sequence[str]], bool]] = {
+    "ArnEquals": _is_like_one,
+    "ArnLike": _is_like_one,
+    "Bool": _is_one,
+    "Null": lambda value, wanted: str(value is None).lower() in wanted,
+    "NumericLessThan": lambda value, wanted: value is not None and any(float(value) < float(one) for one in wanted),
+    "StringEquals": _is_one,
+    "StringLike": _is_like_one,
+    # As IAM has it, what is not there is not equal.
+    "StringNotEquals": lambda value, wanted: value not in wanted,
+}
 
 
 def _listed(value: Any) -> list[Any]:

@@ -6,6 +6,7 @@ AWS, and with it all that moto takes without looking, such as IAM's own judgemen
 
 import json
 from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -25,7 +26,7 @@ from tests.bucket_server import FakeBucket, serving
 from tests.small_lake import SmallLake
 from tests.terraform.calls import CallLog, recording
 from tests.terraform.conftest import REGION, Deployment
-from tests.terraform.policies import Request, allows, wildcards
+from tests.terraform.policies import Request, allows, denies, wildcards
 from tests.terraform.terraforming import MOTO_FORGETS, MOTO_LACKS, STATE_BUCKET
 
 pytestmark = [
@@ -65,8 +66,21 @@ def pipeline_run(deployment: Deployment, tmp_path_factory: pytest.TempPathFactor
         lake.publish(DATASET, "2024-05-01")
         lake.publish(DATASET, "2024-05-02")
         request = PlanRequest(DATASET, new_run_id("test"), "2024-05-01", "2024-05-02", ("BTCUSDT",), ("1h",))
-        with recording(REGION) as calls:
-            yield PipelineRun(settings, run_pipeline(request, settings, step=_noted(calls)), calls)
+        with recording(REGION) as calls, _without_bucket_policy(deployment):
+            summary = run_pipeline(request, settings, step=_noted(calls))
+        yield PipelineRun(settings, summary, calls)
+
+
+@contextmanager
+def _without_bucket_policy(deployment: Deployment) -> Iterator[None]:
+    """Moto refuses whatever a policy refuses on a condition; what the policy says is tested as data."""
+    s3, name = deployment.client("s3"), _bucket("lake")
+    policy = s3.get_bucket_policy(Bucket=name)["Policy"]
+    s3.delete_bucket_policy(Bucket=name)
+    try:
+        yield
+    finally:
+        s3.put_bucket_policy(Bucket=name, Policy=policy)
 
 
 def _noted(calls: CallLog) -> Any:
@@ -115,10 +129,17 @@ def test_a_second_terraform_waits_for_the_lock_of_the_first(deployment: Deployme
 def test_a_table_is_the_one_the_pipeline_would_make(deployment: Deployment, row: Dataset) -> None:
     held = deployment.client("glue").get_table(DatabaseName=NAME.replace("-", "_"), Name=row.name)["Table"]
     wanted = table_input(row, f"s3://{NAME}-lake-123456789012/silver/{row.name}")
-    # Terraform writes the comment of a partition key even where there is none.
-    keys = [{name: one[name] for name in ("Name", "Type")} for one in held["PartitionKeys"]]
-    descriptor = {name: held["StorageDescriptor"][name] for name in wanted["StorageDescriptor"]}
-    assert {name: held[name] for name in wanted} | {"PartitionKeys": keys, "StorageDescriptor": descriptor} == wanted
+    assert _part(held, wanted) == wanted
+    assert len(held["StorageDescriptor"]["Columns"]) == len(row.columns)
+
+
+def _part(held: Any, wanted: Any) -> Any:
+    """Returns what is held under the names that are wanted: Glue adds empty comments and parameters."""
+    if isinstance(wanted, dict):
+        return {name: _part(held[name], value) for name, value in wanted.items()}
+    if isinstance(wanted, list):
+        return [_part(*pair) for pair in zip(held, wanted, strict=True)]
+    return held
 
 
 def test_the_pipeline_runs_on_what_was_applied(pipeline_run: PipelineRun) -> None:
@@ -297,6 +318,63 @@ def test_steps_run_as_nobody_on_a_root_they_cannot_write(deployment: Deployment)
         assert held["executionRoleArn"].endswith("-execution")
         named = {one["name"] for one in container.get("secrets", [])}
         assert named == ({"CRYPTO_LAKEHOUSE_EXCHANGE__API_KEY"} if step == "delta" else set())
+
+
+BUCKETS = ("lake", "results", "logs", "replica", "replica-logs")
+
+
+@pytest.mark.parametrize("purpose", BUCKETS)
+def test_a_bucket_is_closed_versioned_and_speaks_tls_only(deployment: Deployment, purpose: str) -> None:
+    s3, name = deployment.client("s3"), _bucket(purpose)
+    assert set(s3.get_public_access_block(Bucket=name)["PublicAccessBlockConfiguration"].values()) == {True}
+    assert s3.get_bucket_versioning(Bucket=name)["Status"] == "Enabled"
+    policy = json.loads(s3.get_bucket_policy(Bucket=name)["Policy"])
+    refusals = [one["Condition"] for one in policy["Statement"] if one["Effect"] == "Deny" and one["Action"] == "s3:*"]
+    assert {"Bool": {"aws:SecureTransport": "false"}} in refusals
+    allowed = [one["Principal"] for one in policy["Statement"] if one["Effect"] == "Allow"]
+    assert allowed == ([{"Service": "logging.s3.amazonaws.com"}] if "logs" in purpose else [])
+    rules = s3.get_bucket_lifecycle_configuration(Bucket=name)["Rules"]
+    assert [one["AbortIncompleteMultipartUpload"] for one in rules if "AbortIncompleteMultipartUpload" in one] == [
+        {"DaysAfterInitiation": 7}
+    ]
+
+
+SECURE = {"aws:SecureTransport": "true", "s3:TlsVersion": "1.3"}
+KEY_HEADER = "s3:x-amz-server-side-encryption-aws-kms-key-id"
+
+
+def test_the_lake_refuses_plain_http_old_tls_and_foreign_keys_and_nothing_else(deployment: Deployment) -> None:
+    policies = [json.loads(deployment.client("s3").get_bucket_policy(Bucket=_bucket("lake"))["Policy"])]
+    key = deployment.client("kms").describe_key(KeyId=f"alias/{NAME}")["KeyMetadata"]["Arn"]
+
+    def refused(action: str, **context: str) -> bool:
+        return denies(policies, Request(action, f"{LAKE}/{DATA}", {**SECURE, **context}))
+
+    for action in ("s3:GetObject", "s3:PutObject", "s3:DeleteObject"):
+        assert not refused(action)
+        assert refused(action, **{"aws:SecureTransport": "false"})
+        assert refused(action, **{"s3:TlsVersion": "1.1"})
+    assert not refused("s3:PutObject", **{KEY_HEADER: key})
+    assert refused("s3:PutObject", **{KEY_HEADER: key.replace("123456789012", "210987654321")})
+
+
+@pytest.mark.parametrize("purpose", BUCKETS)
+def test_all_buckets_but_those_of_logs_are_logged_and_under_our_key(deployment: Deployment, purpose: str) -> None:
+    s3, name = deployment.client("s3"), _bucket(purpose)
+    rules = s3.get_bucket_encryption(Bucket=name)["ServerSideEncryptionConfiguration"]["Rules"]
+    (method,) = [one["ApplyServerSideEncryptionByDefault"] for one in rules]
+    logging = s3.get_bucket_logging(Bucket=name).get("LoggingEnabled")
+    if "logs" in purpose:
+        assert (method["SSEAlgorithm"], logging) == ("AES256", None)
+        return
+    assert logging["TargetBucket"] == _bucket("replica-logs" if purpose == "replica" else "logs")
+    region, alias = ("ap-northeast-3", f"{NAME}-replica") if purpose == "replica" else (REGION, NAME)
+    key = deployment.client("kms", region).describe_key(KeyId=f"alias/{alias}")["KeyMetadata"]["Arn"]
+    assert (method["SSEAlgorithm"], method["KMSMasterKeyID"]) == ("aws:kms", key)
+
+
+def _bucket(purpose: str) -> str:
+    return f"{NAME}-replica-123456789012-logs" if purpose == "replica-logs" else f"{NAME}-{purpose}-123456789012"
 
 
 def test_all_steps_but_delta_run_where_no_way_leads_to_the_internet(deployment: Deployment) -> None:

@@ -28,11 +28,19 @@ resource "aws_kms_key" "this" {
         Sid    = "Alarms"
         Effect = "Allow"
         Principal = {
-          Service = ["budgets.amazonaws.com", "cloudwatch.amazonaws.com", "events.amazonaws.com"]
+          Service = ["budgets.amazonaws.com", "cloudwatch.amazonaws.com"]
         }
         Action    = ["kms:Decrypt", "kms:GenerateDataKey*"]
         Resource  = "*"
         Condition = { StringEquals = { "aws:SourceAccount" = var.account_id } }
+      },
+      # EventBridge does not say for whom it writes to a topic: a condition would silence it.
+      {
+        Sid       = "Events"
+        Effect    = "Allow"
+        Principal = { Service = "events.amazonaws.com" }
+        Action    = ["kms:Decrypt", "kms:GenerateDataKey*"]
+        Resource  = "*"
       },
     ]
   })

@@ -67,6 +67,13 @@ data "aws_iam_policy_document" "orchestrator" {
     resources = [for prefix in ["runs", "quality", "coverage"] : "${var.lake_arn}/${prefix}/*"]
   }
 
+  # The DAG of gaps asks what is published.
+  statement {
+    sid       = "Catalog"
+    actions   = local.glue_read
+    resources = local.glue_resources
+  }
+
   statement {
     sid       = "OrderRuns"
     actions   = ["s3:PutObject"]
@@ -87,7 +94,7 @@ data "aws_iam_policy_document" "orchestrator" {
     condition {
       test     = "StringEquals"
       variable = "kms:ViaService"
-      values   = ["s3.${var.region}.amazonaws.com"]
+      values   = ["s3.${var.region}.amazonaws.com", "glue.${var.region}.amazonaws.com"]
     }
   }
 }

@@ -60,11 +60,12 @@ def find_tools() -> Tools | str:
     terraform = shutil.which("terraform")
     if terraform is None:
         return "there is no terraform on this machine"
-    folders = (os.environ.get("TF_PLUGIN_DIR", ""), "/opt/tf-plugins", str(Path.home() / ".terraform.d" / "plugins"))
-    for folder in map(Path, filter(None, folders)):
-        if any(folder.glob("registry.terraform.io/hashicorp/aws/*/*/terraform-provider-aws*")):
+    named = [os.environ[name] for name in ("TF_PLUGIN_DIR", "TF_PLUGIN_CACHE_DIR") if os.environ.get(name)]
+    usual = (Path.home() / ".terraform.d" / "plugins", Path("/usr/share/terraform/plugins"), *Path("/opt").glob("*"))
+    for folder in (*map(Path, named), *usual):
+        if any(folder.glob("registry.terraform.io/hashicorp/aws/5.100.*/*/terraform-provider-aws*")):
             return Tools(Path(terraform), folder)
-    return f"the AWS provider lies in none of {', '.join(filter(None, folders))}: name its folder in TF_PLUGIN_DIR"
+    return "the AWS provider 5.100 lies in no folder that is looked into: name its mirror in TF_PLUGIN_DIR"
 
 
 @dataclass(frozen=True)

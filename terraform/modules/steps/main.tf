@@ -73,7 +73,7 @@ resource "aws_ecs_task_definition" "step" {
 
   # The only places that can be written to. The images declare them as volumes owned by the user they run as.
   volume {
-    name = "work"
+    name = "scratch"
   }
 
   volume {
@@ -90,13 +90,13 @@ resource "aws_ecs_task_definition" "step" {
     command                = ["crypto-lakehouse", "step", each.key, "--help"]
     stopTimeout            = 120
     environment = [
-      for name, value in merge(var.environment, { CRYPTO_LAKEHOUSE_WORK_FOLDER = "/work" }) : { name = name, value = value }
+      for name, value in merge(var.environment, { CRYPTO_LAKEHOUSE_WORK_FOLDER = "/scratch" }) : { name = name, value = value }
     ]
     secrets = [
       for name, arn in(each.key == "delta" ? var.delta_secrets : {}) : { name = name, valueFrom = arn }
     ]
     mountPoints = [
-      { sourceVolume = "work", containerPath = "/work", readOnly = false },
+      { sourceVolume = "scratch", containerPath = "/scratch", readOnly = false },
       { sourceVolume = "tmp", containerPath = "/tmp", readOnly = false },
     ]
     linuxParameters = {

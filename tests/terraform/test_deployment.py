@@ -21,7 +21,7 @@ from tests.terraform.terraforming import MOTO_FORGETS, MOTO_LACKS, STATE_BUCKET
 
 pytestmark = [
     pytest.mark.slow,
-    pytest.mark.timeout(900),
+    pytest.mark.timeout(1500),
     pytest.mark.filterwarnings("ignore::DeprecationWarning"),
 ]
 DATA = "silver/binance_um_klines/interval=1h/symbol_key=BTCUSDT/month=2024-05/version=0123456789abcdef/data.parquet"

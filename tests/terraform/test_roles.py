@@ -11,7 +11,7 @@ from tests.terraform.policies import Request, allows, wildcards
 
 pytestmark = [
     pytest.mark.slow,
-    pytest.mark.timeout(900),
+    pytest.mark.timeout(1500),
     pytest.mark.filterwarnings("ignore::DeprecationWarning"),
 ]
 LAKE = f"arn:aws:s3:::{NAME}-lake-123456789012"

@@ -15,7 +15,7 @@ export GX_ANALYTICS_ENABLED := false
 
 .DEFAULT_GOAL := help
 .PHONY: help setup demo up test lint types contracts unit docs lock bench bench-peers clean images \
-  test-containers images-lint images-audit images-sbom
+  test-containers images-lint images-audit images-sbom terraform terraform-scan
 
 help: ## Tell what there is
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## (.*)/\1|\2/' | column -t -s '|'
@@ -52,8 +52,20 @@ contracts: setup ## The architecture: who may import whom
 unit: setup ## All tests
 	$(BIN)/python -m pytest -n 2 --dist worksteal
 
-docs: setup ## Write what is generated: the data dictionary and the README's dataset table
+docs: setup ## Write what is generated: the data dictionary, the README's dataset table, Terraform's tables
 	$(BIN)/python -m crypto_lakehouse.docs
+	$(BIN)/python -m crypto_lakehouse.catalog.terraform
+
+terraform: setup ## The AWS side: format, validity, and a real apply against a stand-in; needs terraform and its AWS provider
+	TEST_TERRAFORM=1 $(BIN)/python -m pytest tests/terraform -rs
+
+terraform-scan: setup .venv-checkov/.ready ## Scan the AWS side for insecure settings, with a bad module as control
+	CHECKOV=$(CURDIR)/.venv-checkov/bin/checkov $(BIN)/python -m pytest tests/terraform/test_scan.py
+
+.venv-checkov/.ready: tests/terraform/requirements-checkov.txt
+	$(PYTHON) -m venv .venv-checkov
+	.venv-checkov/bin/pip install --quiet --disable-pip-version-check --requirement $<
+	touch $@
 
 lock: ## Pin all dependencies anew from requirements.in
 	$(BIN)/uv pip compile --quiet --universal --python-version 3.11 --no-header requirements.in --output-file requirements.txt

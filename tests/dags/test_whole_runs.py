@@ -1,4 +1,4 @@
-"""Whole DAG runs through Airflow in which one side fails: what the other brought is published, and the run is red."""
+"""Whole DAG runs through Airflow: two sides that meet, one that fails and holds up nothing else, and gaps to fill."""
 
 import json
 import sqlite3
@@ -8,6 +8,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -15,7 +16,7 @@ from crypto_lakehouse.catalog.embedded import EmbeddedCatalog
 from crypto_lakehouse.datasets import dataset
 from crypto_lakehouse.demo.airflow_home import REPOSITORY, airflow_environment, prepare
 from tests.exchange import Fault, LocalExchange
-from tests.small_lake import SmallLake, small_lake
+from tests.small_lake import SmallLake, dropped, small_lake
 
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(600)]
 
@@ -30,17 +31,19 @@ class Place:
     exchange: LocalExchange
     environment: dict[str, str]
 
-    def run(self, folder: Path) -> tuple[int, dict[str, str]]:
-        """Runs the dataset's DAG once; returns the exit code and the states of its tasks."""
+    def run(self, folder: Path, dag_id: str = NAME, conf: dict[str, Any] | None = None) -> tuple[int, dict[str, str]]:
+        """Runs a DAG once; returns the exit code and the states of its tasks."""
         orders = folder / "runs.json"
-        orders.write_text(json.dumps([{"dag_id": NAME, "conf": CONF}]))
+        orders.write_text(json.dumps([{"dag_id": dag_id, "conf": CONF if conf is None else conf}]))
         command = [sys.executable, str(REPOSITORY / "plugins" / "run_dags.py"), str(orders)]
         code = subprocess.run(command, env=self.environment, capture_output=True, check=False).returncode
+        newest = "(SELECT run_id FROM dag_run WHERE dag_id = ? ORDER BY id DESC)"
+        states = self.rows(f"SELECT task_id, state FROM task_instance WHERE run_id = {newest}", dag_id)
+        return code, dict(states)
+
+    def rows(self, sql: str, *values: str) -> list[tuple[Any, ...]]:
         with sqlite3.connect(f"{self.environment['AIRFLOW_HOME']}/airflow.db") as held:
-            rows = held.execute(
-                "SELECT task_id, state FROM task_instance WHERE run_id = (SELECT run_id FROM dag_run ORDER BY id DESC)"
-            ).fetchall()
-        return code, dict(rows)
+            return held.execute(sql, values).fetchall()
 
     def published(self) -> dict[str, int]:
         catalog = EmbeddedCatalog(Path(self.lake.settings.lake) / "catalog" / "catalog.sqlite")
@@ -97,3 +100,15 @@ def test_an_archive_that_fails_builds_nothing_from_halves(place: Place, tmp_path
     assert states["pull"] == "failed"
     assert states.get("transform.conform") != "success"
     assert place.published() == {}
+
+
+def test_the_daily_dag_of_gaps_triggers_the_dataset_that_has_one(place: Place, tmp_path: Path) -> None:
+    place.lake.publish(NAME, "2025-01-02", dropped(5, 8))
+    place.lake.run(NAME, "2025-01-01", "2025-01-02")
+    code, states = place.run(tmp_path, "fill_gaps", {})
+    assert (code, states) == (0, {"find": "success", "fill": "success"})
+    ((dag_id, conf),) = place.rows("SELECT dag_id, conf FROM dag_run WHERE run_type = 'operator_triggered'")
+    asked = json.loads(conf)
+    assert dag_id == NAME
+    assert (asked["symbols"], asked["intervals"], asked["start_date"]) == (["BTCUSDT"], ["1h"], "2025-01-02")
+    assert asked["fill"] is True

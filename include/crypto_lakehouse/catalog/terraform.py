@@ -1,0 +1,74 @@
+"""The Glue tables as Terraform's variables: Terraform owns the tables, and they come from the dataset table.
+
+`python -m crypto_lakehouse.catalog.terraform` (or `make docs`) rewrites the file; a test fails while it differs from
+the table.
+"""
+
+import json
+import sys
+from collections.abc import Callable
+from pathlib import Path
+from typing import TypedDict
+
+from crypto_lakehouse.catalog.glue import table_input
+from crypto_lakehouse.datasets import DATASETS
+from crypto_lakehouse.docs import PROJECT
+from crypto_lakehouse.spec import Dataset
+
+VARIABLES = Path("terraform", "datasets.auto.tfvars.json")
+"""The file's place in the project; Terraform reads it by its name."""
+
+
+class TableVariables(TypedDict):
+    """A table as `variables.tf` declares it."""
+
+    description: str
+    fingerprint: str
+    live: bool
+    partition_keys: list[str]
+    index_keys: list[str]
+    columns: list[dict[str, str]]
+
+
+def table_variables(dataset: Dataset) -> TableVariables:
+    """Returns the variables of a dataset's table.
+
+    An index is used from its first key on, and what is always asked for is a symbol.
+
+    >>> from crypto_lakehouse.datasets import dataset
+    >>> table_variables(dataset("binance_um_klines"))["index_keys"]
+    ['symbol_key', 'interval', 'month']
+    """
+    table = table_input(dataset, "")
+    keys = [one["Name"] for one in table["PartitionKeys"]]
+    return {
+        "description": table["Description"],
+        "fingerprint": table["Parameters"]["schema_fingerprint"],
+        "live": dataset.ended is None,
+        "partition_keys": keys,
+        "index_keys": sorted(keys, key=lambda key: key != "symbol_key"),
+        "columns": [
+            {name.lower(): one[name] for name in ("Name", "Type", "Comment")}
+            for one in table["StorageDescriptor"]["Columns"]
+        ],
+    }
+
+
+def render_variables() -> str:
+    """Returns the variables of all tables, as Terraform reads them."""
+    tables = {row.name: table_variables(row) for row in DATASETS}
+    return json.dumps({"datasets": tables}, indent=2, ensure_ascii=False) + "\n"
+
+
+def main(project: Path = PROJECT, say: Callable[[str], None] = print) -> int:
+    """Rewrites the file of a project folder if it differs, says so, and returns 0."""
+    path, text = project / VARIABLES, render_variables()
+    if not path.exists() or path.read_text(encoding="utf-8") != text:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text(text, encoding="utf-8")
+        say(f"rewrote {VARIABLES}")
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

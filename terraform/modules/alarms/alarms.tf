@@ -1,0 +1,93 @@
+resource "aws_cloudwatch_metric_alarm" "failed" {
+  alarm_name          = "${var.name}-failed-steps"
+  alarm_description   = "Steps go on failing after their retries: read their logs, then clear the run; see docs/running.md"
+  namespace           = local.namespace
+  metric_name         = "FailedSteps"
+  statistic           = "Sum"
+  period              = 3600
+  evaluation_periods  = 1
+  threshold           = 3
+  comparison_operator = "GreaterThanOrEqualToThreshold"
+  treat_missing_data  = "notBreaching"
+  alarm_actions       = [aws_sns_topic.this.arn]
+  ok_actions          = [aws_sns_topic.this.arn]
+}
+
+resource "aws_cloudwatch_metric_alarm" "quarantined" {
+  alarm_name          = "${var.name}-quarantined"
+  alarm_description   = "The gate keeps partitions from readers: the run's quality report says why"
+  namespace           = local.namespace
+  metric_name         = "QuarantinedPartitions"
+  statistic           = "Sum"
+  period              = 3600
+  evaluation_periods  = 1
+  threshold           = 1
+  comparison_operator = "GreaterThanOrEqualToThreshold"
+  treat_missing_data  = "notBreaching"
+  alarm_actions       = [aws_sns_topic.this.arn]
+}
+
+resource "aws_cloudwatch_metric_alarm" "late" {
+  for_each            = toset(var.watched_datasets)
+  alarm_name          = "${var.name}-late-${each.value}"
+  alarm_description   = "No run of ${each.value} finished for ${var.late_after_hours} hours"
+  namespace           = local.namespace
+  metric_name         = "FinishedRuns"
+  dimensions          = { dataset = each.value }
+  statistic           = "Sum"
+  period              = 21600
+  evaluation_periods  = var.late_after_hours / 6
+  datapoints_to_alarm = var.late_after_hours / 6
+  threshold           = 1
+  comparison_operator = "LessThanThreshold"
+  # Silence is the fault that is looked for.
+  treat_missing_data = "breaching"
+  alarm_actions      = [aws_sns_topic.this.arn]
+  ok_actions         = [aws_sns_topic.this.arn]
+}
+
+resource "aws_cloudwatch_metric_alarm" "storage" {
+  for_each            = toset(["StandardStorage", "IntelligentTieringFAStorage"])
+  alarm_name          = "${var.name}-storage-${each.value}"
+  alarm_description   = "The lake holds more than ${var.storage_limit_tb} TB: see docs/cost.md"
+  namespace           = "AWS/S3"
+  metric_name         = "BucketSizeBytes"
+  dimensions          = { BucketName = var.lake_bucket, StorageType = each.value }
+  statistic           = "Maximum"
+  period              = 86400
+  evaluation_periods  = 1
+  threshold           = var.storage_limit_tb * 1000 * 1000 * 1000 * 1000
+  comparison_operator = "GreaterThanThreshold"
+  treat_missing_data  = "notBreaching"
+  alarm_actions       = [aws_sns_topic.this.arn]
+}
+
+resource "aws_budgets_budget" "this" {
+  count        = var.monthly_budget_usd == null ? 0 : 1
+  name         = var.name
+  budget_type  = "COST"
+  limit_amount = tostring(var.monthly_budget_usd)
+  limit_unit   = "USD"
+  time_unit    = "MONTHLY"
+
+  cost_filter {
+    name   = "TagKeyValue"
+    values = ["user:${var.cost_tag}"]
+  }
+
+  notification {
+    comparison_operator       = "GREATER_THAN"
+    notification_type         = "ACTUAL"
+    threshold                 = 80
+    threshold_type            = "PERCENTAGE"
+    subscriber_sns_topic_arns = [aws_sns_topic.this.arn]
+  }
+
+  notification {
+    comparison_operator       = "GREATER_THAN"
+    notification_type         = "FORECASTED"
+    threshold                 = 100
+    threshold_type            = "PERCENTAGE"
+    subscriber_sns_topic_arns = [aws_sns_topic.this.arn]
+  }
+}

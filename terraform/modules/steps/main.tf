@@ -1,0 +1,117 @@
+# A cluster on Fargate and one task definition per step. Airflow starts them with the work order as the command's end.
+
+resource "aws_ecs_cluster" "this" {
+  name = var.name
+
+  setting {
+    name  = "containerInsights"
+    value = "enabled"
+  }
+
+  # Nobody is given ecs:ExecuteCommand; should that change, what is typed is logged and encrypted.
+  configuration {
+    execute_command_configuration {
+      kms_key_id = var.kms_key_arn
+      logging    = "OVERRIDE"
+
+      log_configuration {
+        cloud_watch_encryption_enabled = true
+        cloud_watch_log_group_name     = aws_cloudwatch_log_group.commands.name
+      }
+    }
+  }
+}
+
+resource "aws_ecs_cluster_capacity_providers" "this" {
+  cluster_name       = aws_ecs_cluster.this.name
+  capacity_providers = ["FARGATE", "FARGATE_SPOT"]
+
+  # Steps may be killed at any line and run again: spare capacity is good enough for most of them.
+  default_capacity_provider_strategy {
+    capacity_provider = "FARGATE_SPOT"
+    weight            = 3
+  }
+
+  default_capacity_provider_strategy {
+    capacity_provider = "FARGATE"
+    base              = 1
+    weight            = 1
+  }
+}
+
+resource "aws_cloudwatch_log_group" "commands" {
+  name              = "/${var.name}/commands"
+  retention_in_days = var.log_days
+  kms_key_id        = var.kms_key_arn
+}
+
+resource "aws_cloudwatch_log_group" "step" {
+  for_each          = var.steps
+  name              = "/${var.name}/steps/${each.key}"
+  retention_in_days = var.log_days
+  kms_key_id        = var.kms_key_arn
+}
+
+resource "aws_ecs_task_definition" "step" {
+  for_each                 = var.steps
+  family                   = "${var.name}-${each.key}"
+  requires_compatibilities = ["FARGATE"]
+  network_mode             = "awsvpc"
+  cpu                      = each.value.cpu
+  memory                   = each.value.memory
+  task_role_arn            = var.roles[each.key]
+  execution_role_arn       = var.execution_role
+
+  runtime_platform {
+    operating_system_family = "LINUX"
+    cpu_architecture        = "X86_64"
+  }
+
+  ephemeral_storage {
+    size_in_gib = each.value.storage_gib
+  }
+
+  # The only places that can be written to. The images declare them as volumes owned by the user they run as.
+  volume {
+    name = "scratch"
+  }
+
+  volume {
+    name = "tmp"
+  }
+
+  container_definitions = jsonencode([{
+    name                   = "step"
+    image                  = "${var.images[each.value.image]}:${var.image_tag}"
+    essential              = true
+    user                   = "10001:10001"
+    privileged             = false
+    readonlyRootFilesystem = true
+    command                = ["crypto-lakehouse", "step", each.key, "--help"]
+    stopTimeout            = 120
+    environment = [
+      for name, value in merge(var.environment, { CRYPTO_LAKEHOUSE_WORK_FOLDER = "/scratch" }) : { name = name, value = value }
+    ]
+    secrets = [
+      for name, arn in(each.key == "delta" ? var.delta_secrets : {}) : { name = name, valueFrom = arn }
+    ]
+    mountPoints = [
+      { sourceVolume = "scratch", containerPath = "/scratch", readOnly = false },
+      { sourceVolume = "tmp", containerPath = "/tmp", readOnly = false },
+    ]
+    linuxParameters = {
+      initProcessEnabled = true
+      capabilities       = { add = [], drop = ["ALL"] }
+    }
+    logConfiguration = {
+      logDriver = "awslogs"
+      options = {
+        awslogs-group         = aws_cloudwatch_log_group.step[each.key].name
+        awslogs-region        = var.region
+        awslogs-stream-prefix = "step"
+        mode                  = "non-blocking"
+        max-buffer-size       = "4m"
+      }
+    }
+  }])
+}

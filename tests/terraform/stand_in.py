@@ -1,0 +1,44 @@
+"""moto's server on loopback, quiet, with the one header without which Terraform waits for a lifecycle for ever."""
+
+import threading
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import contextmanager
+from typing import Any
+
+from moto.server import DomainDispatcherApplication, create_backend_app
+from werkzeug.serving import WSGIRequestHandler, make_server
+
+Wsgi = Callable[[dict[str, Any], Any], Iterable[bytes]]
+
+_LIFECYCLE_HEADER = ("x-amz-transition-default-minimum-object-size", "all_storage_classes_128K")
+
+
+class _Quiet(WSGIRequestHandler):
+    def log(self, type: str, message: str, *args: Any) -> None:
+        """Says nothing: a thousand requests are no news."""
+
+
+def _with_lifecycle_header(app: Wsgi) -> Wsgi:
+    def answer(environ: dict[str, Any], start_response: Any) -> Iterable[bytes]:
+        def start(status: str, headers: list[tuple[str, str]], *rest: Any) -> Any:
+            is_lifecycle = environ["QUERY_STRING"].startswith("lifecycle") and status.startswith("200")
+            return start_response(status, [*headers, *([_LIFECYCLE_HEADER] if is_lifecycle else [])], *rest)
+
+        return app(environ, start)
+
+    return answer
+
+
+@contextmanager
+def stand_in() -> Iterator[str]:
+    """Serves AWS's stand-in and yields its endpoint."""
+    app = _with_lifecycle_header(DomainDispatcherApplication(create_backend_app))
+    server = make_server("127.0.0.1", 0, app, threaded=True, request_handler=_Quiet)
+    thread = threading.Thread(target=server.serve_forever, daemon=True)
+    thread.start()
+    try:
+        yield f"http://127.0.0.1:{server.server_port}"
+    finally:
+        server.shutdown()
+        thread.join()
+        server.server_close()

@@ -1,0 +1,166 @@
+"""What roles may do: every call that a step makes, and of what else there is, no more than it should."""
+
+import json
+from typing import Any
+
+import pytest
+
+from crypto_lakehouse.vocabulary import Step
+from tests.terraform.conftest import NAME, REGION, Deployment, PipelineRun
+from tests.terraform.policies import Request, allows, wildcards
+
+pytestmark = [
+    pytest.mark.slow,
+    pytest.mark.timeout(1500),
+    pytest.mark.filterwarnings("ignore::DeprecationWarning"),
+]
+LAKE = f"arn:aws:s3:::{NAME}-lake-123456789012"
+
+
+@pytest.mark.parametrize("who", ["orchestrator", "plan", "pull", "conform", "gate", "publish", "report", "reader"])
+def test_a_role_allows_every_call_that_its_step_made(
+    pipeline_run: PipelineRun, deployment: Deployment, who: str
+) -> None:
+    policies = _policies(deployment, who)
+    made = pipeline_run.calls.requests[who]
+    lake = [one for one in made if one.action.startswith("glue:") or one.resource.startswith(LAKE)]
+    assert lake
+    refused = {f"{one.action} {one.resource}" for one in lake if not allows(policies, one)}
+    assert refused == set()
+
+
+def test_no_other_step_s_role_would_do_for_publish(pipeline_run: PipelineRun, deployment: Deployment) -> None:
+    made = pipeline_run.calls.requests["publish"]
+    for step in set(Step) - {Step.PUBLISH}:
+        policies = _policies(deployment, step.value)
+        assert not all(allows(policies, one) for one in made), step
+
+
+def _policies(deployment: Deployment, who: str) -> list[dict[str, Any]]:
+    iam = deployment.client("iam", "us-east-1")
+    if who == "reader":
+        arn = f"arn:aws:iam::123456789012:policy/{NAME}-reader"
+        return [iam.get_policy_version(PolicyArn=arn, VersionId="v1")["PolicyVersion"]["Document"]]
+    role = f"{NAME}-{who}" if who in {"orchestrator", "execution"} else f"{NAME}-step-{who}"
+    names = iam.list_role_policies(RoleName=role)["PolicyNames"]
+    assert iam.list_attached_role_policies(RoleName=role)["AttachedPolicies"] == []
+    return [iam.get_role_policy(RoleName=role, PolicyName=name)["PolicyDocument"] for name in names]
+
+
+OBJECT = "bronze/binance_um_klines/objects/daily/BTCUSDT/1h/a.zip"
+REST = "bronze/binance_um_klines/rest/BTCUSDT/1h/a.jsonl.gz"
+BRONZE_LOG = "bronze/binance_um_klines/log/20240501T000000-0.parquet"
+VERDICTS = "silver/binance_um_klines/verdicts/20240501T000000-0.parquet"
+COVERAGE = "coverage/binance_um_klines/days/20240501T000000-0.parquet"
+DATA = "silver/binance_um_klines/interval=1h/symbol_key=BTCUSDT/month=2024-05/version=0123456789abcdef/data.parquet"
+RUN = "runs/binance_um_klines/test-00000000"
+EVIDENCE = "quality/binance_um_klines/test-00000000/transform-000/days.parquet"
+REPORT = "quality/binance_um_klines/test-00000000/report.html"
+TABLE = f"arn:aws:glue:{REGION}:123456789012:table/lakehouse_staging/binance_um_klines"
+TASK = f"arn:aws:ecs:{REGION}:123456789012:task-definition/{NAME}-conform:1"
+CLUSTER = {"ecs:cluster": f"arn:aws:ecs:{REGION}:123456789012:cluster/{NAME}"}
+TO_TASKS = {"iam:PassedToService": "ecs-tasks.amazonaws.com"}
+STEP_ROLE = f"arn:aws:iam::123456789012:role/{NAME}-step-publish"
+
+TRIPLES: tuple[tuple[bool, str, str, str, dict[str, str]], ...] = (
+    (True, "plan", "s3:GetObject", f"{RUN}/plan.json", {}),
+    (True, "plan", "s3:PutObject", f"{RUN}/pull-000.json", {}),
+    (True, "plan", "s3:PutObject", f"{RUN}/plan.plan.result.json", {}),
+    (False, "plan", "s3:PutObject", f"{RUN}/transform-000.gate.result.json", {}),
+    (False, "plan", "s3:PutObject", f"{RUN}/plan.json", {}),
+    (False, "plan", "s3:GetObject", OBJECT, {}),
+    (False, "plan", "s3:PutObject", BRONZE_LOG, {}),
+    (True, "plan", "glue:GetPartitions", TABLE, {}),
+    (False, "plan", "glue:BatchUpdatePartition", TABLE, {}),
+    (True, "pull", "s3:PutObject", OBJECT, {}),
+    (True, "pull", "s3:PutObject", BRONZE_LOG, {}),
+    (False, "pull", "s3:PutObject", REST, {}),
+    (False, "pull", "s3:PutObject", DATA, {}),
+    (False, "pull", "s3:DeleteObject", OBJECT, {}),
+    (False, "pull", "glue:GetPartitions", TABLE, {}),
+    (True, "delta", "s3:PutObject", REST, {}),
+    (True, "delta", "s3:PutObject", BRONZE_LOG, {}),
+    (False, "delta", "s3:PutObject", OBJECT, {}),
+    (False, "delta", "s3:GetObject", DATA, {}),
+    (True, "conform", "s3:GetObject", OBJECT, {}),
+    (True, "conform", "s3:PutObject", DATA, {}),
+    (True, "conform", "s3:PutObject", f"{RUN}/transform-000.conform.result.json", {}),
+    (False, "conform", "s3:PutObject", OBJECT, {}),
+    (False, "conform", "s3:PutObject", VERDICTS, {}),
+    (False, "conform", "s3:PutObject", f"{RUN}/transform-000.publish.result.json", {}),
+    (False, "conform", "glue:BatchCreatePartition", TABLE, {}),
+    (True, "gate", "s3:GetObject", DATA, {}),
+    (True, "gate", "s3:PutObject", EVIDENCE, {}),
+    (False, "gate", "s3:PutObject", DATA, {}),
+    (False, "gate", "s3:GetObject", OBJECT, {}),
+    (False, "gate", "glue:BatchCreatePartition", TABLE, {}),
+    (True, "publish", "glue:BatchCreatePartition", TABLE, {}),
+    (True, "publish", "glue:BatchUpdatePartition", TABLE, {}),
+    (True, "publish", "s3:PutObject", VERDICTS, {}),
+    (True, "publish", "s3:PutObject", COVERAGE, {}),
+    (False, "publish", "glue:DeletePartition", TABLE, {}),
+    (False, "publish", "glue:UpdateTable", TABLE, {}),
+    (False, "publish", "glue:CreateTable", TABLE, {}),
+    (False, "publish", "glue:BatchUpdatePartition", TABLE.replace("lakehouse_staging", "lakehouse_prod"), {}),
+    (False, "publish", "s3:PutObject", DATA, {}),
+    (False, "publish", "s3:PutObject", EVIDENCE, {}),
+    (True, "report", "s3:PutObject", REPORT, {}),
+    (True, "report", "s3:DeleteObject", VERDICTS, {}),
+    (False, "report", "s3:DeleteObject", DATA, {}),
+    (False, "report", "s3:DeleteObject", OBJECT, {}),
+    (False, "report", "s3:PutObject", EVIDENCE, {}),
+    (True, "orchestrator", "s3:PutObject", f"{RUN}/plan.json", {}),
+    (True, "orchestrator", "s3:GetObject", f"{RUN}/plan.plan.result.json", {}),
+    (False, "orchestrator", "s3:PutObject", f"{RUN}/transform-000.gate.result.json", {}),
+    (False, "orchestrator", "s3:GetObject", DATA, {}),
+    (True, "orchestrator", "glue:GetPartitions", TABLE, {}),
+    (False, "orchestrator", "glue:BatchUpdatePartition", TABLE, {}),
+    (True, "orchestrator", "ecs:RunTask", TASK, CLUSTER),
+    (False, "orchestrator", "ecs:RunTask", TASK, {"ecs:cluster": "arn:aws:ecs:eu-west-1:123456789012:cluster/other"}),
+    (False, "orchestrator", "ecs:RunTask", TASK.replace(NAME, "other"), CLUSTER),
+    (True, "orchestrator", "iam:PassRole", STEP_ROLE, TO_TASKS),
+    (False, "orchestrator", "iam:PassRole", STEP_ROLE, {"iam:PassedToService": "ec2.amazonaws.com"}),
+    (False, "orchestrator", "iam:PassRole", "arn:aws:iam::123456789012:role/admin", TO_TASKS),
+    (False, "orchestrator", "iam:CreateRole", STEP_ROLE, {}),
+    (True, "reader", "s3:GetObject", DATA, {}),
+    (True, "reader", "glue:GetPartitions", TABLE, {}),
+    (True, "reader", "athena:StartQueryExecution", f"arn:aws:athena:{REGION}:123456789012:workgroup/{NAME}", {}),
+    (False, "reader", "athena:StartQueryExecution", f"arn:aws:athena:{REGION}:123456789012:workgroup/primary", {}),
+    (False, "reader", "s3:GetObject", OBJECT, {}),
+    (False, "reader", "s3:PutObject", DATA, {}),
+    (False, "reader", "s3:GetObject", f"{RUN}/plan.json", {}),
+    (True, "execution", "ecr:BatchGetImage", f"arn:aws:ecr:{REGION}:123456789012:repository/{NAME}/polars", {}),
+    (False, "execution", "ecr:PutImage", f"arn:aws:ecr:{REGION}:123456789012:repository/{NAME}/polars", {}),
+    (False, "execution", "s3:GetObject", DATA, {}),
+    (False, "execution", "logs:PutLogEvents", f"arn:aws:logs:{REGION}:123456789012:log-group:/other/steps", {}),
+)
+
+
+@pytest.mark.parametrize(
+    ("allowed", "who", "action", "resource", "context"),
+    TRIPLES,
+    ids=[f"{who} {action} {resource[-60:]}" for _, who, action, resource, _ in TRIPLES],
+)
+def test_a_role_may_do_this_and_not_that(
+    deployment: Deployment, allowed: bool, who: str, action: str, resource: str, context: dict[str, str]
+) -> None:
+    arn = resource if resource.startswith("arn:") else f"{LAKE}/{resource}"
+    assert allows(_policies(deployment, who), Request(action, arn, context)) is allowed
+
+
+ROLES = (*(step.value for step in Step), "orchestrator", "execution", "reader")
+
+
+@pytest.mark.parametrize("who", ROLES)
+def test_no_role_may_do_everything_or_to_everything(deployment: Deployment, who: str) -> None:
+    found = [json.loads(one)["Action"] for one in wildcards(_policies(deployment, who))]
+    assert found == (["ecr:GetAuthorizationToken"] if who == "execution" else [])
+
+
+@pytest.mark.parametrize("who", ROLES)
+def test_the_key_is_used_through_a_service_only(deployment: Deployment, who: str) -> None:
+    key = deployment.client("kms").describe_key(KeyId=f"alias/{NAME}")["KeyMetadata"]["Arn"]
+    policies = _policies(deployment, who)
+    assert not allows(policies, Request("kms:Decrypt", key))
+    service = "ecr" if who == "execution" else "s3"
+    assert allows(policies, Request("kms:Decrypt", key, {"kms:ViaService": f"{service}.{REGION}.amazonaws.com"}))

@@ -59,7 +59,7 @@ def archive_dag(row: Dataset) -> DAG:
             gate = StepOperator(task_id="gate", step="gate", **at_rest)
             conform >> gate >> StepOperator(task_id="publish", step="publish", work_order=work_order)
 
-        asset = Asset(name=f"silver/{row.name}", uri=f"lakehouse://silver/{row.name}")
+        asset = Asset(name=f"silver/{row.name}", uri=f"x-lakehouse://silver/{row.name}")
         report = ReportOperator(
             task_id="report", work_order=plan.output["order"], outlets=[asset], trigger_rule=TriggerRule.ALL_DONE
         )

@@ -20,7 +20,7 @@ from crypto_lakehouse.schedule import covered_days, with_lookback
 from crypto_lakehouse.settings import Settings, load_settings
 from crypto_lakehouse.vocabulary import Step
 from runners.choosing import new_runner
-from runners.runner import RunContext, Runner, task_labels
+from runners.runner import DeferrableRunner, RunContext, Runner, task_labels
 
 COMMAND = (sys.executable, "-m", "crypto_lakehouse.cli", "step")
 
@@ -40,7 +40,6 @@ class StepOperator(BaseOperator):
         self.step = step
         self.work_order = work_order
         self._runner: Runner | None = None
-        self._labels: dict[str, str] = {}
 
     def execute(self, context: Context) -> Any:
         """Runs the step and reads its result; returns its counts.
@@ -48,19 +47,43 @@ class StepOperator(BaseOperator):
         Raises:
             AirflowFailException: It failed and trying again changes nothing.
             AirflowException: It failed and may succeed later.
+            TaskDeferred: A triggerer waits for it.
         """
-        self._labels = task_labels(context)
-        return dict(self._run(self.work_order).counts)
+        return self._finished(self._run(self.work_order, context), context)
+
+    def resume(self, context: Context, order_key: str, event: Mapping[str, Any]) -> Any:
+        """Goes on where `execute` left the waiting to a triggerer.
+
+        Raises:
+            AirflowFailException: The step failed and trying again changes nothing.
+            AirflowException: It failed and may succeed later.
+            TaskDeferred: It still runs.
+        """
+        settings, step = _settings(), Step(self.step)
+        runner = self._runner = new_runner(settings.runner_of(step), COMMAND)
+        if not isinstance(runner, DeferrableRunner):
+            raise AirflowException(f"{step} was deferred, and the settings name another runner now")
+        code = runner.resume(step, order_key, self._run_context(settings, context), event)
+        return self._finished(self._read(order_key, code), context)
+
+    def _finished(self, result: StepResult, _context: Context) -> Any:
+        return dict(result.counts)
+
+    def _run_context(self, settings: Settings, context: Context) -> RunContext:
+        return RunContext(settings, self._log_line, task_labels(context), context)
 
     def _log_line(self, line: str) -> None:
         self.log.info("%s", line)
 
-    def _run(self, order_key: str) -> StepResult:
-        settings = _settings()
-        storage, step = open_storage(settings), Step(self.step)
-        storage.delete(result_key(order_key, step))
+    def _run(self, order_key: str, context: Context) -> StepResult:
+        settings, step = _settings(), Step(self.step)
+        open_storage(settings).delete(result_key(order_key, step))
         self._runner = new_runner(settings.runner_of(step), COMMAND)
-        code = self._runner.run(step, order_key, RunContext(settings, self._log_line, self._labels))
+        code = self._runner.run(step, order_key, self._run_context(settings, context))
+        return self._read(order_key, code)
+
+    def _read(self, order_key: str, code: int) -> StepResult:
+        storage, step = open_storage(_settings()), Step(self.step)
         try:
             result = read_result(storage, order_key, step)
         except ArchiveFileMissing as error:
@@ -96,13 +119,15 @@ class PlanOperator(StepOperator):
             AirflowFailException: The request is not acceptable or the listing is suspect.
             AirflowException: The bucket did not answer.
         """
-        self._labels = task_labels(context)
         run = context["dag_run"]
         request = plan_request(self.dataset, run, context["params"])
         self.log.info("days %s to %s", request.first_day, request.last_day)
-        key = f"{run_folder(self.dataset, run.run_id)}/plan.json"
+        key = _plan_key(self.dataset, run.run_id)
         write_order(open_storage(_settings()), key, request)
-        result = self._run(key)
+        return self._finished(self._run(key, context), context)
+
+    def _finished(self, result: StepResult, context: Context) -> Any:
+        key = _plan_key(self.dataset, context["dag_run"].run_id)
         context["ti"].xcom_push(key="order", value=key)
         context["ti"].xcom_push(key="delta", value=result.orders.get(Step.DELTA.value, []))
         context["ti"].xcom_push(key="transform", value=result.orders.get("transform", []))
@@ -122,10 +147,11 @@ class ReportOperator(StepOperator):
             AirflowSkipException: The run had nothing to do, or published nothing.
             AirflowFailException: A step of the run failed.
         """
-        self._labels = task_labels(context)
         if self._nothing_was_planned():
             raise AirflowSkipException("nothing to do: the lake already holds what the archive has")
-        result = self._run(self.work_order)
+        return self._finished(self._run(self.work_order, context), context)
+
+    def _finished(self, result: StepResult, context: Context) -> Any:
         context["ti"].xcom_push(key="quarantined", value=_quarantined(result.counts))
         if not result.counts.get("partitions_published") and not _quarantined(result.counts):
             raise AirflowSkipException("nothing was published")
@@ -140,6 +166,10 @@ class ReportOperator(StepOperator):
             # The report itself says so, and fails.
             return False
         return plan.status == "nothing_to_do"
+
+
+def _plan_key(dataset: str, run_id: str) -> str:
+    return f"{run_folder(dataset, run_id)}/plan.json"
 
 
 def handed_on(orders: list[str]) -> list[str]:

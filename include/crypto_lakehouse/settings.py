@@ -20,6 +20,7 @@ from pydantic_settings import (
 )
 
 from crypto_lakehouse.errors import InvalidRequest
+from crypto_lakehouse.remote_settings import EcsSettings, KubernetesSettings
 from crypto_lakehouse.spec import Dataset
 from crypto_lakehouse.symbols import validated_pattern
 from crypto_lakehouse.vocabulary import Exchange, Interval, Market, Step, market_name
@@ -241,6 +242,8 @@ class Settings(BaseSettings):
     runner: RunnerKind = RunnerKind.LOCAL
     runners: dict[Step, RunnerKind] = Field(default_factory=dict, description="For single steps, over `runner`")
     docker: DockerSettings = DockerSettings()
+    kubernetes: KubernetesSettings = KubernetesSettings()
+    ecs: EcsSettings = EcsSettings()
     profile: str = "default"
     work_folder: Path | None = Field(None, description="Scratch space; by default the system's temporary folder")
     archive: ArchiveSettings = ArchiveSettings()

@@ -15,7 +15,7 @@ LAKE, WORK = "/lake", "/work"
 _ONLINE = frozenset({Step.PLAN, Step.PULL, Step.DELTA})
 """Steps that talk to the archive or the exchange; where the lake is a folder, the others get no network at all."""
 
-_NOT_FOR_STEPS = frozenset({"runner", "runners", "docker", "work_folder", "lake"})
+_NOT_FOR_STEPS = frozenset({"runner", "runners", "docker", "kubernetes", "ecs", "work_folder", "lake"})
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,10 +50,10 @@ def container_plan(step: Step, order_key: str, settings: Settings, worker: Mappi
     mounts = [] if folder is None else [(docker.lake_source or str(folder), LAKE)]
     passed = {name: worker[name] for name in docker.pass_environment if name in worker}
     return ContainerPlan(
-        name=_name(step, order_key, settings),
+        name=step_name(step, order_key, settings),
         image=docker.image(step),
         command=("step", step.value, "--work-order", order_key),
-        environment={**passed, **_environment(settings, folder is not None)},
+        environment={**passed, **_with_secrets(step_environment(settings), settings)},
         mounts=(*mounts, *(_mount(one) for one in docker.mounts)),
         network=docker.network if step in _ONLINE or folder is None else "none",
         limits=docker.limits_of(step),
@@ -71,17 +71,26 @@ def _mount(text: str) -> tuple[str, str]:
     return source, target
 
 
-def _name(step: Step, order_key: str, settings: Settings) -> str:
+def step_name(step: Step, order_key: str, settings: Settings) -> str:
+    """Returns what every try of the order is called, wherever it runs."""
     folder = _lake_folder(settings)
     place = settings.docker.lake_source or str(folder or settings.lake)
     return f"lakehouse-{step}-{hashlib.sha256(f'{place} {order_key}'.encode()).hexdigest()[:20]}"
 
 
-def _environment(settings: Settings, is_mounted: bool) -> dict[str, str]:
+def has_lake_folder(settings: Settings) -> bool:
+    """Returns whether the lake is a folder, which a step must get as a mount."""
+    return _lake_folder(settings) is not None
+
+
+def step_environment(settings: Settings) -> dict[str, str]:
+    """Returns the variables that tell a step what the settings say here; none of them is secret."""
     values = settings.model_dump(mode="json", exclude=set(_NOT_FOR_STEPS), exclude_none=True)
-    for path, secret in _secrets(settings).items():
+    for path in _secrets(settings):
         part, _, name = path.partition(".")
-        values[part][name] = secret.get_secret_value()
+        # It is masked: the step would take the stars for a key.
+        del values[part][name]
+    is_mounted = has_lake_folder(settings)
     if is_mounted and settings.exchange.limits_file is None:
         # A container's temporary folder is its own, but the exchange's limits are shared by all of them.
         values["exchange"]["limits_file"] = f"{LAKE}/exchange/limits.sqlite"
@@ -91,6 +100,14 @@ def _environment(settings: Settings, is_mounted: bool) -> dict[str, str]:
     }
     lake = LAKE if is_mounted else settings.lake
     return {**environment, f"{PREFIX}LAKE": lake, f"{PREFIX}WORK_FOLDER": WORK}
+
+
+def _with_secrets(environment: dict[str, str], settings: Settings) -> dict[str, str]:
+    for path, secret in _secrets(settings).items():
+        part, _, name = path.partition(".")
+        variable = f"{PREFIX}{part.upper()}"
+        environment[variable] = json.dumps({**json.loads(environment[variable]), name: secret.get_secret_value()})
+    return environment
 
 
 def _secrets(settings: Settings) -> dict[str, SecretStr]:

@@ -1,8 +1,8 @@
 """The protocol of runners, and what a runner is told of the task it runs for."""
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
-from typing import Any, Protocol
+from dataclasses import dataclass, field
+from typing import Any, Protocol, runtime_checkable
 
 from crypto_lakehouse.settings import Settings
 from crypto_lakehouse.vocabulary import Step
@@ -16,11 +16,13 @@ class RunContext:
         settings: The deployment.
         log: Takes each line that the step prints.
         labels: Names the task, where the runner can mark what it starts.
+        airflow: The task's own context, for runners that hand the step to an operator.
     """
 
     settings: Settings
     log: Callable[[str], None]
     labels: Mapping[str, str]
+    airflow: Mapping[str, Any] = field(default_factory=dict, repr=False)
 
 
 class Runner(Protocol):
@@ -32,10 +34,19 @@ class Runner(Protocol):
         Raises:
             AirflowException: The step could not be started or was lost sight of, and a retry may help.
             AirflowFailException: It cannot be started as the deployment is configured.
+            TaskDeferred: The step was started, and a triggerer waits for it; `resume` goes on from there.
         """
 
     def stop(self) -> None:
         """Ends what `run` started, with everything that it started itself; nothing where nothing runs."""
+
+
+@runtime_checkable
+class DeferrableRunner(Runner, Protocol):
+    """A runner whose `run` may leave the waiting to a triggerer."""
+
+    def resume(self, step: Step, order_key: str, context: RunContext, event: Mapping[str, Any]) -> int:
+        """Returns the step's exit code, told by the triggerer's event."""
 
 
 def task_labels(context: Mapping[str, Any]) -> dict[str, str]:

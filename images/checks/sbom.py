@@ -8,7 +8,7 @@ import subprocess
 import sys
 from pathlib import Path
 
-from locks import entries, name_and_version
+from locks import entries, lock_of, name_and_version
 
 OURS = "crypto-lakehouse"
 ASK = """
@@ -30,8 +30,8 @@ def write(image: str) -> int:
     name = image.rpartition("/")[2].partition(":")[0]
     asked = _output("docker", "run", "--rm", "--network", "none", "--entrypoint", "python", image, "-c", ASK)
     installed = {(one, version) for one, version in json.loads(asked)}
-    locked = {name_and_version(entry): entry.partition(";")[0] for entry in entries(name)}
-    lines = [_entry(name_and_version(entry), entry) for entry in entries(name) if name_and_version(entry) in installed]
+    locked = {name_and_version(entry): entry for entry in entries(lock_of(name))}
+    lines = [_entry(pin, entry) for pin, entry in locked.items() if pin in installed]
     own = [f"{one}=={version}" for one, version in installed if one == OURS]
     target = Path("sbom") / f"{name}.cdx.json"
     program = str(Path(sys.executable).parent / "cyclonedx-py")

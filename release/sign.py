@@ -32,13 +32,7 @@ def main(*words: str) -> int:
 
 
 def commands_for(line: str) -> list[list[str]]:
-    """Returns the commands for a line of the digests.
-
-    >>> for command in commands_for("00ff  host/lake/polars"):
-    ...     print(*command)
-    cosign sign --yes host/lake/polars@sha256:00ff
-    cosign attest --yes --type cyclonedx --predicate sbom/polars.cdx.json host/lake/polars@sha256:00ff
-    """
+    """Returns the commands for a line of the digests."""
     digest, repository = line.split()
     reference = f"{repository}@sha256:{digest}"
     bill = BILLS / f"{repository.rpartition('/')[2]}.cdx.json"

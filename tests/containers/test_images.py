@@ -7,10 +7,12 @@ from pathlib import Path
 
 import pytest
 
+from crypto_lakehouse import __version__
 from tests.containers.engine import BASE, IMAGES, REPOSITORY, STRICT, Engine, build_arguments, dockerfile, image
 
 pytestmark = [pytest.mark.containers, pytest.mark.timeout(3600)]
 
+OCI = "org.opencontainers.image."
 BUDGET_LABEL = "crypto-lakehouse.budget-mb"
 CANARY = "canary-71c0"
 INSTALLED = """
@@ -39,9 +41,10 @@ def test_the_budgets_are_those_that_were_promised(images: Engine) -> None:
 def test_an_image_runs_as_nobody_and_says_what_it_is(name: str, images: Engine) -> None:
     config = images.inspect(image(name))["Config"]
     assert config["User"] == "10001:10001"
-    wanted = {"title", "description", "licenses", "version", "revision"}
-    assert wanted == {label.rpartition(".")[2] for label in config["Labels"] if label.startswith("org.opencontainers")}
-    assert config["Healthcheck"] == {"Test": ["NONE"]}
+    said = {key.removeprefix(OCI): value for key, value in config["Labels"].items() if key.startswith(OCI)}
+    assert set(said) == {"title", "description", "licenses", "version", "revision", "created", "source", "base.name"}
+    assert (said["version"], said["base.name"]) == (__version__, BASE)
+    assert config["Healthcheck"]["Test"][0] == ("CMD" if name == "airflow" else "NONE")
     assert not [one for one in config["Env"] if re.search("SECRET|TOKEN|PASSWORD|INDEX|_KEY", one)]
 
 

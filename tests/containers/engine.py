@@ -13,7 +13,8 @@ from crypto_lakehouse import __version__
 
 REPOSITORY = Path(__file__).parents[2]
 IMAGES = ("s5cmd", "polars", "quality", "exchange", "airflow")
-PREFIX, TAG = "crypto-lakehouse-test", "test"
+PREFIX, TAG = os.environ.get("TEST_IMAGES", "crypto-lakehouse-test"), "test"
+"""Two checkouts that share an engine keep apart by their prefix."""
 BASE = os.environ.get("BASE_IMAGE") or f"{PREFIX}/base:bookworm-python3.12"
 """What users build on where it is named; what `base_image.sh` makes elsewhere."""
 UID = 10001

@@ -23,5 +23,5 @@ def test_a_key_in_a_file_is_found(tmp_path: Path) -> None:
 def test_a_shell_s_command_made_of_words_is_found(tmp_path: Path) -> None:
     (tmp_path / "bad.py").write_text("import subprocess\n\nsubprocess.run(input(), shell=True)\n")
     (tmp_path / "good.py").write_text("print(1)\n")
-    assert exit_code("bandit", "--severity-level", "medium", "good.py", folder=tmp_path) == 0
-    assert exit_code("bandit", "--severity-level", "medium", "bad.py", folder=tmp_path) == 1
+    assert exit_code("bandit", "--severity-level", "high", "good.py", folder=tmp_path) == 0
+    assert exit_code("bandit", "--severity-level", "high", "bad.py", folder=tmp_path) == 1

@@ -145,7 +145,7 @@ release-check: ## See that tag, version and changelog agree: [TAG_NAME=v1.2.3]
 	$(PYTHON) release/notes.py "$$TAG_NAME" > /dev/null
 
 dist: setup ## Build the package, its notes and the checksums of both into dist/
-	mkdir -p dist
+	rm -rf build dist/*.whl && mkdir -p dist
 	SOURCE_DATE_EPOCH=$$(git log -1 --format=%ct) $(BIN)/pip wheel --quiet --disable-pip-version-check --no-deps \
 	  --no-build-isolation --wheel-dir dist .
 	$(PYTHON) release/notes.py > dist/notes.md

@@ -25,6 +25,9 @@ jobs:
     timeout-minutes: 5
     permissions:
       contents: read # to check out
+    strategy:
+      matrix:
+        python: ["3.11"]
     steps:
       - uses: actions/checkout@de0fac2e4500dabe0009e67214ff5f5447ce83dd # v6.0.2
         with:
@@ -47,6 +50,9 @@ BAD = {
     "more than a target": ("make lint", "make lint && true", "not a target"),
     "a stranger's code with our rights": ("pull_request:", "pull_request_target:", "code of a stranger"),
     "a stranger's words": ("group: good", "group: ${{ github.event.pull_request.title }}", "stranger's words"),
+    "an axis that is not there": ("name: One", "name: One on ${{ matrix.pyhton }}", "means nothing"),
+    "a misspelled word": ("name: One", "name: One at ${{ github.reff }}", "means nothing"),
+    "a job that is not there": ("    name: One\n", "    name: One\n    needs: two\n", "which is no job"),
     "runs that pile up": ("concurrency:\n  group: good-${{ github.ref }}\n  cancel-in-progress: true\n", "", "no conc"),
 }
 

@@ -22,6 +22,13 @@ ACTIONS = frozenset(
 )
 """Whose code may run beside ours; another is a decision to be made here."""
 UNTRUSTED = re.compile(r"\$\{\{\s*github\.(?:event|head_ref)")
+EXPRESSION = re.compile(r"\$\{\{\s*(?P<said>.*?)\s*\}\}")
+KNOWN = re.compile(
+    r"github\.(?:ref|ref_name|actor|token|server_url|repository)"
+    r"|vars\.[A-Z_]+(?: \|\| '[\w:.-]+')?"
+    r"|matrix\.(?P<axis>\w+)"
+)
+"""What an expression may say: a name that is misspelled would be an empty word, and no error."""
 
 
 def faults(text: str, targets: Collection[str]) -> list[str]:
@@ -67,8 +74,18 @@ def _job_faults(workflow: Mapping[Any, Any], targets: Collection[str]) -> Iterat
             yield f"{name}: no timeout"
         if not isinstance(job.get("permissions"), dict):
             yield f"{name}: its rights are not said one by one"
+        yield from (f"{name}: needs {one}, which is no job" for one in _needs(job) if one not in workflow["jobs"])
+        for said in EXPRESSION.findall(yaml.safe_dump(job, width=10_000)):
+            found = KNOWN.fullmatch(said.replace("''", "'"))
+            if found is None or (found["axis"] and found["axis"] not in job["strategy"]["matrix"]):
+                yield f"{name}: an expression that means nothing here: {said}"
         for step in job["steps"]:
             yield from (f"{name}: {fault}" for fault in _step_faults(step, targets))
+
+
+def _needs(job: Mapping[str, Any]) -> list[str]:
+    needs = job.get("needs", [])
+    return [needs] if isinstance(needs, str) else list(needs)
 
 
 def _step_faults(step: Mapping[str, Any], targets: Collection[str]) -> Iterator[str]:

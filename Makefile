@@ -100,7 +100,7 @@ images: ## Build the images: [REGISTRY=.. TAG=.. BASE_IMAGE=..]
 	  --build-arg REVISION=$$(git rev-parse HEAD) --build-arg CREATED=$$(git log -1 --format=%cI) \
 	  --build-arg SOURCE=$(SOURCE) --tag $(REGISTRY)/$$name:$(TAG) --file images/$$name/Dockerfile . || exit 1; done
 
-test-containers: setup ## Build the images and run what needs a Docker engine; skipped where there is none
+test-containers: setup .venv-checks/.ready ## Build the images and run what needs a Docker engine; skipped where there is none
 	TEST_CONTAINERS=1 $(BIN)/python -m pytest tests/containers -rs
 
 .venv-checks/.ready: images/checks/requirements.txt

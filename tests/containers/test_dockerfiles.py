@@ -2,11 +2,13 @@
 
 import re
 import runpy
+import subprocess
 from pathlib import Path
 
 import pytest
 
 from tests.containers.engine import IMAGES, REPOSITORY, dockerfile
+from tests.release.tools import tool
 
 HEALTHY = runpy.run_path(str(REPOSITORY / "images" / "airflow" / "healthy.py"))
 TRICKS = re.compile(r"curl|wget|apt-get|\beval\b|\bbash\b|\bsh -c\b|[^|]\|[^|]|\$\(|;|\bADD\b|chmod (?!755)|sudo")
@@ -60,6 +62,15 @@ def test_an_image_ends_as_nobody_and_says_how_its_health_is_asked(name: str) -> 
     assert health == "HEALTHCHECK NONE" or name == "airflow"
     before = source(name).splitlines()[source(name).splitlines().index(health) - 1] if health in source(name) else ""
     assert before.startswith("# "), "and why"
+
+
+def test_the_linter_sees_what_is_not_pinned(tmp_path: Path) -> None:
+    codes = []
+    for line in ("FROM python:3.12-slim-bookworm", "FROM python"):
+        (tmp_path / "Dockerfile").write_text(f"{line}\n")
+        command = [tool("hadolint"), str(tmp_path / "Dockerfile")]
+        codes.append(subprocess.run(command, capture_output=True, check=False).returncode)
+    assert codes == [0, 1]
 
 
 @pytest.mark.parametrize(

@@ -50,9 +50,8 @@ def write(image: str) -> int:
     bill["components"] += [_of_base("generic", "python", asked["python"])]
     bill["components"] += [_of_base("deb/debian", one, version, arch) for one, version, arch in asked["debian"]]
     target.write_text(json.dumps(bill, indent=2) + "\n", encoding="utf-8")
-    print(
-        f"{target}: {found} components, {len(installed)} installed, {len(locked)} locked, {len(asked['debian'])} of Debian"
-    )
+    counts = f"{len(installed)} installed, {len(locked)} locked, {len(asked['debian'])} of Debian"
+    print(f"{target}: {found} components, {counts}")
     return 0 if found == len(installed) else 1
 
 

@@ -1,48 +1,54 @@
-"""Says by its exit code whether the Airflow process of this container is well: `python healthy.py`, a health check.
+"""Tells by its exit code whether a part of Airflow is well: `python healthy.py [PART [URL]]`.
 
-One image runs four kinds of processes. What the container was started as says what is asked: the API server answers
-over HTTP, the others have a heartbeat in the database. A command that ends by itself is well as long as it runs.
+PART is one of the API server's own words: metadatabase, scheduler, dag_processor, triggerer. Each writes a heartbeat
+into the database; the API server tells how old it is. Without PART, what the container was started as says what is
+asked: the API server answers over HTTP, and the others' heartbeats are looked up by `airflow jobs check`, which needs
+no API server but takes a core for seconds. A command that ends by itself is well as long as it runs.
 """
 
+import json
 import os
 import re
 import subprocess
 import sys
 import urllib.request
-from collections.abc import Mapping
 from pathlib import Path
 
-SECONDS = 20
-JOBS = {"scheduler": "SchedulerJob", "triggerer": "TriggererJob", "dag-processor": "DagProcessorJob"}
-_COMMAND = re.compile(rf"\bairflow\s+(?P<name>api[-_]server|{'|'.join(JOBS).replace('-', '[-_]')})\b")
+HEALTH = "http://api-server:8080/api/v2/monitor/health"
+JOBS = {"scheduler": "SchedulerJob", "triggerer": "TriggererJob", "dag_processor": "DagProcessorJob"}
+_COMMAND = re.compile(r"\bairflow\s+(?P<name>api[-_]server|scheduler|triggerer|dag[-_]processor)\b")
 
 
-def main() -> int:
-    """Asks what there is to ask; returns the exit code."""
+def main(part: str = "", url: str = HEALTH) -> int:
+    """Returns 0 where the part is well."""
+    if part:
+        return ask_api_server(part, url)
     name = process_name(Path("/proc/1/cmdline").read_text(encoding="utf-8", errors="replace"))
-    if name == "api-server":
-        return 0 if answers(os.environ) else 1
-    if name in JOBS:
-        command = [sys.executable, "-m", "airflow", "jobs", "check", "--local", "--job-type", JOBS[name]]
-        return subprocess.run(command, timeout=SECONDS * 2, check=False).returncode  # noqa: S603  our own words
-    return 0
+    if name == "api_server":
+        return ask_api_server("metadatabase", f"http://127.0.0.1:{os.environ.get('AIRFLOW__API__PORT', '8080')}")
+    return ask_database(JOBS[name]) if name else 0
 
 
 def process_name(command_line: str) -> str:
-    """Returns which process a command line of Airflow starts, as its command is spelled, or nothing."""
+    """Returns which process a command line of Airflow starts, or nothing."""
     found = _COMMAND.search(command_line.replace(chr(0), " "))
-    return found["name"].replace("_", "-") if found else ""
+    return found["name"].replace("-", "_") if found else ""
 
 
-def answers(environment: Mapping[str, str]) -> bool:
-    """Returns whether the API server answers on its port."""
-    port = environment.get("AIRFLOW__API__PORT", "8080")
-    try:
-        with urllib.request.urlopen(f"http://127.0.0.1:{port}/api/v2/version", timeout=SECONDS) as answer:
-            return answer.status == 200
-    except OSError:
-        return False
+def ask_api_server(part: str, url: str) -> int:
+    """Returns 0 where the API server calls the part healthy; fails where it does not answer."""
+    address = url if "/api/" in url else f"{url}/api/v2/monitor/health"
+    with urllib.request.urlopen(address, timeout=8) as answer:  # noqa: S310  an address of the deployment
+        state = json.load(answer)[part]
+    print(state)
+    return 0 if state["status"] == "healthy" else 1
+
+
+def ask_database(job: str) -> int:
+    """Returns 0 where the job of this container has a heartbeat that is young enough."""
+    command = [sys.executable, "-m", "airflow", "jobs", "check", "--local", "--job-type", job]
+    return subprocess.run(command, timeout=40, check=False).returncode  # noqa: S603  our own words
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    sys.exit(main(*sys.argv[1:]))

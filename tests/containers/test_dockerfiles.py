@@ -1,8 +1,11 @@
 """What can be said of the images from their Dockerfiles, without an engine."""
 
+import json
 import re
 import runpy
 import subprocess
+import threading
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 
 import pytest
@@ -25,8 +28,8 @@ def instructions(name: str) -> list[str]:
     return [line for line in text.replace("\\\n", " ").splitlines() if line]
 
 
-def test_each_folder_with_a_dockerfile_is_an_image() -> None:
-    assert sorted(path.parent.name for path in REPOSITORY.glob("images/*/Dockerfile")) == sorted(IMAGES)
+def test_each_of_our_images_has_a_folder() -> None:
+    assert set(IMAGES) <= {path.parent.name for path in REPOSITORY.glob("images/*/Dockerfile")}
 
 
 @pytest.mark.parametrize("name", IMAGES)
@@ -76,11 +79,11 @@ def test_the_linter_sees_what_is_not_pinned(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("command", "name"),
     [
-        ("/opt/lakehouse/bin/python\0/opt/lakehouse/bin/airflow\0dag-processor\0--verbose", "dag-processor"),
+        ("/opt/lakehouse/bin/python\0/opt/lakehouse/bin/airflow\0dag-processor\0--verbose", "dag_processor"),
         ("/opt/lakehouse/bin/python\0/opt/lakehouse/bin/airflow\0scheduler\0", "scheduler"),
         ("airflow triggerer", "triggerer"),
-        ("airflow api_server -- host:0.0.0.0 port:8080", "api-server"),
-        ("airflow api-server", "api-server"),
+        ("airflow api_server -- host:0.0.0.0 port:8080", "api_server"),
+        ("airflow api-server", "api_server"),
         ("airflow db migrate", ""),
         ("airflow dags list --scheduler", ""),
         ("sleep 60", ""),
@@ -90,5 +93,23 @@ def test_the_health_check_knows_what_runs_beside_it(command: str, name: str) -> 
     assert HEALTHY["process_name"](command) == name
 
 
-def test_an_api_server_that_does_not_answer_is_not_well() -> None:
-    assert not HEALTHY["answers"]({"AIRFLOW__API__PORT": "9"})
+def test_a_part_is_as_well_as_the_api_server_says(capsys: pytest.CaptureFixture[str]) -> None:
+    state = {"scheduler": {"status": "healthy"}, "triggerer": {"status": "unhealthy"}}
+
+    class Handler(BaseHTTPRequestHandler):
+        def do_GET(self) -> None:
+            self.send_response(200 if self.path == "/api/v2/monitor/health" else 404)
+            self.end_headers()
+            self.wfile.write(json.dumps(state).encode())
+
+        def log_message(self, format: str, *args: object) -> None:
+            del format, args
+
+    with ThreadingHTTPServer(("127.0.0.1", 0), Handler) as server:
+        threading.Thread(target=server.serve_forever, daemon=True).start()
+        url = f"http://127.0.0.1:{server.server_port}/api/v2/monitor/health"
+        assert [HEALTHY["main"](part, url) for part in state] == [0, 1]
+        server.shutdown()
+    assert "unhealthy" in capsys.readouterr().out
+    with pytest.raises(OSError, match="refused"):
+        HEALTHY["main"]("scheduler", url)

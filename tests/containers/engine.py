@@ -79,20 +79,31 @@ def _output(*command: str) -> str:
     return done.stdout.strip() if done.returncode == 0 else ""
 
 
-def build_all(engine: Engine) -> None:
-    """Builds the base, where none is given or there, and every image of the project."""
+def ensure_base(engine: Engine) -> str:
+    """Returns the base of all images; makes it where none is named or there."""
     if engine.run("image", "inspect", BASE, check=False).returncode != 0:
         if os.environ.get("BASE_IMAGE"):
             engine.run("pull", BASE)
         else:
             subprocess.run([str(REPOSITORY / "tests/containers/base_image.sh"), BASE], check=True)
+    return BASE
+
+
+def build_all(engine: Engine) -> None:
+    """Builds the base and every image of the project."""
+    ensure_base(engine)
     for name in IMAGES:
-        done = engine.build(image(name), dockerfile(name), REPOSITORY, *build_arguments())
-        assert done.returncode == 0, done.stderr[-5000:]
+        build(engine, name)
 
 
-def build_arguments() -> Sequence[str]:
-    labels = {"BASE_IMAGE": BASE, "VERSION": __version__, "REVISION": "test", "CREATED": "test", "SOURCE": "test"}
+def build(engine: Engine, name: str) -> None:
+    """Builds an image of the project; the base is there."""
+    done = engine.build(image(name), dockerfile(name), REPOSITORY, *build_arguments())
+    assert done.returncode == 0, done.stderr[-5000:]
+
+
+def build_arguments(base: str = BASE) -> Sequence[str]:
+    labels = {"BASE_IMAGE": base, "VERSION": __version__, "REVISION": "test", "CREATED": "test", "SOURCE": "test"}
     return [word for name, value in labels.items() for word in ("--build-arg", f"{name}={value}")]
 
 

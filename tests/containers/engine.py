@@ -11,7 +11,8 @@ from typing import Any
 
 REPOSITORY = Path(__file__).parents[2]
 IMAGES = ("s5cmd", "polars", "quality", "exchange", "airflow")
-PREFIX, TAG = "crypto-lakehouse-test", "test"
+PREFIX, TAG = os.environ.get("TEST_IMAGES", "crypto-lakehouse-test"), "test"
+"""Give checkouts that share an engine a name each, or they build over each other's images."""
 BASE = f"{PREFIX}/base:bookworm"
 UID = 10001
 STRICT = (

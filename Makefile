@@ -100,8 +100,13 @@ images: ## Build the images: [REGISTRY=.. TAG=.. BASE_IMAGE=..]
 	  --build-arg REVISION=$$(git rev-parse HEAD) --build-arg CREATED=$$(git log -1 --format=%cI) \
 	  --build-arg SOURCE=$(SOURCE) --tag $(REGISTRY)/$$name:$(TAG) --file images/$$name/Dockerfile . || exit 1; done
 
-test-containers: setup .venv-checks/.ready ## Build the images and run what needs a Docker engine; skipped where there is none
+test-containers: setup .venv-checks/.ready .venv-ministack/.ready ## Build the images and run what needs a Docker engine; skipped where there is none
 	TEST_CONTAINERS=1 $(BIN)/python -m pytest tests/containers -rs
+
+.venv-ministack/.ready: tests/containers/requirements-ministack.txt
+	$(PYTHON) -m venv .venv-ministack
+	.venv-ministack/bin/pip install --quiet --disable-pip-version-check --requirement $<
+	touch $@
 
 .venv-checks/.ready: images/checks/requirements.txt
 	$(PYTHON) -m venv .venv-checks

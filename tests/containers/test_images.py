@@ -66,6 +66,16 @@ def test_nothing_can_be_written_but_scratch_space_and_no_right_is_left(name: str
     assert done.stdout.split() == ["10001", "0" * 16, "30", "101"]
 
 
+@pytest.mark.parametrize("name", [one for one in IMAGES if one != "airflow"])
+def test_a_volume_at_the_scratch_space_is_the_user_s(name: str, images: Engine) -> None:
+    # Fargate has no tmpfs here but a volume, and takes its rights from what the image declares.
+    assert images.inspect(image(name))["Config"]["Volumes"] == {"/work": {}}
+    code = "import pathlib; pathlib.Path('/work/x').write_text('x'); print(pathlib.Path('/work').is_mount())"
+    read_only = ("--read-only", "--cap-drop=ALL", "--user", "10001:10001", "--network", "none")
+    done = images.run("run", "--rm", *read_only, "--entrypoint", "python", image(name), "-c", code)
+    assert done.stdout.split() == ["True"]
+
+
 @pytest.mark.parametrize("name", IMAGES)
 def test_what_is_installed_is_what_is_locked(name: str, images: Engine) -> None:
     done = images.run("run", "--rm", *STRICT, "--entrypoint", "python", image(name), "-c", INSTALLED)

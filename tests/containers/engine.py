@@ -11,7 +11,8 @@ from typing import Any
 
 REPOSITORY = Path(__file__).parents[2]
 IMAGES = ("s5cmd", "polars", "quality", "exchange", "airflow")
-PREFIX, TAG = "crypto-lakehouse-test", "test"
+# Two checkouts that build at once give themselves names of their own.
+PREFIX, TAG = os.environ.get("TEST_IMAGES_PREFIX", "crypto-lakehouse-test"), "test"
 BASE = f"{PREFIX}/base:bookworm"
 UID = 10001
 STRICT = (
@@ -75,11 +76,17 @@ def _output(*command: str) -> str:
     return done.stdout.strip() if done.returncode == 0 else ""
 
 
-def build_all(engine: Engine) -> None:
-    """Builds the base, where none is given or there, and every image of the project."""
+def base_image(engine: Engine) -> str:
+    """Returns the base of the images, built where none is given or there."""
     base = os.environ.get("BASE_IMAGE", BASE)
     if base == BASE and engine.run("image", "inspect", BASE, check=False).returncode != 0:
         subprocess.run([str(REPOSITORY / "tests/containers/base_image.sh"), BASE], check=True)
+    return base
+
+
+def build_all(engine: Engine) -> None:
+    """Builds the base, where none is given or there, and every image of the project."""
+    base = base_image(engine)
     for name in IMAGES:
         done = engine.build(image(name), dockerfile(name), REPOSITORY, *build_arguments(base))
         assert done.returncode == 0, done.stderr[-5000:]

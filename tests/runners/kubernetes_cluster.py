@@ -135,7 +135,9 @@ class Cluster:
         """Ends everything that runs."""
         self._is_over.set()
         self._kubelet.join(30)
-        for one in self.held.values():
+        with self.lock:
+            left = list(self.held.values())
+        for one in left:
             _end(one, 0.0)
         self._workers.shutdown()
 

@@ -85,8 +85,13 @@ images: ## Build the images: [REGISTRY=.. TAG=.. BASE_IMAGE=..]
 	for name in $(IMAGES); do docker build --build-arg BASE_IMAGE=$(BASE_IMAGE) --build-arg REVISION=$$(git rev-parse HEAD) \
 	  --tag $(REGISTRY)/$$name:$(TAG) --file images/$$name/Dockerfile . || exit 1; done
 
-test-containers: setup ## Build the images and run what needs a Docker engine; skipped where there is none
+test-containers: setup .venv-ministack/.ready ## Build the images and run what needs a Docker engine; skipped where there is none
 	TEST_CONTAINERS=1 $(BIN)/python -m pytest tests/containers -rs
+
+.venv-ministack/.ready: tests/containers/requirements-ministack.txt
+	$(PYTHON) -m venv .venv-ministack
+	.venv-ministack/bin/pip install --quiet --disable-pip-version-check --requirement $<
+	touch $@
 
 .venv-checks/.ready: images/checks/requirements.txt
 	$(PYTHON) -m venv .venv-checks

@@ -59,20 +59,29 @@ class StepOperator(BaseOperator):
         """
         return self._finished(self._run(self.work_order, context), context)
 
-    def resume(self, context: Context, order_key: str, event: Mapping[str, Any]) -> Any:
+    def resume(self, context: Context, event: Mapping[str, Any], order_key: str = "") -> Any:
         """Goes on where `execute` left the waiting to a triggerer.
+
+        Args:
+            context: The task's.
+            event: What the triggerer says.
+            order_key: As deferred; `airflow dags test` and `DAG.test` hand on the event alone.
 
         Raises:
             AirflowFailException: The step failed and trying again changes nothing.
             AirflowException: It failed and may succeed later.
             TaskDeferred: It still runs.
         """
+        order_key = order_key or self._order_key(context)
         settings, step = _settings_for(order_key), Step(self.step)
         runner = self._runner = new_runner(settings.runner_of(step), COMMAND)
         if not isinstance(runner, DeferrableRunner):
             raise AirflowException(f"{step} was deferred, and the settings name another runner now")
         code = runner.resume(step, order_key, self._run_context(settings, context), event)
         return self._finished(self._read(order_key, code), context)
+
+    def _order_key(self, _context: Context) -> str:
+        return self.work_order
 
     def _finished(self, result: StepResult, _context: Context) -> Any:
         return dict(result.counts)
@@ -130,13 +139,15 @@ class PlanOperator(StepOperator):
         run = context["dag_run"]
         request = plan_request(self.dataset, run, context["params"])
         self.log.info("days %s to %s", request.first_day, request.last_day)
-        key = _plan_key(self.dataset, run.run_id)
+        key = self._order_key(context)
         write_order(open_storage(_settings()), key, request)
         return self._finished(self._run(key, context), context)
 
+    def _order_key(self, context: Context) -> str:
+        return _plan_key(self.dataset, context["dag_run"].run_id)
+
     def _finished(self, result: StepResult, context: Context) -> Any:
-        key = _plan_key(self.dataset, context["dag_run"].run_id)
-        context["ti"].xcom_push(key="order", value=key)
+        context["ti"].xcom_push(key="order", value=self._order_key(context))
         context["ti"].xcom_push(key="delta", value=result.orders.get(Step.DELTA.value, []))
         context["ti"].xcom_push(key="transform", value=result.orders.get("transform", []))
         return result.orders.get(Step.PULL.value, [])

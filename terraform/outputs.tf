@@ -1,17 +1,17 @@
 output "env" {
   description = "What .env takes: terraform output -raw env > .env"
-  value       = join("", [for name, value in local.settings : "${name}=${value}\n"])
+  value       = join("", [for name, value in merge(local.settings, local.ecs_settings) : "${name}=${value}\n"])
 }
 
 output "ecs" {
-  description = "What the ECS runner is told: where each step runs and as what."
+  description = "Where each step runs and as what."
   value = {
     cluster         = module.steps.cluster
     execution_role  = module.roles.execution
     step_roles      = module.roles.steps
     task_definition = module.steps.task_definitions
     log_groups      = module.steps.log_groups
-    container       = "step"
+    container       = module.steps.container
     network         = { for step in keys(local.steps) : step => step == "delta" ? module.network.egress : module.network.isolated }
   }
 }

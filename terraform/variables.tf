@@ -92,6 +92,17 @@ variable "steps" {
   }
 }
 
+variable "spot_steps" {
+  description = "Steps on Fargate's spare capacity: 70 % cheaper, and killed when it is wanted back. A killed step runs again."
+  type        = list(string)
+  default     = []
+
+  validation {
+    condition     = alltrue([for step in var.spot_steps : contains(["plan", "pull", "delta", "conform", "gate", "publish", "report"], step)])
+    error_message = "Steps are plan, pull, delta, conform, gate, publish and report."
+  }
+}
+
 variable "vpc_cidr" {
   description = "Addresses of the network; a /16 to /20."
   type        = string

@@ -80,8 +80,8 @@ def _document(body: str, token: str | None) -> bytes:
 
 
 @contextmanager
-def serving(bucket: FakeBucket) -> Iterator[FakeBucket]:
-    """Serves the bucket on a free port of loopback."""
+def serving(bucket: FakeBucket, host: str = "127.0.0.1") -> Iterator[FakeBucket]:
+    """Serves the bucket on a free port, of loopback unless told otherwise."""
 
     class Handler(BaseHTTPRequestHandler):
         protocol_version = "HTTP/1.1"
@@ -107,11 +107,11 @@ def serving(bucket: FakeBucket) -> Iterator[FakeBucket]:
         def log_message(self, *_: object) -> None:
             return
 
-    server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+    server = ThreadingHTTPServer((host, 0), Handler)
     server.daemon_threads = True
     thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.01})
     thread.start()
-    bucket.endpoint = f"http://127.0.0.1:{server.server_address[1]}"
+    bucket.endpoint = f"http://{host}:{server.server_address[1]}"
     try:
         yield bucket
     finally:

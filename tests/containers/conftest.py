@@ -3,11 +3,13 @@
 import os
 import sys
 import tempfile
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
 from tests.containers.engine import REPOSITORY, Engine, build_all, find_engine
+from tests.containers.ministack import Ministack, find_ministack, ministack
 
 # As in tests/dags: before Airflow is first imported.
 os.environ.setdefault("AIRFLOW_HOME", tempfile.mkdtemp(prefix="airflow-test-"))
@@ -31,6 +33,16 @@ def images(engine: Engine) -> Engine:
     """The engine with all images built."""
     build_all(engine)
     return engine
+
+
+@pytest.fixture(scope="session")
+def ecs(engine: Engine, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Ministack]:
+    """A stand-in for ECS that runs its tasks on the engine."""
+    program = find_ministack()
+    if program is None:
+        pytest.skip("ministack is not here: `make test-containers` installs it into .venv-ministack")
+    with ministack(engine, program, tmp_path_factory.mktemp("ministack")) as one:
+        yield one
 
 
 def open_to_all(folder: Path) -> None:

@@ -76,8 +76,8 @@ def _output(*command: str) -> str:
     return done.stdout.strip() if done.returncode == 0 else ""
 
 
-def base_image(engine: Engine) -> str:
-    """Returns the base of the images, built where none is given or there."""
+def ensure_base(engine: Engine) -> str:
+    """Returns the base of all images; makes it where none is given or there."""
     base = os.environ.get("BASE_IMAGE", BASE)
     if base == BASE and engine.run("image", "inspect", BASE, check=False).returncode != 0:
         subprocess.run([str(REPOSITORY / "tests/containers/base_image.sh"), BASE], check=True)
@@ -85,8 +85,8 @@ def base_image(engine: Engine) -> str:
 
 
 def build_all(engine: Engine) -> None:
-    """Builds the base, where none is given or there, and every image of the project."""
-    base = base_image(engine)
+    """Builds the base and every image of the project."""
+    base = ensure_base(engine)
     for name in IMAGES:
         done = engine.build(image(name), dockerfile(name), REPOSITORY, *build_arguments(base))
         assert done.returncode == 0, done.stderr[-5000:]

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from tests.containers.conftest import open_to_all
-from tests.containers.engine import BASE, Engine, base_image
+from tests.containers.engine import BASE, Engine, ensure_base
 from tests.containers.engine_pods import EnginePods
 from tests.runners.conftest import GOOD, finished, lake, task_context
 from tests.runners.kubernetes_api import serving
@@ -43,7 +43,7 @@ pathlib.Path("/lake/seen").write_text(json.dumps(dict(
 @pytest.fixture(scope="module")
 def step_image(engine: Engine, tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
     folder = tmp_path_factory.mktemp("image")
-    base_image(engine)
+    ensure_base(engine)
     start = json.dumps(["python3", "-c", PROGRAM])
     (folder / "Dockerfile").write_text(f"FROM {os.environ.get('BASE_IMAGE', BASE)}\nENTRYPOINT {start}\n")
     done = engine.build(IMAGE, str(folder / "Dockerfile"), folder)

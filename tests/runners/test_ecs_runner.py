@@ -303,6 +303,73 @@ def test_scratch_space_is_the_step_s_own(lake: Path, monkeypatch: pytest.MonkeyP
     assert "ephemeralStorage" not in overrides(Step.PULL, ORDER, load_settings())
 
 
+def test_a_step_runs_in_the_network_and_on_the_capacity_that_are_its_own(monkeypatch: pytest.MonkeyPatch) -> None:
+    from runners.ecs_runner import EcsRunner
+    from runners.runner import RunContext
+
+    for name, value in {
+        "LAKE": "s3://lake",
+        "ECS__SUBNETS": "subnet-a,subnet-b",
+        "ECS__SECURITY_GROUPS": "sg-a",
+        "ECS__NETWORKS__DELTA__SUBNETS": "subnet-c",
+        "ECS__NETWORKS__DELTA__SECURITY_GROUPS": "sg-c",
+        "ECS__SPOT": "conform,gate",
+        "ECS__LOGS_GROUP": "/lake/steps/{step}",
+        "ECS__FAMILY_PREFIX": "lake",
+    }.items():
+        monkeypatch.setenv(f"CRYPTO_LAKEHOUSE_{name}", value)
+    load_settings.cache_clear()
+    context = RunContext(load_settings(), print, {}, {})
+    made = {step: EcsRunner().new_operator(step, ORDER, context) for step in Step}
+    places = {step: one.network_configuration["awsvpcConfiguration"] for step, one in made.items()}
+    assert [step for step, place in places.items() if place["subnets"] == ["subnet-c"]] == [Step.DELTA]
+    assert places[Step.DELTA]["securityGroups"] == ["sg-c"]
+    assert (places[Step.PULL]["subnets"], places[Step.PULL]["securityGroups"]) == (["subnet-a", "subnet-b"], ["sg-a"])
+    assert {step for step, one in made.items() if one.capacity_provider_strategy} == {Step.CONFORM, Step.GATE}
+    assert made[Step.GATE].capacity_provider_strategy == [{"capacityProvider": "FARGATE_SPOT", "weight": 1}]
+    assert (made[Step.PULL].awslogs_group, made[Step.PULL].task_definition) == ("/lake/steps/pull", "lake-pull")
+    load_settings.cache_clear()
+
+
+@pytest.mark.parametrize(
+    ("said", "is_final"),
+    [
+        ("Unable to find task definition", True),
+        ("Capacity is unavailable at this time. Please try again later", False),
+        ("You've reached the limit on the number of vCPUs you can run concurrently", False),
+    ],
+)
+def test_a_lack_of_capacity_passes_although_ecs_calls_it_the_client_s_fault(said: str, is_final: bool) -> None:
+    from botocore.exceptions import ClientError
+
+    from runners.ecs_runner import EcsRunner
+
+    error = ClientError({"Error": {"Code": "ClientException", "Message": said}}, "RunTask")
+    assert EcsRunner().is_final(error) is is_final
+
+
+def test_settings_that_are_too_long_for_ecs_are_refused_before_it_is_asked(
+    operator: Any, fleet: Fleet, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from airflow.sdk.exceptions import AirflowFailException
+
+    symbols = [f"COIN{number}USDT" for number in range(600)]
+    monkeypatch.setenv("CRYPTO_LAKEHOUSE_MARKETS", json.dumps({"spot": {"symbols": symbols}}))
+    with pytest.raises(AirflowFailException, match="ECS takes 8192"):
+        operator(facts=GOOD).execute(task_context())
+    assert fleet.tasks == []
+
+
+def test_a_task_that_does_not_end_is_given_up(operator: Any, fleet: Fleet) -> None:
+    from airflow.sdk.exceptions import AirflowException
+
+    stays_running()
+    fleet.said_code = 0
+    with pytest.raises(AirflowException, match="left no result"):
+        finished(operator(timeout_seconds=2), task_context())
+    assert fleet.tasks[0].desired_status == "STOPPED", "where a worker waits, it stops the task"
+
+
 def stays_running() -> None:
     from moto.moto_api import state_manager
 

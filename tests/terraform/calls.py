@@ -5,7 +5,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import Any
 
-import boto3
+from botocore.client import BaseClient
 
 from tests.terraform.policies import Request
 
@@ -31,33 +31,42 @@ class CallLog:
     caller: str = "orchestrator"
     requests: dict[str, list[Request]] = field(default_factory=dict)
 
-    def note(self, params: dict[str, Any], model: Any, **_: Any) -> None:
-        service = model.service_model.service_name
-        for one in _requests(service, model.name, params, self.region):
+    def note(self, service: str, operation: str, params: dict[str, Any]) -> None:
+        for one in _requests(service, operation, params, self.region):
             self.requests.setdefault(self.caller, []).append(one)
 
 
 @contextmanager
 def recording(region: str) -> Iterator[CallLog]:
-    """Notes every call of clients that are made within."""
-    log = CallLog(region)
-    before = boto3.DEFAULT_SESSION
-    boto3.setup_default_session()
-    assert boto3.DEFAULT_SESSION is not None
-    boto3.DEFAULT_SESSION.events.register("provide-client-params.*", log.note)
+    """Notes every call that this process's clients make, whoever made the client."""
+    log, make = CallLog(region), BaseClient._make_api_call
+
+    def noted(client: BaseClient, operation: str, params: dict[str, Any]) -> Any:
+        log.note(client.meta.service_model.service_name, operation, params)
+        return make(client, operation, params)
+
+    BaseClient._make_api_call = noted
     try:
         yield log
     finally:
-        boto3.DEFAULT_SESSION = before
+        BaseClient._make_api_call = make
 
 
 def _requests(service: str, operation: str, params: dict[str, Any], region: str) -> list[Request]:
     if service == "s3":
         bucket = f"arn:aws:s3:::{params['Bucket']}"
         return [Request(_S3_ACTIONS[operation], f"{bucket}/{params['Key']}" if "Key" in params else bucket)]
-    if service != "glue":
-        raise NotImplementedError(f"{service} {operation}")
-    arn = f"arn:aws:glue:{region}:{ACCOUNT}"
+    place = f"{region}:{ACCOUNT}"
+    if service == "glue":
+        return _glue_requests(operation, params, f"arn:aws:glue:{place}")
+    if service == "ecs":
+        return _ecs_requests(operation, params, f"arn:aws:ecs:{place}")
+    if service == "logs":
+        return [Request(f"logs:{operation}", f"arn:aws:logs:{place}:log-group:{params['logGroupName']}:log-stream:x")]
+    raise NotImplementedError(f"{service} {operation}")
+
+
+def _glue_requests(operation: str, params: dict[str, Any], arn: str) -> list[Request]:
     database = params.get("DatabaseName") or params["Name"]
     table = params.get("TableName") or (params.get("Name") if "DatabaseName" in params else None)
     resources = [
@@ -66,3 +75,16 @@ def _requests(service: str, operation: str, params: dict[str, Any], region: str)
         *([f"{arn}:table/{database}/{table}"] if table else []),
     ]
     return [Request(f"glue:{operation}", one) for one in resources]
+
+
+def _ecs_requests(operation: str, params: dict[str, Any], arn: str) -> list[Request]:
+    context = {"ecs:cluster": f"{arn}:cluster/{params['cluster']}"}
+    if operation == "RunTask":
+        family = params["taskDefinition"]
+        # Its tags are given in the same call.
+        tagged = Request("ecs:TagResource", f"{arn}:task/{params['cluster']}/0")
+        return [Request("ecs:RunTask", f"{arn}:task-definition/{family}:1", context), tagged]
+    if operation == "ListTasks":
+        return [Request("ecs:ListTasks", "*", context)]
+    tasks = params.get("tasks") or [params["task"]]
+    return [Request(f"ecs:{operation}", one, context) for one in tasks]

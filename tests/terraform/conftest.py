@@ -10,13 +10,15 @@ from typing import TYPE_CHECKING, Any
 import boto3
 import pytest
 
+from crypto_lakehouse.instruments.updating import update_instruments
+from crypto_lakehouse.lake.opening import open_storage
 from crypto_lakehouse.lake.work import PlanRequest, StepResult
 from crypto_lakehouse.query import Lake
 from crypto_lakehouse.query.filling import fills
 from crypto_lakehouse.running import RunSummary, new_run_id, run_pipeline
 from crypto_lakehouse.settings import Settings
 from crypto_lakehouse.steps import Progress, run_step
-from crypto_lakehouse.vocabulary import Step
+from crypto_lakehouse.vocabulary import Market, Step
 from tests.bucket_server import FakeBucket, serving
 from tests.small_lake import SmallLake
 from tests.terraform.calls import CallLog, recording
@@ -39,6 +41,13 @@ class Deployment:
     workspace: Workspace
     endpoint: str
     applied: Applied
+
+    @property
+    def env(self) -> dict[str, str]:
+        """What `terraform output -raw env > .env` gives."""
+        said = self.workspace.run("output", "-raw", "env")
+        assert said.ok, said.text
+        return dict(line.split("=", 1) for line in said.text.splitlines())
 
     def client(self, service: str, region: str = REGION) -> Any:
         return boto3.client(service, endpoint_url=self.endpoint, region_name=region)
@@ -111,10 +120,8 @@ class PipelineRun:
 @pytest.fixture(scope="session")
 def pipeline_run(deployment: Deployment, tmp_path_factory: pytest.TempPathFactory) -> PipelineRun:
     """The settings are those of `terraform output -raw env`; only endpoints are added."""
-    said = deployment.workspace.run("output", "-raw", "env")
     with serving(FakeBucket()) as bucket, pytest.MonkeyPatch.context() as patch:
-        for line in said.text.splitlines():
-            name, _, value = line.partition("=")
+        for name, value in deployment.env.items():
             patch.setenv(name, value)
         patch.setenv("CRYPTO_LAKEHOUSE_ARCHIVE__ENDPOINT_URL", bucket.endpoint)
         patch.setenv("CRYPTO_LAKEHOUSE_STORAGE__ENDPOINT_URL", deployment.endpoint)
@@ -130,6 +137,8 @@ def pipeline_run(deployment: Deployment, tmp_path_factory: pytest.TempPathFactor
             summary = run_pipeline(request, settings, step=_noted(calls))
             # What the DAG of gaps asks, in Airflow itself.
             fills(Lake(settings))
+            # And that of instruments.
+            update_instruments(Market.UM, settings, storage=open_storage(settings))
             calls.caller = "reader"
             rows = Lake(settings).scan(DATASET, symbols=["BTCUSDT"], interval="1h").collect().height
     return PipelineRun(settings, summary, calls, rows)

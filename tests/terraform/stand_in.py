@@ -1,4 +1,4 @@
-"""moto's server on loopback, quiet, with the one header without which Terraform waits for a lifecycle for ever."""
+"""moto's server, quiet, with the one header without which Terraform waits for a lifecycle for ever."""
 
 import threading
 from collections.abc import Callable, Iterable, Iterator
@@ -30,14 +30,14 @@ def _with_lifecycle_header(app: Wsgi) -> Wsgi:
 
 
 @contextmanager
-def stand_in() -> Iterator[str]:
-    """Serves AWS's stand-in and yields its endpoint."""
+def stand_in(host: str = "127.0.0.1") -> Iterator[str]:
+    """Serves AWS's stand-in at an address of this machine and yields its endpoint."""
     app = _with_lifecycle_header(DomainDispatcherApplication(create_backend_app))
-    server = make_server("127.0.0.1", 0, app, threaded=True, request_handler=_Quiet)
+    server = make_server(host, 0, app, threaded=True, request_handler=_Quiet)
     thread = threading.Thread(target=server.serve_forever, daemon=True)
     thread.start()
     try:
-        yield f"http://127.0.0.1:{server.server_port}"
+        yield f"http://{host}:{server.server_port}"
     finally:
         server.shutdown()
         thread.join()

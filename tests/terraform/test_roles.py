@@ -21,7 +21,7 @@ LAKE = f"arn:aws:s3:::{NAME}-lake-123456789012"
 def test_a_role_allows_every_call_that_its_step_made(
     pipeline_run: PipelineRun, deployment: Deployment, who: str
 ) -> None:
-    policies = _policies(deployment, who)
+    policies = role_policies(deployment, who)
     made = pipeline_run.calls.requests[who]
     lake = [one for one in made if one.action.startswith("glue:") or one.resource.startswith(LAKE)]
     assert lake
@@ -32,11 +32,11 @@ def test_a_role_allows_every_call_that_its_step_made(
 def test_no_other_step_s_role_would_do_for_publish(pipeline_run: PipelineRun, deployment: Deployment) -> None:
     made = pipeline_run.calls.requests["publish"]
     for step in set(Step) - {Step.PUBLISH}:
-        policies = _policies(deployment, step.value)
+        policies = role_policies(deployment, step.value)
         assert not all(allows(policies, one) for one in made), step
 
 
-def _policies(deployment: Deployment, who: str) -> list[dict[str, Any]]:
+def role_policies(deployment: Deployment, who: str) -> list[dict[str, Any]]:
     iam = deployment.client("iam", "us-east-1")
     if who == "reader":
         arn = f"arn:aws:iam::123456789012:policy/{NAME}-reader"
@@ -59,6 +59,10 @@ REPORT = "quality/binance_um_klines/test-00000000/report.html"
 TABLE = f"arn:aws:glue:{REGION}:123456789012:table/lakehouse_staging/binance_um_klines"
 TASK = f"arn:aws:ecs:{REGION}:123456789012:task-definition/{NAME}-conform:1"
 CLUSTER = {"ecs:cluster": f"arn:aws:ecs:{REGION}:123456789012:cluster/{NAME}"}
+OTHER_CLUSTER = {"ecs:cluster": f"arn:aws:ecs:{REGION}:123456789012:cluster/other"}
+RUNNING = f"arn:aws:ecs:{REGION}:123456789012:task/{NAME}/0123"
+STEP_LOG = f"arn:aws:logs:{REGION}:123456789012:log-group:/{NAME}/steps/pull:log-stream:step/step/0123"
+VERSIONS = "instruments/binance_um/versions/20240501T000000-0.parquet"
 TO_TASKS = {"iam:PassedToService": "ecs-tasks.amazonaws.com"}
 STEP_ROLE = f"arn:aws:iam::123456789012:role/{NAME}-step-publish"
 
@@ -112,11 +116,24 @@ TRIPLES: tuple[tuple[bool, str, str, str, dict[str, str]], ...] = (
     (True, "orchestrator", "s3:PutObject", f"{RUN}/plan.json", {}),
     (True, "orchestrator", "s3:GetObject", f"{RUN}/plan.plan.result.json", {}),
     (False, "orchestrator", "s3:PutObject", f"{RUN}/transform-000.gate.result.json", {}),
+    (True, "orchestrator", "s3:DeleteObject", f"{RUN}/transform-000.gate.result.json", {}),
+    (False, "orchestrator", "s3:DeleteObject", f"{RUN}/plan.json", {}),
+    (False, "orchestrator", "s3:DeleteObject", BRONZE_LOG, {}),
+    (True, "orchestrator", "s3:PutObject", VERSIONS, {}),
+    (True, "orchestrator", "s3:DeleteObject", VERSIONS, {}),
+    (False, "orchestrator", "s3:PutObject", DATA, {}),
+    (True, "orchestrator", "ecs:ListTasks", "*", CLUSTER),
+    (False, "orchestrator", "ecs:ListTasks", "*", OTHER_CLUSTER),
+    (True, "orchestrator", "ecs:StopTask", RUNNING, {}),
+    (False, "orchestrator", "ecs:StopTask", RUNNING.replace(NAME, "other"), {}),
+    (True, "orchestrator", "logs:GetLogEvents", STEP_LOG, {}),
+    (False, "orchestrator", "logs:GetLogEvents", STEP_LOG.replace(NAME, "other"), {}),
+    (False, "orchestrator", "ecs:RegisterTaskDefinition", "*", {}),
     (False, "orchestrator", "s3:GetObject", DATA, {}),
     (True, "orchestrator", "glue:GetPartitions", TABLE, {}),
     (False, "orchestrator", "glue:BatchUpdatePartition", TABLE, {}),
     (True, "orchestrator", "ecs:RunTask", TASK, CLUSTER),
-    (False, "orchestrator", "ecs:RunTask", TASK, {"ecs:cluster": "arn:aws:ecs:eu-west-1:123456789012:cluster/other"}),
+    (False, "orchestrator", "ecs:RunTask", TASK, OTHER_CLUSTER),
     (False, "orchestrator", "ecs:RunTask", TASK.replace(NAME, "other"), CLUSTER),
     (True, "orchestrator", "iam:PassRole", STEP_ROLE, TO_TASKS),
     (False, "orchestrator", "iam:PassRole", STEP_ROLE, {"iam:PassedToService": "ec2.amazonaws.com"}),
@@ -145,7 +162,7 @@ def test_a_role_may_do_this_and_not_that(
     deployment: Deployment, allowed: bool, who: str, action: str, resource: str, context: dict[str, str]
 ) -> None:
     arn = resource if resource.startswith("arn:") else f"{LAKE}/{resource}"
-    assert allows(_policies(deployment, who), Request(action, arn, context)) is allowed
+    assert allows(role_policies(deployment, who), Request(action, arn, context)) is allowed
 
 
 ROLES = (*(step.value for step in Step), "orchestrator", "execution", "reader")
@@ -153,14 +170,15 @@ ROLES = (*(step.value for step in Step), "orchestrator", "execution", "reader")
 
 @pytest.mark.parametrize("who", ROLES)
 def test_no_role_may_do_everything_or_to_everything(deployment: Deployment, who: str) -> None:
-    found = [json.loads(one)["Action"] for one in wildcards(_policies(deployment, who))]
-    assert found == (["ecr:GetAuthorizationToken"] if who == "execution" else [])
+    found = [json.loads(one)["Action"] for one in wildcards(role_policies(deployment, who))]
+    # Neither knows a resource; the second has a condition that names the cluster.
+    assert found == {"execution": ["ecr:GetAuthorizationToken"], "orchestrator": ["ecs:ListTasks"]}.get(who, [])
 
 
 @pytest.mark.parametrize("who", ROLES)
 def test_the_key_is_used_through_a_service_only(deployment: Deployment, who: str) -> None:
     key = deployment.client("kms").describe_key(KeyId=f"alias/{NAME}")["KeyMetadata"]["Arn"]
-    policies = _policies(deployment, who)
+    policies = role_policies(deployment, who)
     assert not allows(policies, Request("kms:Decrypt", key))
     service = "ecr" if who == "execution" else "s3"
     assert allows(policies, Request("kms:Decrypt", key, {"kms:ViaService": f"{service}.{REGION}.amazonaws.com"}))

@@ -37,6 +37,20 @@ data "aws_iam_policy_document" "orchestrator" {
     resources = ["arn:${var.partition}:ecs:${var.region}:${var.account_id}:task/${var.name}/*"]
   }
 
+  # A later try looks for the task of an earlier one. The list cannot be narrowed by resource, only to a cluster.
+  statement {
+    #checkov:skip=CKV_AWS_356: ecs:ListTasks has no resource on Fargate, the condition names the cluster; expires 2027-11-30
+    sid       = "FindSteps"
+    actions   = ["ecs:ListTasks"]
+    resources = ["*"]
+
+    condition {
+      test     = "ArnEquals"
+      variable = "ecs:cluster"
+      values   = [var.cluster_arn]
+    }
+  }
+
   statement {
     sid       = "HandRolesToSteps"
     actions   = ["iam:PassRole"]
@@ -64,7 +78,22 @@ data "aws_iam_policy_document" "orchestrator" {
   statement {
     sid       = "ReadResults"
     actions   = ["s3:GetObject"]
-    resources = [for prefix in ["runs", "quality", "coverage"] : "${var.lake_arn}/${prefix}/*"]
+    resources = [for prefix in ["runs", "quality", "coverage", "instruments"] : "${var.lake_arn}/${prefix}/*"]
+  }
+
+  # What an earlier try left must not be taken for what this one says.
+  statement {
+    sid       = "ForgetResults"
+    actions   = ["s3:DeleteObject"]
+    resources = ["${var.lake_arn}/runs/*.result.json"]
+  }
+
+  # The weekly DAG of instruments runs in Airflow itself: a version of the master is appended, and small files of its log
+  # are folded into one.
+  statement {
+    sid       = "KeepInstruments"
+    actions   = ["s3:DeleteObject", "s3:PutObject"]
+    resources = ["${var.lake_arn}/instruments/*"]
   }
 
   # The DAG of gaps asks what is published.
@@ -101,7 +130,7 @@ data "aws_iam_policy_document" "orchestrator" {
 
 resource "aws_iam_role" "orchestrator" {
   name               = "${var.name}-orchestrator"
-  description        = "Airflow: starts steps and reads their results; touches no data"
+  description        = "Airflow: starts steps, reads their results, keeps the instrument master; touches no market data"
   assume_role_policy = data.aws_iam_policy_document.orchestrator_trust.json
 }
 

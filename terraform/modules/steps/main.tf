@@ -1,4 +1,11 @@
-# A cluster on Fargate and one task definition per step. Airflow starts them with the work order as the command's end.
+# A cluster on Fargate and one task definition per step. Airflow starts them with a command that names the work order;
+# what they start with otherwise, the image's entry point with a step's help, does nothing.
+
+locals {
+  container   = "step"
+  logs_folder = "/${var.name}/steps"
+  logs_prefix = "step"
+}
 
 resource "aws_ecs_cluster" "this" {
   name = var.name
@@ -25,18 +32,6 @@ resource "aws_ecs_cluster" "this" {
 resource "aws_ecs_cluster_capacity_providers" "this" {
   cluster_name       = aws_ecs_cluster.this.name
   capacity_providers = ["FARGATE", "FARGATE_SPOT"]
-
-  # Steps may be killed at any line and run again: spare capacity is good enough for most of them.
-  default_capacity_provider_strategy {
-    capacity_provider = "FARGATE_SPOT"
-    weight            = 3
-  }
-
-  default_capacity_provider_strategy {
-    capacity_provider = "FARGATE"
-    base              = 1
-    weight            = 1
-  }
 }
 
 resource "aws_cloudwatch_log_group" "commands" {
@@ -47,7 +42,7 @@ resource "aws_cloudwatch_log_group" "commands" {
 
 resource "aws_cloudwatch_log_group" "step" {
   for_each          = var.steps
-  name              = "/${var.name}/steps/${each.key}"
+  name              = "${local.logs_folder}/${each.key}"
   retention_in_days = var.log_days
   kms_key_id        = var.kms_key_arn
 }
@@ -71,34 +66,25 @@ resource "aws_ecs_task_definition" "step" {
     size_in_gib = each.value.storage_gib
   }
 
-  # The only places that can be written to. The images declare them as volumes owned by the user they run as.
+  # The only place that can be written to: the images declare it as a volume that their user may write.
   volume {
-    name = "scratch"
-  }
-
-  volume {
-    name = "tmp"
+    name = "work"
   }
 
   container_definitions = jsonencode([{
-    name                   = "step"
+    name                   = local.container
     image                  = "${var.images[each.value.image]}:${var.image_tag}"
     essential              = true
     user                   = "10001:10001"
     privileged             = false
     readonlyRootFilesystem = true
-    command                = ["crypto-lakehouse", "step", each.key, "--help"]
+    command                = ["step", each.key, "--help"]
     stopTimeout            = 120
-    environment = [
-      for name, value in merge(var.environment, { CRYPTO_LAKEHOUSE_WORK_FOLDER = "/scratch" }) : { name = name, value = value }
-    ]
+    environment            = [for name, value in var.environment : { name = name, value = value }]
     secrets = [
       for name, arn in(each.key == "delta" ? var.delta_secrets : {}) : { name = name, valueFrom = arn }
     ]
-    mountPoints = [
-      { sourceVolume = "scratch", containerPath = "/scratch", readOnly = false },
-      { sourceVolume = "tmp", containerPath = "/tmp", readOnly = false },
-    ]
+    mountPoints = [{ sourceVolume = "work", containerPath = "/work", readOnly = false }]
     linuxParameters = {
       initProcessEnabled = true
       capabilities       = { add = [], drop = ["ALL"] }
@@ -108,7 +94,7 @@ resource "aws_ecs_task_definition" "step" {
       options = {
         awslogs-group         = aws_cloudwatch_log_group.step[each.key].name
         awslogs-region        = var.region
-        awslogs-stream-prefix = "step"
+        awslogs-stream-prefix = local.logs_prefix
         mode                  = "non-blocking"
         max-buffer-size       = "4m"
       }

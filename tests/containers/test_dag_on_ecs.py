@@ -1,0 +1,191 @@
+"""A DAG run as production on AWS has it, as far as one machine can show it.
+
+Terraform applies the tree to moto's server; Airflow's tasks run with `terraform output -raw env` as their settings and
+start Terraform's task definitions by name; a stand-in runs these in the images that are built here; the steps read and
+write the S3 and Glue that Terraform made. Not as on AWS: where services are (endpoints), keys instead of roles, and
+that nobody judges rights, networks and memory.
+"""
+
+import json
+import os
+import subprocess
+import sys
+from collections.abc import Iterator, Mapping
+from contextlib import ExitStack
+from dataclasses import dataclass
+from datetime import date
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from crypto_lakehouse.query import Lake
+from crypto_lakehouse.settings import Settings
+from crypto_lakehouse.vocabulary import Step
+from tests.bucket_server import FakeBucket, serving
+from tests.containers.engine import REPOSITORY, Engine, image
+from tests.containers.ministack import Ministack, gateway
+from tests.small_lake import SmallLake
+from tests.terraform.conftest import Deployment
+from tests.terraform.stand_in import stand_in
+from tests.terraform.terraforming import find_tools, workspace
+
+pytestmark = [pytest.mark.containers, pytest.mark.timeout(1800), pytest.mark.filterwarnings("ignore")]
+
+KLINES = "binance_um_klines"
+DAYS = ("2025-01-01", "2025-01-02")
+RUN = {
+    "dag_id": KLINES,
+    "conf": {"symbols": ["BTCUSDT"], "intervals": ["1h"], "start_date": DAYS[0], "end_date": DAYS[1]},
+}
+KEYS = {"AWS_ACCESS_KEY_ID": "testing", "AWS_SECRET_ACCESS_KEY": "testing", "AWS_EC2_METADATA_DISABLED": "true"}
+ANSWERED_ONLY = {
+    *("taskDefinitionArn", "revision", "status", "requiresAttributes", "compatibilities"),
+    *("registeredAt", "registeredBy", "deregisteredAt"),
+}
+"""What describes a task definition and is not asked for when one is registered."""
+
+
+@dataclass(frozen=True)
+class Place:
+    """What a run needs: an archive with two days, what Terraform made, and what Airflow is told of it."""
+
+    archive: FakeBucket
+    deployment: Deployment
+    variables: Mapping[str, str]
+
+
+@pytest.fixture(scope="module")
+def place(images: Engine, ecs: Ministack, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Place]:
+    tools = find_tools()
+    if isinstance(tools, str):
+        pytest.skip(tools)
+    host = gateway(images)
+    with ExitStack() as stack:
+        endpoint = stack.enter_context(stand_in(host))
+        archive = stack.enter_context(serving(FakeBucket(), host))
+        copy = workspace(tools, tmp_path_factory.mktemp("terraform"), endpoint, environment="dev")
+        (copy.folder / "backend_override.tf").write_text('terraform {\n  backend "local" {}\n}\n')
+        assert copy.init().ok
+        applied = copy.apply()
+        assert applied.ok, applied.text
+        deployment = Deployment(copy, endpoint, applied)
+        patch = stack.enter_context(pytest.MonkeyPatch.context())
+        for name, value in KEYS.items():
+            patch.setenv(name, value)
+        _without_policy(deployment)
+        tags = _tagged(images, copy.output("repositories"))
+        stack.callback(images.run, "rmi", *tags, check=False)
+        _move(deployment, ecs)
+        endpoints = {
+            "CRYPTO_LAKEHOUSE_ARCHIVE__ENDPOINT_URL": archive.endpoint,
+            "CRYPTO_LAKEHOUSE_STORAGE__ENDPOINT_URL": endpoint,
+            "CRYPTO_LAKEHOUSE_CATALOG__GLUE_ENDPOINT_URL": endpoint,
+        }
+        yield Place(archive, deployment, {**deployment.env, **endpoints})
+
+
+def _without_policy(deployment: Deployment) -> None:
+    """Moto refuses whatever a policy refuses on a condition; what the policy says is tested as data."""
+    deployment.client("s3").delete_bucket_policy(Bucket=deployment.workspace.output("buckets")["lake"])
+
+
+def _tagged(engine: Engine, repositories: Mapping[str, str]) -> list[str]:
+    """Gives the images built here the names under which Terraform's task definitions look for them."""
+    declared = (REPOSITORY / "terraform" / "variables.tf").read_text().split('variable "image_tag"')[1]
+    tag = declared.split("default")[1].split('"')[1]
+    names = [f"{url}:{tag}" for name, url in repositories.items() if name != "airflow"]
+    for name, url in repositories.items():
+        if name != "airflow":
+            engine.run("tag", image(name), f"{url}:{tag}")
+    return names
+
+
+def _move(deployment: Deployment, ecs: Ministack) -> None:
+    """Brings what Terraform made for steps to the stand-in that can run it: word for word but for the keys."""
+    made, client = deployment.workspace.output("ecs"), ecs.client("ecs")
+    client.create_cluster(clusterName=made["cluster"])
+    for group in made["log_groups"].values():
+        ecs.client("logs").create_log_group(logGroupName=group)
+    for arn in made["task_definition"].values():
+        held = deployment.client("ecs").describe_task_definition(taskDefinition=arn)["taskDefinition"]
+        asked = {name: value for name, value in held.items() if name not in ANSWERED_ONLY}
+        (container,) = asked["containerDefinitions"]
+        container["environment"] += [{"name": name, "value": value} for name, value in KEYS.items()]
+        client.register_task_definition(**asked)
+
+
+@pytest.fixture(scope="module")
+def finished(place: Place, ecs: Ministack, tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    """What Airflow said of a run of the DAG; the settings stay in the environment."""
+    folder = tmp_path_factory.mktemp("airflow")
+    (folder / "runs.json").write_text(json.dumps([RUN]))
+    with pytest.MonkeyPatch.context() as patch:
+        for name, value in place.variables.items():
+            patch.setenv(name, value)
+        lake = SmallLake(place.archive, Settings())
+        for day in DAYS:
+            lake.publish(KLINES, day)
+        yield _airflow(folder, {**os.environ, **KEYS, **ecs.variables})
+
+
+def _airflow(folder: Path, variables: Mapping[str, str]) -> str:
+    own = {
+        "AIRFLOW_HOME": str(folder),
+        "AIRFLOW__CORE__DAGS_FOLDER": str(REPOSITORY / "dags"),
+        "AIRFLOW__CORE__PLUGINS_FOLDER": str(REPOSITORY / "plugins"),
+        "AIRFLOW__CORE__LOAD_EXAMPLES": "False",
+        "AIRFLOW__DATABASE__SQL_ALCHEMY_CONNECT_ARGS": "sqlite_patience.CONNECT_ARGS",
+        "PYTHONPATH": f"{REPOSITORY / 'include'}:{REPOSITORY / 'plugins'}",
+        "PATH": f"{Path(sys.executable).parent}:{os.environ['PATH']}",
+    }
+    said = ""
+    for words in (
+        ("airflow", "db", "migrate"),
+        ("airflow", "dags", "reserialize"),
+        (sys.executable, str(REPOSITORY / "plugins" / "run_dags.py"), str(folder / "runs.json")),
+    ):
+        done = subprocess.run(words, env={**variables, **own}, capture_output=True, text=True, check=False)
+        said = done.stdout + done.stderr
+        assert done.returncode == 0, f"{words}: {said[-8000:]}"
+    return said
+
+
+def test_a_dag_run_on_ecs_publishes_into_what_terraform_made(finished: str, place: Place) -> None:
+    told = [json.loads(line[1:]) for line in finished.splitlines() if line.startswith("@")]
+    assert [one["state"] for one in told if one["event"] == "end"] == ["success"]
+    settings = Settings()
+    days = Lake(settings).coverage(KLINES, days=(date(2025, 1, 1), date(2025, 1, 2))).to_dicts()
+    assert [one["rows"] for one in days] == [24, 24]
+    assert settings.lake == f"s3://{place.deployment.workspace.output('buckets')['lake']}"
+    assert Lake(settings).scan(KLINES, symbols=["BTCUSDT"], interval="1h").collect().height == 48
+
+
+def test_every_step_was_a_deferred_task_of_terraform_s_definition(finished: str, ecs: Ministack, place: Place) -> None:
+    client, cluster = ecs.client("ecs"), place.variables["CRYPTO_LAKEHOUSE_ECS__CLUSTER"]
+    arns = client.list_tasks(cluster=cluster, desiredStatus="STOPPED")["taskArns"]
+    tasks = client.describe_tasks(cluster=cluster, tasks=arns)["tasks"]
+    families = [one["taskDefinitionArn"].rpartition("/")[2].partition(":")[0] for one in tasks]
+    # The exchange is not asked in dev, which has no way to the internet.
+    assert sorted(families) == sorted(f"{cluster}-{step}" for step in Step if step is not Step.DELTA)
+    assert {one["containers"][0]["exitCode"] for one in tasks} == {0}
+    assert "DEFERRED" in finished.upper()
+
+
+def test_alarms_can_count_what_the_steps_said(finished: str, ecs: Ministack, place: Place) -> None:
+    groups = place.deployment.workspace.output("ecs")["log_groups"]
+    logs, filters = ecs.client("logs"), place.deployment.client("logs").describe_metric_filters()["metricFilters"]
+    for step in ("pull", "publish", "report"):
+        events = logs.filter_log_events(logGroupName=groups[step])["events"]
+        said = [json.loads(one["message"]) for one in events if one["message"].startswith("{")]
+        assert [(one["step"], one["dataset"]) for one in said] == [(step, KLINES)]
+        assert said[0]["status"] != "failed"
+    patterns = {one["filterName"]: one["filterPattern"] for one in filters}
+    assert "$.counts.partitions_quarantined" in patterns["quarantined"]
+    assert "partitions_quarantined" in _counts(logs, groups["publish"])
+
+
+def _counts(logs: Any, group: str) -> Mapping[str, int]:
+    (line,) = [one["message"] for one in logs.filter_log_events(logGroupName=group)["events"]]
+    counts: Mapping[str, int] = json.loads(line)["counts"]
+    return counts

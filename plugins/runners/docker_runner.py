@@ -146,10 +146,6 @@ def _create(client: Any, plan: ContainerPlan, labels: Mapping[str, str], user: s
     )
 
 
-def _kind(source: str) -> str:
-    return "bind" if source.startswith("/") else "volume"
-
-
 def _remove(client: Any, name: str) -> None:
     from docker.errors import APIError, NotFound
 

@@ -1,6 +1,7 @@
 """Runs benches by hand: `python -m tests.bench [NAME ...]`, or renders `docs/performance.md` anew: `... render`.
 
-Without names: all but `large` (50 million trades). Each result is kept in `tests/bench/results/NAME.json`.
+Without names: all but `large` (50 million trades) and those that need a Docker engine (`runners`, `throughput`,
+`builds`). Each result is kept in `tests/bench/results/NAME.json`.
 """
 
 import json
@@ -12,7 +13,7 @@ sys.path.insert(0, str(Path(__file__).parents[1]))
 
 from tests.bench.machine import machine
 from tests.bench.render import RESULTS, write_page
-from tests.bench.suite import BENCHES, BY_HAND, run_alone
+from tests.bench.suite import BENCHES, BY_HAND, WITH_ENGINE, run_alone
 
 
 def main(arguments: Sequence[str]) -> None:
@@ -27,7 +28,7 @@ def main(arguments: Sequence[str]) -> None:
             names = arguments or tuple(BENCHES)
     for name in names:
         print(f"{name} ...", file=sys.stderr, flush=True)
-        kept = {"machine": machine(), "result": (BENCHES | BY_HAND)[name]()}
+        kept = {"machine": machine(), "result": (BENCHES | BY_HAND | WITH_ENGINE)[name]()}
         RESULTS.mkdir(exist_ok=True)
         (RESULTS / f"{name}.json").write_text(json.dumps(kept, indent=1) + "\n")
     write_page()

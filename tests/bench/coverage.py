@@ -90,7 +90,7 @@ def _days(symbols: int, days: int) -> pl.DataFrame:
     return rows.with_columns(
         *(pl.lit(value).alias(name) for name, value in (whole | texts).items()),
         pl.format("interval=1m/symbol_key={}/month={}", "symbol", month).alias("partition"),
-        pl.lit(None, DAYS_SCHEMA["at"]).alias("at"),
+        *(pl.lit(None).alias(name) for name in ("first_id", "first_at", "last_id", "last_at", "at")),
     ).select([pl.col(name).cast(kind) for name, kind in DAYS_SCHEMA.items()])
 
 

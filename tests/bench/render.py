@@ -134,5 +134,8 @@ _SECTIONS: dict[str, tuple[str, Callable[[Result], Iterator[str]]]] = {
     "reconcile": ("Reconcile: a month of one-minute klines, daily against monthly, one row in 1,000 differs", _facts),
     "dag_parse": ("Parsing all DAGs", _facts),
     "startup": ("Cold starts, seconds", _facts),
+    "runners": ("Runners: conform of one day, from the call to the finished result", _facts),
+    "throughput": ("A DAG run with the local and with the Docker runner", _facts),
+    "builds": ("Building the images without a cache", _facts),
     "hostile": ("What contenders let through", _hostile),
 }

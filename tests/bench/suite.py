@@ -52,7 +52,7 @@ def alone(name: str, *sizes: int) -> Result:
 
 def run_alone(name: str, sizes: list[int]) -> Result:
     """Runs one of our own benches in this process."""
-    from tests.bench import coverage, dag_parse, delta, gate, plan, pull, startup
+    from tests.bench import containers, coverage, dag_parse, delta, gate, plan, pull, startup
 
     benches: dict[str, Callable[..., Result]] = {
         "pull": lambda objects, repeats: pull.run_pull(objects, files.FOLDER / f"pull-{objects}", repeats),
@@ -63,6 +63,9 @@ def run_alone(name: str, sizes: list[int]) -> Result:
         "reconcile": coverage.run_reconcile,
         "dag_parse": dag_parse.run_dag_parse,
         "startup": startup.run_startup,
+        "runners": containers.run_runners,
+        "throughput": containers.run_throughput,
+        "builds": containers.run_builds,
     }
     return benches[name](*sizes)
 
@@ -83,6 +86,13 @@ BENCHES: dict[str, Callable[[], Result]] = {
 }
 BY_HAND: dict[str, Callable[[], Result]] = {"large": lambda: _large(50_000_000, files.FOLDER)}
 """Minutes and a gigabyte of disk: only when asked for by name."""
+
+WITH_ENGINE: dict[str, Callable[[], Result]] = {
+    "runners": lambda: alone("runners", 7),
+    "throughput": lambda: alone("throughput", 20, 10, 3),
+    "builds": lambda: alone("builds"),
+}
+"""Need a Docker engine: only when asked for by name; `make test-containers` runs their lines."""
 
 
 def smoke(folder: Path) -> dict[str, Callable[[], Result]]:

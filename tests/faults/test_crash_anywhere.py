@@ -89,7 +89,8 @@ class Reader:
 
     def _look(self) -> None:
         try:
-            while not self._stop.is_set():
+            # Some fifty looks in every second; without a rest it would take a core from the run it watches.
+            while not self._stop.wait(0.02):
                 self.saw.add(seen(self._lake))
         except BaseException as error:
             self.trouble.append(error)

@@ -35,6 +35,10 @@ DAYS_SCHEMA = pl.Schema(
         "expected": pl.Int64(),
         "missing": pl.Int64(),
         "sources": pl.String(),
+        "first_id": pl.Int64(),
+        "first_at": _TIME,
+        "last_id": pl.Int64(),
+        "last_at": _TIME,
         "version": pl.String(),
         "at": _TIME,
     }
@@ -102,6 +106,10 @@ class DayCoverage:
         expected: Rows its interval calls for, of a pending day up to where it is covered; None without a grid.
         missing: How many of these are not there, or identifiers skipped; None where nobody can know.
         sources: What covers it, best first, comma separated.
+        first_id: Identifier of its first row, where identifiers count up by one.
+        first_at: That row's time.
+        last_id: Identifier of its last row.
+        last_at: That row's time.
     """
 
     place: Place
@@ -112,6 +120,10 @@ class DayCoverage:
     expected: int | None
     missing: int | None
     sources: str
+    first_id: int | None = None
+    first_at: datetime | None = None
+    last_id: int | None = None
+    last_at: datetime | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -279,8 +291,8 @@ class CoverageLog:
         return _newest_days(self._log(dataset, "days").read())
 
     def holes(self, dataset: str) -> pl.DataFrame:
-        """Returns the holes that count, in no order."""
-        return self._counting(dataset, "holes").unique(_HOLE_KEY)
+        """Returns the holes that count, in no order: those within partitions, and ids lost between two of them."""
+        return pl.concat([self._counting(dataset, "holes").unique(_HOLE_KEY), _between(self.days(dataset))])
 
     def reconciliations(self, dataset: str) -> pl.DataFrame:
         """Returns the reconciliations that count, in no order."""
@@ -325,6 +337,30 @@ def _newest(days: pl.DataFrame) -> pl.DataFrame:
 def _newest_days(days: pl.DataFrame) -> pl.DataFrame:
     found = days.lazy().filter(pl.col("at") == pl.col("at").max().over("partition"))
     return found.unique(["partition", "day"]).collect()
+
+
+def _between(days: pl.DataFrame) -> pl.DataFrame:
+    """Returns the ids missing between the last row of a day and the first of the next, where a partition ends between.
+
+    No partition can tell of these by itself, for its neighbours are published before or after it.
+    """
+    series = ["symbol", "interval"]
+    ordered = days.filter(pl.col("first_id").is_not_null()).sort(*series, "day")
+    before = [pl.col(name).shift(1).over(series).alias(f"_{name}") for name in ordered.columns if name not in series]
+    pairs = ordered.with_columns(before).filter(
+        pl.col("_day") == pl.col("day").dt.offset_by("-1d"), pl.col("_partition") != pl.col("partition")
+    )
+    shared = pl.col("sources").str.split(", ").list.set_intersection(pl.col("_sources").str.split(", "))
+    told = pairs.with_columns(
+        pl.min_horizontal("_last_at", "first_at").alias("start"),
+        (pl.max_horizontal("_last_at", "first_at") + timedelta(microseconds=1)).alias("end"),
+        (pl.col("first_id") - pl.col("_last_id") - 1).alias("missing"),
+        pl.lit(HoleKind.IDS.value).alias("kind"),
+        pl.lit("").alias("known"),
+        shared.list.join(", ").alias("sources"),
+        pl.max_horizontal("at", "_at").alias("first_seen"),
+    )
+    return told.filter(pl.col("missing") > 0).select(HOLES_SCHEMA.names())
 
 
 def _first_seen(holes: pl.DataFrame, before: pl.DataFrame, at: datetime) -> pl.DataFrame:

@@ -111,7 +111,12 @@ class _Facts:
             expected,
             missing,
             _ranked(self.sources.get(number, ())),
+            *self._ends(number),
         )
+
+    def _ends(self, number: int) -> tuple[int, datetime, int, datetime] | tuple[()]:
+        ends = self.cover.id_gaps.ends.get(number) if self.cover.id_gaps else None
+        return (ends.first_id, _instant(ends.first_at), ends.last_id, _instant(ends.last_at)) if ends else ()
 
     def _is_touched(self, start: int, end: int) -> bool:
         return any(begin < end and stop > start for begin, stop in self.covered)

@@ -100,6 +100,16 @@ def at_most(runs: Iterable[Run], limit: int = MAX_HOLES) -> list[Run]:
     return [*ordered[: limit - 1], last]
 
 
+@dataclass(frozen=True, slots=True)
+class IdEnds:
+    """The identifiers of the first and the last row of a stretch, and their times in microseconds since the epoch."""
+
+    first_id: int
+    first_at: int
+    last_id: int
+    last_at: int
+
+
 @dataclass(slots=True)
 class IdGaps:
     """Collects the gaps between identifiers while rows pass by; holds the first ones and sums of the rest.
@@ -114,6 +124,8 @@ class IdGaps:
     runs: list[Run] = field(default_factory=list)
     by_day: dict[int, tuple[int, int]] = field(default_factory=dict)
     """Identifiers missing by day since the epoch, and the time of the row before the first of them."""
+    ends: dict[int, IdEnds] = field(default_factory=dict)
+    """The first and last row of each day: the next partition's first row should follow the last one."""
     _last: tuple[int, int] | None = None
 
     def add(self, rows: pl.DataFrame) -> None:
@@ -121,12 +133,21 @@ class IdGaps:
         ids, times = rows[self.column].to_numpy(), rows[self.time].dt.epoch("us").to_numpy()
         if not len(ids):
             return
+        self._note_ends(ids, times)
         if self._last is not None:
             ids, times = np.concatenate(([self._last[0]], ids)), np.concatenate(([self._last[1]], times))
         self._last = int(ids[-1]), int(times[-1])
         steps = np.diff(ids)
         for at in np.flatnonzero(steps > 1):
             self._note(int(times[at]), int(times[at + 1]), int(steps[at]) - 1)
+
+    def _note_ends(self, ids: Points, times: Points) -> None:
+        days, firsts = np.unique(times // DAY_US, return_index=True)
+        lasts = len(times) - 1 - np.unique((times // DAY_US)[::-1], return_index=True)[1]
+        for day, first, last in zip(days.tolist(), firsts, lasts, strict=True):
+            known = self.ends.get(day)
+            start = (known.first_id, known.first_at) if known else (int(ids[first]), int(times[first]))
+            self.ends[day] = IdEnds(*start, int(ids[last]), int(times[last]))
 
     def _note(self, before: int, after: int, missing: int) -> None:
         total, first = self.by_day.get(before // DAY_US, (0, before))

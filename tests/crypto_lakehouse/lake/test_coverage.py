@@ -76,6 +76,34 @@ def test_a_hole_keeps_when_it_was_first_seen(tmp_path: Path) -> None:
     assert found["at"].to_list() == [AT + timedelta(days=1)] * 2
 
 
+def trades(day: int, first: int, last: int, sources: str = "archive_daily", partition: str = "") -> DayCoverage:
+    where = Place(NAME, partition or f"symbol_key=BTCUSDT/date=2024-01-{day:02}", "BTCUSDT", "", f"v{day}")
+    noon = datetime(2024, 1, day, 12, tzinfo=UTC)
+    ends = (first, noon, last, noon + timedelta(hours=11))
+    return DayCoverage(where, noon.date(), DayCondition.AVAILABLE, "", 9, None, 0, sources, *ends)
+
+
+def test_ids_lost_between_two_partitions_are_a_hole_until_either_is_mended(tmp_path: Path) -> None:
+    one = log(tmp_path)
+    one.append(NAME, CoverageFrames.of([trades(1, 10, 19, "archive_daily, rest")]), AT)
+    one.append(NAME, CoverageFrames.of([trades(2, 25, 29, "rest, stream")]), AT + timedelta(days=1))
+    (hole,) = one.holes(NAME).to_dicts()
+    assert (hole["kind"], hole["missing"], hole["known"], hole["sources"]) == ("ids", 5, "", "rest")
+    assert hole["start"] == datetime(2024, 1, 1, 23, tzinfo=UTC)
+    assert hole["end"] == datetime(2024, 1, 2, 12, 0, 0, 1, tzinfo=UTC)
+    assert hole["first_seen"] == AT + timedelta(days=1)
+    one.append(NAME, CoverageFrames.of([trades(1, 10, 24)]), AT + timedelta(days=2))
+    assert one.holes(NAME).is_empty()
+
+
+def test_no_ids_are_lost_within_a_partition_over_a_missing_day_or_where_they_overlap(tmp_path: Path) -> None:
+    one = log(tmp_path)
+    month = "symbol_key=BTCUSDT/month=2024-01"
+    days = [trades(1, 1, 2, partition=month), trades(2, 9, 10, partition=month), trades(4, 20, 30), trades(5, 25, 40)]
+    one.append(NAME, CoverageFrames.of(days), AT)
+    assert one.holes(NAME).is_empty()
+
+
 def test_what_a_replaced_object_changed_stays_with_its_partition_once(tmp_path: Path) -> None:
     one = log(tmp_path)
     first = frames(version="v1")

@@ -135,6 +135,16 @@ def test_a_million_gaps_between_identifiers_are_held_as_a_thousand() -> None:
     assert gaps.by_day == {19723: (999_999, 19723 * DAY_US)}
 
 
+def test_the_ends_of_a_day_are_its_first_and_last_identifiers_however_rows_come() -> None:
+    times = hours(1, 2, 23, 25, 30, 47)
+    days = found(TICKS, times, (0, 48), ids=[10, 11, 12, 13, 14, 20]).days
+    assert [(one.first_id, one.first_at, one.last_id, one.last_at) for one in days] == [
+        (10, times[0], 12, times[2]),
+        (13, times[3], 20, times[5]),
+    ]
+    assert found(HOURLY, hours(*range(24)), (0, 24)).days[0].first_id is None
+
+
 def test_a_day_without_an_object_between_others_is_missing_and_a_hole() -> None:
     coverage = found(HOURLY, hours(*range(24), *range(72, 96)), (0, 24), (72, 96))
     assert [told(one) for one in coverage.days] == [

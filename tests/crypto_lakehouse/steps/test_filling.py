@@ -102,6 +102,22 @@ def test_without_fill_a_run_leaves_holes_in_what_the_archive_has_alone(place: Pl
     assert [one[:2] for one in gaps()] == [("02 05", 3), ("02 10", 2)]
 
 
+def test_trades_lost_between_the_files_of_two_days_are_seen_and_filled(
+    place: Place, capsys: pytest.CaptureFixture[str]
+) -> None:
+    name, days = "binance_spot_agg_trades", (date(2025, 1, 1), date(2025, 1, 2))
+    place.lake.publish(name, "2025-01-01", lambda lines: dropped(len(lines) - 5, len(lines))(lines))
+    place.lake.publish(name, "2025-01-02")
+    place.lake.run(name, *(f"{one}" for one in days))
+    assert [one["condition"] for one in Lake.open().coverage(name, days=days).to_dicts()] == ["available", "available"]
+    (gap,) = Lake.open().gaps(name, days=days).to_dicts()
+    assert (gap["kind"], gap["missing"], gap["start"].date(), gap["end"].date()) == ("ids", 5, *days)
+    asked = ("--data-type", "aggTrades", "--market", "spot", "--symbols", "BTCUSDT")
+    assert main(["gaps", "fill", *asked, "--start-date", f"{days[0]}", "--end-date", f"{days[1]}", "--json"]) == 0
+    said = json.loads(capsys.readouterr().out)
+    assert ([one["missing"] for one in said["before"]], said["after"]) == ([5], [])
+
+
 def test_the_daily_dag_triggers_what_may_be_filled_and_nothing_afterwards(
     place: Place, capsys: pytest.CaptureFixture[str]
 ) -> None:

@@ -1,0 +1,19 @@
+"""The benches that need an engine, at the smallest size: the figures mean nothing here, that they come about does."""
+
+import pytest
+
+from tests.bench.suite import alone
+from tests.containers.engine import Engine
+
+pytestmark = [pytest.mark.containers, pytest.mark.timeout(1800)]
+
+
+def test_every_way_to_run_a_step_has_a_figure(images: Engine) -> None:
+    found = alone("runners", 1)
+    assert all(found[f"{name}_seconds"] > 0 for name in ("process", "local", "docker_run", "docker"))
+
+
+def test_a_dag_run_has_a_throughput_with_each_runner(images: Engine) -> None:
+    found = alone("throughput", 2, 2, 1)
+    assert (found["objects"], found["partitions"]) == (4, 2)
+    assert found["docker_beside_local"] > 0

@@ -163,7 +163,7 @@ def test_a_pod_that_may_not_be_created_fails_for_good_and_says_so(place: Place) 
 
 def test_the_role_allows_what_airflow_does_and_nothing_more(place: Place) -> None:
     place.cluster.nodes = (Node(mib=128),)
-    with in_thread(place.operator(facts=GOOD, deferrable=True, startup_timeout_seconds=60)):
+    with in_thread(place.operator(facts=GOOD, deferrable=True)):
         wait_until(lambda: ("watch", "events") in place.api.used, "a trigger waits for the pod")
         place.cluster.nodes = (Node(),)
     failure(place.operator(code=3))

@@ -148,6 +148,8 @@ def pod(step: Step, order_key: str, settings: Settings) -> Any:
                 run_as_user=user,
                 run_as_group=group,
                 fs_group=group,
+                # Otherwise each pod walks through the whole lake on its claim before it starts.
+                fs_group_change_policy="OnRootMismatch",
                 seccomp_profile=k8s.V1SeccompProfile(type="RuntimeDefault"),
             ),
         ),

@@ -150,6 +150,7 @@ def place(images: Engine, tmp_path: Path) -> Iterator[Place]:
                 ),
                 "CRYPTO_LAKEHOUSE_ARCHIVE__ENDPOINT_URL": lake.bucket.endpoint,
                 "CRYPTO_LAKEHOUSE_EXCHANGE__ENABLED": "false",
+                "AIRFLOW__LOGGING__LOGGING_LEVEL": "INFO",
                 "AIRFLOW__API__PORT": port,
                 "AIRFLOW__CORE__EXECUTION_API_SERVER_URL": f"http://127.0.0.1:{port}/execution/",
                 "AIRFLOW__API_AUTH__JWT_SECRET": "of-this-test-and-no-other-" * 4,
@@ -238,3 +239,6 @@ def test_runs_converge_although_triggerer_scheduler_and_worker_die_in_the_middle
     wait_until(lambda: is_over(place, "two"), "the second run is over", place, 400)
     check(place, "two", 2)
     print("tries of the pull whose worker died:", airflow.rows(tries))
+    logs = [path.read_text() for path in Path(airflow.environment["AIRFLOW_HOME"], "logs").rglob("*.log")]
+    assert any("logs: plan of" in text for text in logs), "the tasks' logs are what is looked at"
+    assert not [text for text in logs if "CRYPTO_LAKEHOUSE_ARCHIVE" in text], "no pod's specification is in them"

@@ -61,6 +61,10 @@ def test_a_dag_run_with_every_step_in_a_pod_publishes(place: tuple[SmallLake, Ap
         command = [sys.executable, str(REPOSITORY / "plugins" / "run_dags.py"), str(orders)]
         done = subprocess.run(command, env=environment, stdout=output, stderr=output, check=False)
     assert done.returncode == 0, said.read_text()[-8000:]
+    text = said.read_text()
+    assert text.count("Pausing task as DEFERRED") == len(STEPS)
+    assert "[base] logs: plan of" in text, "the log is what is looked at"
+    assert "CRYPTO_LAKEHOUSE_ARCHIVE" not in text, "no pod's specification is in it"
     assert [pod["metadata"]["labels"]["crypto-lakehouse/step"] for pod in api.cluster.created] == STEPS
     assert (api.cluster.pods, api.refused) == ({}, [])
     days = Lake(lake.settings).coverage(KLINES, days=(date(2025, 1, 1), date(2025, 1, 2))).to_dicts()

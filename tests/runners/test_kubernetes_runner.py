@@ -123,6 +123,18 @@ def resources(step: Step = Step.PULL, **settings: Any) -> dict[str, Any]:
     return dict(pod_of(step, **settings)["spec"]["containers"][0]["resources"])
 
 
+def test_a_step_reads_its_settings_with_the_secrets_of_the_cluster(monkeypatch: pytest.MonkeyPatch) -> None:
+    storage = {"region": "eu-west-1", "secret_access_key": "of-the-worker"}
+    referred = {"CRYPTO_LAKEHOUSE_STORAGE__SECRET_ACCESS_KEY": "lake-keys/secret"}
+    pod = pod_of(storage=storage, kubernetes={"secrets": referred})
+    assert "of-the-worker" not in json.dumps(pod)
+    for one in pod["spec"]["containers"][0]["env"]:
+        monkeypatch.setenv(one["name"], one.get("value", "of-the-cluster"))
+    read = Settings().storage
+    assert read.secret_access_key is not None
+    assert (read.region, read.secret_access_key.get_secret_value()) == ("eu-west-1", "of-the-cluster")
+
+
 def test_a_pod_ends_by_itself_when_nobody_waits_for_it() -> None:
     assert pod_of()["spec"]["activeDeadlineSeconds"] == 6 * 3600
     assert pod_of(kubernetes={"deadline_seconds": 60})["spec"]["activeDeadlineSeconds"] == 60
@@ -199,6 +211,12 @@ def test_a_lake_that_is_a_folder_needs_a_claim(place: Place) -> None:
 
     with pytest.raises(AirflowFailException, match="lake_claim"):
         place.operator(lake_claim=None).execute(task_context())
+
+
+def test_a_claim_s_files_are_not_walked_through_at_every_start() -> None:
+    pod = pod_of(lake="/lake", kubernetes={"lake_claim": "lake"})
+    assert pod["spec"]["securityContext"]["fsGroupChangePolicy"] == "OnRootMismatch"
+    assert [volume["name"] for volume in pod["spec"]["volumes"]] == ["work", "lake"]
 
 
 def test_a_lake_in_s3_needs_no_volume_but_scratch_space() -> None:

@@ -24,7 +24,7 @@ export GX_ANALYTICS_ENABLED := false
 
 .DEFAULT_GOAL := help
 .PHONY: help setup demo up test lint types contracts unit docs lock bench bench-peers clean images \
-  test-containers images-lint images-audit images-sbom terraform terraform-scan terraform-provider \
+  test-containers images-lint images-audit images-sbom manifests terraform terraform-scan terraform-provider \
   security workflows-lint release-notes release-check dist images-login images-push images-sign \
   release-publish
 
@@ -75,6 +75,14 @@ terraform-provider: setup ## Fetch the AWS provider that the tests apply with, u
 
 terraform-scan: setup .venv-checkov/.ready ## Scan the AWS side for insecure settings, with a bad module as control
 	CHECKOV=$(CURDIR)/.venv-checkov/bin/checkov $(BIN)/python -m pytest tests/terraform/test_scan.py
+
+manifests: setup .venv-manifests/.ready ## Hold the manifests for Kubernetes and the steps' pods to Kubernetes' own schemas
+	KUBERNETES_VALIDATE=$(CURDIR)/.venv-manifests/bin/kubernetes-validate $(BIN)/python -m pytest tests/deploy
+
+.venv-manifests/.ready: tests/deploy/requirements-manifests.txt
+	$(PYTHON) -m venv .venv-manifests
+	.venv-manifests/bin/pip install --quiet --disable-pip-version-check --requirement $<
+	touch $@
 
 .venv-checkov/.ready: tests/terraform/requirements-checkov.txt
 	$(PYTHON) -m venv .venv-checkov

@@ -15,7 +15,15 @@ from airflow.sdk.exceptions import AirflowException, AirflowFailException, Airfl
 from crypto_lakehouse.datasets import dataset as dataset_row
 from crypto_lakehouse.errors import ArchiveFileMissing, LakehouseError, PermanentError
 from crypto_lakehouse.lake.opening import open_storage
-from crypto_lakehouse.lake.work import PlanRequest, StepResult, read_result, result_key, run_folder, write_order
+from crypto_lakehouse.lake.work import (
+    PlanRequest,
+    StepResult,
+    order_bytes,
+    read_result,
+    result_key,
+    run_folder,
+    write_order,
+)
 from crypto_lakehouse.schedule import covered_days, with_lookback
 from crypto_lakehouse.settings import Settings, load_settings
 from crypto_lakehouse.vocabulary import Step
@@ -65,7 +73,7 @@ class StepOperator(BaseOperator):
             TaskDeferred: It still runs.
         """
         order_key = order_key or self._order_key(context)
-        settings, step = _settings(), Step(self.step)
+        settings, step = _settings_for(order_key), Step(self.step)
         runner = self._runner = new_runner(settings.runner_of(step), COMMAND)
         if not isinstance(runner, DeferrableRunner):
             raise AirflowException(f"{step} was deferred, and the settings name another runner now")
@@ -85,7 +93,7 @@ class StepOperator(BaseOperator):
         self.log.info("%s", line)
 
     def _run(self, order_key: str, context: Context) -> StepResult:
-        settings, step = _settings(), Step(self.step)
+        settings, step = _settings_for(order_key), Step(self.step)
         open_storage(settings).delete(result_key(order_key, step))
         self._runner = new_runner(settings.runner_of(step), COMMAND)
         code = self._runner.run(step, order_key, self._run_context(settings, context))
@@ -235,6 +243,18 @@ def _settings() -> Settings:
         return load_settings()
     except PermanentError as error:
         raise AirflowFailException(str(error)) from error
+
+
+def _settings_for(order_key: str) -> Settings:
+    """Returns the settings that hold for an order of this size."""
+    settings = _settings()
+    if not settings.sizes:
+        return settings
+    try:
+        return settings.for_order(order_bytes(open_storage(settings), order_key))
+    except LakehouseError:
+        # The step itself says what is wrong with its order.
+        return settings
 
 
 def _raise_for(result: StepResult, code: int) -> None:

@@ -38,6 +38,13 @@ class Toleration(_Part):
     effect: str | None = Field(None, pattern="^(NoSchedule|PreferNoSchedule|NoExecute)$")
 
 
+class StepRequests(_Part):
+    """What a step's pod is sure to get, and what a node is chosen by; never more than its limits."""
+
+    memory_mib: int | None = Field(None, ge=64)
+    cpus: float | None = Field(None, gt=0)
+
+
 class KubernetesSettings(_Part):
     """How steps run as pods; images, users and limits are those of `docker.*`."""
 
@@ -47,10 +54,12 @@ class KubernetesSettings(_Part):
     service_account: str | None = Field(None, description="Of the steps; its role reaches the lake")
     image_pull_secrets: tuple[str, ...] = ()
     secrets: dict[VariableName, SecretKey] = Field(default_factory=dict, description="Variables of the steps")
+    requests: dict[Step, StepRequests] = Field(default_factory=dict, description="By default the limits")
     node_selector: dict[str, str] = Field(default_factory=dict)
     tolerations: tuple[Toleration, ...] = ()
     lake_claim: str | None = Field(None, description="The volume claim of a lake that is a folder")
     startup_timeout_seconds: int = Field(600, gt=0, description="For a node and the image, until the step starts")
+    deadline_seconds: int = Field(21600, gt=0, description="The cluster ends a pod then, whoever waits for it or not")
     poll_seconds: float = Field(5.0, gt=0)
 
 

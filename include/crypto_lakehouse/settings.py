@@ -165,6 +165,16 @@ class StepLimits(_Part):
     scratch_mib: int = Field(2048, ge=16)
 
 
+class StepSize(_Part):
+    """How steps run whose orders are about much: over what is said for all."""
+
+    from_mib: int = Field(gt=0, description="Of the archive objects that an order is about, as downloaded")
+    runner: RunnerKind | None = None
+    runners: dict[Step, RunnerKind] = Field(default_factory=dict, description="For single steps, over `runner`")
+    limits: dict[Step, StepLimits] = Field(default_factory=dict)
+    node_selector: dict[str, str] = Field(default_factory=dict, description="On Kubernetes, over the deployment's")
+
+
 _IMAGES = {Step.PULL: "s5cmd", Step.DELTA: "exchange", Step.GATE: "quality"}
 
 
@@ -241,6 +251,7 @@ class Settings(BaseSettings):
     lake: str = "lake"
     runner: RunnerKind = RunnerKind.LOCAL
     runners: dict[Step, RunnerKind] = Field(default_factory=dict, description="For single steps, over `runner`")
+    sizes: dict[str, StepSize] = Field(default_factory=dict, description="How steps of large orders run")
     docker: DockerSettings = DockerSettings()
     kubernetes: KubernetesSettings = KubernetesSettings()
     ecs: EcsSettings = EcsSettings()
@@ -277,6 +288,25 @@ class Settings(BaseSettings):
     def runner_of(self, step: Step) -> RunnerKind:
         """Returns what runs a step."""
         return self.runners.get(step, self.runner)
+
+    def for_order(self, size: int) -> "Settings":
+        """Returns the settings of steps whose order is about so many bytes: larger sizes win over smaller ones."""
+        settings = self
+        for one in sorted(self.sizes.values(), key=lambda one: one.from_mib):
+            if size >= one.from_mib * 2**20:
+                settings = settings.model_copy(update=settings._sized(one))
+        return settings
+
+    def _sized(self, size: StepSize) -> dict[str, object]:
+        """Returns what a size changes."""
+        docker, kubernetes = self.docker, self.kubernetes
+        selector = {**kubernetes.node_selector, **size.node_selector}
+        return {
+            "runner": size.runner or self.runner,
+            "runners": {**({} if size.runner else self.runners), **size.runners},
+            "docker": docker.model_copy(update={"limits": {**docker.limits, **size.limits}}),
+            "kubernetes": kubernetes.model_copy(update={"node_selector": selector}),
+        }
 
     def transfer_profile(self, name: str = "") -> TransferProfile:
         """Returns the named profile, or the deployment's own.

@@ -15,7 +15,7 @@ LAKE, WORK = "/lake", "/work"
 _ONLINE = frozenset({Step.PLAN, Step.PULL, Step.DELTA})
 """Steps that talk to the archive or the exchange; where the lake is a folder, the others get no network at all."""
 
-_NOT_FOR_STEPS = frozenset({"runner", "runners", "docker", "kubernetes", "ecs", "work_folder", "lake"})
+_NOT_FOR_STEPS = frozenset({"runner", "runners", "sizes", "docker", "kubernetes", "ecs", "work_folder", "lake"})
 
 
 @dataclass(frozen=True, slots=True)

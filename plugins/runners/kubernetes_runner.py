@@ -1,11 +1,13 @@
 """Runs a step as a pod, by the Kubernetes provider's own operator."""
 
 import time
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from typing import Any
 
-from airflow.sdk.exceptions import AirflowException, AirflowFailException
+from airflow.sdk.exceptions import AirflowException, AirflowFailException, TaskDeferred
 
+from crypto_lakehouse.remote_settings import StepRequests
 from crypto_lakehouse.settings import Settings
 from crypto_lakehouse.vocabulary import Step
 from runners.container import LAKE, WORK, has_lake_folder, step_environment, step_name
@@ -13,10 +15,13 @@ from runners.operator_runner import OperatorRunner
 from runners.runner import RunContext
 
 _LABEL = "crypto-lakehouse"
+_GIVEN_UP = "already_checked"
 _GRACE_SECONDS = 10
+_LOG_MIB = 256
 _GONE_SECONDS = 120
 _ENDED = frozenset({"Succeeded", "Failed"})
 _MAY_PASS = frozenset({408, 409, 429})
+_MESSAGE_LENGTH = 500
 
 
 class KubernetesRunner(OperatorRunner):
@@ -44,6 +49,8 @@ class KubernetesRunner(OperatorRunner):
             deferrable=kubernetes.deferrable,
             poll_interval=kubernetes.poll_seconds,
             startup_timeout_seconds=kubernetes.startup_timeout_seconds,
+            # Also how long the server keeps a watch of events open, which takes whole seconds.
+            startup_check_interval_seconds=max(1, round(kubernetes.poll_seconds)),
             termination_grace_period=_GRACE_SECONDS,
             execution_timeout=getattr(task, "execution_timeout", None),
             durable=True,
@@ -51,7 +58,8 @@ class KubernetesRunner(OperatorRunner):
             on_finish_action="delete_pod",
             # The specification holds the environment.
             log_pod_spec_on_failure=False,
-            log_events_on_startup=False,
+            # Why a pod waits, for a node or its image, is in these.
+            log_events_on_startup=True,
             log_events_on_failure=True,
             container_name_log_prefix_enabled=False,
         )
@@ -70,11 +78,37 @@ class KubernetesRunner(OperatorRunner):
 
         # The provider's own logs the whole specification of a pod that could not be created.
         self._operator.pod_manager.run_pod_async = create
-        super().start(context)
+        with self._explained(context):
+            super().start(context)
 
     def reentered(self, context: RunContext, event: Mapping[str, Any]) -> None:
         """Hands the triggerer's event to the operator, which reads the pod's log and removes it."""
-        self._operator.trigger_reentry(context.airflow, dict(event))
+        with self._explained(context):
+            self._operator.trigger_reentry(context.airflow, dict(event))
+
+    def reason(self, error: Exception) -> str:
+        """Returns what the error says without what it quotes: frames of a trigger's stack, a request's headers."""
+        from kubernetes.client.exceptions import ApiException
+
+        if isinstance(error, ApiException):
+            return f"{error.status} {error.reason}"
+        lines = str(error).strip().splitlines()
+        frames = [number for number, line in enumerate(lines) if line.startswith("  ")]
+        said = " ".join(lines[frames[-1] + 1 :] if frames else lines)
+        # Where clearing up after an error meets another one, the first tells more.
+        first = f", after {self.reason(error.__context__)}" if isinstance(error.__context__, Exception) else ""
+        return f"{type(error).__name__}: {said[:_MESSAGE_LENGTH]}{first}"
+
+    @contextmanager
+    def _explained(self, context: RunContext) -> Iterator[None]:
+        try:
+            yield
+        except TaskDeferred:
+            raise
+        except Exception:
+            for line in _ending(self._operator.remote_pod or self._operator.pod):
+                context.log(line)
+            raise
 
     def is_final(self, error: Exception) -> bool:
         """Returns whether the API server refused the request itself, or there is no cluster to ask."""
@@ -106,6 +140,7 @@ def pod(step: Step, order_key: str, settings: Settings) -> Any:
             tolerations=[k8s.V1Toleration(**one.model_dump(exclude_none=True)) for one in kubernetes.tolerations],
             image_pull_secrets=[k8s.V1LocalObjectReference(name=name) for name in kubernetes.image_pull_secrets],
             service_account_name=kubernetes.service_account,
+            active_deadline_seconds=kubernetes.deadline_seconds,
             automount_service_account_token=False,
             enable_service_links=False,
             security_context=k8s.V1PodSecurityContext(
@@ -113,6 +148,8 @@ def pod(step: Step, order_key: str, settings: Settings) -> Any:
                 run_as_user=user,
                 run_as_group=group,
                 fs_group=group,
+                # Otherwise each pod walks through the whole lake on its claim before it starts.
+                fs_group_change_policy="OnRootMismatch",
                 seccomp_profile=k8s.V1SeccompProfile(type="RuntimeDefault"),
             ),
         ),
@@ -122,12 +159,6 @@ def pod(step: Step, order_key: str, settings: Settings) -> Any:
 def _container(step: Step, order_key: str, settings: Settings) -> Any:
     from kubernetes.client import models as k8s
 
-    limits = settings.docker.limits_of(step)
-    resources = {
-        "cpu": f"{int(limits.cpus * 1000)}m",
-        "memory": f"{limits.memory_mib}Mi",
-        "ephemeral-storage": f"{limits.scratch_mib + 256}Mi",
-    }
     mounts = [k8s.V1VolumeMount(name="work", mount_path=WORK)]
     if has_lake_folder(settings):
         mounts.append(k8s.V1VolumeMount(name="lake", mount_path=LAKE))
@@ -136,7 +167,7 @@ def _container(step: Step, order_key: str, settings: Settings) -> Any:
         image=settings.docker.image(step),
         args=["step", step.value, "--work-order", order_key],
         env=_variables(settings),
-        resources=k8s.V1ResourceRequirements(requests=resources, limits=resources),
+        resources=_resources(step, settings),
         volume_mounts=mounts,
         security_context=k8s.V1SecurityContext(
             allow_privilege_escalation=False,
@@ -144,6 +175,22 @@ def _container(step: Step, order_key: str, settings: Settings) -> Any:
             capabilities=k8s.V1Capabilities(drop=["ALL"]),
         ),
     )
+
+
+def _resources(step: Step, settings: Settings) -> Any:
+    from kubernetes.client import models as k8s
+
+    limits, asked = settings.docker.limits_of(step), settings.kubernetes.requests.get(step) or StepRequests()
+    scratch = f"{limits.scratch_mib + _LOG_MIB}Mi"
+    memory, cpus = min(asked.memory_mib or limits.memory_mib, limits.memory_mib), min(asked.cpus or 0, limits.cpus)
+    return k8s.V1ResourceRequirements(
+        requests=_quantities(cpus or limits.cpus, memory, scratch),
+        limits=_quantities(limits.cpus, limits.memory_mib, scratch),
+    )
+
+
+def _quantities(cpus: float, memory_mib: int, scratch: str) -> dict[str, str]:
+    return {"cpu": f"{round(cpus * 1000)}m", "memory": f"{memory_mib}Mi", "ephemeral-storage": scratch}
 
 
 def _variables(settings: Settings) -> list[Any]:
@@ -170,11 +217,28 @@ def _volumes(step: Step, settings: Settings) -> list[Any]:
     return volumes
 
 
+def _ending(pod: Any) -> Iterator[str]:
+    """Yields how a pod ended, for people."""
+    status = getattr(pod, "status", None)
+    if status is None:
+        return
+    if status.reason:
+        yield f"the cluster ended the pod: {status.reason}, {status.message or 'it does not say why'}"
+    for one in status.container_statuses or ():
+        ended = one.state.terminated
+        if ended is not None:
+            yield f"the pod ended with exit code {ended.exit_code}: {ended.reason}"
+            if ended.reason == "OOMKilled":
+                yield "it was killed for want of memory: raise docker.limits for this step"
+
+
 def _clear_away(client: Any, name: str, namespace: str) -> None:
     deadline = time.monotonic() + _GONE_SECONDS
     while (found := _find_pod(client, name, namespace)) is not None:
         if found.metadata.deletion_timestamp is None:
-            if found.status.phase not in _ENDED:
+            # The operator marks a pod that it gave up; where it could not remove it as well, nobody joins it.
+            is_given_up = (found.metadata.labels or {}).get(_GIVEN_UP) == "True"
+            if found.status.phase not in _ENDED and not is_given_up:
                 return
             client.delete_namespaced_pod(name, namespace)
         if time.monotonic() > deadline:

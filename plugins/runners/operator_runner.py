@@ -39,6 +39,10 @@ class OperatorRunner(ABC):
     def is_final(self, error: Exception) -> bool:
         """Returns whether the service would say the same at the next try."""
 
+    def reason(self, error: Exception) -> str:
+        """Returns what the operator's error says, in a line for the log."""
+        return _first_line(error)
+
     def start(self, context: RunContext) -> None:
         """Has the operator start the step."""
         self._operator.execute(context.airflow)
@@ -90,8 +94,8 @@ class OperatorRunner(ABC):
             # Providers raise whatever their clients do. None of it is lost: the result file is asked next, and where
             # the step left none, the task fails.
             if not isinstance(error, AirflowException) and self.is_final(error):
-                raise AirflowFailException(f"the service refuses the step: {_first_line(error)}") from error
-            context.log(f"the operator says: {_first_line(error)}")
+                raise AirflowFailException(f"the service refuses the step: {self.reason(error)}") from error
+            context.log(f"the operator says: {self.reason(error)}")
             return _FAILED
         return 0
 

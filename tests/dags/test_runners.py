@@ -12,7 +12,9 @@ from crypto_lakehouse.settings import (
     RunnerKind,
     Settings,
     StepLimits,
+    StepSize,
     StorageSettings,
+    load_settings,
 )
 from crypto_lakehouse.vocabulary import Step
 
@@ -39,6 +41,48 @@ def test_a_variable_overrides_one_step(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("CRYPTO_LAKEHOUSE_RUNNERS__GATE", "docker")
     assert Settings().runner_of(Step.GATE) is RunnerKind.DOCKER
     assert Settings().runner_of(Step.PULL) is RunnerKind.LOCAL
+
+
+def test_large_orders_may_run_elsewhere_and_get_more() -> None:
+    more = StepLimits(memory_mib=16384)
+    settings = Settings(
+        runner=RunnerKind.LOCAL,
+        runners={Step.GATE: RunnerKind.DOCKER},
+        sizes={
+            "huge": StepSize(from_mib=4096, runner=RunnerKind.ECS),
+            "large": StepSize(
+                from_mib=512,
+                runners={Step.CONFORM: RunnerKind.KUBERNETES},
+                limits={Step.CONFORM: more},
+                node_selector={"pool": "large"},
+            ),
+        },
+    )
+    small, large, huge = (settings.for_order(mib * 2**20) for mib in (511, 512, 4096))
+    assert small is settings
+    steps = (Step.PULL, Step.GATE, Step.CONFORM)
+    found = [[one.runner_of(step).value for step in steps] for one in (small, large, huge)]
+    assert found == [["local", "docker", "local"], ["local", "docker", "kubernetes"], ["ecs", "ecs", "ecs"]]
+    assert [one.docker.limits_of(Step.CONFORM) for one in (small, large, huge)] == [StepLimits(), more, more]
+    assert [one.kubernetes.node_selector for one in (small, large)] == [{}, {"pool": "large"}]
+
+
+def test_an_operator_asks_the_order_for_its_size(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    import lakehouse_steps
+
+    monkeypatch.setenv("CRYPTO_LAKEHOUSE_LAKE", str(tmp_path))
+    monkeypatch.setenv("CRYPTO_LAKEHOUSE_SIZES__LARGE__FROM_MIB", "1")
+    monkeypatch.setenv("CRYPTO_LAKEHOUSE_SIZES__LARGE__RUNNER", "kubernetes")
+    load_settings.cache_clear()
+    (tmp_path / ORDER).parent.mkdir(parents=True)
+    found = []
+    for size in (2**20 - 1, 2**20):
+        (tmp_path / ORDER).write_text(json.dumps({"objects": [{"size": size}]}))
+        found.append(lakehouse_steps._settings_for(ORDER).runner.value)
+    assert found == ["local", "kubernetes"]
+    (tmp_path / ORDER).unlink()
+    assert lakehouse_steps._settings_for(ORDER).runner is RunnerKind.LOCAL, "the step says what is wrong"
+    load_settings.cache_clear()
 
 
 @pytest.mark.parametrize("kind", RunnerKind)

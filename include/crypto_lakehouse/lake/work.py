@@ -95,12 +95,17 @@ class DeltaOrder:
 
 @dataclass(frozen=True, slots=True)
 class TransformOrder:
-    """A batch of partitions, by name, for conform, gate and publish."""
+    """A batch of partitions, by name, for conform, gate and publish.
+
+    Args:
+        bytes: Of the archive objects that the plan knew to hold their rows, as downloaded.
+    """
 
     dataset: str
     run_id: str
     profile: str
     partitions: tuple[str, ...]
+    bytes: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -187,6 +192,17 @@ def read_transform_order(storage: Storage, key: str) -> TransformOrder:
     """
     raw = _read(storage, key)
     return _build(TransformOrder, {**raw, "partitions": tuple(raw.get("partitions", ()))}, key)
+
+
+def order_bytes(storage: Storage, key: str) -> int:
+    """Returns how much a step is to work on: bytes of the objects that its order is about; 0 where it names none.
+
+    Raises:
+        InvalidRequest: It is no order.
+        ArchiveFileMissing: There is none.
+    """
+    raw = _read(storage, key)
+    return int(raw.get("bytes", 0)) + sum(int(one.get("size", 0)) for one in raw.get("objects", ()))
 
 
 def write_result(storage: Storage, order_key: str, result: StepResult) -> None:

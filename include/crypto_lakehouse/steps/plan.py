@@ -1,5 +1,6 @@
 """The plan step: what to pull, and which partitions are then to be rebuilt."""
 
+from collections import Counter
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from datetime import date, datetime, timedelta
@@ -48,7 +49,7 @@ def plan(context: StepContext) -> StepResult:
     orders = {
         Step.PULL.value: _write_pull_orders(context, found.pull, request),
         Step.DELTA.value: _write_delta_orders(context, found.delta, request),
-        "transform": _write_transform_orders(context, request, found.stale),
+        "transform": _write_transform_orders(context, request, found),
     }
     counts = {**found.pull.counts(), **found.delta.counts(), "partitions": len(found.stale)}
     return result(Step.PLAN, request, Outcome(counts, orders=orders, idle=not any(orders.values())))
@@ -56,11 +57,16 @@ def plan(context: StepContext) -> StepResult:
 
 @dataclass(frozen=True, slots=True)
 class Comparison:
-    """What is to be pulled, asked and rebuilt."""
+    """What is to be pulled, asked and rebuilt.
+
+    Args:
+        bytes: Of the archive objects that hold a partition's rows, by the partition's name.
+    """
 
     pull: PullPlan
     delta: DeltaPlan
     stale: list[Partition]
+    bytes: dict[str, int]
 
 
 def compare(context: StepContext, request: PlanRequest) -> Comparison:
@@ -74,15 +80,24 @@ def compare(context: StepContext, request: PlanRequest) -> Comparison:
     pull_plan = plan_pull(request, context.settings, bronze, context.progress) if request.pull else nothing_to_pull
     row = dataset_row(request.dataset)
     delta_plan = plan_delta(request, context.settings, bronze, CoverageLog(context.storage), pull_plan)
-    changing = {one.name: one for one in (*_pulled(row, pull_plan), *_asked(row, delta_plan))}
-    return Comparison(pull_plan, delta_plan, _with_stale(context, row, request, changing))
+    held = _held_partitions(row, bronze, request, context.settings)
+    pulled = [*_pulled(row, pull_plan)]
+    changing = {one.name: one for one in (*(one for one, _ in pulled), *_asked(row, delta_plan))}
+    sizes: Counter[str] = Counter()
+    for one, size in (*held, *pulled):
+        sizes[one.name] += size
+    behind = _behind(context, row, {one.name: one for one, _ in held})
+    stale = sorted((changing | {one.name: one for one in behind}).values(), key=_order)
+    return Comparison(pull_plan, delta_plan, stale, sizes)
 
 
-def _pulled(row: Dataset, pull_plan: PullPlan) -> Iterator[Partition]:
+def _pulled(row: Dataset, pull_plan: PullPlan) -> Iterator[tuple[Partition, int]]:
+    """Yields each partition with the bytes of an object that is about to come."""
     for one in pull_plan.objects:
         key = parse_key(one.key)
         if key is not None:
-            yield from covered_partitions(row, key.symbol, key.interval, (key.first_day, key.last_day))
+            for partition in covered_partitions(row, key.symbol, key.interval, (key.first_day, key.last_day)):
+                yield partition, one.size
 
 
 def _asked(row: Dataset, delta_plan: DeltaPlan) -> Iterator[Partition]:
@@ -92,17 +107,13 @@ def _asked(row: Dataset, delta_plan: DeltaPlan) -> Iterator[Partition]:
         yield from covered_partitions(row, one.symbol, interval, (date.fromisoformat(one.start[:10]), last.date()))
 
 
-def _with_stale(
-    context: StepContext, row: Dataset, request: PlanRequest, changing: dict[str, Partition]
-) -> list[Partition]:
-    """Returns the partitions that are about to change and those already behind Bronze, in order."""
-    bronze = BronzeLog(context.storage)
-    held = _held_partitions(row, bronze, request, context.settings)
-    symbols = {partition.symbol for partition in held}
+def _behind(context: StepContext, row: Dataset, held: dict[str, Partition]) -> list[Partition]:
+    """Returns the partitions that are behind Bronze."""
+    symbols = {partition.symbol for partition in held.values()}
     catalog = open_catalog(context.settings)
     published = {one.partition: one.inputs_digest for one in catalog.partitions(row, symbols=symbols)}
-    behind = stale_partitions(row, held, bronze, VerdictLog(context.storage), published)
-    return sorted((changing | {partition.name: partition for partition in behind}).values(), key=_order)
+    verdicts = VerdictLog(context.storage)
+    return stale_partitions(row, list(held.values()), BronzeLog(context.storage), verdicts, published)
 
 
 def covered_partitions(
@@ -113,20 +124,23 @@ def covered_partitions(
     return partitions_between(row, symbol, days[0] - margin, days[1] + margin, interval)
 
 
-def _held_partitions(row: Dataset, bronze: BronzeLog, request: PlanRequest, settings: Settings) -> list[Partition]:
+def _held_partitions(
+    row: Dataset, bronze: BronzeLog, request: PlanRequest, settings: Settings
+) -> list[tuple[Partition, int]]:
+    """Returns each partition with the bytes of what Bronze holds of some days; a partition may come more than once."""
     first, last = date.fromisoformat(request.first_day), date.fromisoformat(request.last_day)
     held = bronze.latest(row.name).filter(
         (pl.col("end") > midnight(first)) & (pl.col("start") < midnight(last + timedelta(days=1)))
     )
     if request.intervals:
         held = held.filter(pl.col("interval").is_in(list(request.intervals)))
-    found = {
-        partition.name: partition
-        for symbol, interval, start, end in held.select("symbol", "interval", *_DAYS).unique().rows()
+    days = held.group_by("symbol", "interval", *_DAYS).agg(pl.col("size").sum())
+    return [
+        (partition, size)
+        for symbol, interval, start, end, size in days.rows()
         if _is_wanted(symbol, request.symbols or settings.market_filter(row).symbols)
         for partition in covered_partitions(row, symbol, Interval(interval) if interval else None, (start, end))
-    }
-    return list(found.values())
+    ]
 
 
 def _is_wanted(symbol: str, patterns: Iterable[str]) -> bool:
@@ -155,13 +169,13 @@ def _write_delta_orders(context: StepContext, plan: DeltaPlan, request: PlanRequ
     return keys
 
 
-def _write_transform_orders(context: StepContext, request: PlanRequest, stale: list[Partition]) -> list[str]:
+def _write_transform_orders(context: StepContext, request: PlanRequest, found: Comparison) -> list[str]:
     keys = []
-    for number, names in enumerate(_transform_batches(stale, context.settings.conform.partitions_per_batch)):
+    for number, names in enumerate(_transform_batches(found.stale, context.settings.conform.partitions_per_batch)):
         keys.append(f"{_folder(context)}/transform-{number:03}.json")
-        write_order(
-            context.storage, keys[-1], TransformOrder(request.dataset, request.run_id, request.profile, tuple(names))
-        )
+        size = sum(found.bytes.get(name, 0) for name in names)
+        order = TransformOrder(request.dataset, request.run_id, request.profile, tuple(names), size)
+        write_order(context.storage, keys[-1], order)
     return keys
 
 

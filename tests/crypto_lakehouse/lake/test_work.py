@@ -11,11 +11,14 @@ from hypothesis import strategies as st
 from crypto_lakehouse.errors import ArchiveFileMissing, InvalidRequest
 from crypto_lakehouse.lake.local_storage import LocalStorage, validated_key
 from crypto_lakehouse.lake.work import (
+    DeltaOrder,
+    DeltaWindow,
     ObjectToPull,
     PlanRequest,
     PullOrder,
     StepResult,
     TransformOrder,
+    order_bytes,
     read_plan_request,
     read_pull_order,
     read_result,
@@ -49,6 +52,23 @@ def test_orders_come_back_as_they_were_written(storage: LocalStorage) -> None:
     transform = TransformOrder("binance_um_klines", "r", "", ("interval=1m/symbol_key=BTCUSDT/month=2024-12",))
     write_order(storage, KEY, transform)
     assert read_transform_order(storage, KEY) == transform
+
+
+def test_an_order_is_as_large_as_what_it_is_about(storage: LocalStorage) -> None:
+    objects = tuple(
+        ObjectToPull(f"k{n}", size, "e", "2024-01-01T00:00:00", True, "new") for n, size in enumerate((5, 7))
+    )
+    window = DeltaWindow("BTCUSDT", "1m", "2025-01-01", "2025-01-02")
+    orders = {
+        PullOrder("binance_um_klines", "r", "", objects): 12,
+        TransformOrder("binance_um_klines", "r", "", ("p",), 40): 40,
+        TransformOrder("binance_um_klines", "r", "", ("p",)): 0,
+        DeltaOrder("binance_um_klines", "r", "", (window,)): 0,
+        PlanRequest("binance_um_klines", "r", "2024-12-01", "2025-01-31"): 0,
+    }
+    for order, size in orders.items():
+        write_order(storage, KEY, order)
+        assert order_bytes(storage, KEY) == size, order
 
 
 def test_a_result_lies_beside_its_order_under_the_name_of_its_step(storage: LocalStorage) -> None:

@@ -396,6 +396,21 @@ class PodsContract:
         assert len(place.cluster.created) == 1
 
     @both_ways
+    def test_a_pod_is_joined_whose_creation_was_not_answered(self, deferrable: bool, place: Place) -> None:
+        lost: list[str] = []
+
+        def lose(method: str, path: str) -> bool:
+            if method == "POST" and not lost:
+                lost.append(path)
+                return True
+            return False
+
+        place.api.lose = lose
+        assert finished(place.operator(facts=GOOD, deferrable=deferrable), task_context()) == {"objects": 3}
+        assert len(lost) == 1, "the fault was met"
+        assert len(place.cluster.created) == 1
+
+    @both_ways
     def test_a_log_that_is_cut_in_the_middle_is_read_on(
         self, deferrable: bool, place: Place, capfd: pytest.CaptureFixture[str]
     ) -> None:

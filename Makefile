@@ -5,17 +5,28 @@ VENV := .venv
 BIN := $(VENV)/bin
 IMAGES := s5cmd polars quality exchange airflow
 REGISTRY ?= crypto-lakehouse
-TAG ?= latest
+VERSION := $(shell sed -n 's/^__version__ = "\(.*\)"$$/\1/p' include/crypto_lakehouse/__init__.py)
+# RELEASE=1 names images by the version of the package, as Terraform and the changelog do.
+TAG ?= $(if $(RELEASE),$(VERSION),latest)
+SOURCE ?= unknown
 BASE_IMAGE ?= python:3.12-slim-bookworm
 LOCK_HASHES := $(BIN)/uv pip compile --quiet --universal --python-version 3.11 --no-header --generate-hashes
 PEERS_PYTHON ?= python3.12
+CHECKS := .venv-checks/bin
+# What is in the repository and may hold a secret. Hashes look like some, and so do the tests' made-up keys: locks,
+# tests and generated files are searched for the shapes of known kinds of keys alone.
+HASHED := requirements[^/]*\.txt$$|images/build\.txt$$|\.auto\.tfvars\.json$$|^tests/
+NAMES := ^crypto-lakehouse-[a-z]+$$
+GUESSES := Base64HighEntropyString HexHighEntropyString KeywordDetector
 # Some machines export it; Python would then compile the libraries again at every start.
 unexport PYTHONDONTWRITEBYTECODE
 export GX_ANALYTICS_ENABLED := false
 
 .DEFAULT_GOAL := help
 .PHONY: help setup demo up test lint types contracts unit docs lock bench bench-peers clean images \
-  test-containers images-lint images-audit images-sbom manifests terraform terraform-scan
+  test-containers images-lint images-audit images-sbom manifests terraform terraform-scan terraform-provider \
+  security workflows-lint release-notes release-check dist images-login images-push images-sign \
+  release-publish
 
 help: ## Tell what there is
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## (.*)/\1|\2/' | column -t -s '|'
@@ -59,6 +70,9 @@ docs: setup ## Write what is generated: the data dictionary, the README's datase
 terraform: setup ## The AWS side: format, validity, and a real apply against a stand-in; needs terraform and its AWS provider
 	TEST_TERRAFORM=1 $(BIN)/python -m pytest tests/terraform -rs
 
+terraform-provider: setup ## Fetch the AWS provider that the tests apply with, unless it is here
+	$(BIN)/python -m tests.terraform.provider
+
 terraform-scan: setup .venv-checkov/.ready ## Scan the AWS side for insecure settings, with a bad module as control
 	CHECKOV=$(CURDIR)/.venv-checkov/bin/checkov $(BIN)/python -m pytest tests/terraform/test_scan.py
 
@@ -90,10 +104,11 @@ bench-peers: ## Install the packages we are measured beside, into their own envi
 	.venv-peers/bin/pip install --quiet --disable-pip-version-check --requirement tests/bench/peers-requirements.txt
 
 images: ## Build the images: [REGISTRY=.. TAG=.. BASE_IMAGE=..]
-	for name in $(IMAGES); do docker build --build-arg BASE_IMAGE=$(BASE_IMAGE) --build-arg REVISION=$$(git rev-parse HEAD) \
-	  --tag $(REGISTRY)/$$name:$(TAG) --file images/$$name/Dockerfile . || exit 1; done
+	for name in $(IMAGES); do docker build --build-arg BASE_IMAGE=$(BASE_IMAGE) --build-arg VERSION=$(VERSION) \
+	  --build-arg REVISION=$$(git rev-parse HEAD) --build-arg CREATED=$$(git log -1 --format=%cI) \
+	  --build-arg SOURCE=$(SOURCE) --tag $(REGISTRY)/$$name:$(TAG) --file images/$$name/Dockerfile . || exit 1; done
 
-test-containers: setup .venv-ministack/.ready ## Build the images and run what needs a Docker engine; skipped where there is none
+test-containers: setup .venv-checks/.ready .venv-ministack/.ready ## Build the images and run what needs a Docker engine; skipped where there is none
 	TEST_CONTAINERS=1 $(BIN)/python -m pytest tests/containers -rs
 
 .venv-ministack/.ready: tests/containers/requirements-ministack.txt
@@ -107,13 +122,51 @@ test-containers: setup .venv-ministack/.ready ## Build the images and run what n
 	touch $@
 
 images-lint: .venv-checks/.ready ## Lint the Dockerfiles
-	.venv-checks/bin/hadolint images/*/Dockerfile
+	$(CHECKS)/hadolint images/*/Dockerfile
 
-images-audit: .venv-checks/.ready ## Look for known holes in what the images install; fails where it cannot look
-	.venv-checks/bin/python images/checks/audit.py $(IMAGES)
+images-audit: .venv-checks/.ready ## Look for known holes in all that is locked; fails where it cannot look
+	$(CHECKS)/python images/checks/audit.py requirements.txt $(foreach name,$(IMAGES),images/$(name)/requirements.txt)
 
 images-sbom: .venv-checks/.ready ## Write what each image holds, as CycloneDX, into sbom/: [REGISTRY=.. TAG=..]
-	.venv-checks/bin/python images/checks/sbom.py $(foreach name,$(IMAGES),$(REGISTRY)/$(name):$(TAG))
+	$(CHECKS)/python images/checks/sbom.py $(foreach name,$(IMAGES),$(REGISTRY)/$(name):$(TAG))
+
+images-login: ## Log in to a registry: REGISTRY=HOST/PATH, with REGISTRY_USER and REGISTRY_PASSWORD in the environment
+	@$(PYTHON) release/registry.py login $(REGISTRY)
+
+images-push: ## Push the images, and write their digests to dist/images.sha256: [REGISTRY=.. TAG=..]
+	$(PYTHON) release/registry.py push $(foreach name,$(IMAGES),$(REGISTRY)/$(name):$(TAG))
+
+images-sign: ## Sign the pushed digests without a key, and attest their SBOMs; needs cosign: [DRY_RUN=1]
+	$(PYTHON) release/sign.py $(if $(DRY_RUN),--dry-run)
+
+workflows-lint: setup .venv-checks/.ready ## Lint the workflows, with bad ones as controls
+	$(CHECKS)/check-jsonschema --builtin-schema vendor.github-workflows .github/workflows/*.yml
+	$(CHECKS)/check-jsonschema --builtin-schema vendor.dependabot .github/dependabot.yml
+	$(CHECKS)/zizmor --offline --persona pedantic .github
+	CHECKS=$(CURDIR)/$(CHECKS) $(BIN)/python -m pytest -q tests/release/test_workflows.py
+
+security: setup .venv-checks/.ready ## Secrets in the repository, dangerous calls, and the controls of both
+	$(CHECKS)/detect-secrets-hook $(GUESSES:%=--disable-plugin %) $$(git ls-files)
+	$(CHECKS)/detect-secrets-hook --exclude-secrets '$(NAMES)' $$(git ls-files | grep -vE '$(HASHED)')
+	$(CHECKS)/bandit --quiet --recursive --severity-level high include plugins dags images release
+	CHECKS=$(CURDIR)/$(CHECKS) $(BIN)/python -m pytest -q tests/release/test_scans.py tests/release/test_audit.py
+
+release-notes: ## Print what the changelog says of this version
+	@$(PYTHON) release/notes.py
+
+release-check: ## See that tag, version and changelog agree: [TAG_NAME=v1.2.3]
+	$(PYTHON) release/notes.py "$$TAG_NAME" > /dev/null
+
+dist: setup ## Build the package, its notes and the checksums of both into dist/
+	rm -rf build dist/*.whl && mkdir -p dist
+	SOURCE_DATE_EPOCH=$$(git log -1 --format=%ct) $(BIN)/pip wheel --quiet --disable-pip-version-check --no-deps \
+	  --no-build-isolation --wheel-dir dist .
+	$(PYTHON) release/notes.py > dist/notes.md
+	cd dist && sha256sum *.whl > SHA256SUMS
+
+release-publish: ## Publish the release with its notes, package, digests and SBOMs; needs gh and its token: [DRY_RUN=1]
+	$(if $(DRY_RUN),@echo) gh release create v$(VERSION) --verify-tag --title v$(VERSION) --notes-file dist/notes.md \
+	  dist/*.whl dist/SHA256SUMS dist/images.sha256 sbom/*.cdx.json
 
 clean: ## Remove what the demonstration and `up` made; the environment stays
 	rm -rf .demo .airflow lake

@@ -31,6 +31,11 @@ output "repositories" {
   value       = module.registry.urls
 }
 
+output "registry" {
+  description = "What make images REGISTRY= takes, for images that are pushed."
+  value       = module.registry.prefix
+}
+
 output "orchestrator_role" {
   description = "What Airflow runs as."
   value       = module.roles.orchestrator

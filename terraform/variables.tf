@@ -72,9 +72,8 @@ variable "late_after_hours" {
 }
 
 variable "image_tag" {
-  description = "Tag of the images in the registry; tags are immutable, so a release has its own."
+  description = "Tag of the images in the registry; tags are immutable, so a release has its own. Set by datasets.auto.tfvars.json."
   type        = string
-  default     = "0.1.0"
 }
 
 variable "steps" {

@@ -9,11 +9,14 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from crypto_lakehouse import __version__
+
 REPOSITORY = Path(__file__).parents[2]
 IMAGES = ("s5cmd", "polars", "quality", "exchange", "airflow")
-# Two checkouts that build at once give themselves names of their own.
-PREFIX, TAG = os.environ.get("TEST_IMAGES_PREFIX", "crypto-lakehouse-test"), "test"
-BASE = f"{PREFIX}/base:bookworm"
+PREFIX, TAG = os.environ.get("TEST_IMAGES", "crypto-lakehouse-test"), "test"
+"""Two checkouts that share an engine keep apart by their prefix."""
+BASE = os.environ.get("BASE_IMAGE") or f"{PREFIX}/base:bookworm-python3.12"
+"""What users build on where it is named; what `base_image.sh` makes elsewhere."""
 UID = 10001
 STRICT = (
     *("--read-only", "--cap-drop=ALL", "--security-opt", "no-new-privileges", "--user", str(UID)),
@@ -77,23 +80,31 @@ def _output(*command: str) -> str:
 
 
 def ensure_base(engine: Engine) -> str:
-    """Returns the base of all images; makes it where none is given or there."""
-    base = os.environ.get("BASE_IMAGE", BASE)
-    if base == BASE and engine.run("image", "inspect", BASE, check=False).returncode != 0:
-        subprocess.run([str(REPOSITORY / "tests/containers/base_image.sh"), BASE], check=True)
-    return base
+    """Returns the base of all images; makes it where none is named or there."""
+    if engine.run("image", "inspect", BASE, check=False).returncode != 0:
+        if os.environ.get("BASE_IMAGE"):
+            engine.run("pull", BASE)
+        else:
+            subprocess.run([str(REPOSITORY / "tests/containers/base_image.sh"), BASE], check=True)
+    return BASE
 
 
 def build_all(engine: Engine) -> None:
     """Builds the base and every image of the project."""
-    base = ensure_base(engine)
+    ensure_base(engine)
     for name in IMAGES:
-        done = engine.build(image(name), dockerfile(name), REPOSITORY, *build_arguments(base))
-        assert done.returncode == 0, done.stderr[-5000:]
+        build(engine, name)
 
 
-def build_arguments(base: str = "") -> Sequence[str]:
-    return ("--build-arg", f"BASE_IMAGE={base or os.environ.get('BASE_IMAGE', BASE)}")
+def build(engine: Engine, name: str) -> None:
+    """Builds an image of the project; the base is there."""
+    done = engine.build(image(name), dockerfile(name), REPOSITORY, *build_arguments())
+    assert done.returncode == 0, done.stderr[-5000:]
+
+
+def build_arguments(base: str = BASE) -> Sequence[str]:
+    labels = {"BASE_IMAGE": base, "VERSION": __version__, "REVISION": "test", "CREATED": "test", "SOURCE": "test"}
+    return [word for name, value in labels.items() for word in ("--build-arg", f"{name}={value}")]
 
 
 def dockerfile(name: str) -> str:

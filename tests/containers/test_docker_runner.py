@@ -1,7 +1,6 @@
 """Steps in containers of a real engine: whatever the container says, the result file decides."""
 
 import json
-import os
 import threading
 import time
 from collections.abc import Callable, Iterator
@@ -59,9 +58,7 @@ def operator(
     def make(code: int = 0, facts: dict[str, Any] | None = None, script: str = "", **settings: Any) -> Any:
         source = STEP.format(facts=facts, code=code, script=script, result=result_key(ORDER, Step.PULL))
         (tmp_path / "step.py").write_text(source)
-        (tmp_path / "Dockerfile").write_text(
-            f'FROM {os.environ.get("BASE_IMAGE", BASE)}\nCOPY step.py /\nENTRYPOINT ["python3", "/step.py"]\n'
-        )
+        (tmp_path / "Dockerfile").write_text(f'FROM {BASE}\nCOPY step.py /\nENTRYPOINT ["python3", "/step.py"]\n')
         assert images.build(tag, str(tmp_path / "Dockerfile"), tmp_path).returncode == 0
         monkeypatch.setenv("CRYPTO_LAKEHOUSE_DOCKER", json.dumps({"images": {"pull": tag}, **settings}))
         load_settings.cache_clear()

@@ -1,17 +1,22 @@
 """What the images are: small, of no rights, labelled, of the locked versions, and without a word of who built them."""
 
 import json
+import os
 import re
 import subprocess
 from pathlib import Path
 
 import pytest
 
-from tests.containers.engine import BASE, IMAGES, REPOSITORY, STRICT, Engine, build_arguments, dockerfile, image
+from crypto_lakehouse import __version__
+from tests.containers.engine import BASE, IMAGES, PREFIX, REPOSITORY, STRICT, Engine, build_arguments, dockerfile, image
+from tests.release.tools import tool
 
 pytestmark = [pytest.mark.containers, pytest.mark.timeout(3600)]
 
+OCI = "org.opencontainers.image."
 BUDGET_LABEL = "crypto-lakehouse.budget-mb"
+HASH = re.compile("[0-9a-f]{64}")
 CANARY = "canary-71c0"
 INSTALLED = """
 import json, re
@@ -39,9 +44,10 @@ def test_the_budgets_are_those_that_were_promised(images: Engine) -> None:
 def test_an_image_runs_as_nobody_and_says_what_it_is(name: str, images: Engine) -> None:
     config = images.inspect(image(name))["Config"]
     assert config["User"] == "10001:10001"
-    wanted = {"title", "description", "licenses", "version", "revision"}
-    assert wanted == {label.rpartition(".")[2] for label in config["Labels"] if label.startswith("org.opencontainers")}
-    assert config["Healthcheck"] == {"Test": ["NONE"]}
+    said = {key.removeprefix(OCI): value for key, value in config["Labels"].items() if key.startswith(OCI)}
+    assert set(said) == {"title", "description", "licenses", "version", "revision", "created", "source", "base.name"}
+    assert (said["version"], said["base.name"]) == (__version__, BASE)
+    assert config["Healthcheck"]["Test"][0] == ("CMD" if name == "airflow" else "NONE")
     assert not [one for one in config["Env"] if re.search("SECRET|TOKEN|PASSWORD|INDEX|_KEY", one)]
 
 
@@ -58,6 +64,16 @@ def test_nothing_can_be_written_but_scratch_space_and_no_right_is_left(name: str
     )
     done = images.run("run", "--rm", *STRICT, "--network", "none", "--entrypoint", "python", image(name), "-c", code)
     assert done.stdout.split() == ["10001", "0" * 16, "30", "101"]
+
+
+@pytest.mark.parametrize("name", [one for one in IMAGES if one != "airflow"])
+def test_a_volume_at_the_scratch_space_is_the_user_s(name: str, images: Engine) -> None:
+    # Fargate has no tmpfs here but a volume, and takes its rights from what the image declares.
+    assert images.inspect(image(name))["Config"]["Volumes"] == {"/work": {}}
+    code = "import pathlib; pathlib.Path('/work/x').write_text('x'); print(pathlib.Path('/work').is_mount())"
+    read_only = ("--read-only", "--cap-drop=ALL", "--user", "10001:10001", "--network", "none")
+    done = images.run("run", "--rm", *read_only, "--entrypoint", "python", image(name), "-c", code)
+    assert done.stdout.split() == ["True"]
 
 
 @pytest.mark.parametrize("name", IMAGES)
@@ -84,6 +100,33 @@ def test_an_image_holds_the_versions_that_the_tests_ran_with(name: str) -> None:
     tested = dict(re.findall(r"^([a-z0-9-]+)==(\S+)$", (REPOSITORY / "requirements.txt").read_text(), re.MULTILINE))
     pinned = dict(re.findall(r"^([a-z0-9-]+)==(\S+) \\$", lock(name), re.MULTILINE))
     assert {one: version for one, version in pinned.items() if one in tested and tested[one] != version} == {}
+
+
+def write_bill(folder: Path, client: str, named: str) -> "subprocess.CompletedProcess[str]":
+    command = [tool("python"), str(REPOSITORY / "images" / "checks" / "sbom.py"), named]
+    environment = {**os.environ, "PATH": f"{Path(client).parent}:{os.environ['PATH']}"}
+    return subprocess.run(command, cwd=folder, env=environment, capture_output=True, text=True, check=False)
+
+
+@pytest.mark.parametrize("name", IMAGES)
+def test_the_bill_of_materials_names_all_that_is_installed(name: str, images: Engine, tmp_path: Path) -> None:
+    done = write_bill(tmp_path, images.client, image(name))
+    assert done.returncode == 0, done.stdout + done.stderr
+    components = json.loads((tmp_path / "sbom" / f"{name}.cdx.json").read_text())["components"]
+    said = images.run("run", "--rm", *STRICT, "--entrypoint", "python", image(name), "-c", INSTALLED).stdout
+    ours = [one for one in components if "pkg:deb" not in one["purl"] and "pkg:generic" not in one["purl"]]
+    assert {(one["name"], one["version"]) for one in ours} == set(json.loads(said).items())
+    assert len([one for one in ours if HASH.search(json.dumps(one))]) == len(ours) - 1, "all but our own package"
+    debian = images.run("run", "--rm", "--entrypoint", "dpkg-query", image(name), "--show").stdout.splitlines()
+    assert len(components) == len(ours) + len(debian) + 1, "and Python"
+
+
+def test_an_image_with_more_than_its_lock_has_no_bill(images: Engine, tmp_path: Path) -> None:
+    other = f"{PREFIX}-control/s5cmd:test"
+    images.run("tag", image("polars"), other)
+    done = write_bill(tmp_path, images.client, other)
+    images.run("rmi", other)
+    assert done.returncode == 1, done.stdout + done.stderr
 
 
 def lock(name: str) -> str:

@@ -1,5 +1,6 @@
 """A whole run, every step in its image with no rights, no network but where it needs one, and a read-only root."""
 
+import json
 from collections.abc import Iterator
 from datetime import UTC, date, datetime
 from pathlib import Path
@@ -97,7 +98,9 @@ def test_the_image_of_a_pull_refuses_other_steps_and_tells_errors_apart(images: 
     }
     assert list(codes.values()) == [64, 64, 64, 0]
     order = f"runs/{KLINES}/run/pull-000.json"
-    assert images.run(
-        *start, *environment, image("s5cmd"), "step", "pull", "--work-order", order, check=False
-    ).returncode
+    words = ("step", "pull", "--work-order", order, "--json")
+    failed = images.run(*start, *environment, image("s5cmd"), *words, check=False)
+    assert failed.returncode == 65
+    said = json.loads(failed.stdout)
+    assert (said["status"], said["error"]["exit_code"]) == ("failed", 65), "as the package's own command line says it"
     assert (tmp_path / f"runs/{KLINES}/run/pull-000.pull.result.json").is_file()

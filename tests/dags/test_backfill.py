@@ -9,7 +9,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from dataclasses import dataclass
 from datetime import date, timedelta
 from pathlib import Path
@@ -75,9 +75,8 @@ class Airflow:
 
     def rows(self, sql: str) -> list[tuple[Any, ...]]:
         # Read only and beside Airflow: its own commands take seconds each.
-        with sqlite3.connect(
-            f"file:{self.environment['AIRFLOW_HOME']}/airflow.db?mode=ro", uri=True, timeout=60
-        ) as held:
+        path = f"file:{self.environment['AIRFLOW_HOME']}/airflow.db?mode=ro"
+        with closing(sqlite3.connect(path, uri=True, timeout=60)) as held:
             return held.execute(sql).fetchall()
 
     def states(self, dag_id: str) -> dict[str, int]:

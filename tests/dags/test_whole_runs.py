@@ -5,6 +5,7 @@ import sqlite3
 import subprocess
 import sys
 from collections.abc import Iterator
+from contextlib import closing
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
@@ -42,7 +43,7 @@ class Place:
         return code, dict(states)
 
     def rows(self, sql: str, *values: str) -> list[tuple[Any, ...]]:
-        with sqlite3.connect(f"{self.environment['AIRFLOW_HOME']}/airflow.db") as held:
+        with closing(sqlite3.connect(f"{self.environment['AIRFLOW_HOME']}/airflow.db")) as held:
             return held.execute(sql, values).fetchall()
 
     def published(self) -> dict[str, int]:

@@ -133,7 +133,7 @@ def pipeline_run(deployment: Deployment, tmp_path_factory: pytest.TempPathFactor
         lake.publish(DATASET, "2024-05-01")
         lake.publish(DATASET, "2024-05-02")
         request = PlanRequest(DATASET, new_run_id("test"), "2024-05-01", "2024-05-02", ("BTCUSDT",), ("1h",))
-        with _without_bucket_policy(deployment), recording(REGION) as calls:
+        with without_bucket_policy(deployment), recording(REGION) as calls:
             summary = run_pipeline(request, settings, step=_noted(calls))
             # What the DAG of gaps asks, in Airflow itself.
             fills(Lake(settings))
@@ -145,7 +145,7 @@ def pipeline_run(deployment: Deployment, tmp_path_factory: pytest.TempPathFactor
 
 
 @contextmanager
-def _without_bucket_policy(deployment: Deployment) -> Iterator[None]:
+def without_bucket_policy(deployment: Deployment) -> Iterator[None]:
     """Moto refuses whatever a policy refuses on a condition; what the policy says is tested as data."""
     s3, name = deployment.client("s3"), f"{NAME}-lake-123456789012"
     policy = s3.get_bucket_policy(Bucket=name)["Policy"]

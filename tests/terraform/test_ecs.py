@@ -12,7 +12,7 @@ from crypto_lakehouse.settings import RunnerKind, Settings, load_settings
 from crypto_lakehouse.vocabulary import Step
 from tests.runners.conftest import ORDER, task_context
 from tests.terraform.calls import recording
-from tests.terraform.conftest import NAME, REGION, Deployment
+from tests.terraform.conftest import NAME, REGION, Deployment, without_bucket_policy
 from tests.terraform.policies import allows
 from tests.terraform.test_roles import role_policies
 
@@ -30,7 +30,8 @@ def settings(deployment: Deployment, monkeypatch: pytest.MonkeyPatch) -> Iterato
     monkeypatch.setenv("AWS_ENDPOINT_URL", deployment.endpoint)
     monkeypatch.delenv("CRYPTO_LAKEHOUSE_CONFIG", raising=False)
     load_settings.cache_clear()
-    yield load_settings()
+    with without_bucket_policy(deployment):
+        yield load_settings()
     load_settings.cache_clear()
 
 
@@ -83,11 +84,9 @@ def test_a_task_definition_is_what_its_image_wants(deployment: Deployment, setti
     assert held["ephemeralStorage"]["sizeInGiB"] >= 21
 
 
-def test_the_runner_starts_the_step_s_task_where_it_belongs(
-    deployment: Deployment, settings: Settings, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_the_runner_starts_the_step_s_task_where_it_belongs(deployment: Deployment, settings: Settings) -> None:
     for step in (Step.CONFORM, Step.DELTA):
-        task = started(deployment, step, monkeypatch)
+        task = started(deployment, step)
         assert task["taskDefinitionArn"].rpartition("/")[2].partition(":")[0] == f"{NAME}-{step}"
         assert (task["launchType"], task["clusterArn"].rpartition("/")[2]) == ("FARGATE", NAME)
         [told] = task["overrides"]["containerOverrides"]
@@ -113,7 +112,7 @@ def test_airflow_s_role_allows_every_call_of_a_step(deployment: Deployment, sett
     assert {f"{one.action} {one.resource}" for one in made if not allows(policies, one)} == set()
 
 
-def started(deployment: Deployment, step: Step, monkeypatch: pytest.MonkeyPatch) -> dict[str, Any]:
+def started(deployment: Deployment, step: Step) -> dict[str, Any]:
     """Starts a step as Airflow does and returns what ECS holds of its task."""
     from lakehouse_steps import StepOperator
 

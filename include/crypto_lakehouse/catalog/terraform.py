@@ -10,6 +10,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import TypedDict
 
+from crypto_lakehouse import __version__
 from crypto_lakehouse.catalog.glue import table_input
 from crypto_lakehouse.datasets import DATASETS
 from crypto_lakehouse.docs import PROJECT
@@ -55,9 +56,9 @@ def table_variables(dataset: Dataset) -> TableVariables:
 
 
 def render_variables() -> str:
-    """Returns the variables of all tables, as Terraform reads them."""
+    """Returns the variables of all tables, and the tag of this version's images, as Terraform reads them."""
     tables = {row.name: table_variables(row) for row in DATASETS}
-    return json.dumps({"datasets": tables}, indent=2, ensure_ascii=False) + "\n"
+    return json.dumps({"image_tag": __version__, "datasets": tables}, indent=2, ensure_ascii=False) + "\n"
 
 
 def main(project: Path = PROJECT, say: Callable[[str], None] = print) -> int:

@@ -15,9 +15,9 @@ resource "aws_cloudwatch_metric_alarm" "failed" {
 
 resource "aws_cloudwatch_metric_alarm" "quarantined" {
   alarm_name          = "${var.name}-quarantined"
-  alarm_description   = "The gate keeps partitions from readers: the run's quality report says why"
+  alarm_description   = "Objects or partitions are kept from readers: the run's quality report says why"
   namespace           = local.namespace
-  metric_name         = "QuarantinedPartitions"
+  metric_name         = "Quarantined"
   statistic           = "Sum"
   period              = 3600
   evaluation_periods  = 1

@@ -85,15 +85,17 @@ resource "aws_cloudwatch_log_metric_filter" "failed" {
   }
 }
 
+# An object whose bytes are wrong, one that cannot be read, a partition that the gate refuses.
 resource "aws_cloudwatch_log_metric_filter" "quarantined" {
-  name           = "quarantined"
-  log_group_name = var.log_groups["publish"]
-  pattern        = "{ $.step = \"publish\" && $.counts.partitions_quarantined > 0 }"
+  for_each       = { pull = "objects_quarantined", conform = "objects_refused", publish = "partitions_quarantined" }
+  name           = "quarantined-${each.key}"
+  log_group_name = var.log_groups[each.key]
+  pattern        = "{ $.step = \"${each.key}\" && $.counts.${each.value} > 0 }"
 
   metric_transformation {
     namespace = local.namespace
-    name      = "QuarantinedPartitions"
-    value     = "$.counts.partitions_quarantined"
+    name      = "Quarantined"
+    value     = "$.counts.${each.value}"
     unit      = "Count"
   }
 }

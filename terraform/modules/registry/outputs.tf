@@ -7,3 +7,8 @@ output "arns" {
   description = "The repositories' ARNs."
   value       = [for one in aws_ecr_repository.this : one.arn]
 }
+
+output "prefix" {
+  description = "What the images' names start with, without the last slash."
+  value       = trimsuffix(aws_ecr_repository.this["polars"].repository_url, "/polars")
+}

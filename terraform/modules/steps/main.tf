@@ -75,6 +75,8 @@ resource "aws_ecs_task_definition" "step" {
     name                   = local.container
     image                  = "${var.images[each.value.image]}:${var.image_tag}"
     essential              = true
+    cpu                    = each.value.cpu
+    memory                 = each.value.memory
     user                   = "10001:10001"
     privileged             = false
     readonlyRootFilesystem = true

@@ -1,0 +1,115 @@
+"""The workflows: nothing but targets of the Makefile, pinned actions, least rights; and bad ones are noticed."""
+
+import subprocess
+from pathlib import Path
+
+import pytest
+
+from tests.release.tools import PROJECT, tool
+from tests.release.workflow_rules import faults, make_targets, run_lines
+
+WORKFLOWS = sorted((PROJECT / ".github" / "workflows").glob("*.yml"))
+TARGETS = make_targets((PROJECT / "Makefile").read_text(encoding="utf-8"))
+GOOD = """\
+name: Good
+on:
+  pull_request:
+permissions: {}
+concurrency:
+  group: good-${{ github.ref }}
+  cancel-in-progress: true
+jobs:
+  one:
+    name: One
+    runs-on: ubuntu-24.04
+    timeout-minutes: 5
+    permissions:
+      contents: read # to check out
+    strategy:
+      matrix:
+        python: ["3.11"]
+    steps:
+      - uses: actions/checkout@de0fac2e4500dabe0009e67214ff5f5447ce83dd # v6.0.2
+        with:
+          persist-credentials: false
+      - run: make lint
+"""
+CHECKOUT = "actions/checkout@de0fac2e4500dabe0009e67214ff5f5447ce83dd # v6.0.2"
+BAD = {
+    "an action by tag": (CHECKOUT, "actions/checkout@v6", "not pinned"),
+    "an action by a short commit": (CHECKOUT, "actions/checkout@de0fac2 # v6.0.2", "not pinned"),
+    "a pin that says no version": (CHECKOUT, CHECKOUT.partition(" ")[0], "not pinned"),
+    "somebody else's action": ("actions/checkout@de0f", "somebody/checkout@de0f", "nobody decided"),
+    "rights for all": ("permissions: {}", "permissions: write-all", "rights for all jobs"),
+    "rights by default": ("permissions: {}\n", "", "rights for all jobs"),
+    "a job that says no rights": ("    permissions:\n      contents: read # to check out\n", "", "not said one by one"),
+    "no end": ("    timeout-minutes: 5\n", "", "no timeout"),
+    "a token that stays": ("persist-credentials: false", "persist-credentials: true", "token stays"),
+    "a command of its own": ("make lint", "ruff check .", "not a target"),
+    "a target that is not there": ("make lint", "make nonsense", "not a target"),
+    "more than a target": ("make lint", "make lint && true", "not a target"),
+    "a stranger's code with our rights": ("pull_request:", "pull_request_target:", "code of a stranger"),
+    "a stranger's words": ("group: good", "group: ${{ github.event.pull_request.title }}", "stranger's words"),
+    "an axis that is not there": ("name: One", "name: One on ${{ matrix.pyhton }}", "means nothing"),
+    "a misspelled word": ("name: One", "name: One at ${{ github.reff }}", "means nothing"),
+    "a job that is not there": ("    name: One\n", "    name: One\n    needs: two\n", "which is no job"),
+    "runs that pile up": ("concurrency:\n  group: good-${{ github.ref }}\n  cancel-in-progress: true\n", "", "no conc"),
+}
+
+
+@pytest.mark.parametrize("path", WORKFLOWS, ids=lambda path: path.name)
+def test_a_workflow_keeps_the_rules(path: Path) -> None:
+    assert faults(path.read_text(encoding="utf-8"), TARGETS) == []
+
+
+def test_the_rules_have_nothing_against_a_good_workflow() -> None:
+    assert faults(GOOD, TARGETS) == []
+
+
+@pytest.mark.parametrize(("good", "bad", "message"), BAD.values(), ids=BAD.keys())
+def test_a_bad_workflow_is_noticed(good: str, bad: str, message: str) -> None:
+    assert good in GOOD
+    assert any(message in fault for fault in faults(GOOD.replace(good, bad), TARGETS))
+
+
+def test_together_they_run_all_that_was_promised() -> None:
+    ran = {line.removeprefix("make ") for path in WORKFLOWS for line in run_lines(path.read_text(encoding="utf-8"))}
+    assert ran >= {"lint", "types", "contracts", "unit", "images", "test-containers", "terraform", "terraform-scan"}
+    assert ran >= {"images-lint", "images-audit", "images-sbom", "security", "workflows-lint"}
+    assert ran >= {"release-check", "dist", "images-push", "images-sign", "release-publish"}
+
+
+def test_the_tests_run_on_every_python_that_we_promise() -> None:
+    text = (PROJECT / ".github" / "workflows" / "ci.yml").read_text(encoding="utf-8")
+    assert 'python: ["3.11", "3.12", "3.13"]' in text
+    assert 'requires-python = ">=3.11"' in (PROJECT / "pyproject.toml").read_text(encoding="utf-8")
+
+
+INJECTION = ("run: make lint", 'run: echo "${{ github.event.pull_request.title }}"')
+
+
+def test_the_linter_sees_words_of_a_stranger_in_a_command(tmp_path: Path) -> None:
+    zizmor = tool("zizmor")
+    workflows = tmp_path / ".github" / "workflows"
+    workflows.mkdir(parents=True)
+    codes = {}
+    for name, text in (("good", GOOD), ("bad", GOOD.replace(*INJECTION))):
+        (workflows / "one.yml").write_text(text)
+        command = [zizmor, "--offline", "--persona", "pedantic", "--no-progress", str(tmp_path)]
+        done = subprocess.run(command, capture_output=True, text=True, check=False)
+        codes[name] = done.returncode
+    assert codes["good"] == 0
+    assert codes["bad"] != 0
+    assert "template-injection" in done.stdout
+
+
+def test_the_schema_sees_a_key_that_does_not_exist(tmp_path: Path) -> None:
+    check = tool("check-jsonschema")
+    path = tmp_path / "one.yml"
+    codes = []
+    for text in (GOOD, GOOD.replace("timeout-minutes", "timeout-minuets")):
+        path.write_text(text)
+        command = [check, "--builtin-schema", "vendor.github-workflows", str(path)]
+        codes.append(subprocess.run(command, capture_output=True, check=False).returncode)
+    assert codes[0] == 0
+    assert codes[1] != 0

@@ -73,11 +73,8 @@ class KubernetesRunner(OperatorRunner):
         client, namespace = self._operator.client, context.settings.kubernetes.namespace
         _clear_away(client, self._operator.name, namespace)
 
-        def create(pod: Any) -> Any:
-            return client.create_namespaced_pod(namespace, pod)
-
         # The provider's own logs the whole specification of a pod that could not be created.
-        self._operator.pod_manager.run_pod_async = create
+        self._operator.pod_manager.run_pod_async = lambda pod: _create(client, pod, namespace)
         with self._explained(context):
             super().start(context)
 
@@ -230,6 +227,18 @@ def _ending(pod: Any) -> Iterator[str]:
             yield f"the pod ended with exit code {ended.exit_code}: {ended.reason}"
             if ended.reason == "OOMKilled":
                 yield "it was killed for want of memory: raise docker.limits for this step"
+
+
+def _create(client: Any, pod: Any, namespace: str) -> Any:
+    from kubernetes.client.exceptions import ApiException
+
+    try:
+        return client.create_namespaced_pod(namespace, pod)
+    except ApiException as error:
+        if error.status != 409:
+            raise
+        # Asked again after an answer that was lost: the name is this order's alone.
+        return client.read_namespaced_pod(pod.metadata.name, namespace)
 
 
 def _clear_away(client: Any, name: str, namespace: str) -> None:

@@ -175,6 +175,20 @@ def trigger(place: Place, run: str, day: str) -> None:
     place.airflow.command("dags", "trigger", KLINES, "--run-id", run, "--conf", json.dumps(conf))
 
 
+def start_all(place: Place, **more: str) -> None:
+    """Starts all parts; those that call the API server when it answers."""
+    place.airflow.start("api-server", **more)
+    port = int(place.airflow.environment["AIRFLOW__API__PORT"])
+
+    def answers() -> bool:
+        with socket.socket() as probe:
+            return probe.connect_ex(("127.0.0.1", port)) == 0
+
+    wait_until(answers, "the API server answers", place)
+    for part in PARTS[1:]:
+        place.airflow.start(part, **more)
+
+
 def is_over(place: Place, run: str) -> bool:
     [(state,)] = place.airflow.rows(f"SELECT state FROM dag_run WHERE run_id = '{run}'")
     return state in {"success", "failed"}
@@ -200,8 +214,7 @@ def test_runs_converge_although_triggerer_scheduler_and_worker_die_in_the_middle
     airflow = place.airflow
     airflow.command("dags", "unpause", KLINES, "--yes")
     trigger(place, "one", "2025-01-01")
-    for part in PARTS:
-        airflow.start(part)
+    start_all(place)
     wait_until(place.asked, "a pull is at work", place)
     wait_until(lambda: airflow.state("pull", "one") == "deferred", "its task is deferred", place)
     wait_until(lambda: bool(airflow.rows("SELECT 1 FROM trigger WHERE triggerer_id > 0")), "it is waited for", place)
@@ -223,8 +236,7 @@ def test_runs_converge_although_triggerer_scheduler_and_worker_die_in_the_middle
     place.lake.bucket.requests.clear()
     trigger(place, "two", "2025-01-02")
     waiting = {"CRYPTO_LAKEHOUSE_KUBERNETES__DEFERRABLE": "false"}
-    for part in PARTS:
-        airflow.start(part, **waiting)
+    start_all(place, **waiting)
     wait_until(place.asked, "a pull is at work", place)
     assert airflow.state("pull", "two") == "running", "a worker waits for it"
     airflow.kill("scheduler")

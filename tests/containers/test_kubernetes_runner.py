@@ -12,7 +12,8 @@ from tests.containers.engine import BASE, Engine, ensure_base
 from tests.containers.engine_pods import EnginePods
 from tests.runners.conftest import GOOD, finished, lake, task_context
 from tests.runners.kubernetes_api import serving
-from tests.runners.pods_contract import SLOW, Place, PodsContract, both_ways, failure, in_thread
+from tests.runners.pods_contract import PodsContract
+from tests.runners.pods_place import SLOW, Place, both_ways, failure, in_thread
 
 __all__ = ["lake"]
 pytest.importorskip("airflow.providers.cncf.kubernetes", reason="the provider is not installed")

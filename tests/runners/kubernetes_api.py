@@ -45,6 +45,8 @@ class ApiServer:
     namespace: str = "crypto-lakehouse"
     # An answer in place of the real one; status 0 breaks the connection off.
     fault: Callable[[str, str], Answer | None] = lambda _method, _path: None
+    # Whether an answer is lost on its way, after what was asked has been done.
+    lose: Callable[[str, str], bool] = lambda _method, _path: False
     # Whether to break off what streams, after so many of its lines.
     cut: Callable[[str, int], bool] = lambda _path, _sent: False
     # What the server says of a pod, over what is true.
@@ -126,7 +128,11 @@ class _Handlers:
             server.refused.append(said)
             return refusal(403, "Forbidden", said)
         server.used.add((verb, resource))
-        return await handler(request)
+        response = await handler(request)
+        if server.lose(request.method, request.path):
+            assert request.transport is not None
+            request.transport.abort()
+        return response
 
     async def create(self, request: web.Request) -> web.Response:
         pod = await request.json()
@@ -138,7 +144,7 @@ class _Handlers:
             return refusal(403, "Forbidden", f'violates PodSecurity "restricted:latest": {", ".join(broken)}')
         pod["metadata"].setdefault("namespace", request.match_info["namespace"])
         self.cluster.add(pod)
-        return web.json_response(self.server.shown(pod), status=201)
+        return web.json_response(self.server.read(name), status=201)
 
     async def read(self, request: web.Request) -> web.Response:
         pod = self.server.read(request.match_info["name"])

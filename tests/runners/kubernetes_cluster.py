@@ -209,7 +209,9 @@ class Cluster:
             with self.lock:
                 held = list(self.held.values())
             for one in held:
-                self._advance(one)
+                # Whoever shows a pod meanwhile shows all of a change or nothing.
+                with self.lock:
+                    self._advance(one)
 
     def _advance(self, one: Held) -> None:
         if one.phase in ENDED or one.removing is not None:

@@ -14,7 +14,8 @@ from tests.runners.conftest import GOOD, ORDER, finished, task_context
 from tests.runners.kubernetes_api import rules_of_airflow, serving
 from tests.runners.kubernetes_cluster import Node
 from tests.runners.pod_security import OURS, RESTRICTED, violations
-from tests.runners.pods_contract import Place, PodsContract, both_ways, failure, in_thread, is_final, wait_until
+from tests.runners.pods_contract import PodsContract
+from tests.runners.pods_place import Place, both_ways, failure, in_thread, is_final, wait_until
 from tests.runners.process_pods import Processes
 
 pytest.importorskip("airflow.providers.cncf.kubernetes", reason="the provider is not installed")

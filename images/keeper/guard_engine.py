@@ -137,9 +137,13 @@ class Engine:
         """Returns the engine's answer, to be read and closed by the caller."""
         connection = http.client.HTTPConnection("engine")
         connection.sock = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
-        connection.sock.connect(self._path)
-        connection.request(method, target, body, {"Content-Type": "application/json", "Connection": "close"})
-        return connection.getresponse()
+        try:
+            connection.sock.connect(self._path)
+            connection.request(method, target, body, {"Content-Type": "application/json", "Connection": "close"})
+            return connection.getresponse()
+        except (OSError, http.client.HTTPException):
+            connection.close()
+            raise
 
     def load(self, target: str) -> Any:
         """Returns what the engine knows of something; None where it does not know it."""
@@ -172,31 +176,39 @@ class Guard(ThreadingMixIn, UnixStreamServer):
     def __init__(self, path: Path, engine: Engine, policy: Policy) -> None:
         self.engine, self.policy = engine, policy
         path.unlink(missing_ok=True)
-        os.umask(0o177)
+        former = os.umask(0o177)
         super().__init__(str(path), _Handler)
+        os.umask(former)
 
 
 class _Handler(BaseHTTPRequestHandler):
     server: Guard
     protocol_version = "HTTP/1.1"
 
-    def handle_request_line(self) -> None:
+    def answer_request(self) -> None:
         """Answers one request: by the engine's answer where it is on the list, else by 403."""
         self.close_connection = True
         try:
-            target, body = self._let_through()
+            # Read in any case: who is refused while it still sends would not hear why.
+            target, body = self._let_through(self._body())
         except (Refused, ValueError, AttributeError, TypeError) as error:
             self._answer(HTTPStatus.FORBIDDEN, f"the guard refuses {self.command} {self.path[:200]}: {error}")
         except LookupError as error:
-            self._answer(HTTPStatus.NOT_FOUND, f"no such container: {error}")
-        except OSError as error:
+            self._answer(HTTPStatus.NOT_FOUND, f"no such container: {error}", is_quiet=True)
+        except (OSError, http.client.HTTPException) as error:
             self._answer(HTTPStatus.BAD_GATEWAY, f"the engine does not answer: {error}")
         else:
             self._relay(target, body)
 
-    do_GET = do_HEAD = do_POST = do_DELETE = do_PUT = do_PATCH = do_OPTIONS = handle_request_line
+    # The names are the base class's.
+    do_GET = do_HEAD = do_POST = do_DELETE = do_PUT = answer_request  # noqa: N815
 
-    def _let_through(self) -> tuple[str, bytes | None]:
+    def _body(self) -> bytes:
+        length = int(self.headers["Content-Length"] or 0)
+        _demand(length <= _MAX_BODY, f"a request of {length} bytes")
+        return self.rfile.read(length)
+
+    def _let_through(self, body: bytes) -> tuple[str, bytes | None]:
         path, query = (parts := urlsplit(self.path)).path, parts.query
         if self.command in {"GET", "HEAD"} and _ASK.fullmatch(path):
             return path, None
@@ -204,7 +216,7 @@ class _Handler(BaseHTTPRequestHandler):
             _demand(match["image"] in self.server.policy.images, f"image {match['image']}")
             return path, None
         if self.command == "POST" and (match := _CREATE.fullmatch(path)):
-            return self._creation(path, query)
+            return self._creation(path, query, body)
         pattern = _ON_CONTAINER.get(self.command)
         match = pattern.fullmatch(path) if pattern else None
         if match is None:
@@ -212,14 +224,12 @@ class _Handler(BaseHTTPRequestHandler):
         own = self._own(match["container"])
         return f"{path[: match.start('container')]}{own}{path[match.end('container') :]}?{query}", None
 
-    def _creation(self, path: str, query: str) -> tuple[str, bytes]:
+    def _creation(self, path: str, query: str, body: bytes) -> tuple[str, bytes]:
         (name,) = parse_qs(query).get("name", [""])
         _demand(bool(_NAME.fullmatch(name)), f"name {name}")
-        length = int(self.headers["Content-Length"])
-        _demand(length <= _MAX_BODY, f"a specification of {length} bytes")
-        body = self.server.policy.checked(self.rfile.read(length))
+        policy = self.server.policy
         # Two stacks on one engine may have runs of the same name.
-        return f"{path}?{urlencode({'name': f'{self.server.policy.stack}-{name}'})}", body
+        return f"{path}?{urlencode({'name': f'{policy.stack}-{name}'})}", policy.checked(body)
 
     def _own(self, name: str) -> str:
         """Returns the id of a container that is the stack's.
@@ -236,7 +246,7 @@ class _Handler(BaseHTTPRequestHandler):
     def _relay(self, target: str, body: bytes | None) -> None:
         try:
             answer = self.server.engine.ask(self.command, target, body)
-        except OSError as error:
+        except (OSError, http.client.HTTPException) as error:
             self._answer(HTTPStatus.BAD_GATEWAY, f"the engine does not answer: {error}")
             return
         with answer:
@@ -248,8 +258,9 @@ class _Handler(BaseHTTPRequestHandler):
             for block in _blocks(answer):
                 self.wfile.write(block)
 
-    def _answer(self, status: HTTPStatus, message: str) -> None:
-        print(message, flush=True)
+    def _answer(self, status: HTTPStatus, message: str, *, is_quiet: bool = False) -> None:
+        if not is_quiet:
+            print(message, flush=True)
         content = json.dumps({"message": message}).encode()
         self.send_response_only(status)
         self.send_header("Content-Type", "application/json")

@@ -56,7 +56,7 @@ def _write_once(path: Path, text: str) -> None:
         os.fsync(file.fileno())
     # Unlike a rename, a link refuses to replace what another start has made meanwhile.
     os.link(unfinished, path)
-    os.unlink(unfinished)
+    Path(unfinished).unlink()
 
 
 if __name__ == "__main__":

@@ -3,7 +3,8 @@ SHELL := /bin/bash
 PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
-IMAGES := s5cmd polars quality exchange airflow
+LOCKED_IMAGES := s5cmd polars quality exchange airflow store glue
+IMAGES := $(LOCKED_IMAGES) keeper database
 REGISTRY ?= crypto-lakehouse
 TAG ?= latest
 BASE_IMAGE ?= python:3.12-slim-bookworm
@@ -69,7 +70,7 @@ terraform-scan: setup .venv-checkov/.ready ## Scan the AWS side for insecure set
 
 lock: ## Pin all dependencies anew from requirements.in
 	$(BIN)/uv pip compile --quiet --universal --python-version 3.11 --no-header requirements.in --output-file requirements.txt
-	for name in $(IMAGES); do $(LOCK_HASHES) --constraint requirements.txt images/$$name/requirements.in \
+	for name in $(LOCKED_IMAGES); do $(LOCK_HASHES) --constraint requirements.txt images/$$name/requirements.in \
 	  --output-file images/$$name/requirements.txt || exit 1; done
 	$(LOCK_HASHES) --constraint requirements.txt images/build.in --output-file images/build.txt
 	$(LOCK_HASHES) images/checks/requirements.in --output-file images/checks/requirements.txt
@@ -85,8 +86,8 @@ images: ## Build the images: [REGISTRY=.. TAG=.. BASE_IMAGE=..]
 	for name in $(IMAGES); do docker build --build-arg BASE_IMAGE=$(BASE_IMAGE) --build-arg REVISION=$$(git rev-parse HEAD) \
 	  --tag $(REGISTRY)/$$name:$(TAG) --file images/$$name/Dockerfile . || exit 1; done
 
-test-containers: setup ## Build the images and run what needs a Docker engine; skipped where there is none
-	TEST_CONTAINERS=1 $(BIN)/python -m pytest tests/containers -rs
+test-containers: setup ## Build the images and run what needs a Docker engine, compose too; skipped where there is none
+	TEST_CONTAINERS=1 $(BIN)/python -m pytest tests/containers tests/compose -rs
 
 .venv-checks/.ready: images/checks/requirements.txt
 	$(PYTHON) -m venv .venv-checks
@@ -97,10 +98,10 @@ images-lint: .venv-checks/.ready ## Lint the Dockerfiles
 	.venv-checks/bin/hadolint images/*/Dockerfile
 
 images-audit: .venv-checks/.ready ## Look for known holes in what the images install; fails where it cannot look
-	.venv-checks/bin/python images/checks/audit.py $(IMAGES)
+	.venv-checks/bin/python images/checks/audit.py $(LOCKED_IMAGES)
 
 images-sbom: .venv-checks/.ready ## Write what each image holds, as CycloneDX, into sbom/: [REGISTRY=.. TAG=..]
-	.venv-checks/bin/python images/checks/sbom.py $(foreach name,$(IMAGES),$(REGISTRY)/$(name):$(TAG))
+	.venv-checks/bin/python images/checks/sbom.py $(foreach name,$(LOCKED_IMAGES),$(REGISTRY)/$(name):$(TAG))
 
 clean: ## Remove what the demonstration and `up` made; the environment stays
 	rm -rf .demo .airflow lake

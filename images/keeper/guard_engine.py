@@ -9,6 +9,7 @@ GUARD_STACK names the stack, GUARD_IMAGES the images, GUARD_NETWORK the network 
 `NAME:/TARGET` or `NAME:/TARGET:ro`; the last three are lists with blanks between.
 """
 
+import contextlib
 import http.client
 import json
 import os
@@ -254,9 +255,10 @@ class _Handler(BaseHTTPRequestHandler):
             self.send_header("Content-Type", answer.getheader("Content-Type") or "application/json")
             self.send_header("Connection", "close")
             self.end_headers()
-            # Line by line as they come: the log of a step is followed while it runs.
-            for block in _blocks(answer):
-                self.wfile.write(block)
+            # As it comes: the log of a step is followed while it runs. Who asked may have heard enough before the end.
+            with contextlib.suppress(BrokenPipeError, ConnectionResetError):
+                for block in _blocks(answer):
+                    self.wfile.write(block)
 
     def _answer(self, status: HTTPStatus, message: str, *, is_quiet: bool = False) -> None:
         if not is_quiet:
@@ -286,7 +288,7 @@ def give_up_rights(engine: Path) -> None:
 def healthy(path: Path) -> int:
     """Returns 0 where the engine answers through the guard."""
     with Engine(path).ask("GET", "/_ping") as answer:
-        return 0 if answer.status == HTTPStatus.OK else 1
+        return 0 if answer.read() == b"OK" else 1
 
 
 def main() -> int:

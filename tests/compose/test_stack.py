@@ -14,6 +14,7 @@ from collections.abc import Callable, Iterator
 from datetime import date
 from pathlib import Path
 from typing import Any
+from urllib.parse import quote
 
 import pytest
 import requests
@@ -23,11 +24,10 @@ from crypto_lakehouse.settings import Settings
 from tests.compose.airflow_api import AirflowApi, token
 from tests.compose.browser import chromium, picture
 from tests.compose.client import STACK_LABEL, Compose, find_compose
-from tests.containers.engine import PREFIX, REPOSITORY, TAG, Engine, build
+from tests.containers.engine import PREFIX, REPOSITORY, TAG, Engine
 
 pytestmark = [pytest.mark.containers, pytest.mark.timeout(3600), pytest.mark.filterwarnings("ignore")]
 
-STACK_IMAGES = ("keeper", "database", "store", "glue")
 PORTS = ("AIRFLOW_PORT", "STORE_PORT", "GLUE_PORT")
 LASTING = {"api-server", "dag-processor", "database", "engine", "glue", "scheduler", "store", "triggerer"}
 SPOT, UM = "binance_spot_klines", "binance_um_klines"
@@ -47,8 +47,6 @@ def compose(images: Engine) -> Iterator[Compose]:
     command = find_compose(images)
     if isinstance(command, str):
         pytest.skip(command)
-    for name in STACK_IMAGES:
-        build(images, name)
     with_demo = dict(re.findall(r"^([A-Z_]+)=(.*)$", (REPOSITORY / ".env.example").read_text(), re.MULTILINE))
     ports = {name: str(free_port()) for name in PORTS}
     one = Compose(images, command, f"{PREFIX}-stack", {**with_demo, **ports, "REGISTRY": PREFIX, "TAG": TAG})
@@ -210,8 +208,9 @@ def died(stack: Compose, container: str) -> str:
 def test_the_ui_shows_the_finished_run(stack: Compose, api: AirflowApi) -> None:
     if chromium() is None:
         pytest.skip("there is no Chromium to look with")
-    page = f"{api.url}/dags/{UM}"
-    shot, text = picture(page, ("_token", api.token), [UM, "Success"])
+    (run,) = [one["dag_run_id"] for one in api.ask("GET", f"dags/{UM}/dagRuns")["dag_runs"] if one["conf"] == CONF]
+    page = f"{api.url}/dags/{UM}/runs/{quote(run)}"
+    shot, text = picture(page, ("_token", api.token), [run, "Success", "transform.publish"])
     place = Path(os.environ.get("PICTURES", REPOSITORY / ".demo"))
     place.mkdir(parents=True, exist_ok=True)
     (place / "airflow.png").write_bytes(shot)

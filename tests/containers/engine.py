@@ -10,7 +10,10 @@ from pathlib import Path
 from typing import Any
 
 REPOSITORY = Path(__file__).parents[2]
-IMAGES = ("s5cmd", "polars", "quality", "exchange", "airflow")
+IMAGES = ("s5cmd", "polars", "quality", "exchange", "airflow", "glue")
+"""Those that hold the package."""
+
+OTHER_IMAGES = ("store", "database", "keeper")
 # Who shares an engine with others builds under a name of their own.
 PREFIX, TAG = os.environ.get("TEST_CONTAINERS_PREFIX", "crypto-lakehouse-test"), "test"
 BASE = f"{PREFIX}/base:bookworm"
@@ -81,14 +84,9 @@ def build_all(engine: Engine) -> None:
     base = os.environ.get("BASE_IMAGE", BASE)
     if base == BASE and engine.run("image", "inspect", BASE, check=False).returncode != 0:
         subprocess.run([str(REPOSITORY / "tests/containers/base_image.sh"), BASE], check=True)
-    for name in IMAGES:
-        build(engine, name)
-
-
-def build(engine: Engine, name: str) -> None:
-    """Builds an image of the project; the base is there."""
-    done = engine.build(image(name), dockerfile(name), REPOSITORY, *build_arguments())
-    assert done.returncode == 0, done.stderr[-5000:]
+    for name in (*IMAGES, *OTHER_IMAGES):
+        done = engine.build(image(name), dockerfile(name), REPOSITORY, *build_arguments(base))
+        assert done.returncode == 0, done.stderr[-5000:]
 
 
 def build_arguments(base: str = "") -> Sequence[str]:

@@ -83,7 +83,7 @@ bench-peers: ## Install the packages we are measured beside, into their own envi
 	.venv-peers/bin/pip install --quiet --disable-pip-version-check --requirement tests/bench/peers-requirements.txt
 
 images: ## Build the images: [REGISTRY=.. TAG=.. BASE_IMAGE=..]
-	for name in $(IMAGES); do docker build --build-arg BASE_IMAGE=$(BASE_IMAGE) --build-arg REVISION=$$(git rev-parse HEAD) \
+	for name in $(IMAGES); do DOCKER_BUILDKIT=1 docker build --build-arg BASE_IMAGE=$(BASE_IMAGE) --build-arg REVISION=$$(git rev-parse HEAD) \
 	  --tag $(REGISTRY)/$$name:$(TAG) --file images/$$name/Dockerfile . || exit 1; done
 
 test-containers: setup ## Build the images and run what needs a Docker engine, compose too; skipped where there is none

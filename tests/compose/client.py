@@ -10,7 +10,7 @@ from typing import Any
 from tests.containers.engine import REPOSITORY, Engine
 
 PROJECT_LABEL, SERVICE_LABEL = "com.docker.compose.project", "com.docker.compose.service"
-STEP_LABEL, STACK_LABEL = "crypto-lakehouse.step", "crypto-lakehouse.stack"
+STACK_LABEL, STEP_LABEL, RUN_LABEL = (f"crypto-lakehouse.{name}" for name in ("stack", "step", "run_id"))
 
 
 def find_compose(engine: Engine) -> Sequence[str] | str:
@@ -64,11 +64,11 @@ class Compose:
     def execute(self, service: str, *words: str) -> str:
         return self.engine.run("exec", self.container(service)["Id"], *words).stdout
 
-    def steps(self, step: str = "") -> list[str]:
+    def steps(self, step: str = "", run: str = "") -> list[str]:
         """Returns the containers of the stack's steps that run."""
-        label = f"label={STEP_LABEL}={step}" if step else f"label={STEP_LABEL}"
-        mine = f"label={STACK_LABEL}={self.project}"
-        return self.engine.run("ps", "--quiet", "--no-trunc", "--filter", label, "--filter", mine).stdout.split()
+        labels = {STACK_LABEL: self.project, STEP_LABEL: step, RUN_LABEL: run}
+        filters = [word for name, value in labels.items() if value for word in ("--filter", f"label={name}={value}")]
+        return self.engine.run("ps", "--quiet", "--no-trunc", *filters).stdout.split()
 
     def leftovers(self) -> list[str]:
         """Returns what is there of the stack: containers, networks, volumes."""

@@ -90,7 +90,7 @@ class _EngineHandler(BaseHTTPRequestHandler):
 @pytest.fixture
 def engine(tmp_path: Path) -> Iterator[EngineDouble]:
     with EngineDouble(tmp_path / "engine.sock") as server:
-        threading.Thread(target=server.serve_forever, daemon=True).start()
+        threading.Thread(target=server.serve_forever, args=(0.01,), daemon=True).start()
         yield server
         server.shutdown()
 
@@ -112,7 +112,7 @@ def ask(engine: EngineDouble, tmp_path: Path) -> Iterator[Callable[..., tuple[in
 def guarded(folder: Path) -> Iterator[None]:
     policy = guard.Policy.of(ENVIRONMENT)
     with guard.Guard(folder / "guarded.sock", guard.Engine(folder / "engine.sock"), policy) as server:
-        threading.Thread(target=server.serve_forever, daemon=True).start()
+        threading.Thread(target=server.serve_forever, args=(0.01,), daemon=True).start()
         yield
         server.shutdown()
 

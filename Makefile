@@ -3,7 +3,8 @@ SHELL := /bin/bash
 PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
-IMAGES := s5cmd polars quality exchange airflow
+LOCKED_IMAGES := s5cmd polars quality exchange airflow store glue
+IMAGES := $(LOCKED_IMAGES) keeper database
 REGISTRY ?= crypto-lakehouse
 VERSION := $(shell sed -n 's/^__version__ = "\(.*\)"$$/\1/p' include/crypto_lakehouse/__init__.py)
 # RELEASE=1 names images by the version of the package, as Terraform and the changelog do.
@@ -91,7 +92,7 @@ manifests: setup .venv-manifests/.ready ## Hold the manifests for Kubernetes and
 
 lock: ## Pin all dependencies anew from requirements.in
 	$(BIN)/uv pip compile --quiet --universal --python-version 3.11 --no-header requirements.in --output-file requirements.txt
-	for name in $(IMAGES); do $(LOCK_HASHES) --constraint requirements.txt images/$$name/requirements.in \
+	for name in $(LOCKED_IMAGES); do $(LOCK_HASHES) --constraint requirements.txt images/$$name/requirements.in \
 	  --output-file images/$$name/requirements.txt || exit 1; done
 	$(LOCK_HASHES) --constraint requirements.txt images/build.in --output-file images/build.txt
 	$(LOCK_HASHES) images/checks/requirements.in --output-file images/checks/requirements.txt
@@ -104,12 +105,13 @@ bench-peers: ## Install the packages we are measured beside, into their own envi
 	.venv-peers/bin/pip install --quiet --disable-pip-version-check --requirement tests/bench/peers-requirements.txt
 
 images: ## Build the images: [REGISTRY=.. TAG=.. BASE_IMAGE=..]
-	for name in $(IMAGES); do docker build --build-arg BASE_IMAGE=$(BASE_IMAGE) --build-arg VERSION=$(VERSION) \
-	  --build-arg REVISION=$$(git rev-parse HEAD) --build-arg CREATED=$$(git log -1 --format=%cI) \
-	  --build-arg SOURCE=$(SOURCE) --tag $(REGISTRY)/$$name:$(TAG) --file images/$$name/Dockerfile . || exit 1; done
+	for name in $(IMAGES); do DOCKER_BUILDKIT=1 docker build --build-arg BASE_IMAGE=$(BASE_IMAGE) \
+	  --build-arg VERSION=$(VERSION) --build-arg REVISION=$$(git rev-parse HEAD) \
+	  --build-arg CREATED=$$(git log -1 --format=%cI) --build-arg SOURCE=$(SOURCE) \
+	  --tag $(REGISTRY)/$$name:$(TAG) --file images/$$name/Dockerfile . || exit 1; done
 
-test-containers: setup .venv-checks/.ready .venv-ministack/.ready ## Build the images and run what needs a Docker engine; skipped where there is none
-	TEST_CONTAINERS=1 $(BIN)/python -m pytest tests/containers -rs
+test-containers: setup .venv-checks/.ready .venv-ministack/.ready ## Build the images and run what needs a Docker engine, compose too; skipped where there is none
+	TEST_CONTAINERS=1 $(BIN)/python -m pytest tests/containers tests/compose -rs
 
 .venv-ministack/.ready: tests/containers/requirements-ministack.txt
 	$(PYTHON) -m venv .venv-ministack
@@ -125,7 +127,7 @@ images-lint: .venv-checks/.ready ## Lint the Dockerfiles
 	$(CHECKS)/hadolint images/*/Dockerfile
 
 images-audit: .venv-checks/.ready ## Look for known holes in all that is locked; fails where it cannot look
-	$(CHECKS)/python images/checks/audit.py requirements.txt $(foreach name,$(IMAGES),images/$(name)/requirements.txt)
+	$(CHECKS)/python images/checks/audit.py requirements.txt $(foreach name,$(LOCKED_IMAGES),images/$(name)/requirements.txt)
 
 images-sbom: .venv-checks/.ready ## Write what each image holds, as CycloneDX, into sbom/: [REGISTRY=.. TAG=..]
 	$(CHECKS)/python images/checks/sbom.py $(foreach name,$(IMAGES),$(REGISTRY)/$(name):$(TAG))

@@ -17,8 +17,8 @@ CHECKS := .venv-checks/bin
 # What is in the repository and may hold a secret. Hashes look like some, and so do the tests' made-up keys: locks,
 # tests and generated files are searched for the shapes of known kinds of keys alone.
 HASHED := requirements[^/]*\.txt$$|images/build\.txt$$|\.auto\.tfvars\.json$$|^tests/
-# Words that the documentation has in the place of a secret.
-NAMES := ^(password|(crypto-lakehouse|lake-keys)[/-][a-z]+)\W*$$
+# Words that documentation and tests have in the place of a secret, and where a secret is read from.
+NAMES := ^(password|made-before|cat /secrets/[a-z/-]+|(crypto-lakehouse|lake-keys)[/-][a-z]+)\W*$$
 GUESSES := Base64HighEntropyString HexHighEntropyString KeywordDetector
 # Some machines export it; Python would then compile the libraries again at every start.
 unexport PYTHONDONTWRITEBYTECODE

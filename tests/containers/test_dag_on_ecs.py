@@ -75,9 +75,7 @@ def place(images: Engine, ecs: Ministack, tmp_path_factory: pytest.TempPathFacto
         for name, value in KEYS.items():
             patch.setenv(name, value)
         _without_policy(deployment)
-        tags = _tagged(images, copy.output("repositories"))
-        stack.callback(images.run, "rmi", *tags, check=False)
-        _move(deployment, ecs)
+        stack.callback(images.run, "rmi", *_move(deployment, ecs), check=False)
         added = {
             "CRYPTO_LAKEHOUSE_ECS__POLL_SECONDS": "1",
             "CRYPTO_LAKEHOUSE_ARCHIVE__ENDPOINT_URL": archive.endpoint,
@@ -92,20 +90,12 @@ def _without_policy(deployment: Deployment) -> None:
     deployment.client("s3").delete_bucket_policy(Bucket=deployment.workspace.output("buckets")["lake"])
 
 
-def _tagged(engine: Engine, repositories: Mapping[str, str]) -> list[str]:
-    """Gives the images built here the names under which Terraform's task definitions look for them."""
-    declared = (REPOSITORY / "terraform" / "variables.tf").read_text().split('variable "image_tag"')[1]
-    tag = declared.split("default")[1].split('"')[1]
-    names = [f"{url}:{tag}" for name, url in repositories.items() if name != "airflow"]
-    for name, url in repositories.items():
-        if name != "airflow":
-            engine.run("tag", image(name), f"{url}:{tag}")
-    return names
+def _move(deployment: Deployment, ecs: Ministack) -> set[str]:
+    """Brings what Terraform made for steps to the stand-in that can run it: word for word but for the keys.
 
-
-def _move(deployment: Deployment, ecs: Ministack) -> None:
-    """Brings what Terraform made for steps to the stand-in that can run it: word for word but for the keys."""
-    made, client = deployment.workspace.output("ecs"), ecs.client("ecs")
+    Returns the names under which task definitions look for images; those that are built here now have them.
+    """
+    made, client, names = deployment.workspace.output("ecs"), ecs.client("ecs"), set()
     client.create_cluster(clusterName=made["cluster"])
     for group in made["log_groups"].values():
         ecs.client("logs").create_log_group(logGroupName=group)
@@ -115,6 +105,10 @@ def _move(deployment: Deployment, ecs: Ministack) -> None:
         (container,) = asked["containerDefinitions"]
         container["environment"] += [{"name": name, "value": value} for name, value in KEYS.items()]
         client.register_task_definition(**asked)
+        name = container["image"].rpartition("/")[2].partition(":")[0]
+        ecs.engine.run("tag", image(name), container["image"])
+        names.add(container["image"])
+    return names
 
 
 @pytest.fixture(scope="module")

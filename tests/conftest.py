@@ -3,7 +3,12 @@
 import os
 from pathlib import Path
 
+import hypothesis
 import pytest
+
+# How long an example takes says how busy the machine is, not whether the code is right.
+hypothesis.settings.register_profile("ours", deadline=None)
+hypothesis.settings.load_profile("ours")
 
 # Only tests of deltas ask an exchange, a local one; all others must not try to reach the real one.
 os.environ.setdefault("CRYPTO_LAKEHOUSE_EXCHANGE__ENABLED", "false")

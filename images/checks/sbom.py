@@ -36,17 +36,19 @@ def write(image: str) -> int:
     """Writes the file of one image; returns the exit code."""
     name = image.rpartition("/")[2].partition(":")[0]
     asked = json.loads(
-        _output("docker", "run", "--rm", "--network", "none", "--entrypoint", "python", image, "-c", ASK)
+        _output("docker", "run", "--rm", "--network", "none", "--entrypoint", "python3", image, "-c", ASK)
     )
     installed = {(one, version) for one, version in asked["installed"]}
-    locked = {name_and_version(entry): entry for entry in entries(lock_of(name))}
+    lock = lock_of(name)
+    # What installs nothing of Python's has no lock.
+    locked = {name_and_version(entry): entry for entry in (entries(lock) if lock.exists() else ())}
     lines = [_entry(pin, entry) for pin, entry in locked.items() if pin in installed]
     own = [f"{one}=={version}" for one, version in installed if one == OURS]
     target = Path("sbom") / f"{name}.cdx.json"
     program = str(Path(sys.executable).parent / "cyclonedx-py")
     text = _output(program, "requirements", "--output-reproducible", "-", stdin="\n".join([*lines, *own]) + "\n")
     bill = json.loads(text)
-    found = len(bill["components"])
+    found = len(bill.setdefault("components", []))
     bill["components"] += [_of_base("generic", "python", asked["python"])]
     bill["components"] += [_of_base("deb/debian", one, version, arch) for one, version, arch in asked["debian"]]
     target.write_text(json.dumps(bill, indent=2) + "\n", encoding="utf-8")

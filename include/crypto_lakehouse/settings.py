@@ -188,7 +188,7 @@ class DockerSettings(_Part):
     user: str = Field("10001:10001", pattern=r"^[1-9][0-9]*:[0-9]+$", description="Never root")
     network: str = Field("bridge", description="Of the steps that need one")
     lake_source: str | None = Field(None, description="The engine's name for a lake that is a folder: a path or volume")
-    mounts: tuple[Annotated[str, Field(pattern=r"^[^:]+:/[^:]+$")], ...] = ()
+    mounts: tuple[Annotated[str, Field(pattern=r"^[^:]+:/[^:]+(:ro)?$")], ...] = ()
     pass_environment: tuple[str, ...] = Field((), description="Variables of the worker that steps get too")
     limits: dict[Step, StepLimits] = Field(default_factory=dict)
 

@@ -19,20 +19,29 @@ _NOT_FOR_STEPS = frozenset({"runner", "runners", "sizes", "docker", "kubernetes"
 
 
 @dataclass(frozen=True, slots=True)
+class ContainerMount:
+    """A folder of the engine's machine, or a volume, and where a container sees it."""
+
+    source: str
+    target: str
+    is_read_only: bool = False
+
+
+@dataclass(frozen=True, slots=True)
 class ContainerPlan:
     """A container for one step and order.
 
     Args:
         name: The same for every try of the order, so that two tries never run at once.
         environment: Names and values; may hold secrets and is never logged.
-        mounts: Source (a folder or a volume) and target.
+        mounts: What the container sees of its machine.
     """
 
     name: str
     image: str
     command: tuple[str, ...]
     environment: Mapping[str, str] = field(repr=False)
-    mounts: tuple[tuple[str, str], ...]
+    mounts: tuple[ContainerMount, ...]
     network: str
     limits: StepLimits
 
@@ -47,7 +56,7 @@ def container_plan(step: Step, order_key: str, settings: Settings, worker: Mappi
         worker: Environment of the task, of which the settings say what is passed on.
     """
     docker, folder = settings.docker, _lake_folder(settings)
-    mounts = [] if folder is None else [(docker.lake_source or str(folder), LAKE)]
+    mounts = [] if folder is None else [ContainerMount(docker.lake_source or str(folder), LAKE)]
     passed = {name: worker[name] for name in docker.pass_environment if name in worker}
     return ContainerPlan(
         name=step_name(step, order_key, settings),
@@ -66,9 +75,9 @@ def _lake_folder(settings: Settings) -> Path | None:
     return Path(settings.lake.removeprefix("file://")).absolute()
 
 
-def _mount(text: str) -> tuple[str, str]:
-    source, _, target = text.rpartition(":")
-    return source, target
+def _mount(text: str) -> ContainerMount:
+    source, target, *rest = text.split(":")
+    return ContainerMount(source, target, is_read_only=rest == ["ro"])
 
 
 def step_name(step: Step, order_key: str, settings: Settings) -> str:

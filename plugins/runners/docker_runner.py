@@ -130,9 +130,7 @@ def _create(client: Any, plan: ContainerPlan, labels: Mapping[str, str], user: s
         name=plan.name,
         environment=dict(plan.environment),
         labels={f"{_LABEL}{name}": value for name, value in labels.items()},
-        mounts=[
-            Mount(target, source, "bind" if source.startswith("/") else "volume") for source, target in plan.mounts
-        ],
+        mounts=[Mount(one.target, one.source, _kind(one.source), read_only=one.is_read_only) for one in plan.mounts],
         network_mode=plan.network,
         user=user,
         init=True,
@@ -144,6 +142,10 @@ def _create(client: Any, plan: ContainerPlan, labels: Mapping[str, str], user: s
         nano_cpus=int(plan.limits.cpus * 1e9),
         pids_limit=_PIDS,
     )
+
+
+def _kind(source: str) -> str:
+    return "bind" if source.startswith("/") else "volume"
 
 
 def _remove(client: Any, name: str) -> None:

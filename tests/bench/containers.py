@@ -9,8 +9,9 @@ import sys
 import tempfile
 import time
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from datetime import date, timedelta
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -21,7 +22,7 @@ from crypto_lakehouse.demo.synthetic import synthetic_csv
 from crypto_lakehouse.lake.work import PlanRequest, run_folder
 from crypto_lakehouse.query import Lake
 from crypto_lakehouse.running import new_run_id, run_pipeline
-from crypto_lakehouse.settings import DockerSettings, RunnerKind, Settings
+from crypto_lakehouse.settings import RunnerKind, Settings
 from crypto_lakehouse.vocabulary import Frequency, Interval, Step
 from tests.bucket_server import FakeBucket, serving
 from tests.containers.engine import (
@@ -35,7 +36,12 @@ from tests.containers.engine import (
     find_engine,
     image,
 )
+from tests.containers.engine_pods import EnginePods
+from tests.containers.ministack import find_ministack, ministack
 from tests.crypto_lakehouse.archive.objects import put_object, settings_for
+from tests.runners.conftest import task_context
+from tests.runners.kubernetes_api import kube_config
+from tests.runners.kubernetes_api import serving as serving_pods
 
 NAME = "binance_um_klines"
 FIRST = date(2025, 1, 1)
@@ -63,26 +69,74 @@ def docker_settings(lake: Path) -> dict[str, Any]:
 
 
 def run_runners(repeats: int) -> dict[str, Any]:
-    """Returns the seconds from a runner's call to the finished conform of one day, in turns with bare starts."""
+    """Returns the seconds from a runner's call to the finished conform of one day, in turns with bare starts.
+
+    Kubernetes and ECS are stand-ins that run the containers on this engine at once: what is measured is what runner,
+    operator and client add. Both are asked every second and are waited for, not deferred.
+    """
     used = engine()
-    with _archive(1, 1) as bucket, _open_folder() as folder:
+    with _archive(1, 1) as bucket, _open_folder() as folder, ExitStack() as open_until_the_end:
         settings = settings_for(bucket, folder)
         order = _order_to_conform(settings)
         lake = Path(settings.lake)
         os.environ["CRYPTO_LAKEHOUSE_LAKE"] = settings.lake
-        in_docker = settings.model_copy(update={"docker": DockerSettings.model_validate(docker_settings(lake))})
-        seconds = _in_turns(
-            {
-                "process": lambda: _process(order),
-                "local": lambda: _by_runner(RunnerKind.LOCAL, order, settings),
-                "docker_run": lambda: _bare(used, order, settings),
-                "docker": lambda: _by_runner(RunnerKind.DOCKER, order, in_docker),
-            },
-            repeats,
-        )
+        ways = {"process": lambda: _process(order), "docker_run": lambda: _bare(used, order, settings)}
+        for kind, changed in {
+            RunnerKind.LOCAL: {},
+            RunnerKind.DOCKER: {"docker": docker_settings(lake)},
+            RunnerKind.KUBERNETES: open_until_the_end.enter_context(_cluster(lake, folder)),
+            RunnerKind.ECS: open_until_the_end.enter_context(_ecs(used, lake, folder)),
+        }.items():
+            of_kind = Settings.model_validate({**settings.model_dump(), **changed})
+            ways[kind.value] = partial(_by_runner, kind, order, of_kind)
+        seconds = _in_turns(ways, repeats)
     found = {f"{name}_seconds": round(statistics.median(all_of), 3) for name, all_of in seconds.items()}
-    over = found["docker_seconds"] - found["docker_run_seconds"]
-    return {"repeats": repeats, **found, "docker_over_docker_run_seconds": round(over, 3)}
+    over = {
+        f"{kind}_over_docker_run_seconds": round(found[f"{kind}_seconds"] - found["docker_run_seconds"], 3)
+        for kind in (RunnerKind.DOCKER, RunnerKind.KUBERNETES, RunnerKind.ECS)
+    }
+    return {"repeats": repeats, **found, **over}
+
+
+@contextmanager
+def _cluster(lake: Path, folder: Path) -> Iterator[dict[str, Any]]:
+    """Yields settings that lead to a cluster of the tests, whose pods this engine runs."""
+    carrier = EnginePods("bench")
+    with serving_pods(carrier) as api:
+        api.cluster.claims["lake"] = lake
+        os.environ["KUBECONFIG"] = str(kube_config(api, folder / "kubeconfig"))
+        kubernetes = {"lake_claim": "lake", "poll_seconds": 1, "deferrable": False}
+        yield {"docker": docker_settings(lake), "kubernetes": kubernetes}
+    carrier.close()
+
+
+@contextmanager
+def _ecs(used: Engine, lake: Path, folder: Path) -> Iterator[dict[str, Any]]:
+    """Yields settings that lead to a stand-in for ECS, whose tasks this engine runs."""
+    program = find_ministack()
+    if program is None:
+        raise RuntimeError("ministack is not here: `make test-containers` installs it")
+    with ministack(used, program, folder) as here:
+        os.environ.update(here.variables)
+        client = here.client("ecs")
+        client.create_cluster(clusterName="crypto-lakehouse")
+        client.register_task_definition(
+            family="crypto-lakehouse-conform",
+            requiresCompatibilities=["FARGATE"],
+            networkMode="awsvpc",
+            cpu="1024",
+            memory="2048",
+            volumes=[{"name": "lake", "host": {"sourcePath": str(lake)}}],
+            containerDefinitions=[
+                {
+                    "name": "step",
+                    "image": image("polars"),
+                    "mountPoints": [{"sourceVolume": "lake", "containerPath": "/lake"}],
+                }
+            ],
+        )
+        ecs = {"has_lake_mount": True, "poll_seconds": 1, "subnets": ["subnet-1"], "deferrable": False}
+        yield {"ecs": ecs}
 
 
 def _process(order: str) -> int:
@@ -149,7 +203,7 @@ def _by_runner(kind: RunnerKind, order: str, settings: Settings) -> int:
     def ignore(_line: str) -> None:
         return
 
-    return new_runner(kind, COMMAND).run(Step.CONFORM, order, RunContext(settings, ignore, {}))
+    return new_runner(kind, COMMAND).run(Step.CONFORM, order, RunContext(settings, ignore, {}, task_context()))
 
 
 def _bare(used: Engine, order: str, settings: Settings) -> int:

@@ -12,7 +12,10 @@ from typing import Any
 from crypto_lakehouse import __version__
 
 REPOSITORY = Path(__file__).parents[2]
-IMAGES = ("s5cmd", "polars", "quality", "exchange", "airflow")
+IMAGES = ("s5cmd", "polars", "quality", "exchange", "airflow", "glue")
+"""Those that hold the package."""
+
+OTHER_IMAGES = ("store", "database", "keeper")
 PREFIX, TAG = os.environ.get("TEST_IMAGES", "crypto-lakehouse-test"), "test"
 """Two checkouts that share an engine keep apart by their prefix."""
 BASE = os.environ.get("BASE_IMAGE") or f"{PREFIX}/base:bookworm-python3.12"
@@ -92,7 +95,7 @@ def ensure_base(engine: Engine) -> str:
 def build_all(engine: Engine) -> None:
     """Builds the base and every image of the project."""
     ensure_base(engine)
-    for name in IMAGES:
+    for name in (*IMAGES, *OTHER_IMAGES):
         build(engine, name)
 
 

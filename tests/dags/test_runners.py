@@ -108,9 +108,15 @@ def test_only_steps_that_need_the_network_get_one() -> None:
 
 
 def test_a_lake_that_is_a_folder_is_mounted_and_one_in_s3_is_not() -> None:
-    assert plan().mounts == (("/data/lake", "/lake"),)  # type: ignore[attr-defined]
-    named = DockerSettings(lake_source="lake-volume", mounts=("/etc/own.pem:/own.pem",))
-    assert plan(docker=named).mounts == (("lake-volume", "/lake"), ("/etc/own.pem", "/own.pem"))  # type: ignore[attr-defined]
+    from runners.container import ContainerMount
+
+    assert plan().mounts == (ContainerMount("/data/lake", "/lake"),)  # type: ignore[attr-defined]
+    named = DockerSettings(lake_source="lake-volume", mounts=("/etc/own.pem:/own.pem", "key:/key:ro"))
+    assert plan(docker=named).mounts == (  # type: ignore[attr-defined]
+        ContainerMount("lake-volume", "/lake"),
+        ContainerMount("/etc/own.pem", "/own.pem"),
+        ContainerMount("key", "/key", is_read_only=True),
+    )
     assert plan(lake="s3://lake/x").mounts == ()  # type: ignore[attr-defined]
 
 

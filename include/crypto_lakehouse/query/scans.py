@@ -1,6 +1,7 @@
 """Published files as lazy frames: only the files that a question needs, and the partition values as columns."""
 
 from collections.abc import Sequence
+from typing import Any
 
 import polars as pl
 
@@ -29,12 +30,20 @@ def scan_files(
         hive_partitioning=True,
         hive_schema=hive,
         glob=False,
-        storage_options=storage_options(storage) if root.startswith("s3://") else None,
+        **(_in_s3(storage) if root.startswith("s3://") else {}),
     ).drop(VERSION)
 
 
+def _in_s3(settings: StorageSettings) -> dict[str, Any]:
+    options = {"storage_options": storage_options(settings)}
+    if settings.access_key_id is not None:
+        return options
+    # Told of an endpoint, Polars takes it that keys are given too, and asks nobody for them.
+    return {**options, "credential_provider": pl.CredentialProviderAWS(region_name=settings.region)}
+
+
 def storage_options(settings: StorageSettings) -> dict[str, str]:
-    """Returns what Polars needs to read from the lake's S3 store; without keys it asks the task's role."""
+    """Returns what Polars needs to read from the lake's S3 store; without keys it asks whom the store's client asks."""
     options = {"aws_region": settings.region}
     if settings.endpoint_url:
         options["aws_endpoint_url"] = settings.endpoint_url

@@ -46,6 +46,21 @@ def test_a_scan_reads_from_s3(remote_lake: Lake) -> None:
     assert frame["open_time"].min() == datetime(2025, 1, 1, tzinfo=UTC)
 
 
+def test_a_lake_behind_an_endpoint_is_read_with_the_keys_of_a_file(
+    remote_lake: Lake, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "keys").write_text("[default]\naws_access_key_id = a\naws_secret_access_key = b\n")
+    for name in ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY"):
+        monkeypatch.delenv(name, raising=False)
+    monkeypatch.setenv("AWS_SHARED_CREDENTIALS_FILE", str(tmp_path / "keys"))
+    monkeypatch.setenv("AWS_EC2_METADATA_DISABLED", "true")
+    given = remote_lake._settings
+    without_keys = StorageSettings(endpoint_url=given.storage.endpoint_url)
+    lake = Lake(given.model_copy(update={"storage": without_keys}), remote_lake._catalog)
+    frame = lake.scan(KLINES, symbols="BTCUSDT", interval="1h", start="2025-01-01").collect()
+    assert frame.height == 24
+
+
 def test_sql_asks_a_lake_in_s3_with_decimals_and_times_intact(remote_lake: Lake) -> None:
     text = (
         "SELECT interval, month, max(close) AS c, max(open_time) AS t FROM binance_um_klines GROUP BY ALL ORDER BY ALL"

@@ -1,0 +1,309 @@
+"""Stands between Airflow and the Docker engine: its socket can start, watch and end steps, and nothing else.
+
+Whoever may speak to the engine's own socket is root on its machine. So only this program holds it, in a container
+without a network, and what it lets through is a list: containers of the steps' images, with no rights, with the volumes
+and the network named in its environment, and of these only the ones that it started itself. Containers that are left
+when it ends, or that an earlier one left, are removed: `docker compose down` would fail over their network.
+
+GUARD_STACK names the stack, GUARD_IMAGES the images, GUARD_NETWORK the network and GUARD_VOLUMES the volumes as
+`NAME:/TARGET` or `NAME:/TARGET:ro`; the last three are lists with blanks between.
+"""
+
+import contextlib
+import http.client
+import json
+import os
+import re
+import signal
+import socket
+import sys
+import threading
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from http import HTTPStatus
+from http.server import BaseHTTPRequestHandler
+from pathlib import Path
+from socketserver import ThreadingMixIn, UnixStreamServer
+from typing import Any
+from urllib.parse import parse_qs, urlencode, urlsplit
+
+ENGINE, SOCKET = Path("/var/run/docker.sock"), Path("/engine/docker.sock")
+USER = 10001
+LABEL = "crypto-lakehouse.stack"
+_MAX_BODY, _MAX_PIDS = 1 << 20, 1024
+_VERSION = r"(?P<version>/v1\.\d{1,3})?"
+_CONTAINER = rf"{_VERSION}/containers/(?P<container>[A-Za-z0-9][A-Za-z0-9_.-]{{0,200}})"
+_ASK = re.compile(rf"{_VERSION}/(?:_ping|version)")
+_IMAGE = re.compile(rf"{_VERSION}/images/(?P<image>[A-Za-z0-9][A-Za-z0-9_.:/@-]{{0,300}})/json")
+_CREATE = re.compile(rf"{_VERSION}/containers/create")
+_ON_CONTAINER = {
+    "GET": re.compile(rf"{_CONTAINER}/(?:json|logs)"),
+    "POST": re.compile(rf"{_CONTAINER}/(?:start|stop|kill|wait)"),
+    "DELETE": re.compile(_CONTAINER),
+}
+_NAME = re.compile(r"lakehouse-[a-z0-9-]{1,100}")
+_SCRATCH = re.compile(r"rw,mode=1777,size=[1-9][0-9]*m")
+_FREE = frozenset({"Image", "Cmd", "Env", "Labels", "User", "HostConfig", "AttachStdout", "AttachStderr"})
+
+
+class Refused(Exception):
+    """A request that is not on the list; says what is wrong with it."""
+
+
+@dataclass(frozen=True, slots=True)
+class Policy:
+    """What a step's container may be made of.
+
+    Args:
+        stack: Marks the containers, and starts their names on the engine.
+        volumes: Name, target and whether it is read only.
+    """
+
+    stack: str
+    images: frozenset[str]
+    networks: frozenset[str]
+    volumes: frozenset[tuple[str, str, bool]]
+
+    @classmethod
+    def of(cls, environment: Mapping[str, str]) -> "Policy":
+        """Returns the policy that the environment names."""
+        return cls(
+            environment["GUARD_STACK"],
+            frozenset(environment["GUARD_IMAGES"].split()),
+            frozenset({environment["GUARD_NETWORK"], "none"}),
+            frozenset(_volume(one) for one in environment["GUARD_VOLUMES"].split()),
+        )
+
+    def checked(self, body: bytes) -> bytes:
+        """Returns the specification of a container, marked as ours.
+
+        It is written anew: the engine reads `hostconfig` as it does `HostConfig`, and a key that is there twice
+        otherwise than we do.
+
+        Raises:
+            Refused: It asks for more than a step needs.
+        """
+        wanted = json.loads(body)
+        host = wanted.get("HostConfig") or {}
+        _demand(wanted.get("Image") in self.images, f"image {wanted.get('Image')}")
+        _demand(wanted.get("User") == f"{USER}:{USER}", f"user {wanted.get('User')}")
+        _demand_empty(wanted, _FREE)
+        self._check_host(host)
+        wanted["Labels"] = {**(wanted.get("Labels") or {}), LABEL: self.stack}
+        return json.dumps(wanted).encode()
+
+    def _check_host(self, host: dict[str, Any]) -> None:
+        fixed = {"ReadonlyRootfs": True, "CapDrop": ["ALL"], "SecurityOpt": ["no-new-privileges"], "Init": True}
+        for name, value in fixed.items():
+            _demand(host.get(name) == value, f"{name} {host.get(name)}")
+        _demand(host.get("NetworkMode") in self.networks, f"network {host.get('NetworkMode')}")
+        for name, most in (("Memory", sys.maxsize), ("NanoCpus", sys.maxsize), ("PidsLimit", _MAX_PIDS)):
+            value = host.get(name)
+            _demand(isinstance(value, int) and 0 < value <= most, f"{name} {value}")
+        for place, options in (host.get("Tmpfs") or {}).items():
+            _demand(place == "/work" and bool(_SCRATCH.fullmatch(options)), f"tmpfs {place} {options}")
+        for mount in host.get("Mounts") or []:
+            found = (mount.get("Source"), mount.get("Target"), mount.get("ReadOnly") is True)
+            _demand(mount.get("Type") == "volume" and found in self.volumes, f"mount {found}")
+            _demand_empty(mount, {"Type", "Source", "Target", "ReadOnly"})
+        _demand_empty(host, {*fixed, "NetworkMode", "Memory", "NanoCpus", "PidsLimit", "Tmpfs", "Mounts"})
+
+
+def _volume(text: str) -> tuple[str, str, bool]:
+    name, target, *rest = text.split(":")
+    return name, target, rest == ["ro"]
+
+
+def _demand(is_so: bool, what: str) -> None:
+    if not is_so:
+        raise Refused(f"{what} is not for steps")
+
+
+def _demand_empty(wanted: Mapping[str, Any], known: frozenset[str] | set[str]) -> None:
+    for name, value in wanted.items():
+        _demand(name in known or not value, f"{name} {value}")
+
+
+class Engine:
+    """The engine itself.
+
+    Args:
+        path: Its socket.
+    """
+
+    def __init__(self, path: Path) -> None:
+        self._path = str(path)
+
+    def ask(self, method: str, target: str, body: bytes | None = None) -> http.client.HTTPResponse:
+        """Returns the engine's answer, to be read and closed by the caller."""
+        connection = http.client.HTTPConnection("engine")
+        connection.sock = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
+        try:
+            connection.sock.connect(self._path)
+            connection.request(method, target, body, {"Content-Type": "application/json", "Connection": "close"})
+            return connection.getresponse()
+        except (OSError, http.client.HTTPException):
+            connection.close()
+            raise
+
+    def load(self, target: str) -> Any:
+        """Returns what the engine knows of something; None where it does not know it."""
+        with self.ask("GET", target) as answer:
+            content = answer.read()
+        return json.loads(content) if answer.status == HTTPStatus.OK else None
+
+    def clear(self, stack: str) -> int:
+        """Removes every container of the stack's steps; returns how many there were."""
+        query = urlencode({"all": "1", "filters": json.dumps({"label": [f"{LABEL}={stack}"]})})
+        found = self.load(f"/containers/json?{query}") or []
+        for one in found:
+            self.ask("DELETE", f"/containers/{one['Id']}?force=1&v=1").close()
+        return len(found)
+
+
+class Guard(ThreadingMixIn, UnixStreamServer):
+    """Serves the guarded socket.
+
+    Args:
+        path: Where.
+        engine: What is behind it.
+        policy: What is let through.
+    """
+
+    daemon_threads = True
+    # A wait for a step lasts as long as the step; the end must not wait for it.
+    block_on_close = False
+
+    def __init__(self, path: Path, engine: Engine, policy: Policy) -> None:
+        self.engine, self.policy = engine, policy
+        path.unlink(missing_ok=True)
+        former = os.umask(0o177)
+        super().__init__(str(path), _Handler)
+        os.umask(former)
+
+
+class _Handler(BaseHTTPRequestHandler):
+    server: Guard
+    protocol_version = "HTTP/1.1"
+
+    def answer_request(self) -> None:
+        """Answers one request: by the engine's answer where it is on the list, else by 403."""
+        self.close_connection = True
+        try:
+            # Read in any case: who is refused while it still sends would not hear why.
+            target, body = self._let_through(self._body())
+        except (Refused, ValueError, AttributeError, TypeError) as error:
+            self._answer(HTTPStatus.FORBIDDEN, f"the guard refuses {self.command} {self.path[:200]}: {error}")
+        except LookupError as error:
+            self._answer(HTTPStatus.NOT_FOUND, f"no such container: {error}", is_quiet=True)
+        except (OSError, http.client.HTTPException) as error:
+            self._answer(HTTPStatus.BAD_GATEWAY, f"the engine does not answer: {error}")
+        else:
+            self._relay(target, body)
+
+    # The names are the base class's.
+    do_GET = do_HEAD = do_POST = do_DELETE = do_PUT = answer_request  # noqa: N815
+
+    def _body(self) -> bytes:
+        length = int(self.headers["Content-Length"] or 0)
+        _demand(length <= _MAX_BODY, f"a request of {length} bytes")
+        return self.rfile.read(length)
+
+    def _let_through(self, body: bytes) -> tuple[str, bytes | None]:
+        path, query = (parts := urlsplit(self.path)).path, parts.query
+        if self.command in {"GET", "HEAD"} and _ASK.fullmatch(path):
+            return path, None
+        if self.command == "GET" and (match := _IMAGE.fullmatch(path)):
+            _demand(match["image"] in self.server.policy.images, f"image {match['image']}")
+            return path, None
+        if self.command == "POST" and (match := _CREATE.fullmatch(path)):
+            return self._creation(path, query, body)
+        pattern = _ON_CONTAINER.get(self.command)
+        match = pattern.fullmatch(path) if pattern else None
+        if match is None:
+            raise Refused("it is not on the list")
+        own = self._own(match["container"])
+        return f"{path[: match.start('container')]}{own}{path[match.end('container') :]}?{query}", None
+
+    def _creation(self, path: str, query: str, body: bytes) -> tuple[str, bytes]:
+        (name,) = parse_qs(query).get("name", [""])
+        _demand(bool(_NAME.fullmatch(name)), f"name {name}")
+        policy = self.server.policy
+        # Two stacks on one engine may have runs of the same name.
+        return f"{path}?{urlencode({'name': f'{policy.stack}-{name}'})}", policy.checked(body)
+
+    def _own(self, name: str) -> str:
+        """Returns the id of a container that is the stack's.
+
+        Raises:
+            LookupError: There is none of that name, or it is somebody else's.
+        """
+        stack = self.server.policy.stack
+        known = self.server.engine.load(f"/containers/{f'{stack}-{name}' if _NAME.fullmatch(name) else name}/json")
+        if known is None or (known["Config"]["Labels"] or {}).get(LABEL) != stack:
+            raise LookupError(name)
+        return str(known["Id"])
+
+    def _relay(self, target: str, body: bytes | None) -> None:
+        try:
+            answer = self.server.engine.ask(self.command, target, body)
+        except (OSError, http.client.HTTPException) as error:
+            self._answer(HTTPStatus.BAD_GATEWAY, f"the engine does not answer: {error}")
+            return
+        with answer:
+            self.send_response_only(answer.status)
+            self.send_header("Content-Type", answer.getheader("Content-Type") or "application/json")
+            self.send_header("Connection", "close")
+            self.end_headers()
+            # As it comes: the log of a step is followed while it runs. Who asked may have heard enough before the end.
+            with contextlib.suppress(BrokenPipeError, ConnectionResetError):
+                for block in _blocks(answer):
+                    self.wfile.write(block)
+
+    def _answer(self, status: HTTPStatus, message: str, *, is_quiet: bool = False) -> None:
+        if not is_quiet:
+            print(message, flush=True)
+        content = json.dumps({"message": message}).encode()
+        self.send_response_only(status)
+        self.send_header("Content-Type", "application/json")
+        self.send_header("Content-Length", str(len(content)))
+        self.send_header("Connection", "close")
+        self.end_headers()
+        self.wfile.write(content)
+
+
+def _blocks(answer: http.client.HTTPResponse) -> Iterator[bytes]:
+    while block := answer.read1(1 << 16):
+        yield block
+
+
+def give_up_rights(engine: Path) -> None:
+    """Goes on as nobody in particular, in the group that may use the engine's socket, whatever its number is here."""
+    if os.getuid() == 0:
+        os.setgroups([engine.stat().st_gid])
+        os.setgid(USER)
+        os.setuid(USER)
+
+
+def healthy(path: Path) -> int:
+    """Returns 0 where the engine answers through the guard."""
+    with Engine(path).ask("GET", "/_ping") as answer:
+        return 0 if answer.read() == b"OK" else 1
+
+
+def main() -> int:
+    """Serves until it is told to end; returns the exit code."""
+    engine, policy = Engine(ENGINE), Policy.of(os.environ)
+    print(f"removed {engine.clear(policy.stack)} containers of an earlier start", flush=True)
+    with Guard(SOCKET, engine, policy) as guard:
+        for number in (signal.SIGTERM, signal.SIGINT):
+            signal.signal(number, lambda *_: threading.Thread(target=guard.shutdown).start())
+        print(f"guarding {ENGINE} for {policy.stack}", flush=True)
+        guard.serve_forever(poll_interval=0.2)
+    print(f"removed {engine.clear(policy.stack)} containers", flush=True)
+    return 0
+
+
+if __name__ == "__main__":
+    give_up_rights(ENGINE)
+    sys.exit(healthy(SOCKET) if sys.argv[1:] == ["--healthy"] else main())

@@ -1,0 +1,59 @@
+"""Airflow's REST API as somebody outside uses it: over HTTP, with the generated password."""
+
+import time
+from dataclasses import dataclass, field
+from typing import Any
+
+import requests
+
+SECONDS = 180
+"""Of one request: the machine may have other things to do."""
+
+
+def token(url: str, password: str) -> str:
+    """Returns a token for the administrator."""
+    answer = requests.post(f"{url}/auth/token", json={"username": "admin", "password": password}, timeout=SECONDS)
+    answer.raise_for_status()
+    return str(answer.json()["access_token"])
+
+
+@dataclass(frozen=True)
+class AirflowApi:
+    """The API, as somebody who has logged in."""
+
+    url: str
+    token: str = field(repr=False)
+
+    def ask(self, method: str, path: str, body: Any = None) -> Any:
+        headers = {"Authorization": f"Bearer {self.token}"}
+        answer = requests.request(method, f"{self.url}/api/v2/{path}", json=body, headers=headers, timeout=SECONDS)
+        assert answer.ok, f"{method} {path}: {answer.status_code} {answer.text[:500]}"
+        return answer.json()
+
+    def parsed(self, dag: str, seconds: float) -> None:
+        """Returns once the DAG processor has read the DAG."""
+        deadline = time.monotonic() + seconds
+        while not self.ask("GET", f"dags?dag_id_pattern={dag}")["total_entries"]:
+            assert time.monotonic() < deadline, f"{dag} was not parsed: {self.ask('GET', 'importErrors')}"
+            time.sleep(1)
+
+    def trigger(self, dag: str, conf: dict[str, Any]) -> str:
+        """Starts a run and returns its id; a paused DAG would leave it waiting."""
+        self.ask("PATCH", f"dags/{dag}", {"is_paused": False})
+        return str(self.ask("POST", f"dags/{dag}/dagRuns", {"logical_date": None, "conf": conf})["dag_run_id"])
+
+    def finished(self, dag: str, run: str, seconds: float) -> str:
+        """Returns the state of a run once it has ended."""
+        deadline = time.monotonic() + seconds
+        state = ""
+        while time.monotonic() < deadline:
+            state = self.ask("GET", f"dags/{dag}/dagRuns/{run}")["state"]
+            if state in {"success", "failed"}:
+                return str(state)
+            time.sleep(1)
+        raise AssertionError(f"{dag} is {state} after {seconds} s: {self.tasks(dag, run)}")
+
+    def tasks(self, dag: str, run: str) -> list[tuple[str, int, str, int]]:
+        """Returns name, map index, state and tries of a run's tasks."""
+        found = self.ask("GET", f"dags/{dag}/dagRuns/{run}/taskInstances?limit=200")["task_instances"]
+        return sorted((one["task_id"], one["map_index"], str(one["state"]), one["try_number"]) for one in found)

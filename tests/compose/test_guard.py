@@ -1,0 +1,293 @@
+"""The guard before the Docker engine lets steps through and nothing else; the engine here is a double on a socket."""
+
+import json
+import threading
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from http.server import BaseHTTPRequestHandler
+from pathlib import Path
+from socketserver import ThreadingMixIn, UnixStreamServer
+from typing import Any
+
+import pytest
+
+from crypto_lakehouse.settings import Settings, StepLimits
+from crypto_lakehouse.vocabulary import Step
+from tests.compose.programs import program
+
+OWN, FOREIGN = "a" * 64, "b" * 64
+ENVIRONMENT = {
+    "GUARD_STACK": "stack",
+    "GUARD_IMAGES": "lake/pull:1 lake/polars:1",
+    "GUARD_NETWORK": "stack-lake",
+    "GUARD_VOLUMES": "stack-key:/secrets/lake:ro stack-exchange:/exchange",
+}
+GOOD: dict[str, Any] = {
+    "Image": "lake/polars:1",
+    "Cmd": ["step", "conform", "--work-order", "x"],
+    "Env": ["A=b"],
+    "User": "10001:10001",
+    "Tty": False,
+    "Entrypoint": None,
+    "Labels": {"crypto-lakehouse.step": "conform"},
+    "HostConfig": {
+        "NetworkMode": "stack-lake",
+        "ReadonlyRootfs": True,
+        "CapDrop": ["ALL"],
+        "SecurityOpt": ["no-new-privileges"],
+        "Init": True,
+        "Memory": 1 << 30,
+        "NanoCpus": 10**9,
+        "PidsLimit": 512,
+        "Tmpfs": {"/work": "rw,mode=1777,size=64m"},
+        "Mounts": [
+            {"Type": "volume", "Source": "stack-key", "Target": "/secrets/lake", "ReadOnly": True},
+            {"Type": "volume", "Source": "stack-exchange", "Target": "/exchange", "ReadOnly": False},
+        ],
+    },
+}
+CREATE = "/v1.41/containers/create?name=lakehouse-conform-0"
+guard = program("keeper/guard_engine.py")
+
+
+class EngineDouble(ThreadingMixIn, UnixStreamServer):
+    """An engine with two containers, one of them ours; notes what reaches it."""
+
+    daemon_threads = True
+
+    def __init__(self, path: Path) -> None:
+        self.seen: list[tuple[str, str, bytes]] = []
+        super().__init__(str(path), _EngineHandler)
+
+
+class _EngineHandler(BaseHTTPRequestHandler):
+    server: EngineDouble
+
+    def answer(self) -> None:
+        body = self.rfile.read(int(self.headers.get("Content-Length") or 0))
+        self.server.seen.append((self.command, self.path, body))
+        status, content = self.found()
+        self.send_response_only(status)
+        self.send_header("Connection", "close")
+        self.end_headers()
+        self.wfile.write(json.dumps(content).encode())
+
+    do_GET = do_POST = do_DELETE = answer  # noqa: N815
+
+    def found(self) -> tuple[int, Any]:
+        if "/containers/json" in self.path:
+            return 200, [{"Id": OWN}]
+        known = {OWN: "stack", FOREIGN: "another", "stack-lakehouse-pull-7": "stack"}
+        name = self.path.partition("/containers/")[2].partition("/")[0]
+        if self.path.endswith("/json") and "/containers/" in self.path:
+            if name not in known:
+                return 404, {"message": "none"}
+            own = known[name] == "stack"
+            return 200, {"Id": OWN if own else name, "Config": {"Labels": {guard.LABEL: known[name]}}}
+        return 200, {"said": "the engine"}
+
+
+@pytest.fixture
+def engine(tmp_path: Path) -> Iterator[EngineDouble]:
+    with EngineDouble(tmp_path / "engine.sock") as server:
+        threading.Thread(target=server.serve_forever, args=(0.01,), daemon=True).start()
+        yield server
+        server.shutdown()
+
+
+@pytest.fixture
+def ask(engine: EngineDouble, tmp_path: Path) -> Iterator[Callable[..., tuple[int, str]]]:
+    with guarded(tmp_path):
+        client = guard.Engine(tmp_path / "guarded.sock")
+
+        def ask(method: str, target: str, body: Any = None) -> tuple[int, str]:
+            content = body if isinstance(body, bytes) or body is None else json.dumps(body).encode()
+            with client.ask(method, target, content) as answer:
+                return answer.status, answer.read().decode()
+
+        yield ask
+
+
+@contextmanager
+def guarded(folder: Path) -> Iterator[None]:
+    policy = guard.Policy.of(ENVIRONMENT)
+    with guard.Guard(folder / "guarded.sock", guard.Engine(folder / "engine.sock"), policy) as server:
+        threading.Thread(target=server.serve_forever, args=(0.01,), daemon=True).start()
+        yield
+        server.shutdown()
+
+
+def changed(path: str, value: Any) -> dict[str, Any]:
+    """Returns the good specification with one value changed."""
+    specification = json.loads(json.dumps(GOOD))
+    *places, last = path.split(".")
+    part = specification
+    for one in places:
+        part = part[one]
+    part[last] = value
+    return specification  # type: ignore[no-any-return]
+
+
+def test_a_step_is_created_under_the_stack_s_name_and_mark(ask: Any, engine: EngineDouble) -> None:
+    assert ask("POST", CREATE, GOOD) == (200, '{"said": "the engine"}')
+    ((method, target, body),) = engine.seen
+    assert (method, target) == ("POST", "/v1.41/containers/create?name=stack-lakehouse-conform-0")
+    assert json.loads(body) == changed("Labels", {**GOOD["Labels"], guard.LABEL: "stack"})
+
+
+MORE_THAN_A_STEP_NEEDS = {
+    "another image": ("Image", "debian"),
+    "root": ("User", "0:0"),
+    "nobody in particular": ("User", ""),
+    "another program": ("Entrypoint", ["sh"]),
+    "a key in other letters": ("hostconfig", {"Privileged": True}),
+    "all rights": ("HostConfig.Privileged", True),
+    "one right": ("HostConfig.CapAdd", ["SYS_ADMIN"]),
+    "rights left": ("HostConfig.CapDrop", []),
+    "new rights": ("HostConfig.SecurityOpt", ["seccomp=unconfined"]),
+    "a folder of the machine": ("HostConfig.Binds", ["/:/machine"]),
+    "a mount of a folder": ("HostConfig.Mounts", [{"Type": "bind", "Source": "/", "Target": "/machine"}]),
+    "the socket": (
+        "HostConfig.Mounts",
+        [{"Type": "bind", "Source": "/var/run/docker.sock", "Target": "/var/run/docker.sock"}],
+    ),
+    "another volume": (
+        "HostConfig.Mounts",
+        [{"Type": "volume", "Source": "stack_database", "Target": "/exchange", "ReadOnly": False}],
+    ),
+    "the key to be written": (
+        "HostConfig.Mounts",
+        [{"Type": "volume", "Source": "stack-key", "Target": "/secrets/lake", "ReadOnly": False}],
+    ),
+    "a volume's driver": (
+        "HostConfig.Mounts",
+        [
+            {
+                **{"Type": "volume", "Source": "stack-exchange", "Target": "/exchange"},
+                "VolumeOptions": {"DriverConfig": {"Options": {"device": "/", "o": "bind"}}},
+            }
+        ],
+    ),
+    "volumes of others": ("HostConfig.VolumesFrom", ["stack_database_1"]),
+    "a writable root": ("HostConfig.ReadonlyRootfs", False),
+    "the machine's network": ("HostConfig.NetworkMode", "host"),
+    "another's network": ("HostConfig.NetworkMode", "stack_airflow"),
+    "the machine's processes": ("HostConfig.PidMode", "host"),
+    "a device": ("HostConfig.Devices", [{"PathOnHost": "/dev/sda"}]),
+    "no limit of memory": ("HostConfig.Memory", 0),
+    "no limit of processes": ("HostConfig.PidsLimit", -1),
+    "a restart": ("HostConfig.RestartPolicy", {"Name": "always"}),
+    "scratch space elsewhere": ("HostConfig.Tmpfs", {"/etc": "rw"}),
+    "programs in scratch space": ("HostConfig.Tmpfs", {"/work": "rw,exec"}),
+}
+
+
+@pytest.mark.parametrize("what", MORE_THAN_A_STEP_NEEDS)
+def test_whatever_a_step_does_not_need_is_refused(what: str, ask: Any, engine: EngineDouble) -> None:
+    path, value = MORE_THAN_A_STEP_NEEDS[what]
+    status, said = ask("POST", CREATE, changed(path, value))
+    assert (status, engine.seen) == (403, []), said
+    assert "not for steps" in said
+
+
+def test_a_key_that_is_there_twice_reaches_the_engine_as_it_was_checked(ask: Any, engine: EngineDouble) -> None:
+    text = json.dumps(GOOD)
+    twice = text.replace('"HostConfig": {', '"HostConfig": {"Privileged": true}, "HostConfig": {')
+    assert ask("POST", CREATE, twice.encode())[0] == 200
+    assert b"Privileged" not in engine.seen[0][2]
+
+
+@pytest.mark.parametrize(
+    ("method", "target"),
+    [
+        ("GET", "/v1.41/containers/json"),
+        ("GET", "/v1.41/info"),
+        ("POST", "/v1.41/images/create?fromImage=debian"),
+        ("GET", "/v1.41/images/debian/json"),
+        ("POST", "/v1.41/build"),
+        ("POST", "/v1.41/volumes/create"),
+        ("POST", f"/v1.41/containers/{OWN}/exec"),
+        ("GET", f"/v1.41/containers/{OWN}/archive?path=/"),
+        ("PUT", f"/v1.41/containers/{OWN}/archive?path=/"),
+        ("POST", f"/v1.41/containers/{OWN}/attach"),
+        ("POST", f"/v1.41/containers/{OWN}/update"),
+        ("POST", f"/v1.41/containers/{OWN}/../{FOREIGN}/start"),
+        ("POST", f"/v1.41/containers/{OWN}%2Fstart"),
+        ("GET", "/v1.41/images/lake/polars:1/../../containers/x/json"),
+        ("POST", "/v1.41/containers/create"),
+        ("POST", "/v1.41/containers/create?name=crypto-lakehouse_database_1"),
+        ("POST", "/v1.41/containers/create?name=lakehouse-a&name=lakehouse-b"),
+    ],
+)
+def test_what_is_not_on_the_list_does_not_reach_the_engine(
+    method: str, target: str, ask: Any, engine: EngineDouble
+) -> None:
+    assert ask(method, target, GOOD)[0] == 403
+    assert engine.seen == []
+
+
+@pytest.mark.parametrize(
+    ("method", "action"),
+    [("GET", "/json"), ("GET", "/logs?follow=1"), ("POST", "/start"), ("POST", "/stop?t=1"), ("POST", "/wait")],
+)
+def test_an_own_container_may_be_watched_and_ended(method: str, action: str, ask: Any, engine: EngineDouble) -> None:
+    assert ask(method, f"/v1.41/containers/{OWN}{action}")[0] == 200
+    assert engine.seen[-1][1].rstrip("?") == f"/v1.41/containers/{OWN}{action}"
+
+
+@pytest.mark.parametrize(("method", "action"), [("GET", "/json"), ("POST", "/stop"), ("DELETE", "?force=1")])
+def test_somebody_else_s_container_is_not_there(method: str, action: str, ask: Any, engine: EngineDouble) -> None:
+    assert ask(method, f"/v1.41/containers/{FOREIGN}{action}")[0] == 404
+    assert ask(method, f"/v1.41/containers/{'c' * 64}{action}")[0] == 404
+    assert [one[0] for one in engine.seen] == ["GET", "GET"], "it was only looked at"
+
+
+def test_a_container_is_found_by_the_name_that_the_runner_gave_it(ask: Any, engine: EngineDouble) -> None:
+    assert ask("DELETE", "/v1.41/containers/lakehouse-pull-7?force=1")[0] == 200
+    assert [one[:2] for one in engine.seen] == [
+        ("GET", "/containers/stack-lakehouse-pull-7/json"),
+        ("DELETE", f"/v1.41/containers/{OWN}?force=1"),
+    ]
+
+
+def test_the_engine_s_version_and_the_steps_images_may_be_asked(ask: Any) -> None:
+    for target in ("/version", "/v1.41/version", "/_ping", "/v1.41/images/lake/polars:1/json"):
+        assert ask("GET", target)[0] == 200
+
+
+def test_what_an_earlier_start_left_is_removed(engine: EngineDouble, tmp_path: Path) -> None:
+    assert guard.Engine(tmp_path / "engine.sock").clear("stack") == 1
+    assert [one[:2] for one in engine.seen][1] == ("DELETE", f"/containers/{OWN}?force=1&v=1")
+
+
+def test_an_engine_that_is_away_is_told_apart_from_a_refusal(tmp_path: Path) -> None:
+    with guarded(tmp_path), guard.Engine(tmp_path / "guarded.sock").ask("GET", "/version") as answer:
+        assert answer.status == 502
+
+
+def test_what_the_docker_runner_asks_for_is_let_through(
+    ask: Any, engine: EngineDouble, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    docker = pytest.importorskip("docker")
+    from runners.container import container_plan
+    from runners.docker_runner import _create
+
+    given = {
+        "host": f"unix://{tmp_path}/guarded.sock",
+        "network": "stack-lake",
+        "images": {"conform": "lake/polars:1"},
+        "mounts": ["stack-key:/secrets/lake:ro", "stack-exchange:/exchange"],
+        "pass_environment": ["AWS_SHARED_CREDENTIALS_FILE"],
+        "limits": {"conform": StepLimits(memory_mib=128).model_dump()},
+    }
+    settings = Settings.model_validate({"lake": "s3://lake", "docker": given})
+    plan = container_plan(Step.CONFORM, "runs/x/y.json", settings, {"AWS_SHARED_CREDENTIALS_FILE": "/secrets/lake/x"})
+    client = docker.DockerClient(base_url=given["host"], version="1.41")
+    with pytest.raises(KeyError, match="Id"):
+        # The double has no container to show: what matters is that the request came through.
+        _create(client, plan, {"step": "conform"}, settings.docker.user)
+    client.close()
+    method, target, body = engine.seen[-1]
+    assert (method, target.partition("?")[0]) == ("POST", "/v1.41/containers/create")
+    assert json.loads(body)["HostConfig"]["Mounts"][0]["ReadOnly"] is True
+    assert "AWS_SHARED_CREDENTIALS_FILE=/secrets/lake/x" in json.loads(body)["Env"]

@@ -1,0 +1,72 @@
+"""The secrets of a stack: made once, for their owner alone, and never twice the same."""
+
+import json
+import re
+from pathlib import Path
+
+import pytest
+
+from tests.compose.programs import program
+
+secrets = program("keeper/make_secrets.py")
+FOLDERS = ("airflow", "archive", "database", "lake", "login")
+
+
+@pytest.fixture
+def folder(tmp_path: Path) -> Path:
+    return new_folder(tmp_path / "one")
+
+
+def new_folder(path: Path) -> Path:
+    for name in FOLDERS:
+        (path / name).mkdir(parents=True)
+    return path
+
+
+def contents(folder: Path) -> dict[str, str]:
+    return {str(one.relative_to(folder)): one.read_text() for one in folder.rglob("*") if one.is_file()}
+
+
+def test_every_secret_is_its_owner_s_alone(folder: Path) -> None:
+    assert secrets.main(folder) == 0
+    files = [one for one in folder.rglob("*") if one.is_file()]
+    assert len(files) == 8
+    assert {one.stat().st_mode & 0o777 for one in files} == {0o600}
+    assert {(folder / name).stat().st_mode & 0o777 for name in FOLDERS} == {0o700}
+
+
+def test_a_second_start_changes_nothing_and_says_nothing(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    secrets.main(folder)
+    first = contents(folder)
+    said = capsys.readouterr().out
+    assert not [one for one in first.values() if one in said]
+    secrets.main(folder)
+    assert contents(folder) == first
+    assert capsys.readouterr().out == ""
+
+
+def test_two_stacks_have_nothing_in_common(folder: Path, tmp_path: Path) -> None:
+    secrets.main(folder)
+    other = new_folder(tmp_path / "other")
+    secrets.main(other)
+    assert all(one != contents(other)[name] for name, one in contents(folder).items())
+
+
+def test_what_an_interrupted_start_left_out_fits_what_it_made(folder: Path) -> None:
+    (folder / "database" / "password").write_text("made-before")
+    secrets.main(folder)
+    made = contents(folder)
+    assert made["database/password"] == "made-before"
+    assert made["airflow/database-url"] == "postgresql+psycopg2://airflow:made-before@database:5432/airflow"
+
+
+def test_secrets_are_long_and_of_the_kind_that_is_asked_for(folder: Path) -> None:
+    from cryptography.fernet import Fernet
+
+    secrets.main(folder)
+    made = contents(folder)
+    Fernet(made["airflow/fernet-key"].encode())
+    assert len(json.loads(made["login/passwords.json"])["admin"]) >= 24
+    pair = r"\[default\]\naws_access_key_id = \S{20}\naws_secret_access_key = \S{40}\n"
+    assert re.fullmatch(pair, made["lake/credentials"])
+    assert len(made["airflow/jwt-secret"]) >= 64

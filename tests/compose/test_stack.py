@@ -1,0 +1,282 @@
+"""The whole stack, as `docker compose up` gives it, from a first start to the last trace of it.
+
+What differs from what users get: the base of the images, which is made on this machine where no registry of images can
+be reached (`tests/containers/base_image.sh`), and the ports. The store, the database and the stand-in for Glue are the
+images that users build too. The archive is the demonstration's; the exchange is not asked.
+"""
+
+import json
+import os
+import re
+import socket
+import time
+from collections.abc import Callable, Iterator
+from datetime import date
+from pathlib import Path
+from typing import Any
+from urllib.parse import quote
+
+import pytest
+import requests
+
+from crypto_lakehouse.query import Lake
+from crypto_lakehouse.settings import Settings
+from tests.compose.airflow_api import AirflowApi, token
+from tests.compose.browser import chromium, picture
+from tests.compose.client import STACK_LABEL, Compose, find_compose
+from tests.containers.engine import PREFIX, REPOSITORY, TAG, Engine
+
+pytestmark = [pytest.mark.containers, pytest.mark.timeout(3600), pytest.mark.filterwarnings("ignore")]
+
+PORTS = ("AIRFLOW_PORT", "STORE_PORT", "GLUE_PORT")
+LASTING = {"api-server", "dag-processor", "database", "engine", "glue", "scheduler", "store", "triggerer"}
+SPOT, UM = "binance_spot_klines", "binance_um_klines"
+DAYS = (date(2024, 12, 30), date(2025, 1, 2))
+CONF = {"symbols": ["BTCUSDT"], "intervals": ["1h"], "start_date": str(DAYS[0]), "end_date": str(DAYS[1])}
+SECRETS = {
+    "api-server": ("login/passwords.json", "airflow/fernet-key", "airflow/jwt-secret", "airflow/api-secret-key"),
+    "database": ("database/password",),
+    "store": ("lake/credentials", "archive/credentials"),
+}
+RUN_SECONDS, START_SECONDS = 900.0, 900.0
+
+
+@pytest.fixture(scope="module")
+def compose(images: Engine) -> Iterator[Compose]:
+    """The stack, not started yet; whatever is left of it goes in the end."""
+    command = find_compose(images)
+    if isinstance(command, str):
+        pytest.skip(command)
+    with_demo = dict(re.findall(r"^([A-Z_]+)=(.*)$", (REPOSITORY / ".env.example").read_text(), re.MULTILINE))
+    ports = {name: str(free_port()) for name in PORTS}
+    one = Compose(images, command, f"{PREFIX}-stack", {**with_demo, **ports, "REGISTRY": PREFIX, "TAG": TAG})
+    one.run("down", "--volumes")
+    assert one.leftovers() == []
+    yield one
+    one.run("down", "--volumes")
+
+
+def free_port() -> int:
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return int(probe.getsockname()[1])
+
+
+@pytest.fixture(scope="module")
+def stack(compose: Compose) -> Compose:
+    """The stack after its first start."""
+    started = time.monotonic()
+    compose.run("up", "--detach")
+    wait_until_well(compose)
+    print(f"up and well after {time.monotonic() - started:.0f} s")
+    return compose
+
+
+def wait_until_well(compose: Compose) -> None:
+    deadline = time.monotonic() + START_SECONDS
+    while time.monotonic() < deadline:
+        known = compose.containers()
+        if all(known[name]["State"].get("Health", {}).get("Status") == "healthy" for name in LASTING):
+            return
+        time.sleep(2)
+    raise AssertionError(compose.logs())
+
+
+@pytest.fixture
+def api(stack: Compose) -> AirflowApi:
+    return opened(stack)
+
+
+def opened(stack: Compose) -> AirflowApi:
+    url = f"http://127.0.0.1:{stack.variables['AIRFLOW_PORT']}"
+    password = json.loads(stack.execute("api-server", "cat", "/secrets/login/passwords.json"))["admin"]
+    return AirflowApi(url, token(url, password))
+
+
+def lake_of(stack: Compose) -> Lake:
+    """Returns the lake as a client on this machine reads it, through the ports on loopback."""
+    said = stack.execute("store", "cat", "/secrets/lake/credentials")
+    pair = dict(re.findall(r"^(\w+) = (\S+)$", said, re.MULTILINE))
+    os.environ["AWS_ACCESS_KEY_ID"], os.environ["AWS_SECRET_ACCESS_KEY"] = pair.values()
+    place = f"http://127.0.0.1:{stack.variables['STORE_PORT']}"
+    glue = {"kind": "glue", "glue_endpoint_url": f"http://127.0.0.1:{stack.variables['GLUE_PORT']}"}
+    keys = {f"{name.removeprefix('aws_')}": value for name, value in pair.items()}
+    given = {"lake": "s3://lakehouse", "storage": {"endpoint_url": place, **keys}, "catalog": glue}
+    return Lake(Settings.model_validate(given))
+
+
+def rows(stack: Compose, dataset: str) -> list[int]:
+    return [one["rows"] for one in lake_of(stack).coverage(dataset, days=DAYS).to_dicts()]
+
+
+def wait_for(what: Callable[[], Any], seconds: float = RUN_SECONDS, pause: float = 0.05) -> Any:
+    deadline = time.monotonic() + seconds
+    while time.monotonic() < deadline:
+        if found := what():
+            return found
+        time.sleep(pause)
+    raise AssertionError(f"not within {seconds} s")
+
+
+def test_nobody_has_rights_and_every_process_is_nobody_in_particular(stack: Compose) -> None:
+    for service, found in stack.containers().items():
+        host = found["HostConfig"]
+        assert host["ReadonlyRootfs"], service
+        assert host["CapDrop"] == ["ALL"], service
+        assert host["SecurityOpt"] == ["no-new-privileges:true"], service
+        assert host["Memory"], service
+        assert 0 < host["PidsLimit"] <= 512, service
+        for ports in (found["NetworkSettings"]["Ports"] or {}).values():
+            assert {one["HostIp"] for one in ports or []} <= {"127.0.0.1"}, service
+    for service in LASTING:
+        said = stack.engine.run("top", stack.container(service)["Id"], "-eo", "uid,pid,comm").stdout
+        users = {line.split()[0] for line in said.splitlines()[1:]}
+        assert users == {"10001"}, f"{service}: {said}"
+
+
+def test_an_airflow_without_a_password_tells_nothing(stack: Compose) -> None:
+    url = f"http://127.0.0.1:{stack.variables['AIRFLOW_PORT']}"
+    assert requests.get(f"{url}/api/v2/dags", timeout=60).status_code == 401
+    assert requests.get(f"{url}/auth/token", timeout=60).status_code >= 400
+    for password in ("", "admin", "airflow"):
+        body = {"username": "admin", "password": password}
+        assert requests.post(f"{url}/auth/token", json=body, timeout=60).status_code >= 400, password
+
+
+def test_the_lake_and_its_catalog_tell_nothing_without_the_key(stack: Compose) -> None:
+    store = f"http://127.0.0.1:{stack.variables['STORE_PORT']}"
+    assert requests.get(f"{store}/lakehouse?list-type=2", timeout=60).status_code == 403
+    assert requests.put(f"{store}/data.binance.vision/x", data=b"x", timeout=60).status_code == 403
+    assert requests.get(f"{store}/data.binance.vision?list-type=2", timeout=60).status_code == 200, "the control"
+    glue = f"http://127.0.0.1:{stack.variables['GLUE_PORT']}"
+    target = {"X-Amz-Target": "AWSGlue.GetDatabases", "Content-Type": "application/x-amz-json-1.1"}
+    assert requests.post(glue, data="{}", headers=target, timeout=60).status_code == 403
+
+
+def test_a_run_triggered_over_the_api_publishes(stack: Compose, api: AirflowApi) -> None:
+    started = time.monotonic()
+    api.parsed(UM, START_SECONDS)
+    run = api.trigger(UM, CONF)
+    assert api.finished(UM, run, RUN_SECONDS) == "success", api.tasks(UM, run)
+    print(f"first run finished {time.monotonic() - started:.0f} s after the stack was well")
+    assert rows(stack, UM) == [24, 24, 24, 24]
+    answer = lake_of(stack).sql(f"SELECT count(*) AS rows, min(low) > 0 AS sane FROM {UM} WHERE interval = '1h'")
+    assert answer.to_dicts() == [{"rows": 31 * 24 + 2 * 24, "sane": True}]
+
+
+def test_the_image_has_the_command_line_to_ask_with(stack: Compose) -> None:
+    said = stack.execute("scheduler", "crypto-lakehouse", "query", "sql", f"SELECT count(*) AS n FROM {UM}", "--json")
+    assert "792" in said
+
+
+def test_a_killed_step_and_a_killed_scheduler_are_made_good(stack: Compose, api: AirflowApi) -> None:
+    run = api.trigger(SPOT, CONF)
+    (step,) = wait_for(lambda: stack.steps("plan", run))
+    # It stands still, and would never finish by itself.
+    stack.engine.run("pause", step)
+    assert found_secrets(secrets_of(stack), stack.engine.run("inspect", step).stdout) == []
+    stack.engine.run("kill", step)
+    assert died(stack, step) == "137", "the fault: the step was killed while it ran"
+
+    (step,) = wait_for(lambda: stack.steps("conform", run))
+    stack.engine.run("pause", step)
+    before = stack.container("scheduler")
+    # The kernel spares the first process, a mere parent; the scheduler and its workers go at once.
+    stack.engine.run("exec", before["Id"], "python", "-I", "-c", "import os; os.kill(-1, 9)", check=False)
+    after = wait_for(lambda: (one := stack.container("scheduler"))["RestartCount"] > before["RestartCount"] and one)
+    assert after["Id"] == before["Id"]
+    assert stack.steps("conform", run) == [step], "the fault: a worker died while its step was under way"
+
+    assert api.finished(SPOT, run, RUN_SECONDS) == "success", api.tasks(SPOT, run)
+    tries = {name: number for name, _, _, number in api.tasks(SPOT, run)}
+    assert tries["plan"] >= 2
+    assert tries["transform.conform"] >= 2
+    assert stack.engine.run("inspect", step, check=False).returncode != 0, "the step that stood still is gone"
+    assert rows(stack, SPOT) == [24, 24, 24, 24]
+    stack.execute("scheduler", "crypto-lakehouse", "catalog", "verify", SPOT, "--deep")
+
+
+def died(stack: Compose, container: str) -> str:
+    """Returns the exit code that the engine noted when a container ended; the container itself may be gone."""
+    said = stack.engine.run(
+        *("events", "--since", "10m", "--until", str(int(time.time()) + 1)),
+        *("--filter", f"container={container}", "--filter", "event=die", "--format", "{{json .Actor.Attributes}}"),
+    ).stdout
+    return str(json.loads(said.splitlines()[-1])["exitCode"])
+
+
+def test_the_ui_shows_the_finished_run(stack: Compose, api: AirflowApi) -> None:
+    if chromium() is None:
+        pytest.skip("there is no Chromium to look with")
+    (run,) = [one["dag_run_id"] for one in api.ask("GET", f"dags/{UM}/dagRuns")["dag_runs"] if one["conf"] == CONF]
+    page = f"{api.url}/dags/{UM}/runs/{quote(run)}"
+    shot, text = picture(page, ("_token", api.token), [run, "Success", "transform.publish"])
+    place = Path(os.environ.get("PICTURES", REPOSITORY / ".demo"))
+    place.mkdir(parents=True, exist_ok=True)
+    (place / "airflow.png").write_bytes(shot)
+    assert len(shot) > 20_000
+    assert "Sign in" not in text
+
+
+def test_a_second_up_changes_nothing(stack: Compose) -> None:
+    def lasting() -> dict[str, tuple[str, str]]:
+        return {name: (one["Id"], one["State"]["StartedAt"]) for name, one in stack.containers().items()}
+
+    before = lasting()
+    stack.run("up", "--detach")
+    wait_until_well(stack)
+    after = lasting()
+    assert {name: one[0] for name, one in after.items()} == {name: one[0] for name, one in before.items()}
+    assert {name: after[name] for name in LASTING} == {name: before[name] for name in LASTING}
+
+
+def test_no_secret_is_in_what_the_engine_shows_or_in_a_log(stack: Compose) -> None:
+    secrets = secrets_of(stack)
+    shown = [stack.engine.run("inspect", one["Id"]).stdout for one in stack.containers().values()]
+    said = [stack.engine.run("logs", one["Id"]) for one in stack.containers().values()]
+    tasks = stack.execute("scheduler", "sh", "-c", "cat $(find /logs -type f)")
+    assert "conform" in tasks, "the control: the logs of tasks are there"
+    everything = [*shown, *(one.stdout + one.stderr for one in said), tasks]
+    assert [name for text in everything for name in found_secrets(secrets, text)] == []
+    leak = stack.execute("api-server", "cat", "/secrets/login/passwords.json")
+    assert found_secrets(secrets, leak) == ["login/passwords.json"], "the control: a leak is found"
+
+
+def secrets_of(stack: Compose) -> dict[str, list[str]]:
+    """Returns the words of each secret that give something away."""
+    content = {
+        name: stack.execute(service, "cat", f"/secrets/{name}") for service, names in SECRETS.items() for name in names
+    }
+    words = {name: re.findall(r"[A-Za-z0-9_=+/-]{20,}", text) for name, text in content.items()}
+    return {name: [one for one in found if not one.startswith("aws_")] for name, found in words.items()}
+
+
+def found_secrets(secrets: dict[str, list[str]], text: str) -> list[str]:
+    return [name for name, words in secrets.items() if any(word in text for word in words)]
+
+
+def test_a_glue_that_came_back_is_filled_from_the_lake(stack: Compose) -> None:
+    before = rows(stack, UM)
+    stack.engine.run("restart", stack.container("glue")["Id"])
+    wait_until_well(stack)
+    assert rows(stack, UM) == before
+
+
+def test_what_was_published_survives_a_down_in_the_middle_of_a_run(stack: Compose) -> None:
+    login = stack.execute("api-server", "cat", "/secrets/login/passwords.json")
+    opened(stack).trigger(UM, {**CONF, "symbols": ["ETHUSDT"]})
+    wait_for(stack.steps)
+    stack.run("down")
+    assert {one.split()[0] for one in stack.leftovers()} == {"volume"}, "a step that was left would hold the network"
+    stack.run("up", "--detach")
+    wait_until_well(stack)
+    assert stack.execute("api-server", "cat", "/secrets/login/passwords.json") == login
+    assert rows(stack, UM)[:4] == [24, 24, 24, 24]
+
+
+def test_down_with_its_volumes_leaves_nothing(stack: Compose) -> None:
+    stack.run("down", "--volumes")
+    assert stack.leftovers() == []
+    named = stack.engine.run("volume", "ls", "--quiet", "--filter", f"name={stack.project}").stdout
+    assert named == ""
+    assert stack.engine.run("ps", "--all", "--quiet", "--filter", f"label={STACK_LABEL}={stack.project}").stdout == ""

@@ -6,7 +6,6 @@ the worker that waits for one.
 
 import json
 import os
-import signal
 import socket
 import sqlite3
 import subprocess
@@ -14,11 +13,13 @@ import sys
 import threading
 import time
 from collections.abc import Iterator
+from contextlib import suppress
 from dataclasses import dataclass, field
 from datetime import date
 from pathlib import Path
 from typing import Any
 
+import psutil
 import pytest
 
 from crypto_lakehouse.demo.airflow_home import airflow_environment, prepare
@@ -73,8 +74,12 @@ class Airflow:
 
     def kill(self, part: str) -> None:
         """Kills a part with everything that it started, as the loss of its machine does."""
-        os.killpg(self.parts[part].pid, signal.SIGKILL)
-        self.parts.pop(part).wait()
+        process = self.parts.pop(part)
+        # Tasks have sessions of their own; one that outlived its supervisor would still remove its pod.
+        for one in (*psutil.Process(process.pid).children(recursive=True), psutil.Process(process.pid)):
+            with suppress(psutil.NoSuchProcess):
+                one.kill()
+        process.wait()
 
     def command(self, *arguments: str) -> None:
         command = [sys.executable, "-m", "airflow", *arguments]

@@ -31,7 +31,7 @@ def airflow_environment(home: Path, lake: str, extra: Mapping[str, str] | None =
         # All interfaces is the default; a laptop's Airflow is for its owner.
         "AIRFLOW__API__HOST": "127.0.0.1",
         "AIRFLOW__LOGGING__LOGGING_LEVEL": "WARNING",
-        # The API server builds its routes at a task's first call; on a busy laptop that takes longer than the usual 5 s.
+        # The API server builds its routes at a task's first call: on a busy laptop longer than the usual 5 s.
         "AIRFLOW__WORKERS__EXECUTION_API_TIMEOUT": "60",
         "AIRFLOW__SCHEDULER__ENABLE_HEALTH_CHECK": "False",
         "AIRFLOW__DATABASE__SQL_ALCHEMY_CONNECT_ARGS": "sqlite_patience.CONNECT_ARGS",

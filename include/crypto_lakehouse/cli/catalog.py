@@ -4,11 +4,11 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from crypto_lakehouse.cli.edge import EXIT_PERMANENT
 from crypto_lakehouse.cli.output import JsonOption, examples, note, print_json
 from crypto_lakehouse.cli.progress import listening
 from crypto_lakehouse.datasets import DATASETS
 from crypto_lakehouse.datasets import dataset as dataset_row
+from crypto_lakehouse.exit_codes import EXIT_PERMANENT
 
 if TYPE_CHECKING:
     from crypto_lakehouse.spec import Dataset

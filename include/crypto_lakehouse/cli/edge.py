@@ -1,15 +1,4 @@
-"""The edge of the command line: every error becomes two lines on stderr and an exit code that means something.
-
-| code | meaning |
-|---|---|
-| 0 | done, or nothing to do |
-| 64 | the command or a value in it is not acceptable |
-| 65 | a permanent error: trying again changes nothing |
-| 70 | a fault of ours, with its traceback |
-| 75 | a transient error: try again later |
-| 130 | interrupted from the keyboard |
-| 143 | told to stop (SIGTERM) |
-"""
+"""The edge of the command line: every error becomes two lines on stderr and an exit code that means something."""
 
 import json
 import os
@@ -23,20 +12,21 @@ from typing import NoReturn
 
 import typer
 
+from crypto_lakehouse import exit_codes
 from crypto_lakehouse.cli.arguments import gathered
-from crypto_lakehouse.errors import InvalidRequest, LakehouseError, TransientError
-
-EXIT_OK, EXIT_USAGE, EXIT_PERMANENT, EXIT_UNEXPECTED, EXIT_TRANSIENT = 0, 64, 65, 70, 75
-EXIT_INTERRUPTED, EXIT_TERMINATED = 130, 143
+from crypto_lakehouse.errors import LakehouseError, TransientError
+from crypto_lakehouse.exit_codes import (
+    EXIT_INTERRUPTED,
+    EXIT_OK,
+    EXIT_TERMINATED,
+    EXIT_UNEXPECTED,
+    EXIT_USAGE,
+)
 
 
 def exit_code(error: BaseException) -> int:
-    """Returns the exit code that an error stands for."""
-    if isinstance(error, InvalidRequest | typer.TyperException):
-        return EXIT_USAGE
-    if isinstance(error, TransientError):
-        return EXIT_TRANSIENT
-    return EXIT_PERMANENT if isinstance(error, LakehouseError) else EXIT_UNEXPECTED
+    """Returns the exit code that an error stands for; one of the command line itself is a fault of usage."""
+    return EXIT_USAGE if isinstance(error, typer.TyperException) else exit_codes.exit_code(error)
 
 
 def run(app: typer.Typer, program: str, arguments: Sequence[str] | None = None) -> int:

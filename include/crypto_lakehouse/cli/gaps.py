@@ -6,10 +6,10 @@ import typer
 
 from crypto_lakehouse.cli import options
 from crypto_lakehouse.cli.coverage import print_listed
-from crypto_lakehouse.cli.edge import exit_code
 from crypto_lakehouse.cli.options import Ask
 from crypto_lakehouse.cli.output import JsonOption, examples, note, print_json
 from crypto_lakehouse.cli.progress import listening
+from crypto_lakehouse.exit_codes import exit_code
 from crypto_lakehouse.lake.work import PlanRequest
 
 if TYPE_CHECKING:

@@ -5,11 +5,11 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from crypto_lakehouse.cli import options
-from crypto_lakehouse.cli.edge import EXIT_PERMANENT, exit_code
 from crypto_lakehouse.cli.options import Ask, plan_request
 from crypto_lakehouse.cli.output import JsonOption, examples, note, print_json, print_table
 from crypto_lakehouse.cli.progress import listening
 from crypto_lakehouse.datasets import DATASETS
+from crypto_lakehouse.exit_codes import EXIT_PERMANENT, exit_code
 from crypto_lakehouse.spec import Dataset
 from crypto_lakehouse.vocabulary import DataType, Step, market_name
 

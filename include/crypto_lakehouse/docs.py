@@ -5,7 +5,7 @@ Standard library only.
 """
 
 import sys
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from pathlib import Path
 from types import MappingProxyType
 
@@ -252,13 +252,18 @@ def generated_pages(project: Path) -> dict[Path, str]:
     return pages
 
 
-def main(project: Path = PROJECT, say: Callable[[str], None] = print) -> int:
-    """Rewrites the generated pages of a project folder that differ, says which, and returns 0."""
-    for path, text in generated_pages(project).items():
+def write_changed(pages: Mapping[Path, str], project: Path, say: Callable[[str], None]) -> None:
+    """Writes those files of a project folder that differ from the text that they should have, and says which."""
+    for path, text in pages.items():
         if not path.exists() or path.read_text(encoding="utf-8") != text:
             path.parent.mkdir(parents=True, exist_ok=True)
             path.write_text(text, encoding="utf-8")
             say(f"rewrote {path.relative_to(project)}")
+
+
+def main(project: Path = PROJECT, say: Callable[[str], None] = print) -> int:
+    """Rewrites the generated pages of a project folder that differ, says which, and returns 0."""
+    write_changed(generated_pages(project), project, say)
     return 0
 
 

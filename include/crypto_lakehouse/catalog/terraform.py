@@ -13,7 +13,7 @@ from typing import TypedDict
 from crypto_lakehouse import __version__
 from crypto_lakehouse.catalog.glue import table_input
 from crypto_lakehouse.datasets import DATASETS
-from crypto_lakehouse.docs import PROJECT
+from crypto_lakehouse.docs import PROJECT, write_changed
 from crypto_lakehouse.spec import Dataset
 
 VARIABLES = Path("terraform", "datasets.auto.tfvars.json")
@@ -63,11 +63,7 @@ def render_variables() -> str:
 
 def main(project: Path = PROJECT, say: Callable[[str], None] = print) -> int:
     """Rewrites the file of a project folder if it differs, says so, and returns 0."""
-    path, text = project / VARIABLES, render_variables()
-    if not path.exists() or path.read_text(encoding="utf-8") != text:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        path.write_text(text, encoding="utf-8")
-        say(f"rewrote {VARIABLES}")
+    write_changed({project / VARIABLES: render_variables()}, project, say)
     return 0
 
 

@@ -69,9 +69,9 @@ class BronzeLog:
 
     def objects_by_partition(self, dataset: Dataset, partitions: Sequence[Partition]) -> dict[str, list[BronzeObject]]:
         """Returns the same for many partitions at once, by partition name."""
-        wanted = sorted({one.symbol for one in partitions})
         import polars as pl
 
+        wanted = sorted({one.symbol for one in partitions})
         held = self.latest(dataset.name).filter(pl.col("symbol").is_in(wanted))
         groups: dict[tuple[str, str], list[BronzeObject]] = defaultdict(list)
         for row in held.iter_rows(named=True):

@@ -292,11 +292,13 @@ class CoverageLog:
 
     def holes(self, dataset: str) -> pl.DataFrame:
         """Returns the holes that count, in no order: those within partitions, and ids lost between two of them."""
-        return pl.concat([self._counting(dataset, "holes").unique(_HOLE_KEY), _between(self.days(dataset))])
+        days = self._log(dataset, "days").read()
+        return pl.concat([self._counting(dataset, "holes", days).unique(_HOLE_KEY), _between(_newest_days(days))])
 
     def reconciliations(self, dataset: str) -> pl.DataFrame:
         """Returns the reconciliations that count, in no order."""
-        return self._counting(dataset, "reconciliations").unique(_RECONCILED_KEY)
+        days = self._log(dataset, "days").read()
+        return self._counting(dataset, "reconciliations", days).unique(_RECONCILED_KEY)
 
     def compact(self, dataset: str, now: datetime | None = None) -> int:
         """Folds grown logs into one file each, of rows that count; returns how many files were replaced."""
@@ -318,10 +320,9 @@ class CoverageLog:
         carried = self.reconciliations(dataset).filter(is_carried)
         return pl.concat([frames.reconciliations, carried]).unique(_RECONCILED_KEY)
 
-    def _counting(self, dataset: str, name: str) -> pl.DataFrame:
-        newest = _newest(self._log(dataset, "days").read())
+    def _counting(self, dataset: str, name: str, days: pl.DataFrame) -> pl.DataFrame:
         rows = self._log(dataset, name).read()
-        return rows.join(newest, left_on=["partition", "at"], right_on=["partition", "newest"], how="semi")
+        return rows.join(_newest(days), left_on=["partition", "at"], right_on=["partition", "newest"], how="semi")
 
     def _log(self, dataset: str, name: str) -> AppendLog:
         return AppendLog(self._storage, f"coverage/{dataset}/{name}/", _SCHEMAS[name])

@@ -142,9 +142,10 @@ class IdGaps:
             self._note(int(times[at]), int(times[at + 1]), int(steps[at]) - 1)
 
     def _note_ends(self, ids: Points, times: Points) -> None:
-        days, firsts = np.unique(times // DAY_US, return_index=True)
-        lasts = len(times) - 1 - np.unique((times // DAY_US)[::-1], return_index=True)[1]
-        for day, first, last in zip(days.tolist(), firsts, lasts, strict=True):
+        days = times // DAY_US
+        firsts = np.concatenate(([0], np.flatnonzero(np.diff(days)) + 1))
+        lasts = np.concatenate((firsts[1:], [len(days)])) - 1
+        for day, first, last in zip(days[firsts].tolist(), firsts, lasts, strict=True):
             known = self.ends.get(day)
             start = (known.first_id, known.first_at) if known else (int(ids[first]), int(times[first]))
             self.ends[day] = IdEnds(*start, int(ids[last]), int(times[last]))

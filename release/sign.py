@@ -26,7 +26,7 @@ def main(*words: str) -> int:
         return 2
     for command in commands:
         print(shlex.join(command), flush=True)
-        if "--dry-run" not in words and (code := subprocess.run(command, check=False).returncode):  # noqa: S603
+        if "--dry-run" not in words and (code := subprocess.run(command, check=False).returncode):  # noqa: S603  a list, our own words
             return code
     return 0
 

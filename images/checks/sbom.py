@@ -68,7 +68,7 @@ def _entry(pin: tuple[str, str], entry: str) -> str:
 
 
 def _output(*command: str, stdin: str = "") -> str:
-    return subprocess.run(command, input=stdin, stdout=subprocess.PIPE, text=True, check=True).stdout  # noqa: S603
+    return subprocess.run(command, input=stdin, stdout=subprocess.PIPE, text=True, check=True).stdout  # noqa: S603  a list, our own words
 
 
 if __name__ == "__main__":

@@ -21,7 +21,7 @@ WEED = str(Path(sys.executable).with_name("weed"))
 DATA, CONFIG, READY = Path("/data"), Path("/tmp/s3.json"), Path("/tmp/ready")  # noqa: S108  a container's own
 SECRETS = Path("/secrets")
 BUCKETS = {"lake": "lakehouse", "archive": "data.binance.vision"}
-OPEN_TO_READERS = "data.binance.vision"
+OPEN_TO_READERS = BUCKETS["archive"]
 PORT, MASTER, FILER = 8333, 9333, 8888
 _START_SECONDS, _ONCE_SECONDS = 60.0, 15.0
 _OPTIONS = (
@@ -36,7 +36,7 @@ def main() -> int:
     READY.unlink(missing_ok=True)
     CONFIG.write_text(json.dumps({"identities": _identities()}), encoding="ascii")
     CONFIG.chmod(0o600)
-    process = subprocess.Popen([WEED, "-logtostderr=true", "-v=0", "server", *_OPTIONS])  # noqa: S603
+    process = subprocess.Popen([WEED, "-logtostderr=true", "-v=0", "server", *_OPTIONS])  # noqa: S603  a list, our own words
 
     def end(number: int, _frame: FrameType | None) -> None:
         process.send_signal(number)

@@ -118,23 +118,7 @@ def _ecs(used: Engine, lake: Path, folder: Path) -> Iterator[dict[str, Any]]:
         raise RuntimeError("ministack is not here: `make test-containers` installs it")
     with ministack(used, program, folder) as here:
         os.environ.update(here.variables)
-        client = here.client("ecs")
-        client.create_cluster(clusterName="crypto-lakehouse")
-        client.register_task_definition(
-            family="crypto-lakehouse-conform",
-            requiresCompatibilities=["FARGATE"],
-            networkMode="awsvpc",
-            cpu="1024",
-            memory="2048",
-            volumes=[{"name": "lake", "host": {"sourcePath": str(lake)}}],
-            containerDefinitions=[
-                {
-                    "name": "step",
-                    "image": image("polars"),
-                    "mountPoints": [{"sourceVolume": "lake", "containerPath": "/lake"}],
-                }
-            ],
-        )
+        here.define("crypto-lakehouse-conform", image("polars"), lake)
         ecs = {"has_lake_mount": True, "poll_seconds": 1, "subnets": ["subnet-1"], "deferrable": False}
         yield {"ecs": ecs}
 

@@ -9,29 +9,15 @@ from typing import Any
 
 import pytest
 
-from crypto_lakehouse.lake.work import result_key
 from crypto_lakehouse.settings import load_settings
 from crypto_lakehouse.vocabulary import Step
 from tests.containers.conftest import open_to_all
 from tests.containers.engine import BASE, PREFIX, Engine
+from tests.runners.conftest import GOOD, ORDER, WHAT_DECIDES, pull_operator, step_script
 
 pytestmark = [pytest.mark.containers, pytest.mark.timeout(600), pytest.mark.filterwarnings("ignore")]
 
-ORDER = "runs/binance_um_klines/test-00000000/pull-000.json"
 CANARY = "canary-55aa"
-GOOD = {"status": "succeeded", "counts": {"objects": 3}}
-FAILED = {"status": "failed", "error": {"class": "X", "message": "why", "transient": False, "known": True}}
-STEP = """
-import json, os, pathlib, sys, time
-facts, code, script = {facts!r}, {code}, {script!r}
-exec(script)
-if facts:
-    path = pathlib.Path(os.environ["CRYPTO_LAKEHOUSE_LAKE"], {result!r})
-    path.parent.mkdir(parents=True, exist_ok=True)
-    path.write_text(json.dumps(dict(step="pull", dataset="binance_um_klines", run_id="r", **facts)))
-print("a line of the step", *sys.argv[1:])
-sys.exit(code)
-"""
 
 
 @pytest.fixture
@@ -51,18 +37,14 @@ def operator(
     images: Engine, lake: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> Iterator[Callable[..., Any]]:
     """Returns a maker of a pull operator whose image leaves these facts, runs this script and ends with this code."""
-    import lakehouse_steps
-
     tag = f"{PREFIX}/lying:{tmp_path.name[-40:]}".replace("_", "-")
 
     def make(code: int = 0, facts: dict[str, Any] | None = None, script: str = "", **settings: Any) -> Any:
-        source = STEP.format(facts=facts, code=code, script=script, result=result_key(ORDER, Step.PULL))
-        (tmp_path / "step.py").write_text(source)
+        (tmp_path / "step.py").write_text(step_script(code, facts, script))
         (tmp_path / "Dockerfile").write_text(f'FROM {BASE}\nCOPY step.py /\nENTRYPOINT ["python3", "/step.py"]\n')
         assert images.build(tag, str(tmp_path / "Dockerfile"), tmp_path).returncode == 0
         monkeypatch.setenv("CRYPTO_LAKEHOUSE_DOCKER", json.dumps({"images": {"pull": tag}, **settings}))
-        load_settings.cache_clear()
-        return lakehouse_steps.StepOperator(task_id="pull", step="pull", work_order=ORDER)
+        return pull_operator()
 
     yield make
     images.run("rmi", "--force", tag, check=False)
@@ -95,25 +77,15 @@ def test_the_log_has_the_step_s_lines(operator: Any) -> None:
     ]
 
 
-@pytest.mark.parametrize(
-    ("facts", "code", "message", "is_final"),
-    [
-        (None, 0, "left no result", False),
-        (GOOD, 1, "one of them lies", False),
-        (FAILED, 0, "why", True),
-        (FAILED, 65, "why", True),
-        (None, 137, "left no result", False),
-    ],
-    ids=["success without result", "failure with good result", "success with failed result", "both", "killed"],
-)
+@WHAT_DECIDES
 def test_the_result_file_decides(
-    facts: dict[str, Any] | None, code: int, message: str, is_final: bool, operator: Any
+    facts: dict[str, Any] | None, code: int, message: str, final: bool, operator: Any
 ) -> None:
     from airflow.sdk.exceptions import AirflowException, AirflowFailException
 
     with pytest.raises(AirflowException, match=message) as raised:
         operator(code=code, facts=facts).execute({})
-    assert isinstance(raised.value, AirflowFailException) is is_final
+    assert isinstance(raised.value, AirflowFailException) is final
 
 
 def test_an_image_that_is_nowhere_is_named(operator: Any, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -15,12 +15,12 @@ import pytest
 from crypto_lakehouse.settings import load_settings
 from tests.containers.conftest import open_to_all
 from tests.containers.engine import PREFIX, ensure_base
-from tests.containers.ministack import REGION, Ministack
+from tests.containers.ministack import CLUSTER, Ministack
 from tests.runners.conftest import FAILED, GOOD, ORDER, finished, pull_operator, step_script, task_context
 
 pytestmark = [pytest.mark.containers, pytest.mark.timeout(600), pytest.mark.filterwarnings("ignore")]
 
-CLUSTER, FAMILY, GROUP = "crypto-lakehouse", "crypto-lakehouse-pull", "/crypto-lakehouse/steps/pull"
+FAMILY, GROUP = "crypto-lakehouse-pull", "/crypto-lakehouse/steps/pull"
 SLEEP = "import signal\nsignal.signal(signal.SIGTERM, lambda *_: sys.exit(143))\ntime.sleep(600)"
 both_ways = pytest.mark.parametrize("deferrable", [False, True], ids=["waiting", "deferred"])
 
@@ -69,28 +69,11 @@ def operator(ecs: Ministack, lake: Path, tmp_path: Path, monkeypatch: pytest.Mon
 
 
 def register(ecs: Ministack, image: str, lake: Path) -> None:
-    """As Terraform does, but for a lake that is a folder, which shows what the container left."""
-    client, logs = ecs.client("ecs"), ecs.client("logs")
-    client.create_cluster(clusterName=CLUSTER)
+    """As Terraform does; the lake is a folder, which shows what the container left."""
+    logs = ecs.client("logs")
     if not logs.describe_log_groups(logGroupNamePrefix=GROUP)["logGroups"]:
         logs.create_log_group(logGroupName=GROUP)
-    options = {"awslogs-group": GROUP, "awslogs-region": REGION, "awslogs-stream-prefix": "step"}
-    client.register_task_definition(
-        family=FAMILY,
-        requiresCompatibilities=["FARGATE"],
-        networkMode="awsvpc",
-        cpu="256",
-        memory="512",
-        volumes=[{"name": "lake", "host": {"sourcePath": str(lake)}}],
-        containerDefinitions=[
-            {
-                "name": "step",
-                "image": image,
-                "mountPoints": [{"sourceVolume": "lake", "containerPath": "/lake"}],
-                "logConfiguration": {"logDriver": "awslogs", "options": options},
-            }
-        ],
-    )
+    ecs.define(FAMILY, image, lake, GROUP)
 
 
 def tasks(ecs: Ministack) -> list[dict[str, Any]]:

@@ -28,6 +28,19 @@ sys.path[:0] = [str(Path(__file__).parents[2] / "plugins")]
 ORDER = "runs/binance_um_klines/test-00000000/pull-000.json"
 GOOD = {"status": "succeeded", "counts": {"objects": 3}}
 FAILED = {"status": "failed", "error": {"class": "X", "message": "why", "transient": False, "known": True}}
+WHAT_DECIDES = pytest.mark.parametrize(
+    ("facts", "code", "message", "final"),
+    [
+        (None, 0, "left no result", False),
+        (GOOD, 1, "one of them lies", False),
+        (FAILED, 0, "why", True),
+        (FAILED, 65, "why", True),
+        (None, 137, "left no result", False),
+    ],
+    ids=["success without result", "failure with good result", "success with failed result", "both", "killed"],
+)
+"""What a step's result file says (None: there is none), what its container, and what the task then fails with."""
+
 STEP = """
 import json, os, pathlib, sys, time
 facts, code = {facts!r}, {code}

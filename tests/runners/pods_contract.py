@@ -14,7 +14,7 @@ from typing import Any
 
 import pytest
 
-from tests.runners.conftest import FAILED, GOOD, ORDER, finished, task_context
+from tests.runners.conftest import GOOD, ORDER, WHAT_DECIDES, finished, task_context
 from tests.runners.kubernetes_cluster import Node
 from tests.runners.pod_security import OURS, RESTRICTED, violations
 from tests.runners.pods_place import (
@@ -46,17 +46,7 @@ class PodsContract:
         assert place.api.refused == []
 
     @both_ways
-    @pytest.mark.parametrize(
-        ("facts", "code", "message", "final"),
-        [
-            (None, 0, "left no result", False),
-            (GOOD, 1, "one of them lies", False),
-            (FAILED, 0, "why", True),
-            (FAILED, 65, "why", True),
-            (None, 137, "left no result", False),
-        ],
-        ids=["success without result", "failure with good result", "success with failed result", "both", "killed"],
-    )
+    @WHAT_DECIDES
     def test_the_result_file_decides(
         self, facts: dict[str, Any] | None, code: int, message: str, final: bool, deferrable: bool, place: Place
     ) -> None:

@@ -1,6 +1,8 @@
 """Fixtures every test may use."""
 
 import os
+import shutil
+import tempfile
 from pathlib import Path
 
 import hypothesis
@@ -13,7 +15,21 @@ hypothesis.settings.load_profile("ours")
 # Only tests of deltas ask an exchange, a local one; all others must not try to reach the real one.
 os.environ.setdefault("CRYPTO_LAKEHOUSE_EXCHANGE__ENABLED", "false")
 
+# A home of Airflow's own, in which nothing of the machine's configuration is; it reads this when first imported.
+os.environ["AIRFLOW_HOME"] = tempfile.mkdtemp(prefix="airflow-test-")
+os.environ["AIRFLOW__CORE__LOAD_EXAMPLES"] = "False"
+
 REAL = Path(__file__).parents[2] / "shared" / "real"
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Puts what takes minutes first, so that the other worker has all else to do meanwhile."""
+    items.sort(key=lambda item: item.get_closest_marker("slow") is None)
+
+
+def pytest_unconfigure() -> None:
+    """Leaves nothing behind."""
+    shutil.rmtree(os.environ["AIRFLOW_HOME"], ignore_errors=True)
 
 
 @pytest.fixture(scope="session")

@@ -2,7 +2,6 @@
 
 import os
 import sys
-import tempfile
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -11,9 +10,6 @@ import pytest
 from tests.containers.engine import REPOSITORY, Engine, build_all, find_engine
 from tests.containers.ministack import Ministack, find_ministack, ministack
 
-# As in tests/dags: before Airflow is first imported.
-os.environ.setdefault("AIRFLOW_HOME", tempfile.mkdtemp(prefix="airflow-test-"))
-os.environ["AIRFLOW__CORE__LOAD_EXAMPLES"] = "False"
 sys.path[:0] = [str(REPOSITORY / "plugins")]
 
 

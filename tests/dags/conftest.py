@@ -2,14 +2,11 @@
 
 import os
 import sys
-import tempfile
 from pathlib import Path
 
 REPOSITORY = Path(__file__).parents[2]
 
 # Airflow reads these when it is first imported, so they are set before any test module of this folder is.
-os.environ["AIRFLOW_HOME"] = tempfile.mkdtemp(prefix="airflow-test-")
 os.environ["AIRFLOW__CORE__DAGS_FOLDER"] = str(REPOSITORY / "dags")
 os.environ["AIRFLOW__CORE__PLUGINS_FOLDER"] = str(REPOSITORY / "plugins")
-os.environ["AIRFLOW__CORE__LOAD_EXAMPLES"] = "False"
 sys.path[:0] = [str(REPOSITORY / "plugins"), str(REPOSITORY / "dags")]

@@ -35,6 +35,15 @@ text = json.dumps([DagSerialization.to_dict(one) for one in dags], sort_keys=Tru
 print(json.dumps([len(dags), hashlib.sha256(text.encode()).hexdigest()]))
 """
 
+FOR_A_TASK = """
+import json
+from airflow.sdk import DAG
+from airflow.sdk.definitions._internal.dag_parsing_context import _airflow_parsing_context_manager
+with _airflow_parsing_context_manager(dag_id="binance_um_metrics", task_id="plan"):
+    import archive_dag
+print(json.dumps([one.dag_id for one in vars(archive_dag).values() if isinstance(one, DAG)]))
+"""
+
 
 def run(code: str, seed: str = "0") -> Any:
     environment = {
@@ -65,6 +74,10 @@ def test_there_is_one_dag_per_dataset_and_no_other(dags: dict[str, Any]) -> None
 def test_the_dag_file_reads_as_prose() -> None:
     lines = (REPOSITORY / "dags" / "archive_dag.py").read_text(encoding="utf-8").splitlines()
     assert len(lines) <= 85
+
+
+def test_a_task_parses_its_own_dag_alone() -> None:
+    assert run(FOR_A_TASK) == ["binance_um_metrics"]
 
 
 def test_parsing_loads_no_heavy_library() -> None:

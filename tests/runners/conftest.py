@@ -4,7 +4,6 @@ import asyncio
 import json
 import os
 import sys
-import tempfile
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from types import SimpleNamespace
@@ -16,13 +15,10 @@ from crypto_lakehouse.lake.work import result_key
 from crypto_lakehouse.settings import load_settings
 from crypto_lakehouse.vocabulary import Step
 
-# As in tests/dags: before Airflow is first imported.
-os.environ.setdefault("AIRFLOW_HOME", tempfile.mkdtemp(prefix="airflow-test-"))
-os.environ["AIRFLOW__CORE__LOAD_EXAMPLES"] = "False"
 # A call to a cluster that does not answer is tried again five times: not for a minute.
 os.environ["AIRFLOW__WORKERS__API_RETRY_WAIT_MAX"] = "1"
 # The client reads this when it is first imported; each test writes the file anew.
-os.environ["KUBECONFIG"] = str(Path(tempfile.mkdtemp(prefix="kube-test-")) / "config")
+os.environ["KUBECONFIG"] = str(Path(os.environ["AIRFLOW_HOME"]) / "kubeconfig")
 sys.path[:0] = [str(Path(__file__).parents[2] / "plugins")]
 
 ORDER = "runs/binance_um_klines/test-00000000/pull-000.json"

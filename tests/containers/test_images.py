@@ -78,6 +78,32 @@ def test_nothing_can_be_written_but_scratch_space_and_no_right_is_left(name: str
     assert done.stdout.split() == ["10001", "0" * 16, "30", "101"]
 
 
+LOADS = {
+    "s5cmd": "crypto_lakehouse.lake.s3_storage, crypto_lakehouse.steps.pull",
+    "polars": "crypto_lakehouse.steps.conform, crypto_lakehouse.steps.publish",
+    "quality": "crypto_lakehouse.steps.gate",
+    "exchange": "crypto_lakehouse.steps.delta",
+    "airflow": "airflow.sdk, lakehouse_steps, runners.choosing",
+}
+
+
+def compiled_at_start(engine: Engine, name: str, *options: str) -> list[str]:
+    """Returns the files that Python had to compile in order to load what a step loads."""
+    python = ("--network", "none", "--entrypoint", "python3", image(name), "-v", *options)
+    done = engine.run("run", "--rm", *STRICT, *python, "-c", f"import {LOADS[name]}")
+    assert done.returncode == 0, done.stderr[-2000:]
+    return re.findall(r"^# code object from (/.*\.py)$", done.stderr, re.MULTILINE)
+
+
+@pytest.mark.parametrize("name", LOADS)
+def test_a_start_compiles_nothing(name: str, images: Engine) -> None:
+    assert compiled_at_start(images, name) == []
+
+
+def test_control_a_start_without_bytecode_is_seen(images: Engine) -> None:
+    assert len(compiled_at_start(images, "s5cmd", "-X", "pycache_prefix=/nowhere")) > 100
+
+
 @pytest.mark.parametrize("name", [one for one in IMAGES if one not in {"airflow", "glue"}])
 def test_a_volume_at_the_scratch_space_is_the_user_s(name: str, images: Engine) -> None:
     # Fargate has no tmpfs here but a volume, and takes its rights from what the image declares.

@@ -16,6 +16,7 @@ from pydantic_settings import (
     BaseSettings,
     PydanticBaseSettingsSource,
     SettingsConfigDict,
+    SettingsError,
     TomlConfigSettingsSource,
 )
 
@@ -246,6 +247,8 @@ class Settings(BaseSettings):
         frozen=True,
         extra="forbid",
         nested_model_default_partial_update=True,
+        # What is refused may be a secret under a misspelt name, and errors are logged with their causes.
+        hide_input_in_errors=True,
     )
 
     lake: str = "lake"
@@ -342,7 +345,9 @@ def load_settings() -> Settings:
         return Settings()
     except ValidationError as error:
         faults = "; ".join(f"{'.'.join(map(str, one['loc']))}: {one['msg']}" for one in error.errors())
-        raise InvalidRequest(f"the configuration is not valid: {faults}", f"Read from {_config_file()}") from error
+        raise InvalidRequest(f"the configuration is not valid: {faults}", f"Read from {_config_file()}") from None
+    except SettingsError as error:
+        raise InvalidRequest(f"the configuration is not valid: {error}", "That variable takes JSON") from None
     except tomllib.TOMLDecodeError as error:
         raise InvalidRequest(f"the configuration {_config_file()} is not TOML: {error}", "Mend the file") from error
 

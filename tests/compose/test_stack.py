@@ -16,6 +16,7 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import quote
 
+import boto3
 import pytest
 import requests
 
@@ -98,6 +99,8 @@ def lake_of(stack: Compose) -> Lake:
     said = stack.execute("store", "cat", "/secrets/lake/credentials")
     pair = dict(re.findall(r"^(\w+) = (\S+)$", said, re.MULTILINE))
     os.environ["AWS_ACCESS_KEY_ID"], os.environ["AWS_SECRET_ACCESS_KEY"] = pair.values()
+    # The session that tests of other stand-ins used in this process still knows their keys.
+    boto3.setup_default_session()
     place = f"http://127.0.0.1:{stack.variables['STORE_PORT']}"
     glue = {"kind": "glue", "glue_endpoint_url": f"http://127.0.0.1:{stack.variables['GLUE_PORT']}"}
     keys = {f"{name.removeprefix('aws_')}": value for name, value in pair.items()}

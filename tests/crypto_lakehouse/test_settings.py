@@ -1,6 +1,7 @@
 """A deployment's configuration is read once, checked whole, and keeps its secrets."""
 
 import os
+import traceback
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
@@ -9,7 +10,7 @@ from pydantic import ValidationError
 
 from crypto_lakehouse.datasets import dataset
 from crypto_lakehouse.errors import InvalidRequest
-from crypto_lakehouse.settings import DEFAULT_CONFIG, PREFIX, Settings, load_settings
+from crypto_lakehouse.settings import DEFAULT_CONFIG, PREFIX, Settings, StorageSettings, load_settings
 from crypto_lakehouse.vocabulary import Interval, Market
 
 CANARY = "canary-9b2e"
@@ -125,6 +126,23 @@ def test_a_secret_does_not_show_in_the_message_about_another_key(configure: Call
     with pytest.raises(InvalidRequest) as refusal:
         configure("", STORAGE__SECRET_ACCESS_KEY=CANARY, STORAGE__NONSENSE="x")
     assert CANARY not in str(refusal.value)
+
+
+@pytest.mark.parametrize(
+    "variables",
+    [{"STORAGE__SECRET_ACESS_KEY": CANARY}, {"STORAGE": CANARY}, {"STORAGE": f'{{"secret_access_key": "{CANARY}"'}],
+    ids=["misspelt", "no JSON", "half a JSON"],
+)
+def test_a_refused_value_shows_in_no_traceback(variables: dict[str, str], configure: Callable[..., Settings]) -> None:
+    with pytest.raises(InvalidRequest, match="configuration is not valid") as refusal:
+        configure("", **variables)
+    assert CANARY not in "".join(traceback.format_exception(refusal.value))
+
+
+def test_control_the_library_s_own_error_shows_the_value() -> None:
+    with pytest.raises(ValidationError) as refusal:
+        StorageSettings.model_validate({"secret_acess_key": CANARY})
+    assert CANARY in "".join(traceback.format_exception(refusal.value))
 
 
 def test_settings_do_not_change_once_read(configure: Callable[..., Settings]) -> None:

@@ -10,7 +10,7 @@ import hashlib
 import json
 import re
 from dataclasses import asdict, dataclass, field
-from typing import Any, TypeVar
+from typing import Any, TypeAlias, TypeVar
 
 from crypto_lakehouse.errors import InvalidRequest
 from crypto_lakehouse.lake.storage import Storage
@@ -20,6 +20,8 @@ Record = TypeVar("Record")
 
 MAX_BATCH = 100
 """Objects per pull batch and partitions per transform batch, at most."""
+MAX_ORDERS = 1000
+"""Orders of a kind in a run, at most: three digits number them, and Airflow maps a task over no more than 1,024."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -108,6 +110,10 @@ class TransformOrder:
     bytes: int = 0
 
 
+Order: TypeAlias = PullOrder | DeltaOrder | TransformOrder
+"""What a plan writes for the mapped steps."""
+
+
 @dataclass(frozen=True, slots=True)
 class StepResult:
     """What a step says it did; written last, so that its absence means the step did not finish.
@@ -147,7 +153,7 @@ def result_key(order_key: str, step: Step) -> str:
     return f"{order_key.removesuffix('.json')}.{step}.result.json"
 
 
-def write_order(storage: Storage, key: str, order: PlanRequest | PullOrder | DeltaOrder | TransformOrder) -> None:
+def write_order(storage: Storage, key: str, order: PlanRequest | Order) -> None:
     """Writes a work order as JSON."""
     storage.write(key, json.dumps(asdict(order), indent=1, ensure_ascii=False).encode())
 

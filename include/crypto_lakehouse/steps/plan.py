@@ -1,7 +1,7 @@
 """The plan step: what to pull, and which partitions are then to be rebuilt."""
 
 from collections import Counter
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime, timedelta
 from fnmatch import fnmatchcase
@@ -13,6 +13,7 @@ from crypto_lakehouse.archive.keys import parse_key
 from crypto_lakehouse.archive.planning import PullPlan, batches, plan_pull
 from crypto_lakehouse.catalog.opening import open_catalog
 from crypto_lakehouse.datasets import dataset as dataset_row
+from crypto_lakehouse.errors import InvalidRequest
 from crypto_lakehouse.exchange.windows import batched
 from crypto_lakehouse.lake.bronze import BronzeLog
 from crypto_lakehouse.lake.coverage import CoverageLog
@@ -21,7 +22,9 @@ from crypto_lakehouse.lake.staleness import stale_partitions
 from crypto_lakehouse.lake.verdicts import VerdictLog
 from crypto_lakehouse.lake.work import (
     MAX_BATCH,
+    MAX_ORDERS,
     DeltaOrder,
+    Order,
     PlanRequest,
     StepResult,
     TransformOrder,
@@ -46,11 +49,14 @@ def plan(context: StepContext) -> StepResult:
     """
     request = read_plan_request(context.storage, context.order_key)
     found = compare(context, request)
-    orders = {
-        Step.PULL.value: _write_pull_orders(context, found.pull, request),
-        Step.DELTA.value: _write_delta_orders(context, found.delta, request),
-        "transform": _write_transform_orders(context, request, found),
+    made: dict[str, Sequence[Order]] = {
+        Step.PULL.value: batches(found.pull, context.settings.transfer_profile(request.profile)),
+        Step.DELTA.value: _delta_orders(found.delta, request),
+        "transform": _transform_orders(context, request, found),
     }
+    for kind, orders_of_kind in made.items():
+        _refuse_too_many(kind, orders_of_kind, request)
+    orders = {kind: _write_orders(context, kind, orders_of_kind) for kind, orders_of_kind in made.items()}
     counts = {**found.pull.counts(), **found.delta.counts(), "partitions": len(found.stale)}
     return result(Step.PLAN, request, Outcome(counts, orders=orders, idle=not any(orders.values())))
 
@@ -151,31 +157,40 @@ def _order(partition: Partition) -> tuple[str, str, date]:
     return partition.interval or "", partition.symbol, partition.first_day
 
 
-def _write_pull_orders(context: StepContext, pull_plan: PullPlan, request: PlanRequest) -> list[str]:
-    profile = context.settings.transfer_profile(request.profile)
-    keys = []
-    for number, order in enumerate(batches(pull_plan, profile)):
-        keys.append(f"{_folder(context)}/pull-{number:03}.json")
-        write_order(context.storage, keys[-1], order)
-    return keys
+def _delta_orders(plan: DeltaPlan, request: PlanRequest) -> list[DeltaOrder]:
+    return [
+        DeltaOrder(request.dataset, request.run_id, request.profile, windows)
+        for windows in batched(plan.windows, MAX_BATCH)
+    ]
 
 
-def _write_delta_orders(context: StepContext, plan: DeltaPlan, request: PlanRequest) -> list[str]:
-    keys = []
-    for number, windows in enumerate(batched(plan.windows, MAX_BATCH)):
-        keys.append(f"{_folder(context)}/delta-{number:03}.json")
-        order = DeltaOrder(request.dataset, request.run_id, request.profile, windows)
-        write_order(context.storage, keys[-1], order)
-    return keys
+def _transform_orders(context: StepContext, request: PlanRequest, found: Comparison) -> list[TransformOrder]:
+    return [
+        TransformOrder(
+            request.dataset,
+            request.run_id,
+            request.profile,
+            tuple(names),
+            sum(found.bytes.get(name, 0) for name in names),
+        )
+        for names in _transform_batches(found.stale, context.settings.conform.partitions_per_batch)
+    ]
 
 
-def _write_transform_orders(context: StepContext, request: PlanRequest, found: Comparison) -> list[str]:
-    keys = []
-    for number, names in enumerate(_transform_batches(found.stale, context.settings.conform.partitions_per_batch)):
-        keys.append(f"{_folder(context)}/transform-{number:03}.json")
-        size = sum(found.bytes.get(name, 0) for name in names)
-        order = TransformOrder(request.dataset, request.run_id, request.profile, tuple(names), size)
-        write_order(context.storage, keys[-1], order)
+def _refuse_too_many(kind: str, orders: Sequence[Order], request: PlanRequest) -> None:
+    if len(orders) > MAX_ORDERS:
+        raise InvalidRequest(
+            f"the run would have {len(orders):,} {kind} orders, and may have {MAX_ORDERS:,}",
+            "Ask for fewer days or symbols at a time; what is there already is not brought again",
+            dataset=request.dataset,
+        )
+
+
+def _write_orders(context: StepContext, kind: str, orders: Sequence[Order]) -> list[str]:
+    folder = context.order_key.rpartition("/")[0]
+    keys = [f"{folder}/{kind}-{number:03}.json" for number in range(len(orders))]
+    for key, order in zip(keys, orders, strict=True):
+        write_order(context.storage, key, order)
     return keys
 
 
@@ -190,7 +205,3 @@ def _transform_batches(stale: list[Partition], size: int) -> list[list[str]]:
         else:
             batched.extend(names[start : start + size] for start in range(0, len(names), size))
     return batched
-
-
-def _folder(context: StepContext) -> str:
-    return context.order_key.rpartition("/")[0]

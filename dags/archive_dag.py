@@ -27,6 +27,8 @@ DEFAULTS = {
     "retries": 3,
     "retry_delay": timedelta(seconds=30),
     "retry_exponential_backoff": True,
+    # A step that hangs gives its place in a pool back; the longest that waiting for an exchange may take.
+    "execution_timeout": timedelta(hours=12),
     "on_failure_callback": log_failure,
 }
 
@@ -60,9 +62,7 @@ def archive_dag(row: Dataset) -> DAG:
             conform >> gate >> StepOperator(task_id="publish", step="publish", work_order=work_order)
 
         asset = Asset(name=f"silver/{row.name}", uri=f"x-lakehouse://silver/{row.name}")
-        report = ReportOperator(
-            task_id="report", work_order=plan.output["order"], outlets=[asset], trigger_rule=TriggerRule.ALL_DONE
-        )
+        report = ReportOperator(task_id="report", dataset=row.name, outlets=[asset], trigger_rule=TriggerRule.ALL_DONE)
         pull >> batches
         delta >> transform.expand(work_order=batches) >> report
         task(raise_quarantine)(report.output["quarantined"])

@@ -2,27 +2,22 @@
 
 from typing import Any
 
-from airflow.sdk.exceptions import AirflowFailException
-
-from crypto_lakehouse.errors import LakehouseError, TransientError
+from lakehouse_errors import told_to_airflow
 
 
 def runs_to_fill() -> list[dict[str, Any]]:
     """Returns the dataset DAGs to trigger, with the Params of each.
 
     Raises:
+        AirflowException: Trying again may help.
         AirflowFailException: The lake cannot be asked, and trying again changes nothing.
     """
     # The engines are loaded where the task runs, not where the DAG file is parsed.
     from crypto_lakehouse.query import Lake
     from crypto_lakehouse.query.filling import fills
 
-    try:
+    with told_to_airflow():
         found = fills(Lake.open())
-    except TransientError:
-        raise
-    except LakehouseError as error:
-        raise AirflowFailException(str(error)) from error
     return [{"trigger_dag_id": one.dataset, "conf": _params(one)} for one in found]
 
 

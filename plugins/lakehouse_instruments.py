@@ -1,15 +1,14 @@
 """What the weekly DAG of instruments does for one market."""
 
-from airflow.sdk.exceptions import AirflowFailException
-
-from crypto_lakehouse.errors import LakehouseError, TransientError
 from crypto_lakehouse.vocabulary import Market
+from lakehouse_errors import told_to_airflow
 
 
 def update_market(market: str) -> dict[str, int]:
     """Brings one market's instrument master up to date; returns what is new.
 
     Raises:
+        AirflowException: Trying again may help.
         AirflowFailException: It cannot be, and trying again changes nothing.
     """
     # The engines are loaded where the task runs, not where the DAG file is parsed.
@@ -18,12 +17,8 @@ def update_market(market: str) -> dict[str, int]:
     from crypto_lakehouse.lake.opening import open_storage
     from crypto_lakehouse.settings import load_settings
 
-    try:
+    with told_to_airflow():
         settings, chosen = load_settings(), Market(market)
         bodies = ask_exchange_info(chosen, settings)
         found = update_instruments(chosen, settings, storage=open_storage(settings), bodies=bodies)
-    except TransientError:
-        raise
-    except LakehouseError as error:
-        raise AirflowFailException(str(error)) from error
     return {"instruments": found.instruments, "added": found.added, "changed": found.changed, "removed": found.removed}

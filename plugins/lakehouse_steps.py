@@ -13,7 +13,7 @@ from airflow.sdk import BaseOperator, Context
 from airflow.sdk.exceptions import AirflowException, AirflowFailException, AirflowSkipException
 
 from crypto_lakehouse.datasets import dataset as dataset_row
-from crypto_lakehouse.errors import ArchiveFileMissing, LakehouseError, PermanentError
+from crypto_lakehouse.errors import ArchiveFileMissing, LakehouseError
 from crypto_lakehouse.lake.opening import open_storage
 from crypto_lakehouse.lake.work import (
     PlanRequest,
@@ -27,6 +27,7 @@ from crypto_lakehouse.lake.work import (
 from crypto_lakehouse.schedule import covered_days, with_lookback
 from crypto_lakehouse.settings import Settings, load_settings
 from crypto_lakehouse.vocabulary import Step
+from lakehouse_errors import raise_for, told_to_airflow
 from runners.choosing import new_runner
 from runners.runner import DeferrableRunner, RunContext, Runner, task_labels
 
@@ -101,15 +102,14 @@ class StepOperator(BaseOperator):
 
     def _read(self, order_key: str, code: int) -> StepResult:
         storage, step = open_storage(_settings()), Step(self.step)
-        try:
-            result = read_result(storage, order_key, step)
-        except ArchiveFileMissing as error:
-            raise AirflowException(
-                f"{step} left no result for {order_key} (exit code {code}): it did not finish"
-            ) from error
-        except LakehouseError as error:
-            raise AirflowFailException(str(error)) from error
-        _raise_for(result, code)
+        with told_to_airflow():
+            try:
+                result = read_result(storage, order_key, step)
+            except ArchiveFileMissing as error:
+                raise AirflowException(
+                    f"{step} left no result for {order_key} (exit code {code}): it did not finish"
+                ) from error
+        raise_for(result, code)
         self.log.info("%s %s: %s", step, result.status, result.counts)
         return result
 
@@ -147,7 +147,6 @@ class PlanOperator(StepOperator):
         return _plan_key(self.dataset, context["dag_run"].run_id)
 
     def _finished(self, result: StepResult, context: Context) -> Any:
-        context["ti"].xcom_push(key="order", value=self._order_key(context))
         context["ti"].xcom_push(key="delta", value=result.orders.get(Step.DELTA.value, []))
         context["ti"].xcom_push(key="transform", value=result.orders.get("transform", []))
         return result.orders.get(Step.PULL.value, [])
@@ -156,19 +155,24 @@ class PlanOperator(StepOperator):
 class ReportOperator(StepOperator):
     """Writes the run's report; is skipped where nothing was published, so that no asset event is sent."""
 
-    def __init__(self, **kwargs: Any) -> None:
+    def __init__(self, *, dataset: str, **kwargs: Any) -> None:
         super().__init__(step=Step.REPORT.value, **kwargs)
+        self.dataset = dataset
 
     def execute(self, context: Context) -> Any:
-        """Reports the run.
+        """Reports the run, one whose plan failed too.
 
         Raises:
             AirflowSkipException: The run had nothing to do, or published nothing.
             AirflowFailException: A step of the run failed.
         """
-        if self._nothing_was_planned():
+        key = self._order_key(context)
+        if _nothing_was_planned(key):
             raise AirflowSkipException("nothing to do: the lake already holds what the archive has")
-        return self._finished(self._run(self.work_order, context), context)
+        return self._finished(self._run(key, context), context)
+
+    def _order_key(self, context: Context) -> str:
+        return _plan_key(self.dataset, context["dag_run"].run_id)
 
     def _finished(self, result: StepResult, context: Context) -> Any:
         context["ti"].xcom_push(key="quarantined", value=_quarantined(result.counts))
@@ -178,13 +182,14 @@ class ReportOperator(StepOperator):
             context["outlet_events"][outlet].extra = dict(result.counts)
         return dict(result.counts)
 
-    def _nothing_was_planned(self) -> bool:
-        try:
-            plan = read_result(open_storage(_settings()), self.work_order, Step.PLAN)
-        except LakehouseError:
-            # The report itself says so, and fails.
-            return False
-        return plan.status == "nothing_to_do"
+
+def _nothing_was_planned(key: str) -> bool:
+    try:
+        plan = read_result(open_storage(_settings()), key, Step.PLAN)
+    except LakehouseError:
+        # The report itself says so, and fails.
+        return False
+    return plan.status == "nothing_to_do"
 
 
 def _plan_key(dataset: str, run_id: str) -> str:
@@ -239,10 +244,8 @@ def plan_request(dataset: str, run: Any, params: Mapping[str, Any]) -> PlanReque
 
 
 def _settings() -> Settings:
-    try:
+    with told_to_airflow():
         return load_settings()
-    except PermanentError as error:
-        raise AirflowFailException(str(error)) from error
 
 
 def _settings_for(order_key: str) -> Settings:
@@ -255,16 +258,6 @@ def _settings_for(order_key: str) -> Settings:
     except LakehouseError:
         # The step itself says what is wrong with its order.
         return settings
-
-
-def _raise_for(result: StepResult, code: int) -> None:
-    """The one place where the lake's errors become Airflow's: transient ones are retried, all others are not."""
-    if result.status == "failed":
-        message = f"{result.step} failed: {result.error.get('class')}: {result.error.get('message')}"
-        retryable = result.error.get("transient") or not result.error.get("known")
-        raise (AirflowException if retryable else AirflowFailException)(message)
-    if code != 0:
-        raise AirflowException(f"{result.step} left a good result and exit code {code}: one of them lies")
 
 
 def log_failure(context: Context) -> None:

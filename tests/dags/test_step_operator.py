@@ -14,7 +14,7 @@ from typing import Any
 import pytest
 
 from crypto_lakehouse.lake.local_storage import LocalStorage
-from crypto_lakehouse.lake.work import PlanRequest, read_plan_request, result_key, write_order
+from crypto_lakehouse.lake.work import PlanRequest, read_plan_request, result_key, run_folder, write_order
 from crypto_lakehouse.settings import load_settings
 from crypto_lakehouse.vocabulary import Step
 
@@ -216,7 +216,7 @@ def test_a_plan_pushes_keys_of_orders_only(lake: Path, monkeypatch: pytest.Monke
     monkeypatch.setattr(one, "_run", planned)
     returned = one.execute({"dag_run": run_of(), "params": {}, "ti": ti})
     assert returned == ["runs/a/pull-000.json"]
-    assert set(pushed) == {"order", "delta", "transform"}
+    assert set(pushed) == {"delta", "transform"}
     assert len(json.dumps(pushed)) < 4096
 
 
@@ -236,9 +236,10 @@ def test_a_report_with_nothing_to_do_is_skipped_so_that_no_asset_event_is_sent(l
 
     from lakehouse_steps import ReportOperator
 
-    key = "runs/binance_um_klines/test-00000000/plan.json"
+    run = run_of()
+    key = f"{run_folder('binance_um_klines', run.run_id)}/plan.json"
     write_order(LocalStorage(lake), key, PlanRequest("binance_um_klines", "r", "2025-01-01", "2025-01-01"))
     result = {"step": "plan", "dataset": "binance_um_klines", "run_id": "r", "status": "nothing_to_do"}
     LocalStorage(lake).write(result_key(key, Step.PLAN), json.dumps(result).encode())
     with pytest.raises(AirflowSkipException, match="nothing to do"):
-        ReportOperator(task_id="report", work_order=key).execute({})
+        ReportOperator(task_id="report", dataset="binance_um_klines").execute({"dag_run": run})

@@ -103,6 +103,16 @@ def test_an_archive_that_fails_builds_nothing_from_halves(place: Place, tmp_path
     assert place.published() == {}
 
 
+def test_a_plan_that_is_refused_is_reported_once_and_the_run_is_red(place: Place, tmp_path: Path) -> None:
+    code, states = place.run(tmp_path, conf={**CONF, "symbols": ["[!"]})
+    assert (code, states["plan"], states["report"]) == (1, "failed", "failed")
+    newest = "(SELECT run_id FROM dag_run ORDER BY id DESC)"
+    tries = place.rows(f"SELECT task_id, try_number FROM task_instance WHERE state = 'failed' AND run_id = {newest}")
+    assert dict(tries) == {"plan": 1, "report": 1}, "what cannot succeed is not tried again"
+    (page,) = Path(place.lake.settings.lake).glob("quality/*/*/report.html")
+    assert "Steps that failed</h3><ul><li>plan: " in page.read_text(encoding="utf-8")
+
+
 def test_the_daily_dag_of_gaps_triggers_the_dataset_that_has_one(place: Place, tmp_path: Path) -> None:
     place.lake.publish(NAME, "2025-01-02", dropped(5, 8))
     place.lake.run(NAME, "2025-01-01", "2025-01-02")

@@ -45,6 +45,7 @@ class DatasetSection:
         refused: Objects left out or quarantined, with reasons.
         docs: Links to Great Expectations' Data Docs, relative to the report.
         coverage: What is known of its days.
+        failed: Steps that failed or did not finish, with reasons.
     """
 
     dataset: str
@@ -56,6 +57,7 @@ class DatasetSection:
     docs: tuple[str, ...] = field(default=())
     requests: int = 0
     coverage: CoverageFrames | None = None
+    failed: tuple[str, ...] = ()
 
     @property
     def rows(self) -> int:
@@ -121,14 +123,18 @@ def _section(section: DatasetSection) -> str:
     quiet = (Condition.AVAILABLE, Condition.EMPTY)
     noted = [one for one in section.partitions if one.reasons or one.condition not in quiet]
     parts = [f'<section id="{html.escape(section.dataset)}"><h2>{html.escape(section.dataset)}</h2>', _strip(section)]
+    if section.failed:
+        parts.append(f"<h3>Steps that failed</h3>{_list(section.failed)}")
     if noted:
         lines = "\n".join(_partition_row(one) for one in noted)
         parts.append(
             '<div class="scroll"><table><thead><tr><th>partition</th><th>rows</th><th>condition</th><th>why</th></tr>'
             f"</thead><tbody>{lines}</tbody></table></div>"
         )
-    else:
+    elif section.partitions:
         parts.append(f"<p>All {len(section.partitions)} partitions passed every check.</p>")
+    elif not section.failed:
+        parts.append("<p>No partition was to be built.</p>")
     if section.refused:
         parts.append(f"<h3>Objects left out</h3>{_list(section.refused)}")
     if section.coverage is not None:

@@ -28,7 +28,7 @@ def report(context: StepContext) -> StepResult:
     """
     request = read_plan_request(context.storage, context.order_key)
     results = run_results(context.storage, context.order_key)
-    broken = [f"{one.step}: {one.error.get('message', 'did not finish')}" for one in results if one.status == FAILED]
+    broken = _broken(results)
     key = report_key(context.order_key)
     section = replace(dataset_section(request.dataset, results), coverage=run_coverage(context.storage, results))
     page = quality_report(f"{request.dataset}, {request.first_day} to {request.last_day}", [section])
@@ -100,7 +100,12 @@ def dataset_section(dataset: str, results: Iterable[StepResult]) -> DatasetSecti
         partitions=tuple(_line(one) for one in verdicts),
         refused=tuple(f"{one['key']}: {one['error']}: {one['reason']}" for one in refused),
         docs=tuple(_relative(one.payload["docs"]) for one in gathered if one.payload.get("docs")),
+        failed=tuple(_broken(gathered)),
     )
+
+
+def _broken(results: Iterable[StepResult]) -> list[str]:
+    return [f"{one.step}: {one.error.get('message', 'did not finish')}" for one in results if one.status == FAILED]
 
 
 def run_coverage(storage: Storage, results: Iterable[StepResult]) -> CoverageFrames:

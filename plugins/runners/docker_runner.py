@@ -46,17 +46,23 @@ class DockerRunner:
             try:
                 return self._watch(self._container, context)
             finally:
-                _remove(client, plan.name)
+                # By its own id: under the name there may be a later try's by now.
+                _remove(client, self._container.id)
                 self._container = None
 
     def _watch(self, container: Any, context: RunContext) -> int:
+        from docker.errors import NotFound
+
         if self._stopped.is_set():
             raise AirflowException("stopped before the container was started")
         container.start()
-        for line in _lines(container.logs(stream=True, follow=True)):
-            context.log(line)
-        code = int(container.wait()["StatusCode"])
-        container.reload()
+        try:
+            for line in _lines(container.logs(stream=True, follow=True)):
+                context.log(line)
+            code = int(container.wait()["StatusCode"])
+            container.reload()
+        except NotFound as error:
+            raise AirflowException("the engine lost the container: somebody removed it") from error
         state = container.attrs["State"]
         if state.get("OOMKilled"):
             context.log("the container was killed for want of memory: raise docker.limits for this step")
@@ -148,11 +154,11 @@ def _kind(source: str) -> str:
     return "bind" if source.startswith("/") else "volume"
 
 
-def _remove(client: Any, name: str) -> None:
+def _remove(client: Any, name_or_id: str) -> None:
     from docker.errors import APIError, NotFound
 
     try:
-        client.containers.get(name).remove(force=True, v=True)
+        client.containers.get(name_or_id).remove(force=True, v=True)
     except NotFound:
         return
     except APIError as error:

@@ -2,13 +2,14 @@
 
 import json
 import math
+import re
 from collections.abc import Mapping
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
-from airflow.sdk.exceptions import AirflowFailException
+from airflow.sdk.exceptions import AirflowException, AirflowFailException, TaskDeferred
 
-from crypto_lakehouse.remote_settings import EcsNetwork
+from crypto_lakehouse.remote_settings import EcsNetwork, EcsSettings
 from crypto_lakehouse.settings import Settings
 from crypto_lakehouse.vocabulary import Step
 from runners.container import has_lake_folder, step_environment, step_name
@@ -28,6 +29,8 @@ _REFUSALS = frozenset(
 _PASSING = ("capacity is unavailable", "reached the limit", "try again")
 """What Fargate says as a ClientException although it is no fault of the request."""
 _TAG_LENGTH = 256
+_NOT_IN_TAGS = re.compile(r"[^\w\s+\-=.:/@]")
+"""What AWS takes in the value of a tag is the opposite of this."""
 _OVERRIDES_LENGTH = 8192
 """What RunTask takes."""
 _SPOT = [{"capacityProvider": "FARGATE_SPOT", "weight": 1}]
@@ -55,7 +58,7 @@ class EcsRunner(OperatorRunner):
             overrides=overrides(step, order_key, settings),
             network_configuration=_network(ecs.network(step)),
             group=name,
-            tags={f"crypto-lakehouse:{key}": value[:_TAG_LENGTH] for key, value in context.labels.items()} or None,
+            tags={f"crypto-lakehouse:{key}": _tag(value) for key, value in context.labels.items()} or None,
             reattach=True,
             do_xcom_push=False,
             region_name=ecs.region,
@@ -69,6 +72,29 @@ class EcsRunner(OperatorRunner):
             awslogs_fetch_interval=timedelta(seconds=ecs.poll_seconds),
             execution_timeout=getattr(context.airflow.get("task"), "execution_timeout", None),
         )
+
+    def start(self, context: RunContext) -> None:
+        """Has the operator start the task, or join one of an earlier try that still runs.
+
+        Raises:
+            AirflowException: The one that runs was waited for to the end already, and is stopped.
+        """
+        try:
+            super().start(context)
+        except TaskDeferred:
+            self._end_what_hangs(context.settings.ecs)
+            raise
+
+    def _end_what_hangs(self, ecs: EcsSettings) -> None:
+        # Whoever waits by a triggerer cannot stop the task when it gives up: the next try finds it, and would wait
+        # as long again.
+        arn, client = self._operator.arn, self._operator.client
+        found = client.describe_tasks(cluster=ecs.cluster, tasks=[arn])["tasks"]
+        now = datetime.now(UTC)
+        age = max((now - one.get("createdAt", now) for one in found), default=timedelta())
+        if age.total_seconds() >= ecs.timeout_seconds:
+            client.stop_task(cluster=ecs.cluster, task=arn, reason="it ran longer than anybody waits for it")
+            raise AirflowException(f"task {arn} of an earlier try has run for {age}: it was stopped")
 
     def reentered(self, context: RunContext, event: Mapping[str, Any]) -> None:
         """Hands the triggerer's event to the operator, which asks ECS how the task ended."""
@@ -110,6 +136,10 @@ def overrides(step: Step, order_key: str, settings: Settings) -> dict[str, Any]:
             "globs in `markets`, and fewer `profiles`"
         )
     return told
+
+
+def _tag(value: str) -> str:
+    return _NOT_IN_TAGS.sub("-", value)[:_TAG_LENGTH]
 
 
 def _network(network: EcsNetwork) -> dict[str, Any] | None:

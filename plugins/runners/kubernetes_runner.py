@@ -113,7 +113,9 @@ class KubernetesRunner(OperatorRunner):
         from kubernetes.config import ConfigException
 
         if isinstance(error, ApiException):
-            return 400 <= (error.status or 0) < 500 and error.status not in _MAY_PASS
+            # A namespace's quota answers as what is forbidden does, and is free again when other pods have ended.
+            is_full = error.status == 403 and "exceeded quota" in str(error.body)
+            return 400 <= (error.status or 0) < 500 and error.status not in _MAY_PASS and not is_full
         return isinstance(error, ConfigException)
 
 
@@ -238,7 +240,10 @@ def _create(client: Any, pod: Any, namespace: str) -> Any:
         if error.status != 409:
             raise
         # Asked again after an answer that was lost: the name is this order's alone.
-        return client.read_namespaced_pod(pod.metadata.name, namespace)
+        found = _find_pod(client, pod.metadata.name, namespace)
+        if found is None:
+            raise AirflowException(f"pod {pod.metadata.name} was there and went away at once") from error
+        return found
 
 
 def _clear_away(client: Any, name: str, namespace: str) -> None:
@@ -249,10 +254,21 @@ def _clear_away(client: Any, name: str, namespace: str) -> None:
             is_given_up = (found.metadata.labels or {}).get(_GIVEN_UP) == "True"
             if found.status.phase not in _ENDED and not is_given_up:
                 return
-            client.delete_namespaced_pod(name, namespace)
+            _delete(client, name, namespace)
         if time.monotonic() > deadline:
             raise AirflowException(f"pod {name} of an earlier try does not go away")
         time.sleep(0.5)
+
+
+def _delete(client: Any, name: str, namespace: str) -> None:
+    from kubernetes.client.exceptions import ApiException
+
+    try:
+        client.delete_namespaced_pod(name, namespace)
+    except ApiException as error:
+        # Somebody else removed it.
+        if error.status != 404:
+            raise
 
 
 def _find_pod(client: Any, name: str, namespace: str) -> Any:

@@ -133,12 +133,27 @@ def test_the_container_of_a_try_whose_worker_died_does_not_go_on_beside_the_next
     operator: Any, images: Engine, lake: Path
 ) -> None:
     ghost_script = "pathlib.Path('/lake/ghost').write_text('x'); time.sleep(600)"
-    ghost = operator(script=ghost_script)
-    with running(ghost, images) as container:
-        one = operator(facts=GOOD)
+    ghost = running(operator(script=ghost_script), images)
+    with ghost as container:
+        # It is at work long enough for the ghost to clear up what it takes for its own.
+        one = operator(facts=GOOD, script="time.sleep(3)")
         assert (lake / "ghost").exists(), "the fault: it was at work"
         assert one.execute({}) == {"objects": 3}
         assert images.run("inspect", container, check=False).returncode != 0
+    assert may_be_tried_again(ghost.error)
+
+
+def test_a_container_that_somebody_removes_may_be_tried_again(operator: Any, images: Engine) -> None:
+    attempt = running(operator(facts=GOOD, script="time.sleep(600)"), images)
+    with attempt as container:
+        images.run("rm", "--force", container)
+    assert may_be_tried_again(attempt.error)
+
+
+def may_be_tried_again(error: Exception | None) -> bool:
+    from airflow.sdk.exceptions import AirflowException, AirflowFailException
+
+    return isinstance(error, AirflowException) and not isinstance(error, AirflowFailException)
 
 
 def test_a_step_that_wants_too_much_memory_fails_and_says_so(operator: Any) -> None:
@@ -171,6 +186,7 @@ class running:  # noqa: N801  read as a verb
 
     def __init__(self, one: Any, engine: Engine) -> None:
         self.one, self.engine = one, engine
+        self.error: Exception | None = None
         self.thread = threading.Thread(target=self.execute)
 
     def execute(self) -> None:

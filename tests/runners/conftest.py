@@ -78,9 +78,9 @@ def pull_operator() -> Any:
     return lakehouse_steps.StepOperator(task_id="pull", step="pull", work_order=ORDER)
 
 
-def task_context(try_number: int = 1) -> dict[str, Any]:
+def task_context(try_number: int = 1, run_id: str = "manual__1") -> dict[str, Any]:
     """Returns of a task's context what operators ask for."""
-    names = {"dag_id": "binance_um_klines", "task_id": "pull", "run_id": "manual__1", "map_index": 0}
+    names = {"dag_id": "binance_um_klines", "task_id": "pull", "run_id": run_id, "map_index": 0}
     ti = SimpleNamespace(
         **names, try_number=try_number, start_date=None, xcom_push=lambda **_: None, task=None, id="0", state="running"
     )

@@ -224,6 +224,27 @@ def test_a_try_that_was_cut_off_is_joined_by_the_next_and_the_step_runs_once(ope
     assert len(fleet.tasks) == 2
 
 
+def test_a_step_that_ran_longer_than_anybody_waits_is_stopped_and_not_joined_again(operator: Any, fleet: Fleet) -> None:
+    from airflow.sdk.exceptions import AirflowException, AirflowFailException, TaskDeferred
+
+    stays_running()
+    with pytest.raises(TaskDeferred):
+        operator(facts=GOOD, deferrable=True, timeout_seconds=3600).execute(task_context())
+    # moto keeps no time of its own.
+    fleet.tasks[0].created_at = time.time() - 7200
+    with pytest.raises(AirflowException, match="left no result") as raised:
+        operator(facts=GOOD, deferrable=True, timeout_seconds=3600).execute(task_context(try_number=2))
+    assert not isinstance(raised.value, AirflowFailException)
+    assert fleet.tasks[0].stopped_reason == "it ran longer than anybody waits for it"
+    assert len(fleet.tasks) == 1
+
+
+def test_a_tag_holds_what_aws_takes(operator: Any, fleet: Fleet, client: Any) -> None:
+    finished(operator(facts=GOOD), task_context(run_id="manual~(1)"))
+    tags = client.list_tags_for_resource(resourceArn=fleet.tasks[0].task_arn)["tags"]
+    assert {one["key"]: one["value"] for one in tags}["crypto-lakehouse:run_id"] == "manual--1-"
+
+
 def test_killing_the_task_stops_it(operator: Any, fleet: Fleet) -> None:
     from airflow.sdk.exceptions import TaskDeferred
 
@@ -379,5 +400,5 @@ def stays_running() -> None:
 def ends_soon(fleet: Fleet) -> None:
     from moto.moto_api import state_manager
 
-    state_manager.set_transition("ecs::task", {"progression": "manual", "times": 1})
     assert fleet.tasks[0].last_status == "RUNNING"
+    state_manager.set_transition("ecs::task", {"progression": "manual", "times": 1})

@@ -174,6 +174,43 @@ def test_a_pod_that_may_not_be_created_fails_for_good_and_says_so(place: Place) 
     assert "403 Forbidden" in str(error)
 
 
+def test_a_full_quota_is_waited_for_by_trying_again(place: Place) -> None:
+    one = place.operator(facts=GOOD)
+    said = 'pods "lakehouse-pull" is forbidden: exceeded quota: compute, requested: memory=4Gi'
+    place.api.fault = lambda method, _path: (403, said) if method == "POST" else None
+    assert not is_final(failure(one))
+    place.api.fault = lambda _method, _path: None
+    assert finished(one, task_context(try_number=2)) == {"objects": 3}
+
+
+def test_a_pod_that_went_away_while_it_was_cleared_away_is_no_failure(place: Place) -> None:
+    from airflow.sdk.exceptions import TaskDeferred
+
+    with pytest.raises(TaskDeferred):
+        place.operator(code=9, deferrable=True).execute(task_context())
+    wait_until(place.ended, "the pod of an earlier try ended")
+    [name] = place.cluster.pods
+    met: list[str] = []
+
+    def gone(method: str, _path: str) -> tuple[int, str] | None:
+        if method != "DELETE" or met:
+            return None
+        met.append(method)
+        place.cluster.forget(name)
+        return 404, "NotFound"
+
+    place.api.fault = gone
+    assert finished(place.operator(facts=GOOD), task_context(try_number=2)) == {"objects": 3}
+    assert met, "the fault was met"
+
+
+def test_a_pod_that_is_there_and_gone_when_looked_at_may_be_tried_again(place: Place) -> None:
+    one = place.operator(facts=GOOD)
+    place.api.fault = lambda method, _path: (409, "AlreadyExists") if method == "POST" else None
+    assert not is_final(failure(one))
+    assert any(request.startswith("POST") for request in place.api.requests), "the fault was met"
+
+
 def test_the_role_allows_what_airflow_does_and_nothing_more(place: Place) -> None:
     place.cluster.nodes = (Node(mib=128),)
     with in_thread(place.operator(facts=GOOD, deferrable=True)):

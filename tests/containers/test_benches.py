@@ -10,10 +10,19 @@ pytestmark = [pytest.mark.containers, pytest.mark.timeout(1800)]
 
 def test_every_way_to_run_a_step_has_a_figure(images: Engine) -> None:
     found = alone("runners", 1)
-    assert all(found[f"{name}_seconds"] > 0 for name in ("process", "local", "docker_run", "docker"))
+    assert all(
+        found[f"{name}_seconds"] > 0
+        for name in ("process", "docker_run", "docker", "kubernetes_deferred", "ecs_deferred")
+    )
 
 
 def test_a_dag_run_has_a_throughput_with_each_runner(images: Engine) -> None:
     found = alone("throughput", 2, 2, 1)
     assert (found["objects"], found["partitions"]) == (4, 2)
     assert found["docker_beside_local"] > 0
+
+
+def test_a_cold_build_has_its_seconds_and_megabytes(images: Engine) -> None:
+    found = alone("builds", 2)
+    assert found["keeper_seconds"] > 0
+    assert found["database_mb_over_its_base"] > 100

@@ -18,7 +18,7 @@ import signal
 import socket
 import sys
 import threading
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Set
 from dataclasses import dataclass
 from http import HTTPStatus
 from http.server import BaseHTTPRequestHandler
@@ -30,7 +30,7 @@ from urllib.parse import parse_qs, urlencode, urlsplit
 ENGINE, SOCKET = Path("/var/run/docker.sock"), Path("/engine/docker.sock")
 USER = 10001
 LABEL = "crypto-lakehouse.stack"
-_MAX_BODY, _MAX_PIDS = 1 << 20, 1024
+_MAX_BODY = 1 << 20
 _VERSION = r"(?P<version>/v1\.\d{1,3})?"
 _CONTAINER = rf"{_VERSION}/containers/(?P<container>[A-Za-z0-9][A-Za-z0-9_.-]{{0,200}})"
 _ASK = re.compile(rf"{_VERSION}/(?:_ping|version)")
@@ -43,7 +43,9 @@ _ON_CONTAINER = {
 }
 _NAME = re.compile(r"lakehouse-[a-z0-9-]{1,100}")
 _SCRATCH = re.compile(r"rw,mode=1777,size=[1-9][0-9]*m")
-_FREE = frozenset({"Image", "Cmd", "Env", "Labels", "User", "HostConfig", "AttachStdout", "AttachStderr"})
+_TOP = frozenset({"Image", "Cmd", "Env", "Labels", "User", "HostConfig", "AttachStdout", "AttachStderr"})
+_FIXED = {"ReadonlyRootfs": True, "CapDrop": ["ALL"], "SecurityOpt": ["no-new-privileges"], "Init": True}
+_LIMITS = {"Memory": sys.maxsize, "NanoCpus": sys.maxsize, "PidsLimit": 1024}
 
 
 class Refused(Exception):
@@ -77,36 +79,36 @@ class Policy:
     def checked(self, body: bytes) -> bytes:
         """Returns the specification of a container, marked as ours.
 
-        It is written anew: the engine reads `hostconfig` as it does `HostConfig`, and a key that is there twice
-        otherwise than we do.
+        It is written anew, of names that we know letter by letter: the engine reads `hostconfig` as it does
+        `HostConfig`, even if it is empty, and a key that is there twice otherwise than we do.
 
         Raises:
             Refused: It asks for more than a step needs.
         """
-        wanted = json.loads(body)
-        host = wanted.get("HostConfig") or {}
+        wanted = _known(json.loads(body), _TOP)
         _demand(wanted.get("Image") in self.images, f"image {wanted.get('Image')}")
         _demand(wanted.get("User") == f"{USER}:{USER}", f"user {wanted.get('User')}")
-        _demand_empty(wanted, _FREE)
-        self._check_host(host)
-        wanted["Labels"] = {**(wanted.get("Labels") or {}), LABEL: self.stack}
-        return json.dumps(wanted).encode()
+        labels = {**(wanted.get("Labels") or {}), LABEL: self.stack}
+        host = self._host(wanted.get("HostConfig") or {})
+        return json.dumps({**wanted, "Labels": labels, "HostConfig": host}).encode()
 
-    def _check_host(self, host: dict[str, Any]) -> None:
-        fixed = {"ReadonlyRootfs": True, "CapDrop": ["ALL"], "SecurityOpt": ["no-new-privileges"], "Init": True}
-        for name, value in fixed.items():
+    def _host(self, wanted: Mapping[str, Any]) -> dict[str, Any]:
+        host = _known(wanted, {*_FIXED, *_LIMITS, "NetworkMode", "Tmpfs", "Mounts"})
+        for name, value in _FIXED.items():
             _demand(host.get(name) == value, f"{name} {host.get(name)}")
         _demand(host.get("NetworkMode") in self.networks, f"network {host.get('NetworkMode')}")
-        for name, most in (("Memory", sys.maxsize), ("NanoCpus", sys.maxsize), ("PidsLimit", _MAX_PIDS)):
+        for name, most in _LIMITS.items():
             value = host.get(name)
             _demand(isinstance(value, int) and 0 < value <= most, f"{name} {value}")
         for place, options in (host.get("Tmpfs") or {}).items():
             _demand(place == "/work" and bool(_SCRATCH.fullmatch(options)), f"tmpfs {place} {options}")
-        for mount in host.get("Mounts") or []:
-            found = (mount.get("Source"), mount.get("Target"), mount.get("ReadOnly") is True)
-            _demand(mount.get("Type") == "volume" and found in self.volumes, f"mount {found}")
-            _demand_empty(mount, {"Type", "Source", "Target", "ReadOnly"})
-        _demand_empty(host, {*fixed, "NetworkMode", "Memory", "NanoCpus", "PidsLimit", "Tmpfs", "Mounts"})
+        return {**host, "Mounts": [self._mount(one) for one in host.get("Mounts") or []]}
+
+    def _mount(self, wanted: Mapping[str, Any]) -> dict[str, Any]:
+        mount = _known(wanted, {"Type", "Source", "Target", "ReadOnly"})
+        found = (mount.get("Source"), mount.get("Target"), mount.get("ReadOnly") is True)
+        _demand(mount.get("Type") == "volume" and found in self.volumes, f"mount {found}")
+        return mount
 
 
 def _volume(text: str) -> tuple[str, str, bool]:
@@ -119,9 +121,15 @@ def _demand(is_so: bool, what: str) -> None:
         raise Refused(f"{what} is not for steps")
 
 
-def _demand_empty(wanted: Mapping[str, Any], known: frozenset[str] | set[str]) -> None:
+def _known(wanted: Mapping[str, Any], names: Set[str]) -> dict[str, Any]:
+    """Returns what is wanted by these names; leaves out what is empty by any other.
+
+    Raises:
+        Refused: Something that is not empty has another name.
+    """
     for name, value in wanted.items():
-        _demand(name in known or not value, f"{name} {value}")
+        _demand(name in names or not value, f"{name} {value}")
+    return {name: value for name, value in wanted.items() if name in names}
 
 
 class Engine:

@@ -47,6 +47,11 @@ GOOD: dict[str, Any] = {
     },
 }
 CREATE = "/v1.41/containers/create?name=lakehouse-conform-0"
+AS_FORWARDED = {
+    **{name: value for name, value in GOOD.items() if name not in {"Tty", "Entrypoint"}},
+    "Labels": {"crypto-lakehouse.step": "conform", "crypto-lakehouse.stack": "stack"},
+}
+"""What is empty under a name that the guard does not know is left out."""
 guard = program("keeper/guard_engine.py")
 
 
@@ -123,7 +128,7 @@ def changed(path: str, value: Any) -> dict[str, Any]:
     *places, last = path.split(".")
     part = specification
     for one in places:
-        part = part[one]
+        part = part[int(one) if one.isdigit() else one]
     part[last] = value
     return specification  # type: ignore[no-any-return]
 
@@ -132,7 +137,7 @@ def test_a_step_is_created_under_the_stack_s_name_and_mark(ask: Any, engine: Eng
     assert ask("POST", CREATE, GOOD) == (200, '{"said": "the engine"}')
     ((method, target, body),) = engine.seen
     assert (method, target) == ("POST", "/v1.41/containers/create?name=stack-lakehouse-conform-0")
-    assert json.loads(body) == changed("Labels", {**GOOD["Labels"], guard.LABEL: "stack"})
+    assert json.loads(body) == AS_FORWARDED
 
 
 MORE_THAN_A_STEP_NEEDS = {
@@ -187,6 +192,30 @@ def test_whatever_a_step_does_not_need_is_refused(what: str, ask: Any, engine: E
     path, value = MORE_THAN_A_STEP_NEEDS[what]
     status, said = ask("POST", CREATE, changed(path, value))
     assert (status, engine.seen) == (403, []), said
+    assert "not for steps" in said
+
+
+EMPTY = (None, False, 0, "", [], {})
+UNKNOWN = [
+    *("user", "image", "cmd", "labels", "hostconfig", "Entrypoint", "entrypoint", "NetworkingConfig", "Volumes"),
+    *("HostConfig.readonlyrootfs", "HostConfig.READONLYROOTFS", "HostConfig.capdrop", "HostConfig.securityopt"),
+    *("HostConfig.\u017fecurityOpt", "HostConfig.networkmode", "HostConfig.memory", "HostConfig.nanocpus"),
+    *("HostConfig.pidslimit", "HostConfig.init", "HostConfig.mounts", "HostConfig.tmpfs", "HostConfig.Privileged"),
+    *("HostConfig.MaskedPaths", "HostConfig.ReadonlyPaths", "HostConfig.Mounts.0.readonly"),
+    *("HostConfig.Mounts.0.TYPE", "HostConfig.Mounts.0.source", "HostConfig.Mounts.0.VolumeOptions"),
+]
+"""The engine reads names without regard to case, and the last of two wins."""
+
+
+@pytest.mark.parametrize("path", UNKNOWN)
+def test_an_unknown_name_is_left_out_where_it_is_empty_and_else_refused(
+    path: str, ask: Any, engine: EngineDouble
+) -> None:
+    for value in EMPTY:
+        assert ask("POST", CREATE, changed(path, value))[0] == 200
+        assert json.loads(engine.seen.pop()[2]) == AS_FORWARDED
+    status, said = ask("POST", CREATE, changed(path, True))
+    assert (status, engine.seen) == (403, [])
     assert "not for steps" in said
 
 

@@ -30,7 +30,7 @@ from urllib.parse import parse_qs, urlencode, urlsplit
 ENGINE, SOCKET = Path("/var/run/docker.sock"), Path("/engine/docker.sock")
 USER = 10001
 LABEL = "crypto-lakehouse.stack"
-_MAX_BODY = 1 << 20
+_LENGTH, _MAX_BODY = re.compile(r"[0-9]{1,9}"), 1 << 20
 _VERSION = r"(?P<version>/v1\.\d{1,3})?"
 _CONTAINER = rf"{_VERSION}/containers/(?P<container>[A-Za-z0-9][A-Za-z0-9_.-]{{0,200}})"
 _ASK = re.compile(rf"{_VERSION}/(?:_ping|version)")
@@ -176,14 +176,15 @@ class Guard(ThreadingMixIn, UnixStreamServer):
         path: Where.
         engine: What is behind it.
         policy: What is let through.
+        patience: Seconds without a byte of a request, after which who asks is no longer heard.
     """
 
     daemon_threads = True
     # A wait for a step lasts as long as the step; the end must not wait for it.
     block_on_close = False
 
-    def __init__(self, path: Path, engine: Engine, policy: Policy) -> None:
-        self.engine, self.policy = engine, policy
+    def __init__(self, path: Path, engine: Engine, policy: Policy, *, patience: float = 60) -> None:
+        self.engine, self.policy, self.patience = engine, policy, patience
         path.unlink(missing_ok=True)
         former = os.umask(0o177)
         super().__init__(str(path), _Handler)
@@ -194,12 +195,20 @@ class _Handler(BaseHTTPRequestHandler):
     server: Guard
     protocol_version = "HTTP/1.1"
 
+    def setup(self) -> None:
+        """Sets the time for the request; each that stands open is a thread."""
+        self.timeout = self.server.patience
+        super().setup()
+
     def answer_request(self) -> None:
         """Answers one request: by the engine's answer where it is on the list, else by 403."""
         self.close_connection = True
         try:
             # Read in any case: who is refused while it still sends would not hear why.
             target, body = self._let_through(self._body())
+        except TimeoutError:
+            # Not the engine's, and the base class ends the connection.
+            raise
         except (Refused, ValueError, AttributeError, TypeError) as error:
             self._answer(HTTPStatus.FORBIDDEN, f"the guard refuses {self.command} {self.path[:200]}: {error}")
         except LookupError as error:
@@ -212,10 +221,19 @@ class _Handler(BaseHTTPRequestHandler):
     # The names are the base class's.
     do_GET = do_HEAD = do_POST = do_DELETE = do_PUT = answer_request  # noqa: N815
 
+    def address_string(self) -> str:
+        """Returns what the base class's messages call who asks; a socket that is a file tells nothing of them."""
+        return "client"
+
     def _body(self) -> bytes:
-        length = int(self.headers["Content-Length"] or 0)
-        _demand(length <= _MAX_BODY, f"a request of {length} bytes")
-        return self.rfile.read(length)
+        _demand("Transfer-Encoding" not in self.headers, "a request in pieces")
+        length = ", ".join(self.headers.get_all("Content-Length") or ["0"])
+        _demand(bool(_LENGTH.fullmatch(length)) and int(length) <= _MAX_BODY, f"a request of {length[:20]} bytes")
+        body = self.rfile.read(int(length))
+        _demand(len(body) == int(length), "a request that is cut off")
+        # What it asks for may take as long as a step.
+        self.connection.settimeout(None)
+        return body
 
     def _let_through(self, body: bytes) -> tuple[str, bytes | None]:
         path, query = (parts := urlsplit(self.path)).path, parts.query

@@ -25,13 +25,14 @@ from http.server import BaseHTTPRequestHandler
 from pathlib import Path
 from socketserver import ThreadingMixIn, UnixStreamServer
 from typing import Any
-from urllib.parse import parse_qs, urlencode, urlsplit
+from urllib.parse import parse_qs, parse_qsl, urlencode, urlsplit
 
 ENGINE, SOCKET = Path("/var/run/docker.sock"), Path("/engine/docker.sock")
 USER = 10001
 LABEL = "crypto-lakehouse.stack"
 _LENGTH, _MAX_BODY = re.compile(r"[0-9]{1,9}"), 1 << 20
-_VERSION = r"(?P<version>/v1\.\d{1,3})?"
+# Asked by an older version, the engine goes by older defaults: a container's memory may be shared with others.
+_VERSION = r"(?P<version>/v1\.(?:4[1-9]|[5-9][0-9]|[1-9][0-9]{2}))?"
 _CONTAINER = rf"{_VERSION}/containers/(?P<container>[A-Za-z0-9][A-Za-z0-9_.-]{{0,200}})"
 _ASK = re.compile(rf"{_VERSION}/(?:_ping|version)")
 _IMAGE = re.compile(rf"{_VERSION}/images/(?P<image>[A-Za-z0-9][A-Za-z0-9_.:/@-]{{0,300}})/json")
@@ -41,6 +42,11 @@ _ON_CONTAINER = {
     "POST": re.compile(rf"{_CONTAINER}/(?:start|stop|kill|wait)"),
     "DELETE": re.compile(_CONTAINER),
 }
+_QUERY = {
+    *("follow", "stdout", "stderr", "timestamps", "tail", "since", "until"),
+    *("t", "signal", "condition", "v", "force"),
+}
+"""What a query may say. Not what a start can be told: its checkpoint may be in any folder of the machine."""
 _NAME = re.compile(r"lakehouse-[a-z0-9-]{1,100}")
 _SCRATCH = re.compile(r"rw,mode=1777,size=[1-9][0-9]*m")
 _TOP = frozenset({"Image", "Cmd", "Env", "Labels", "User", "HostConfig", "AttachStdout", "AttachStderr"})
@@ -88,9 +94,11 @@ class Policy:
         wanted = _known(json.loads(body), _TOP)
         _demand(wanted.get("Image") in self.images, f"image {wanted.get('Image')}")
         _demand(wanted.get("User") == f"{USER}:{USER}", f"user {wanted.get('User')}")
-        labels = {**(wanted.get("Labels") or {}), LABEL: self.stack}
+        labels = wanted.get("Labels") or {}
+        # Compose and others do with a container what its labels say.
+        _demand(all(name.startswith("crypto-lakehouse.") for name in labels), f"labels {sorted(labels)}")
         host = self._host(wanted.get("HostConfig") or {})
-        return json.dumps({**wanted, "Labels": labels, "HostConfig": host}).encode()
+        return json.dumps({**wanted, "Labels": {**labels, LABEL: self.stack}, "HostConfig": host}).encode()
 
     def _host(self, wanted: Mapping[str, Any]) -> dict[str, Any]:
         host = _known(wanted, {*_FIXED, *_LIMITS, "NetworkMode", "Tmpfs", "Mounts"})
@@ -100,8 +108,9 @@ class Policy:
         for name, most in _LIMITS.items():
             value = host.get(name)
             _demand(isinstance(value, int) and 0 < value <= most, f"{name} {value}")
-        for place, options in (host.get("Tmpfs") or {}).items():
-            _demand(place == "/work" and bool(_SCRATCH.fullmatch(options)), f"tmpfs {place} {options}")
+        # Without it, the volume that the images declare there would be on the machine's disk, without a limit.
+        scratch = host.get("Tmpfs") or {}
+        _demand(set(scratch) == {"/work"} and bool(_SCRATCH.fullmatch(scratch["/work"])), f"tmpfs {scratch}")
         return {**host, "Mounts": [self._mount(one) for one in host.get("Mounts") or []]}
 
     def _mount(self, wanted: Mapping[str, Any]) -> dict[str, Any]:
@@ -209,7 +218,7 @@ class _Handler(BaseHTTPRequestHandler):
         except TimeoutError:
             # Not the engine's, and the base class ends the connection.
             raise
-        except (Refused, ValueError, AttributeError, TypeError) as error:
+        except (Refused, ValueError, AttributeError, TypeError, RecursionError) as error:
             self._answer(HTTPStatus.FORBIDDEN, f"the guard refuses {self.command} {self.path[:200]}: {error}")
         except LookupError as error:
             self._answer(HTTPStatus.NOT_FOUND, f"no such container: {error}", is_quiet=True)
@@ -249,7 +258,8 @@ class _Handler(BaseHTTPRequestHandler):
         if match is None:
             raise Refused("it is not on the list")
         own = self._own(match["container"])
-        return f"{path[: match.start('container')]}{own}{path[match.end('container') :]}?{query}", None
+        asked = urlencode([one for one in parse_qsl(query) if one[0] in _QUERY])
+        return f"{path[: match.start('container')]}{own}{path[match.end('container') :]}?{asked}", None
 
     def _creation(self, path: str, query: str, body: bytes) -> tuple[str, bytes]:
         (name,) = parse_qs(query).get("name", [""])
@@ -288,14 +298,16 @@ class _Handler(BaseHTTPRequestHandler):
 
     def _answer(self, status: HTTPStatus, message: str, *, is_quiet: bool = False) -> None:
         if not is_quiet:
-            print(message, flush=True)
+            # Who asks chose the words: they must not move the cursor of who reads the log, nor fill it.
+            print(message[:500].encode("unicode_escape").decode("ascii"), flush=True)
         content = json.dumps({"message": message}).encode()
         self.send_response_only(status)
         self.send_header("Content-Type", "application/json")
         self.send_header("Content-Length", str(len(content)))
         self.send_header("Connection", "close")
         self.end_headers()
-        self.wfile.write(content)
+        if self.command != "HEAD":
+            self.wfile.write(content)
 
 
 def _blocks(answer: http.client.HTTPResponse) -> Iterator[bytes]:

@@ -210,6 +210,9 @@ MORE_THAN_A_STEP_NEEDS = {
     "a restart": ("HostConfig.RestartPolicy", {"Name": "always"}),
     "scratch space elsewhere": ("HostConfig.Tmpfs", {"/etc": "rw"}),
     "programs in scratch space": ("HostConfig.Tmpfs", {"/work": "rw,exec"}),
+    "scratch space on the disk": ("HostConfig.Tmpfs", {}),
+    "scratch space in two places": ("HostConfig.Tmpfs", {"/work": "rw,mode=1777,size=64m", "/etc": "rw"}),
+    "to be taken for a service": ("Labels", {"com.docker.compose.project": "stack"}),
 }
 
 
@@ -272,6 +275,35 @@ def test_a_key_that_is_there_twice_reaches_the_engine_as_it_was_checked(ask: Any
         ("POST", "/v1.41/containers/create"),
         ("POST", "/v1.41/containers/create?name=crypto-lakehouse_database_1"),
         ("POST", "/v1.41/containers/create?name=lakehouse-a&name=lakehouse-b"),
+        ("POST", "/v1.41/containers/create?name=lakehouse-a%2F..%2Fb"),
+        ("POST", "/v1.40/containers/create?name=lakehouse-a"),
+        ("POST", "/v1.12/containers/create?name=lakehouse-a"),
+        ("POST", "/v2.41/containers/create?name=lakehouse-a"),
+        ("POST", "/v1.41/v1.12/containers/create?name=lakehouse-a"),
+        ("POST", "/v1.41/containers%2Fcreate?name=lakehouse-a"),
+        ("POST", "/V1.41/Containers/Create?name=lakehouse-a"),
+        ("POST", "/v1.41/./containers/create?name=lakehouse-a"),
+        ("POST", "/v1.41/containers//create?name=lakehouse-a"),
+        ("POST", "/v1.41/containers/create/?name=lakehouse-a"),
+        ("PUT", "/v1.41/containers/create?name=lakehouse-a"),
+        ("POST", "/v1.41/images/create?fromImage=lake/polars&tag=1"),
+        ("GET", f"/v1.41/images/lake/polars@sha256:{OWN}/json"),
+        ("GET", "/v1.41/images/lake%2Fpolars:1/json"),
+        ("POST", "/v1.41/images/load"),
+        ("DELETE", "/v1.41/images/lake/polars:1"),
+        ("POST", f"/v1.41/commit?container={OWN}"),
+        ("POST", f"/v1.41/exec/{OWN}/start"),
+        ("POST", "/v1.41/session"),
+        ("POST", "/v1.41/grpc"),
+        ("GET", "/v1.41/events"),
+        ("GET", f"/v1.41/containers/{OWN}/attach/ws"),
+        ("GET", f"/v1.41/containers/{OWN}/export"),
+        ("HEAD", f"/v1.41/containers/{OWN}/archive?path=/"),
+        ("POST", f"/v1.41/containers/{OWN}/rename?name=x"),
+        ("POST", f"/v1.41/containers/{OWN}/checkpoints"),
+        ("POST", "/v1.41/containers/prune"),
+        ("POST", f"/v1.41/containers/%2e%2e/{OWN}/start"),
+        ("POST", "/v1.41/containers/../start"),
     ],
 )
 def test_what_is_not_on_the_list_does_not_reach_the_engine(
@@ -364,6 +396,48 @@ def test_somebody_else_s_container_is_not_there(method: str, action: str, ask: A
     assert ask(method, f"/v1.41/containers/{FOREIGN}{action}")[0] == 404
     assert ask(method, f"/v1.41/containers/{'c' * 64}{action}")[0] == 404
     assert [one[0] for one in engine.seen] == ["GET", "GET"], "it was only looked at"
+
+
+@pytest.mark.parametrize(
+    ("method", "asked", "heard"),
+    [
+        ("POST", "/start?checkpoint=a&checkpoint-dir=/machine", "/start?"),
+        ("POST", "/start?detachKeys=a%0d%0aHost:%20b", "/start?"),
+        ("POST", "/stop?t=1&t%20=2&T=3", "/stop?t=1"),
+        ("POST", "/kill?signal=9%0d%0aA:%20b", "/kill?signal=9%0D%0AA%3A+b"),
+        ("GET", "/logs?follow=1&tail=all&details=1", "/logs?follow=1&tail=all"),
+        ("DELETE", "?v=True&link=False&force=True", "?v=True&force=True"),
+    ],
+)
+def test_of_a_query_only_what_is_known_is_forwarded(
+    method: str, asked: str, heard: str, ask: Any, engine: EngineDouble
+) -> None:
+    assert ask(method, f"/v1.41/containers/{OWN}{asked}", {"HostConfig": {"Privileged": True}})[0] == 200
+    assert engine.seen[-1] == (method, f"/v1.41/containers/{OWN}{heard}", b"")
+
+
+def test_who_asks_to_upgrade_the_connection_gets_a_plain_one(engine: EngineDouble, tmp_path: Path) -> None:
+    upgrade = f"POST /v1.41/containers/{OWN}/start HTTP/1.1\r\nConnection: Upgrade\r\nUpgrade: tcp\r\n\r\n"
+    with guarded(tmp_path):
+        said = said_to(tmp_path, f"{upgrade}DELETE /v1.41/containers/{FOREIGN} HTTP/1.1\r\n\r\n".encode())
+    assert said.startswith(b"HTTP/1.1 200 ")
+    assert b"Connection: close" in said
+    assert [one[0] for one in engine.seen] == ["GET", "POST"], "looked at and started"
+
+
+@pytest.mark.parametrize("body", [b"[" * 100_000, b"[]", b"1", b"\xff", b'{"Image": ["a"]}', b'{"Labels": 1}', b""])
+def test_what_is_no_specification_is_refused(body: bytes, ask: Any, engine: EngineDouble) -> None:
+    assert ask("POST", CREATE, body)[0] == 403
+    assert engine.seen == []
+
+
+def test_the_log_says_what_was_refused_in_one_short_plain_line(ask: Any, capsys: pytest.CaptureFixture[str]) -> None:
+    assert ask("POST", CREATE, changed("Image", "\x1b[2J\nlast \ud800" + "x" * 9999))[0] == 403
+    said = capsys.readouterr().out
+    assert "\\x1b[2J\\nlast \\ud800xx" in said
+    assert said.isascii()
+    assert len(said.splitlines()) == 1
+    assert len(said) < 600
 
 
 def test_a_container_is_found_by_the_name_that_the_runner_gave_it(ask: Any, engine: EngineDouble) -> None:

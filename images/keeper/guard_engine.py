@@ -18,20 +18,21 @@ import signal
 import socket
 import sys
 import threading
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Set
 from dataclasses import dataclass
 from http import HTTPStatus
 from http.server import BaseHTTPRequestHandler
 from pathlib import Path
 from socketserver import ThreadingMixIn, UnixStreamServer
 from typing import Any
-from urllib.parse import parse_qs, urlencode, urlsplit
+from urllib.parse import parse_qs, parse_qsl, urlencode, urlsplit
 
 ENGINE, SOCKET = Path("/var/run/docker.sock"), Path("/engine/docker.sock")
 USER = 10001
 LABEL = "crypto-lakehouse.stack"
-_MAX_BODY, _MAX_PIDS = 1 << 20, 1024
-_VERSION = r"(?P<version>/v1\.\d{1,3})?"
+_LENGTH, _MAX_BODY = re.compile(r"[0-9]{1,9}"), 1 << 20
+# Asked by an older version, the engine goes by older defaults: a container's memory may be shared with others.
+_VERSION = r"(?P<version>/v1\.(?:4[1-9]|[5-9][0-9]|[1-9][0-9]{2}))?"
 _CONTAINER = rf"{_VERSION}/containers/(?P<container>[A-Za-z0-9][A-Za-z0-9_.-]{{0,200}})"
 _ASK = re.compile(rf"{_VERSION}/(?:_ping|version)")
 _IMAGE = re.compile(rf"{_VERSION}/images/(?P<image>[A-Za-z0-9][A-Za-z0-9_.:/@-]{{0,300}})/json")
@@ -41,9 +42,16 @@ _ON_CONTAINER = {
     "POST": re.compile(rf"{_CONTAINER}/(?:start|stop|kill|wait)"),
     "DELETE": re.compile(_CONTAINER),
 }
+_QUERY = {
+    *("follow", "stdout", "stderr", "timestamps", "tail", "since", "until"),
+    *("t", "signal", "condition", "v", "force"),
+}
+"""What a query may say. Not what a start can be told: its checkpoint may be in any folder of the machine."""
 _NAME = re.compile(r"lakehouse-[a-z0-9-]{1,100}")
 _SCRATCH = re.compile(r"rw,mode=1777,size=[1-9][0-9]*m")
-_FREE = frozenset({"Image", "Cmd", "Env", "Labels", "User", "HostConfig", "AttachStdout", "AttachStderr"})
+_TOP = frozenset({"Image", "Cmd", "Env", "Labels", "User", "HostConfig", "AttachStdout", "AttachStderr"})
+_FIXED = {"ReadonlyRootfs": True, "CapDrop": ["ALL"], "SecurityOpt": ["no-new-privileges"], "Init": True}
+_LIMITS = {"Memory": sys.maxsize, "NanoCpus": sys.maxsize, "PidsLimit": 1024}
 
 
 class Refused(Exception):
@@ -77,36 +85,39 @@ class Policy:
     def checked(self, body: bytes) -> bytes:
         """Returns the specification of a container, marked as ours.
 
-        It is written anew: the engine reads `hostconfig` as it does `HostConfig`, and a key that is there twice
-        otherwise than we do.
+        It is written anew, of names that we know letter by letter: the engine reads `hostconfig` as it does
+        `HostConfig`, even if it is empty, and a key that is there twice otherwise than we do.
 
         Raises:
             Refused: It asks for more than a step needs.
         """
-        wanted = json.loads(body)
-        host = wanted.get("HostConfig") or {}
+        wanted = _known(json.loads(body), _TOP)
         _demand(wanted.get("Image") in self.images, f"image {wanted.get('Image')}")
         _demand(wanted.get("User") == f"{USER}:{USER}", f"user {wanted.get('User')}")
-        _demand_empty(wanted, _FREE)
-        self._check_host(host)
-        wanted["Labels"] = {**(wanted.get("Labels") or {}), LABEL: self.stack}
-        return json.dumps(wanted).encode()
+        labels = wanted.get("Labels") or {}
+        # Compose and others do with a container what its labels say.
+        _demand(all(name.startswith("crypto-lakehouse.") for name in labels), f"labels {sorted(labels)}")
+        host = self._host(wanted.get("HostConfig") or {})
+        return json.dumps({**wanted, "Labels": {**labels, LABEL: self.stack}, "HostConfig": host}).encode()
 
-    def _check_host(self, host: dict[str, Any]) -> None:
-        fixed = {"ReadonlyRootfs": True, "CapDrop": ["ALL"], "SecurityOpt": ["no-new-privileges"], "Init": True}
-        for name, value in fixed.items():
+    def _host(self, wanted: Mapping[str, Any]) -> dict[str, Any]:
+        host = _known(wanted, {*_FIXED, *_LIMITS, "NetworkMode", "Tmpfs", "Mounts"})
+        for name, value in _FIXED.items():
             _demand(host.get(name) == value, f"{name} {host.get(name)}")
         _demand(host.get("NetworkMode") in self.networks, f"network {host.get('NetworkMode')}")
-        for name, most in (("Memory", sys.maxsize), ("NanoCpus", sys.maxsize), ("PidsLimit", _MAX_PIDS)):
+        for name, most in _LIMITS.items():
             value = host.get(name)
             _demand(isinstance(value, int) and 0 < value <= most, f"{name} {value}")
-        for place, options in (host.get("Tmpfs") or {}).items():
-            _demand(place == "/work" and bool(_SCRATCH.fullmatch(options)), f"tmpfs {place} {options}")
-        for mount in host.get("Mounts") or []:
-            found = (mount.get("Source"), mount.get("Target"), mount.get("ReadOnly") is True)
-            _demand(mount.get("Type") == "volume" and found in self.volumes, f"mount {found}")
-            _demand_empty(mount, {"Type", "Source", "Target", "ReadOnly"})
-        _demand_empty(host, {*fixed, "NetworkMode", "Memory", "NanoCpus", "PidsLimit", "Tmpfs", "Mounts"})
+        # Without it, the volume that the images declare there would be on the machine's disk, without a limit.
+        scratch = host.get("Tmpfs") or {}
+        _demand(set(scratch) == {"/work"} and bool(_SCRATCH.fullmatch(scratch["/work"])), f"tmpfs {scratch}")
+        return {**host, "Mounts": [self._mount(one) for one in host.get("Mounts") or []]}
+
+    def _mount(self, wanted: Mapping[str, Any]) -> dict[str, Any]:
+        mount = _known(wanted, {"Type", "Source", "Target", "ReadOnly"})
+        found = (mount.get("Source"), mount.get("Target"), mount.get("ReadOnly") is True)
+        _demand(mount.get("Type") == "volume" and found in self.volumes, f"mount {found}")
+        return mount
 
 
 def _volume(text: str) -> tuple[str, str, bool]:
@@ -119,9 +130,15 @@ def _demand(is_so: bool, what: str) -> None:
         raise Refused(f"{what} is not for steps")
 
 
-def _demand_empty(wanted: Mapping[str, Any], known: frozenset[str] | set[str]) -> None:
+def _known(wanted: Mapping[str, Any], names: Set[str]) -> dict[str, Any]:
+    """Returns what is wanted by these names; leaves out what is empty by any other.
+
+    Raises:
+        Refused: Something that is not empty has another name.
+    """
     for name, value in wanted.items():
-        _demand(name in known or not value, f"{name} {value}")
+        _demand(name in names or not value, f"{name} {value}")
+    return {name: value for name, value in wanted.items() if name in names}
 
 
 class Engine:
@@ -168,14 +185,15 @@ class Guard(ThreadingMixIn, UnixStreamServer):
         path: Where.
         engine: What is behind it.
         policy: What is let through.
+        patience: Seconds without a byte of a request, after which who asks is no longer heard.
     """
 
     daemon_threads = True
     # A wait for a step lasts as long as the step; the end must not wait for it.
     block_on_close = False
 
-    def __init__(self, path: Path, engine: Engine, policy: Policy) -> None:
-        self.engine, self.policy = engine, policy
+    def __init__(self, path: Path, engine: Engine, policy: Policy, *, patience: float = 60) -> None:
+        self.engine, self.policy, self.patience = engine, policy, patience
         path.unlink(missing_ok=True)
         former = os.umask(0o177)
         super().__init__(str(path), _Handler)
@@ -186,13 +204,21 @@ class _Handler(BaseHTTPRequestHandler):
     server: Guard
     protocol_version = "HTTP/1.1"
 
+    def setup(self) -> None:
+        """Sets the time for the request; each that stands open is a thread."""
+        self.timeout = self.server.patience
+        super().setup()
+
     def answer_request(self) -> None:
         """Answers one request: by the engine's answer where it is on the list, else by 403."""
         self.close_connection = True
         try:
             # Read in any case: who is refused while it still sends would not hear why.
             target, body = self._let_through(self._body())
-        except (Refused, ValueError, AttributeError, TypeError) as error:
+        except TimeoutError:
+            # Not the engine's, and the base class ends the connection.
+            raise
+        except (Refused, ValueError, AttributeError, TypeError, RecursionError) as error:
             self._answer(HTTPStatus.FORBIDDEN, f"the guard refuses {self.command} {self.path[:200]}: {error}")
         except LookupError as error:
             self._answer(HTTPStatus.NOT_FOUND, f"no such container: {error}", is_quiet=True)
@@ -204,10 +230,19 @@ class _Handler(BaseHTTPRequestHandler):
     # The names are the base class's.
     do_GET = do_HEAD = do_POST = do_DELETE = do_PUT = answer_request  # noqa: N815
 
+    def address_string(self) -> str:
+        """Returns what the base class's messages call who asks; a socket that is a file tells nothing of them."""
+        return "client"
+
     def _body(self) -> bytes:
-        length = int(self.headers["Content-Length"] or 0)
-        _demand(length <= _MAX_BODY, f"a request of {length} bytes")
-        return self.rfile.read(length)
+        _demand("Transfer-Encoding" not in self.headers, "a request in pieces")
+        length = ", ".join(self.headers.get_all("Content-Length") or ["0"])
+        _demand(bool(_LENGTH.fullmatch(length)) and int(length) <= _MAX_BODY, f"a request of {length[:20]} bytes")
+        body = self.rfile.read(int(length))
+        _demand(len(body) == int(length), "a request that is cut off")
+        # What it asks for may take as long as a step.
+        self.connection.settimeout(None)
+        return body
 
     def _let_through(self, body: bytes) -> tuple[str, bytes | None]:
         path, query = (parts := urlsplit(self.path)).path, parts.query
@@ -223,7 +258,8 @@ class _Handler(BaseHTTPRequestHandler):
         if match is None:
             raise Refused("it is not on the list")
         own = self._own(match["container"])
-        return f"{path[: match.start('container')]}{own}{path[match.end('container') :]}?{query}", None
+        asked = urlencode([one for one in parse_qsl(query) if one[0] in _QUERY])
+        return f"{path[: match.start('container')]}{own}{path[match.end('container') :]}?{asked}", None
 
     def _creation(self, path: str, query: str, body: bytes) -> tuple[str, bytes]:
         (name,) = parse_qs(query).get("name", [""])
@@ -262,14 +298,16 @@ class _Handler(BaseHTTPRequestHandler):
 
     def _answer(self, status: HTTPStatus, message: str, *, is_quiet: bool = False) -> None:
         if not is_quiet:
-            print(message, flush=True)
+            # Who asks chose the words: they must not move the cursor of who reads the log, nor fill it.
+            print(message[:500].encode("unicode_escape").decode("ascii"), flush=True)
         content = json.dumps({"message": message}).encode()
         self.send_response_only(status)
         self.send_header("Content-Type", "application/json")
         self.send_header("Content-Length", str(len(content)))
         self.send_header("Connection", "close")
         self.end_headers()
-        self.wfile.write(content)
+        if self.command != "HEAD":
+            self.wfile.write(content)
 
 
 def _blocks(answer: http.client.HTTPResponse) -> Iterator[bytes]:

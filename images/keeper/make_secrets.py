@@ -1,7 +1,8 @@
 """Makes the secrets of a stack on one machine, once: `python make_secrets.py [FOLDER]`.
 
 Each service mounts one folder of them and sees no other. What is there already is kept, so that a second start changes
-nothing; to have a secret made anew, remove its file while the stack is down.
+nothing; to have a secret made anew, remove its file while the stack is down. Not so the database's password: the
+cluster keeps its first one, and Airflow would be locked out by another in its URL.
 """
 
 import base64
@@ -22,8 +23,7 @@ def main(folder: Path = FOLDER) -> int:
     """Writes what is missing; returns the exit code."""
     for name, new in _makers(folder).items():
         path = folder / name
-        if not path.exists():
-            _write_once(path, new())
+        if not path.exists() and _write_once(path, new()):
             print(f"made {name}")
     return 0
 
@@ -46,17 +46,26 @@ def _key_pair() -> str:
     return _CREDENTIALS.format(secrets.token_hex(10).upper(), secrets.token_urlsafe(30))
 
 
-def _write_once(path: Path, text: str) -> None:
-    """Makes a file that is there as a whole or not at all, and that only its owner may read."""
+def _write_once(path: Path, text: str) -> bool:
+    """Makes a file that is there as a whole or not at all, and that only its owner may read.
+
+    Returns:
+        Whether it was made here and not by another start meanwhile, whose secret counts.
+    """
     path.parent.chmod(0o700)
     number, unfinished = tempfile.mkstemp(dir=path.parent, prefix=".")
-    with os.fdopen(number, "w", encoding="ascii") as file:
-        file.write(text)
-        file.flush()
-        os.fsync(file.fileno())
-    # Unlike a rename, a link refuses to replace what another start has made meanwhile.
-    os.link(unfinished, path)
-    Path(unfinished).unlink()
+    try:
+        with os.fdopen(number, "w", encoding="ascii") as file:
+            file.write(text)
+            file.flush()
+            os.fsync(file.fileno())
+        # Unlike a rename, a link refuses to replace what is there.
+        os.link(unfinished, path)
+    except FileExistsError:
+        return False
+    finally:
+        Path(unfinished).unlink()
+    return True
 
 
 if __name__ == "__main__":

@@ -49,8 +49,13 @@ def test_only_the_guard_holds_the_engine_s_socket_and_it_has_no_network() -> Non
     holders = {name for name, one in SERVICES.items() if "docker.sock" in str(one.get("volumes"))}
     assert holders == {"engine"}
     assert SERVICES["engine"]["network_mode"] == "none"
-    users = {name for name, one in SERVICES.items() if "engine:/engine" in one.get("volumes", [])}
-    assert users == {"engine", "scheduler"}
+    users = {
+        (name, volume)
+        for name, one in SERVICES.items()
+        for volume in one.get("volumes", [])
+        if volume.startswith("engine:")
+    }
+    assert users == {("engine", "engine:/engine"), ("scheduler", "engine:/engine:ro")}
 
 
 def test_ports_are_on_loopback_alone() -> None:

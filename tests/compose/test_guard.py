@@ -2,6 +2,7 @@
 
 import json
 import threading
+import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from http.server import BaseHTTPRequestHandler
@@ -47,16 +48,22 @@ GOOD: dict[str, Any] = {
     },
 }
 CREATE = "/v1.41/containers/create?name=lakehouse-conform-0"
+AS_FORWARDED = {
+    **{name: value for name, value in GOOD.items() if name not in {"Tty", "Entrypoint"}},
+    "Labels": {"crypto-lakehouse.step": "conform", "crypto-lakehouse.stack": "stack"},
+}
+"""What is empty under a name that the guard does not know is left out."""
 guard = program("keeper/guard_engine.py")
 
 
 class EngineDouble(ThreadingMixIn, UnixStreamServer):
-    """An engine with two containers, one of them ours; notes what reaches it."""
+    """An engine with two containers, one of them ours; notes what reaches it, and pauses in a log and before a wait."""
 
     daemon_threads = True
 
     def __init__(self, path: Path) -> None:
         self.seen: list[tuple[str, str, bytes]] = []
+        self.pause = 0.0
         super().__init__(str(path), _EngineHandler)
 
 
@@ -70,6 +77,10 @@ class _EngineHandler(BaseHTTPRequestHandler):
         self.send_response_only(status)
         self.send_header("Connection", "close")
         self.end_headers()
+        if self.path.endswith(("/logs?follow=1", "/wait?")):
+            time.sleep(self.server.pause)
+            # More than what lies between those who write and those who read.
+            self.wfile.write(b" " * (1 << 22))
         self.wfile.write(json.dumps(content).encode())
 
     do_GET = do_POST = do_DELETE = answer  # noqa: N815
@@ -89,10 +100,8 @@ class _EngineHandler(BaseHTTPRequestHandler):
 
 @pytest.fixture
 def engine(tmp_path: Path) -> Iterator[EngineDouble]:
-    with EngineDouble(tmp_path / "engine.sock") as server:
-        threading.Thread(target=server.serve_forever, args=(0.01,), daemon=True).start()
+    with doubled(tmp_path) as server:
         yield server
-        server.shutdown()
 
 
 @pytest.fixture
@@ -109,9 +118,17 @@ def ask(engine: EngineDouble, tmp_path: Path) -> Iterator[Callable[..., tuple[in
 
 
 @contextmanager
-def guarded(folder: Path) -> Iterator[None]:
-    policy = guard.Policy.of(ENVIRONMENT)
-    with guard.Guard(folder / "guarded.sock", guard.Engine(folder / "engine.sock"), policy) as server:
+def doubled(folder: Path) -> Iterator[EngineDouble]:
+    with EngineDouble(folder / "engine.sock") as server:
+        threading.Thread(target=server.serve_forever, args=(0.01,), daemon=True).start()
+        yield server
+        server.shutdown()
+
+
+@contextmanager
+def guarded(folder: Path, patience: float = 60) -> Iterator[None]:
+    policy, behind = guard.Policy.of(ENVIRONMENT), guard.Engine(folder / "engine.sock")
+    with guard.Guard(folder / "guarded.sock", behind, policy, patience=patience) as server:
         threading.Thread(target=server.serve_forever, args=(0.01,), daemon=True).start()
         yield
         server.shutdown()
@@ -123,7 +140,7 @@ def changed(path: str, value: Any) -> dict[str, Any]:
     *places, last = path.split(".")
     part = specification
     for one in places:
-        part = part[one]
+        part = part[int(one) if one.isdigit() else one]
     part[last] = value
     return specification  # type: ignore[no-any-return]
 
@@ -132,7 +149,7 @@ def test_a_step_is_created_under_the_stack_s_name_and_mark(ask: Any, engine: Eng
     assert ask("POST", CREATE, GOOD) == (200, '{"said": "the engine"}')
     ((method, target, body),) = engine.seen
     assert (method, target) == ("POST", "/v1.41/containers/create?name=stack-lakehouse-conform-0")
-    assert json.loads(body) == changed("Labels", {**GOOD["Labels"], guard.LABEL: "stack"})
+    assert json.loads(body) == AS_FORWARDED
 
 
 MORE_THAN_A_STEP_NEEDS = {
@@ -179,6 +196,9 @@ MORE_THAN_A_STEP_NEEDS = {
     "a restart": ("HostConfig.RestartPolicy", {"Name": "always"}),
     "scratch space elsewhere": ("HostConfig.Tmpfs", {"/etc": "rw"}),
     "programs in scratch space": ("HostConfig.Tmpfs", {"/work": "rw,exec"}),
+    "scratch space on the disk": ("HostConfig.Tmpfs", {}),
+    "scratch space in two places": ("HostConfig.Tmpfs", {"/work": "rw,mode=1777,size=64m", "/etc": "rw"}),
+    "to be taken for a service": ("Labels", {"com.docker.compose.project": "stack"}),
 }
 
 
@@ -187,6 +207,30 @@ def test_whatever_a_step_does_not_need_is_refused(what: str, ask: Any, engine: E
     path, value = MORE_THAN_A_STEP_NEEDS[what]
     status, said = ask("POST", CREATE, changed(path, value))
     assert (status, engine.seen) == (403, []), said
+    assert "not for steps" in said
+
+
+EMPTY = (None, False, 0, "", [], {})
+UNKNOWN = [
+    *("user", "image", "cmd", "labels", "hostconfig", "Entrypoint", "entrypoint", "NetworkingConfig", "Volumes"),
+    *("HostConfig.readonlyrootfs", "HostConfig.READONLYROOTFS", "HostConfig.capdrop", "HostConfig.securityopt"),
+    *("HostConfig.\u017fecurityOpt", "HostConfig.networkmode", "HostConfig.memory", "HostConfig.nanocpus"),
+    *("HostConfig.pidslimit", "HostConfig.init", "HostConfig.mounts", "HostConfig.tmpfs", "HostConfig.Privileged"),
+    *("HostConfig.MaskedPaths", "HostConfig.ReadonlyPaths", "HostConfig.Mounts.0.readonly"),
+    *("HostConfig.Mounts.0.TYPE", "HostConfig.Mounts.0.source", "HostConfig.Mounts.0.VolumeOptions"),
+]
+"""The engine reads names without regard to case, and the last of two wins."""
+
+
+@pytest.mark.parametrize("path", UNKNOWN)
+def test_an_unknown_name_is_left_out_where_it_is_empty_and_else_refused(
+    path: str, ask: Any, engine: EngineDouble
+) -> None:
+    for value in EMPTY:
+        assert ask("POST", CREATE, changed(path, value))[0] == 200
+        assert json.loads(engine.seen.pop()[2]) == AS_FORWARDED
+    status, said = ask("POST", CREATE, changed(path, True))
+    assert (status, engine.seen) == (403, [])
     assert "not for steps" in said
 
 
@@ -217,6 +261,35 @@ def test_a_key_that_is_there_twice_reaches_the_engine_as_it_was_checked(ask: Any
         ("POST", "/v1.41/containers/create"),
         ("POST", "/v1.41/containers/create?name=crypto-lakehouse_database_1"),
         ("POST", "/v1.41/containers/create?name=lakehouse-a&name=lakehouse-b"),
+        ("POST", "/v1.41/containers/create?name=lakehouse-a%2F..%2Fb"),
+        ("POST", "/v1.40/containers/create?name=lakehouse-a"),
+        ("POST", "/v1.12/containers/create?name=lakehouse-a"),
+        ("POST", "/v2.41/containers/create?name=lakehouse-a"),
+        ("POST", "/v1.41/v1.12/containers/create?name=lakehouse-a"),
+        ("POST", "/v1.41/containers%2Fcreate?name=lakehouse-a"),
+        ("POST", "/V1.41/Containers/Create?name=lakehouse-a"),
+        ("POST", "/v1.41/./containers/create?name=lakehouse-a"),
+        ("POST", "/v1.41/containers//create?name=lakehouse-a"),
+        ("POST", "/v1.41/containers/create/?name=lakehouse-a"),
+        ("PUT", "/v1.41/containers/create?name=lakehouse-a"),
+        ("POST", "/v1.41/images/create?fromImage=lake/polars&tag=1"),
+        ("GET", f"/v1.41/images/lake/polars@sha256:{OWN}/json"),
+        ("GET", "/v1.41/images/lake%2Fpolars:1/json"),
+        ("POST", "/v1.41/images/load"),
+        ("DELETE", "/v1.41/images/lake/polars:1"),
+        ("POST", f"/v1.41/commit?container={OWN}"),
+        ("POST", f"/v1.41/exec/{OWN}/start"),
+        ("POST", "/v1.41/session"),
+        ("POST", "/v1.41/grpc"),
+        ("GET", "/v1.41/events"),
+        ("GET", f"/v1.41/containers/{OWN}/attach/ws"),
+        ("GET", f"/v1.41/containers/{OWN}/export"),
+        ("HEAD", f"/v1.41/containers/{OWN}/archive?path=/"),
+        ("POST", f"/v1.41/containers/{OWN}/rename?name=x"),
+        ("POST", f"/v1.41/containers/{OWN}/checkpoints"),
+        ("POST", "/v1.41/containers/prune"),
+        ("POST", f"/v1.41/containers/%2e%2e/{OWN}/start"),
+        ("POST", "/v1.41/containers/../start"),
     ],
 )
 def test_what_is_not_on_the_list_does_not_reach_the_engine(
@@ -240,6 +313,39 @@ def test_somebody_else_s_container_is_not_there(method: str, action: str, ask: A
     assert ask(method, f"/v1.41/containers/{FOREIGN}{action}")[0] == 404
     assert ask(method, f"/v1.41/containers/{'c' * 64}{action}")[0] == 404
     assert [one[0] for one in engine.seen] == ["GET", "GET"], "it was only looked at"
+
+
+@pytest.mark.parametrize(
+    ("method", "asked", "heard"),
+    [
+        ("POST", "/start?checkpoint=a&checkpoint-dir=/machine", "/start?"),
+        ("POST", "/start?detachKeys=a%0d%0aHost:%20b", "/start?"),
+        ("POST", "/stop?t=1&t%20=2&T=3", "/stop?t=1"),
+        ("POST", "/kill?signal=9%0d%0aA:%20b", "/kill?signal=9%0D%0AA%3A+b"),
+        ("GET", "/logs?follow=1&tail=all&details=1", "/logs?follow=1&tail=all"),
+        ("DELETE", "?v=True&link=False&force=True", "?v=True&force=True"),
+    ],
+)
+def test_of_a_query_only_what_is_known_is_forwarded(
+    method: str, asked: str, heard: str, ask: Any, engine: EngineDouble
+) -> None:
+    assert ask(method, f"/v1.41/containers/{OWN}{asked}", {"HostConfig": {"Privileged": True}})[0] == 200
+    assert engine.seen[-1] == (method, f"/v1.41/containers/{OWN}{heard}", b"")
+
+
+@pytest.mark.parametrize("body", [b"[" * 100_000, b"[]", b"1", b"\xff", b'{"Image": ["a"]}', b'{"Labels": 1}', b""])
+def test_what_is_no_specification_is_refused(body: bytes, ask: Any, engine: EngineDouble) -> None:
+    assert ask("POST", CREATE, body)[0] == 403
+    assert engine.seen == []
+
+
+def test_the_log_says_what_was_refused_in_one_short_plain_line(ask: Any, capsys: pytest.CaptureFixture[str]) -> None:
+    assert ask("POST", CREATE, changed("Image", "\x1b[2J\nlast \ud800" + "x" * 9999))[0] == 403
+    said = capsys.readouterr().out
+    assert "\\x1b[2J\\nlast \\ud800xx" in said
+    assert said.isascii()
+    assert len(said.splitlines()) == 1
+    assert len(said) < 600
 
 
 def test_a_container_is_found_by_the_name_that_the_runner_gave_it(ask: Any, engine: EngineDouble) -> None:

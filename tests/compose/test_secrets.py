@@ -1,6 +1,7 @@
 """The secrets of a stack: made once, for their owner alone, and never twice the same."""
 
 import json
+import os
 import re
 from pathlib import Path
 
@@ -58,6 +59,41 @@ def test_what_an_interrupted_start_left_out_fits_what_it_made(folder: Path) -> N
     made = contents(folder)
     assert made["database/password"] == "made-before"
     assert made["airflow/database-url"] == "postgresql+psycopg2://airflow:made-before@database:5432/airflow"
+
+
+def test_of_two_starts_at_once_the_first_secret_counts_and_nothing_else_is_left(
+    folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    secrets.main(folder)
+    first = contents(folder)
+    late, said = new_folder(tmp_path / "late"), capsys.readouterr().out
+    assert len(said.splitlines()) == len(first)
+    link, overtaken = os.link, []
+
+    def link_late(source: str, target: Path) -> None:
+        # The other start is through with this one in the moment before.
+        target.write_text(first[str(target.relative_to(late))])
+        overtaken.append(target)
+        link(source, target)
+
+    monkeypatch.setattr(os, "link", link_late)
+    assert secrets.main(late) == 0
+    assert len(overtaken) == len(first)
+    assert contents(late) == first
+    assert capsys.readouterr().out == "", "it made none of them"
+
+
+def test_nothing_is_left_of_a_secret_that_could_not_be_made(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def fail(*_: object) -> None:
+        raise OSError("the disk is full")
+
+    with monkeypatch.context() as patched:
+        patched.setattr(os, "fsync", fail)
+        with pytest.raises(OSError, match="the disk is full"):
+            secrets.main(folder)
+    assert contents(folder) == {}
+    secrets.main(folder)
+    assert len(contents(folder)) == 8, "control"
 
 
 def test_secrets_are_long_and_of_the_kind_that_is_asked_for(folder: Path) -> None:

@@ -5,6 +5,8 @@ VENV := .venv
 BIN := $(VENV)/bin
 LOCKED_IMAGES := s5cmd polars quality exchange airflow store glue
 IMAGES := $(LOCKED_IMAGES) keeper database
+# Environments of tests, apart from ours.
+TEST_LOCKS := tests/containers/requirements-ministack tests/terraform/requirements-checkov tests/deploy/requirements-manifests
 REGISTRY ?= crypto-lakehouse
 VERSION := $(shell sed -n 's/^__version__ = "\(.*\)"$$/\1/p' include/crypto_lakehouse/__init__.py)
 # RELEASE=1 names images by the version of the package, as Terraform and the changelog do.
@@ -83,12 +85,12 @@ manifests: setup .venv-manifests/.ready ## Hold the manifests for Kubernetes and
 
 .venv-manifests/.ready: tests/deploy/requirements-manifests.txt
 	$(PYTHON) -m venv .venv-manifests
-	.venv-manifests/bin/pip install --quiet --disable-pip-version-check --requirement $<
+	.venv-manifests/bin/pip install --quiet --disable-pip-version-check --require-hashes --requirement $<
 	touch $@
 
 .venv-checkov/.ready: tests/terraform/requirements-checkov.txt
 	$(PYTHON) -m venv .venv-checkov
-	.venv-checkov/bin/pip install --quiet --disable-pip-version-check --requirement $<
+	.venv-checkov/bin/pip install --quiet --disable-pip-version-check --require-hashes --requirement $<
 	touch $@
 
 lock: ## Pin all dependencies anew from requirements.in
@@ -97,6 +99,7 @@ lock: ## Pin all dependencies anew from requirements.in
 	  --output-file images/$$name/requirements.txt || exit 1; done
 	$(LOCK_HASHES) --constraint requirements.txt images/build.in --output-file images/build.txt
 	$(LOCK_HASHES) images/checks/requirements.in --output-file images/checks/requirements.txt
+	for lock in $(TEST_LOCKS); do $(LOCK_HASHES) $$lock.in --output-file $$lock.txt || exit 1; done
 
 bench: setup ## Measure; see docs/performance.md
 	$(BIN)/python -m tests.bench
@@ -116,7 +119,7 @@ test-containers: setup .venv-checks/.ready .venv-ministack/.ready ## Build the i
 
 .venv-ministack/.ready: tests/containers/requirements-ministack.txt
 	$(PYTHON) -m venv .venv-ministack
-	.venv-ministack/bin/pip install --quiet --disable-pip-version-check --requirement $<
+	.venv-ministack/bin/pip install --quiet --disable-pip-version-check --require-hashes --requirement $<
 	touch $@
 
 .venv-checks/.ready: images/checks/requirements.txt

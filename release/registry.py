@@ -37,17 +37,28 @@ def push(images: list[str]) -> int:
         if code := subprocess.run(["docker", "push", "--quiet", image], check=False).returncode:  # noqa: S603, S607  a list, our own words
             print(f"{image} was not pushed", file=sys.stderr)
             return code
+    digests = {image: _digest(image) for image in images}
+    if unknown := [image for image, digest in digests.items() if not digest]:
+        print(f"pushed, but the engine knows no digest of it: {', '.join(unknown)}", file=sys.stderr)
+        return 1
     DIGESTS.parent.mkdir(exist_ok=True)
-    DIGESTS.write_text("".join(f"{_digest(image)}  {_repository(image)}\n" for image in images), encoding="utf-8")
+    lines = [f"{digest}  {_repository(image)}\n" for image, digest in digests.items()]
+    DIGESTS.write_text("".join(lines), encoding="utf-8")
     print(DIGESTS.read_text(encoding="utf-8"), end="")
     return 0
 
 
-def _digest(image: str) -> str:
+def _digest(image: str) -> str | None:
     command = ["docker", "image", "inspect", "--format", "{{json .RepoDigests}}", image]
     said = subprocess.run(command, stdout=subprocess.PIPE, text=True, check=True).stdout  # noqa: S603  a list, our own words
     names = dict(one.split("@sha256:") for one in json.loads(said))
-    return names[_repository(image)]
+    return names.get(_familiar(_repository(image)))
+
+
+def _familiar(repository: str) -> str:
+    """Returns a name as the engine lists it: without the host that it takes where none is named."""
+    host, _, rest = repository.partition("/")
+    return rest.removeprefix("library/") if host in {"docker.io", "index.docker.io"} else repository
 
 
 def _repository(image: str) -> str:

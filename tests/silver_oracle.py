@@ -98,7 +98,7 @@ _DERIVED: dict[Derivation, Callable[[dict[str, str], ArchiveKey], Any]] = {
     Derivation.PERIOD_END: lambda record, key: _period_start(record, key) + FIVE_MINUTES,
     Derivation.FUNDING_TIME: lambda record, _: _nearest(_stamp(record["calc_time"]), HOUR),
     Derivation.DATE_AND_HOUR: lambda record, _: _stamp(f"{record['date']} {int(record['hour']):02}:00:00"),
-    Derivation.STRIKE_EXPIRY: lambda record, _: datetime.strptime(record["strike"][:6], "%y%m%d").date(),
+    Derivation.STRIKE_EXPIRY: lambda record, _: date.fromisoformat(f"20{record['strike'][:6]}"),
     Derivation.STRIKE_PRICE: lambda record, _: Decimal(record["strike"][7:]),
 }
 

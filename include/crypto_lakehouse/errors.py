@@ -3,8 +3,7 @@
 LakehouseError                  .dataset .partition .advice
 ├─ TransientError               retry
 │  ├─ SourceUnavailable           the exchange, its archive or the object store did not answer
-│  ├─ RateLimited                 the exchange asked us to wait
-│  └─ LeaseHeld                   another run works on this; try again later
+│  └─ RateLimited                 the exchange asked us to wait
 └─ PermanentError               do not retry; a person or a new object must change something
    ├─ ArchiveFileMissing          an object that was listed or asked for is not there
    ├─ ChecksumMismatch            the bytes are not those the archive vouches for
@@ -53,10 +52,6 @@ class SourceUnavailable(TransientError):
 
 class RateLimited(TransientError):
     """The exchange asked us to wait."""
-
-
-class LeaseHeld(TransientError):
-    """Another run holds what this one needs."""
 
 
 class PermanentError(LakehouseError):

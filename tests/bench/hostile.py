@@ -6,7 +6,7 @@ answer should be.
 
 import tempfile
 from collections.abc import Iterator, Sequence
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -77,7 +77,7 @@ def _describe(files: Sequence[Path]) -> str:
     if empty:
         said.append(f"{empty} values empty or NaN")
     if isinstance(frame.schema["open_time"], pl.Datetime):
-        start = datetime(DAY.year, DAY.month, DAY.day)
+        start = datetime(DAY.year, DAY.month, DAY.day, tzinfo=UTC).replace(tzinfo=None)
         times = frame["open_time"].dt.replace_time_zone(None).drop_nulls()
         outside = ((times < start) | (times >= start + timedelta(days=1))).sum()
         said += [f"{outside} times of other days"] if outside else []

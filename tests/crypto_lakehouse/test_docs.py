@@ -1,5 +1,6 @@
 """The generated pages say what the table says."""
 
+import re
 from datetime import date
 from pathlib import Path
 
@@ -70,3 +71,26 @@ def test_the_overview_has_a_line_per_dataset() -> None:
     lines = render_dataset_table().splitlines()
     assert len(lines) == 2 + len(DATASETS)
     assert {line.count(" | ") for line in lines} == {4}
+
+
+def missing(page: Path) -> list[str]:
+    """Returns the files that a page links to or names as tests, and that are not there."""
+    text = page.read_text(encoding="utf-8")
+    linked = [page.parent / one for one in re.findall(r"\]\((?!https?:)([^)#]+)", text)]
+    named = [PROJECT / one for one in re.findall(r"`(tests/[\w./-]+)`", text)]
+    return [str(one) for one in (*linked, *named) if not one.exists()]
+
+
+@pytest.mark.parametrize(
+    "page", [PROJECT / "README.md", *sorted((PROJECT / "docs").glob("*.md"))], ids=lambda p: p.name
+)
+def test_what_a_page_links_to_and_the_tests_it_names_are_there(page: Path) -> None:
+    assert missing(page) == []
+
+
+def test_a_broken_link_and_a_test_that_is_gone_are_noticed(tmp_path: Path) -> None:
+    page = tmp_path / "page.md"
+    page.write_text(
+        "[one](gone.md#part), [two](page.md), [three](https://example.org), `tests/gone.py`, `tests/faults/`"
+    )
+    assert [Path(one).name for one in missing(page)] == ["gone.md", "gone.py"]

@@ -7,7 +7,9 @@ from hypothesis import strategies as st
 
 from crypto_lakehouse.instants import epoch_microseconds, instant, microseconds
 
-instants = st.datetimes(datetime(1970, 1, 1), datetime(2260, 1, 1), timezones=st.just(UTC))
+# Hypothesis takes bounds without a zone alone.
+FIRST, FIRST_IN_BOTH, END = (datetime(year, 1, 1) for year in (1970, 2002, 2260))  # noqa: DTZ001
+instants = st.datetimes(FIRST, END, timezones=st.just(UTC))
 
 
 @given(instants)
@@ -15,7 +17,7 @@ def test_an_instant_comes_back_from_its_number(one: datetime) -> None:
     assert instant(microseconds(one)) == one
 
 
-@given(st.datetimes(datetime(2002, 1, 1), datetime(2260, 1, 1), timezones=st.just(UTC)))
+@given(st.datetimes(FIRST_IN_BOTH, END, timezones=st.just(UTC)))
 def test_either_unit_and_any_spelling_is_the_same_instant(one: datetime) -> None:
     whole = one.replace(microsecond=one.microsecond // 1000 * 1000)
     number = microseconds(whole)

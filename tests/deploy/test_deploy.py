@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 import yaml
 
+from crypto_lakehouse import __version__
 from crypto_lakehouse.settings import PREFIX, Settings
 from crypto_lakehouse.vocabulary import Step
 from tests.deploy.chart_facts import (
@@ -79,6 +80,13 @@ def test_what_the_image_does_not_hold_is_turned_off() -> None:
     assert f"apache-airflow=={VALUES['airflowVersion']} " in pinned
     manager = VALUES["config"]["core"]["auth_manager"]
     assert manager.startswith("airflow.api_fastapi.") or f"apache-airflow-providers-{manager.split('.')[2]}==" in pinned
+
+
+def test_the_images_are_those_of_this_version() -> None:
+    variables = {one["name"]: one.get("value") for one in VALUES["env"]}
+    assert VALUES["defaultAirflowTag"] == variables["CRYPTO_LAKEHOUSE_DOCKER__TAG"] == __version__
+    repository = variables["CRYPTO_LAKEHOUSE_DOCKER__REGISTRY"]
+    assert VALUES["defaultAirflowRepository"] == f"{repository}/airflow"
 
 
 @pytest.mark.filterwarnings("ignore")

@@ -62,4 +62,4 @@ def client(kind: type[ccxt.Exchange], urls: Mapping[str, str], **options: Any) -
 
 def ms(*parts: int) -> int:
     """Returns a UTC instant in milliseconds."""
-    return int(datetime(*parts).replace(tzinfo=UTC).timestamp()) * 1000
+    return int(datetime(*parts, tzinfo=UTC).timestamp()) * 1000

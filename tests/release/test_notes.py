@@ -1,7 +1,10 @@
 """The notes of a release: tag, version and changelog agree, or nothing is released."""
 
+import os
 import re
 import runpy
+import subprocess
+import sys
 import tomllib
 from pathlib import Path
 
@@ -88,3 +91,23 @@ def test_the_version_is_said_in_one_place() -> None:
         said = re.findall(r"(?i)version\"?\W+" + re.escape(__version__), path.read_text(encoding="utf-8"))
         assert said == [], f"{path} says the version too: leave it to the Makefile, which passes it"
     assert f'"image_tag": "{__version__}"' in (PROJECT / VARIABLES).read_text(encoding="utf-8"), "run `make docs`"
+
+
+@pytest.mark.parametrize(
+    ("base", "code"),
+    [
+        (f"python:3.12-slim-bookworm@sha256:{1:064x}", 0),
+        (f"host/python@sha256:{1:064x}", 0),
+        ("python:3.12-slim-bookworm", 1),
+        ("python:3.12-slim-bookworm@sha256:abc", 1),
+        (f"@sha256:{1:064x}", 1),
+        ("", 1),
+    ],
+)
+def test_a_base_without_a_digest_is_not_released(base: str, code: int) -> None:
+    environment = {**os.environ, "PYTHON": sys.executable, "TAG_NAME": f"v{__version__}", "BASE_IMAGE": base}
+    done = subprocess.run(
+        ["make", "release-check"], cwd=PROJECT, env=environment, capture_output=True, text=True, check=False
+    )
+    assert bool(done.returncode) == bool(code), done.stderr
+    assert ("give BASE_IMAGE=" in done.stderr) == bool(code)

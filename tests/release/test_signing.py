@@ -91,6 +91,40 @@ def test_a_release_has_its_notes_package_digests_and_bills(place: Path) -> None:
     ]
 
 
+ENGINE = """\
+#!/bin/sh
+echo "docker $*" >> "$CALLS"
+case "$*" in "image inspect"*) echo '["elsewhere/polars@sha256:{two}", "{name}@sha256:{one}"]';; esac
+"""
+
+
+@pytest.mark.parametrize(
+    ("repository", "listed"),
+    [
+        ("host/lake/polars", "host/lake/polars"),
+        ("docker.io/me/polars", "me/polars"),
+        ("index.docker.io/me/polars", "me/polars"),
+        ("docker.io/library/polars", "polars"),
+        ("me/polars", "me/polars"),
+    ],
+)
+def test_a_digest_is_found_by_the_name_that_the_engine_lists(place: Path, repository: str, listed: str) -> None:
+    (place / "dist" / "images.sha256").unlink()
+    (place / "bin" / "docker").write_text(ENGINE.format(name=listed, one=ONE, two=TWO))
+    (place / "bin" / "docker").chmod(0o755)
+    code, calls = run(place, sys.executable, str(PROJECT / "release" / "registry.py"), "push", f"{repository}:1.2.3")
+    assert (code, calls[0]) == (0, f"docker push --quiet {repository}:1.2.3")
+    assert (place / "dist" / "images.sha256").read_text() == f"{ONE}  {repository}\n"
+
+
+def test_a_digest_that_the_engine_does_not_list_is_an_error_and_no_file(place: Path) -> None:
+    (place / "bin" / "docker").write_text(ENGINE.format(name="somebody/polars", one=ONE, two=TWO))
+    (place / "bin" / "docker").chmod(0o755)
+    script = str(PROJECT / "release" / "registry.py")
+    assert run(place, sys.executable, script, "push", "host/lake/polars:1.2.3")[0] == 1
+    assert not (place / "dist" / "images.sha256").exists()
+
+
 def test_login_wants_a_host_and_a_password(place: Path) -> None:
     script = str(PROJECT / "release" / "registry.py")
     assert run(place, sys.executable, script, "login", "host/lake") == (2, [])

@@ -1,9 +1,12 @@
 """The workflows: nothing but targets of the Makefile, pinned actions, least rights; and bad ones are noticed."""
 
 import subprocess
+from collections.abc import Mapping
 from pathlib import Path
+from typing import Any
 
 import pytest
+import yaml
 
 from tests.release.tools import PROJECT, tool
 from tests.release.workflow_rules import faults, make_targets, run_lines
@@ -46,6 +49,13 @@ BAD = {
     "no end": ("    timeout-minutes: 5\n", "", "no timeout"),
     "a token that stays": ("persist-credentials: false", "persist-credentials: true", "token stays"),
     "a command of its own": ("make lint", "ruff check .", "not a target"),
+    "a proof that may be skipped": ("make lint", "make terraform", "stay green"),
+    "all tests without an engine": (
+        "make lint\n",
+        "make unit\n        env:\n          REQUIRE_ALL: '1'\n",
+        "would fail",
+    ),
+    "a base of its own": ("name: One", "name: ${{ vars.BASE_IMAGE || 'python:3.12' }}", "means nothing"),
     "a target that is not there": ("make lint", "make nonsense", "not a target"),
     "more than a target": ("make lint", "make lint && true", "not a target"),
     "a stranger's code with our rights": ("pull_request:", "pull_request_target:", "code of a stranger"),
@@ -66,6 +76,14 @@ def test_the_rules_have_nothing_against_a_good_workflow() -> None:
     assert faults(GOOD, TARGETS) == []
 
 
+@pytest.mark.parametrize("place", ["    strategy:\n", "      - run: make lint\n"], ids=["of the job", "of the step"])
+def test_a_proof_that_must_not_be_skipped_is_fine(place: str) -> None:
+    indent = "    " if place.startswith("    strategy") else "        "
+    said = f"{indent}env:\n{indent}  REQUIRE_ALL: '1'\n"
+    text = GOOD.replace(place, said + place if "strategy" in place else place + said)
+    assert faults(text.replace("make lint", "make terraform"), TARGETS) == []
+
+
 @pytest.mark.parametrize(("good", "bad", "message"), BAD.values(), ids=BAD.keys())
 def test_a_bad_workflow_is_noticed(good: str, bad: str, message: str) -> None:
     assert good in GOOD
@@ -77,6 +95,31 @@ def test_together_they_run_all_that_was_promised() -> None:
     assert ran >= {"lint", "types", "contracts", "unit", "images", "test-containers", "terraform", "terraform-scan"}
     assert ran >= {"images-lint", "images-audit", "images-sbom", "security", "workflows-lint"}
     assert ran >= {"release-check", "dist", "images-push", "images-sign", "release-publish"}
+
+
+PROOFS = {
+    *("release-check", "test", "security", "images-lint", "images-audit"),
+    *("test-containers", "terraform", "terraform-scan", "manifests"),
+}
+
+
+def ran_before(jobs: Mapping[str, Any], name: str) -> set[str]:
+    """Returns the targets that the jobs have run without which a job does not begin."""
+    needs = jobs[name].get("needs", [])
+    found: set[str] = set()
+    for one in [needs] if isinstance(needs, str) else needs:
+        found |= {step["run"].removeprefix("make ") for step in jobs[one]["steps"] if "run" in step}
+        found |= ran_before(jobs, one)
+    return found
+
+
+@pytest.mark.parametrize("name", ["images", "package", "publish"])
+def test_nothing_is_published_that_a_proof_did_not_see(name: str) -> None:
+    jobs = yaml.safe_load((PROJECT / ".github" / "workflows" / "release.yml").read_text(encoding="utf-8"))["jobs"]
+    assert ran_before(jobs, name) >= PROOFS
+    parts = [part for job in jobs.values() for part in (job, *job["steps"])]
+    bases = [part["env"]["BASE_IMAGE"] for part in parts if "BASE_IMAGE" in part.get("env", {})]
+    assert bases == ["${{ vars.BASE_IMAGE }}"] * 3, "what is checked, tested and published is one base"
 
 
 def test_the_tests_run_on_every_python_that_we_promise() -> None:

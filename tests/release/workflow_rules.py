@@ -21,11 +21,13 @@ ACTIONS = frozenset(
     }
 )
 """Whose code may run beside ours; another is a decision to be made here."""
+NO_SKIPS = frozenset({"test-containers", "terraform", "terraform-scan", "manifests", "security", "workflows-lint"})
+"""Targets whose tests are skipped where a program is missing: in a workflow such a skip is a failure."""
 UNTRUSTED = re.compile(r"\$\{\{\s*github\.(?:event|head_ref)")
 EXPRESSION = re.compile(r"\$\{\{\s*(?P<said>.*?)\s*\}\}")
 KNOWN = re.compile(
     r"github\.(?:ref|ref_name|actor|token|server_url|repository)"
-    r"|vars\.[A-Z_]+(?: \|\| '[\w:.-]+')?"
+    r"|vars\.[A-Z_]+"
     r"|matrix\.(?P<axis>\w+)"
 )
 """What an expression may say: a name that is misspelled would be an empty word, and no error."""
@@ -80,7 +82,9 @@ def _job_faults(workflow: Mapping[Any, Any], targets: Collection[str]) -> Iterat
             if found is None or (found["axis"] and found["axis"] not in job["strategy"]["matrix"]):
                 yield f"{name}: an expression that means nothing here: {said}"
         for step in job["steps"]:
-            yield from (f"{name}: {fault}" for fault in _step_faults(step, targets))
+            environment = {**job.get("env", {}), **step.get("env", {})}
+            faults = [*_step_faults(step, targets), *_skip_faults(step.get("run", ""), environment)]
+            yield from (f"{name}: {fault}" for fault in faults)
 
 
 def _needs(job: Mapping[str, Any]) -> list[str]:
@@ -95,3 +99,11 @@ def _step_faults(step: Mapping[str, Any], targets: Collection[str]) -> Iterator[
             yield f"not a target of the Makefile: {step['run']}"
     elif step["uses"].startswith("actions/checkout@") and step.get("with", {}).get("persist-credentials") is not False:
         yield "the token stays in the checkout"
+
+
+def _skip_faults(line: str, environment: Mapping[str, str]) -> Iterator[str]:
+    target, all_must_run = line.removeprefix("make "), environment.get("REQUIRE_ALL") == "1"
+    if target in NO_SKIPS and not all_must_run:
+        yield f"may skip what it is for and stay green: {line} without REQUIRE_ALL"
+    if target in {"test", "unit"} and all_must_run:
+        yield f"skips what needs an engine, and would fail: {line} with REQUIRE_ALL"

@@ -6,7 +6,7 @@ raises on a valid symbol: what cannot be read comes back as the base asset, with
 
 import re
 from dataclasses import dataclass
-from datetime import date, datetime
+from datetime import UTC, date, datetime
 
 from crypto_lakehouse.vocabulary import InstrumentKind, Market
 
@@ -136,7 +136,7 @@ def _split(text: str, quotes: tuple[str, ...]) -> tuple[str, str | None]:
 
 def _day(text: str) -> date | None:
     try:
-        return datetime.strptime(text, "%y%m%d").date()
+        return datetime.strptime(text, "%y%m%d").replace(tzinfo=UTC).date()
     except ValueError:
         return None
 

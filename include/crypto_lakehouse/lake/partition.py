@@ -77,7 +77,7 @@ class Partition:
         """
         try:
             label = values[dataset.span.value]
-            first_day = datetime.strptime(label, _FORMATS[dataset.span]).date()
+            first_day = datetime.strptime(label, _FORMATS[dataset.span]).replace(tzinfo=UTC).date()
             # strptime takes 2024-1 as well: a second name for the same partition.
             if span_label(dataset.span, first_day) != label:
                 raise ValueError(label)

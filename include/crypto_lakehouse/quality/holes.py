@@ -2,7 +2,7 @@
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import numpy as np
@@ -168,7 +168,7 @@ def clock(instant: int) -> str:
     >>> clock(36_000_000_000), clock(36_001_000_000), clock(36_001_250_000)
     ('10:00', '10:00:01', '10:00:01.250')
     """
-    moment = datetime.min + timedelta(microseconds=instant % DAY_US)
+    moment = datetime.min.replace(tzinfo=UTC) + timedelta(microseconds=instant % DAY_US)
     if moment.microsecond:
         return f"{moment:%H:%M:%S}.{moment.microsecond // 1000:03}"
     return f"{moment:%H:%M:%S}" if moment.second else f"{moment:%H:%M}"

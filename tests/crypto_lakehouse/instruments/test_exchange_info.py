@@ -104,7 +104,7 @@ def test_options_and_times_without_a_zone_are_refused() -> None:
     with pytest.raises(InvalidRequest):
         parse_exchange_info(body(), Market.OPTION, SEEN)
     with pytest.raises(InvalidRequest):
-        parse_exchange_info(body(), Market.UM, datetime(2026, 1, 1))
+        parse_exchange_info(body(), Market.UM, SEEN.replace(tzinfo=None))
 
 
 def test_only_what_is_new_changed_or_gone_is_a_change() -> None:

@@ -89,6 +89,7 @@ module "network" {
   interface_endpoints = var.interface_endpoints
   own_bucket_arns     = [module.lake.arn, module.results.arn, module.logs.arn]
   archive_bucket      = var.archive.bucket
+  archive_region      = var.archive.region
   internet_egress     = var.internet_egress
   dns_allow_list      = var.dns_allow_list
   egress_hosts        = var.egress_hosts

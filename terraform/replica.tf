@@ -1,4 +1,5 @@
-# A second copy of what is worth having twice, in another region: Bronze, Silver and the logs that say what they hold.
+# A second copy of what is worth having twice, in another region: Bronze, Silver, Gold and the logs that say what they
+# hold. Gold can be made again from Silver, as Silver can from Bronze; both are copied so that readers can go on at once.
 
 module "replica_key" {
   source      = "./modules/key"
@@ -31,7 +32,7 @@ module "replica" {
   access_logs_bucket = module.replica_logs[0].name
   force_destroy      = var.force_destroy
   noncurrent_days    = var.noncurrent_days
-  tiered_prefixes    = ["bronze/", "silver/"]
+  tiered_prefixes    = ["bronze/", "silver/", "gold/"]
 }
 
 data "aws_iam_policy_document" "replication_trust" {
@@ -109,7 +110,7 @@ resource "aws_s3_bucket_replication_configuration" "lake" {
   role   = aws_iam_role.replication[0].arn
 
   dynamic "rule" {
-    for_each = { for priority, prefix in ["bronze/", "silver/", "coverage/", "instruments/"] : prefix => priority }
+    for_each = { for priority, prefix in ["bronze/", "silver/", "gold/", "coverage/", "instruments/"] : prefix => priority }
 
     content {
       id       = trimsuffix(rule.key, "/")

@@ -138,13 +138,13 @@ variable "dns_allow_list" {
 }
 
 variable "egress_hosts" {
-  description = "What the network may resolve beside AWS."
+  description = "What the network may resolve beside AWS: the exchanges that the delta step asks."
   type        = list(string)
-  default     = ["data-api.binance.vision", "fapi.binance.com", "dapi.binance.com"]
+  default     = ["api.exchange.coinbase.com", "api.kraken.com", "dapi.binance.com", "data-api.binance.vision", "fapi.binance.com"]
 }
 
 variable "replica_region" {
-  description = "A second region that Bronze and Silver are replicated to; null for none."
+  description = "A second region that Bronze, Silver and Gold are replicated to; null for none."
   type        = string
   default     = null
 }

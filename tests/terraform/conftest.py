@@ -1,9 +1,10 @@
 """One deployment for all tests of the folder: the tree applied to a stand-in, its state there, and a run upon it."""
 
 import os
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
+from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -31,6 +32,9 @@ if TYPE_CHECKING:
 REGION = "ap-northeast-1"
 NAME = "lakehouse-staging"
 DATASET = "binance_um_klines"
+Resources = Mapping[str, dict[str, Any]]
+"""Resources by address: their values."""
+
 BACKEND = ("key=test.tfstate", f"region={REGION}", f"bucket={STATE_BUCKET}", "use_path_style=true")
 
 
@@ -62,6 +66,19 @@ def tools() -> Tools:
     if isinstance(found, str):
         pytest.skip(found)
     return found
+
+
+@pytest.fixture(scope="session")
+def planned(tools: Tools, tmp_path_factory: pytest.TempPathFactory) -> Callable[[str], Resources]:
+    """What each environment would make as users have it, nothing left out for the stand-in."""
+
+    @cache
+    def of(environment: str) -> Resources:
+        with stand_in() as endpoint:
+            copy = workspace(tools, tmp_path_factory.mktemp(environment), endpoint, environment=environment)
+            return copy.undiminished().with_local_state().planned()
+
+    return of
 
 
 @pytest.fixture(scope="session")

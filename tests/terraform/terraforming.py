@@ -23,7 +23,7 @@ MOTO_LACKS: dict[str, tuple[object, str]] = {
     "dns_allow_list": (False, "Route 53 Resolver: no DNS firewall"),
     "monthly_budget_usd": (None, "Budgets: DescribeSubscribersForNotification"),
 }
-"""Variables that leave out what the stand-in cannot do: value and what is missing."""
+"""Variables that leave out what the stand-in cannot do: value and what is missing. It can be planned, not applied."""
 
 MOTO_FORGETS: tuple[tuple[str, str, str, str], ...] = (
     ("modules/bucket", "aws_s3_bucket_notification", "this", "eventbridge"),
@@ -34,16 +34,14 @@ MOTO_FORGETS: tuple[tuple[str, str, str, str], ...] = (
 """Attributes that the stand-in takes and does not give back: module, type of resource, its name, attribute."""
 
 _OVERRIDE = """
-provider "aws" {{
-  region            = "{region}"
+provider "aws" {
   s3_use_path_style = true
-}}
+}
 
-provider "aws" {{
+provider "aws" {
   alias             = "replica"
-  region            = "{replica}"
   s3_use_path_style = true
-}}
+}
 """
 
 
@@ -120,12 +118,31 @@ class Workspace:
         """Returns another root of the same copy."""
         return replace(self, folder=self.folder / folder)
 
+    def undiminished(self) -> "Workspace":
+        """Returns the same copy with what the stand-in lacks: that can be planned, as a plan asks for little."""
+        left = {name: value for name, value in self.variables.items() if name not in MOTO_LACKS}
+        return replace(self, variables=left)
+
+    def with_local_state(self) -> "Workspace":
+        """Returns the same copy, ready, its state beside it."""
+        (self.folder / "backend_override.tf").write_text('terraform {\n  backend "local" {}\n}\n')
+        started = self.init()
+        assert started.ok, started.text
+        return self
+
     def init(self, *arguments: str) -> Applied:
         return self.run("init", "-input=false", "-no-color", f"-plugin-dir={self.tools.plugins}", *arguments)
 
     def plan(self) -> Applied:
         """Code 0 where nothing would change, 2 where something would."""
         return self.run("plan", "-input=false", "-no-color", "-detailed-exitcode", *self._chosen())
+
+    def planned(self) -> dict[str, dict[str, Any]]:
+        """Returns what would be made, by address: its values, where they are known before."""
+        said = self.run("plan", "-input=false", "-no-color", "-out=test.tfplan", *self._chosen())
+        assert said.ok, said.text[-3000:]
+        changes = json.loads(self.run("show", "-json", "test.tfplan").text)["resource_changes"]
+        return {one["address"]: one["change"]["after"] for one in changes if one["change"]["actions"] == ["create"]}
 
     def apply(self) -> Applied:
         return self.run("apply", "-input=false", "-no-color", "-auto-approve", *self._chosen())
@@ -149,11 +166,8 @@ def workspace(tools: Tools, folder: Path, endpoint: str, **variables: object) ->
     copy = folder / "terraform"
     shutil.copytree(TREE, copy, ignore=shutil.ignore_patterns(".terraform*", "*.tfstate*"))
     lacking = {name: value for name, (value, _) in MOTO_LACKS.items()}
-    chosen = {**lacking, **variables}
-    region = str(chosen.get("region", "ap-northeast-1"))
-    replica = str(chosen.get("replica_region") or region)
-    (copy / "provider_override.tf").write_text(_OVERRIDE.format(region=region, replica=replica))
+    (copy / "provider_override.tf").write_text(_OVERRIDE)
     for number, (module, kind, name, attribute) in enumerate(MOTO_FORGETS):
         ignored = f'resource "{kind}" "{name}" {{\n  lifecycle {{\n    ignore_changes = [{attribute}]\n  }}\n}}\n'
         (copy / module / f"moto{number}_override.tf").write_text(ignored)
-    return Workspace(tools, copy, endpoint, chosen)
+    return Workspace(tools, copy, endpoint, {**lacking, **variables})

@@ -1,13 +1,16 @@
 """The tree by itself: its form, its generated variables, its environments."""
 
 import json
+import re
 from pathlib import Path
+from urllib.parse import urlsplit
 
 import pytest
 
 from crypto_lakehouse.catalog.terraform import VARIABLES, main, render_variables
 from crypto_lakehouse.datasets import DATASETS
 from crypto_lakehouse.docs import PROJECT
+from crypto_lakehouse.settings import ExchangeSettings
 from tests.terraform.stand_in import stand_in
 from tests.terraform.terraforming import Tools, workspace
 
@@ -28,6 +31,14 @@ def test_the_index_of_a_table_starts_with_the_symbol_and_leaves_no_key_out() -> 
     for name, table in json.loads(render_variables())["datasets"].items():
         assert table["index_keys"][0] == "symbol_key", name
         assert sorted(table["index_keys"]) == sorted(table["partition_keys"])
+
+
+def test_the_network_s_list_of_hosts_is_that_of_the_exchanges_we_ask() -> None:
+    variables = (PROJECT / "terraform" / "variables.tf").read_text(encoding="utf-8")
+    found = re.search(r'variable "egress_hosts" \{.*?default\s*=\s*(\[.*?\])', variables, re.DOTALL)
+    asked = {urlsplit(str(value)).hostname for name, value in ExchangeSettings() if name.endswith("_url")}
+    assert found
+    assert json.loads(found[1]) == sorted(str(host) for host in asked)
 
 
 @pytest.mark.slow
@@ -51,18 +62,6 @@ def test_the_sources_are_valid(tools: Tools, tmp_path: Path) -> None:
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("environment", ["dev", "staging", "prod"])
-def test_an_environment_can_be_planned(tools: Tools, tmp_path: Path, environment: str) -> None:
-    with stand_in() as endpoint:
-        copy = workspace(tools, tmp_path, endpoint, environment=environment, replica_region="ap-northeast-3")
-        (copy.folder / "backend_override.tf").write_text('terraform {\n  backend "local" {}\n}\n')
-        assert copy.init().ok
-        planned = copy.plan()
-        assert planned.code == 2, planned.text[-3000:]
-        assert f"s3://lakehouse-{environment}-lake-" in planned.text
-
-
-@pytest.mark.slow
 @pytest.mark.parametrize(
     ("name", "value", "complaint"),
     [
@@ -79,8 +78,6 @@ def test_a_variable_that_makes_no_sense_is_refused(
 ) -> None:
     with stand_in() as endpoint:
         copy = workspace(tools, tmp_path, endpoint, **{"environment": "prod", name: value})
-        (copy.folder / "backend_override.tf").write_text('terraform {\n  backend "local" {}\n}\n')
-        assert copy.init().ok
-        refused = copy.plan()
+        refused = copy.with_local_state().plan()
         assert refused.code == 1
         assert complaint in refused.text

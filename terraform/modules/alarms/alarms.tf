@@ -46,20 +46,53 @@ resource "aws_cloudwatch_metric_alarm" "late" {
   ok_actions         = [aws_sns_topic.this.arn]
 }
 
+locals {
+  # Where an object of the lake can be: as written, and in every tier that Intelligent-Tiering moves it to. The last two
+  # have to be asked for; only the first of them can be, with bronze_archive_after_days, but a hand may add the other.
+  storage_types = {
+    standard        = "StandardStorage"
+    frequent        = "IntelligentTieringFAStorage"
+    infrequent      = "IntelligentTieringIAStorage"
+    archive_instant = "IntelligentTieringAIAStorage"
+    archive         = "IntelligentTieringAAStorage"
+    deep_archive    = "IntelligentTieringDAAStorage"
+  }
+}
+
 resource "aws_cloudwatch_metric_alarm" "storage" {
-  for_each            = toset(["StandardStorage", "IntelligentTieringFAStorage"])
-  alarm_name          = "${var.name}-storage-${each.value}"
+  alarm_name          = "${var.name}-storage"
   alarm_description   = "The lake holds more than ${var.storage_limit_tb} TB: see docs/cost.md"
-  namespace           = "AWS/S3"
-  metric_name         = "BucketSizeBytes"
-  dimensions          = { BucketName = var.lake_bucket, StorageType = each.value }
-  statistic           = "Maximum"
-  period              = 86400
   evaluation_periods  = 1
   threshold           = var.storage_limit_tb * 1000 * 1000 * 1000 * 1000
   comparison_operator = "GreaterThanThreshold"
   treat_missing_data  = "notBreaching"
   alarm_actions       = [aws_sns_topic.this.arn]
+
+  # As an array: a sum with plus signs is missing as soon as one tier is empty.
+  metric_query {
+    id          = "total"
+    label       = "Bytes in the lake"
+    expression  = "SUM([${join(", ", keys(local.storage_types))}])"
+    return_data = true
+  }
+
+  dynamic "metric_query" {
+    for_each = local.storage_types
+
+    content {
+      id          = metric_query.key
+      return_data = false
+
+      metric {
+        namespace   = "AWS/S3"
+        metric_name = "BucketSizeBytes"
+        dimensions  = { BucketName = var.lake_bucket, StorageType = metric_query.value }
+        # The one figure of a day.
+        stat   = "Average"
+        period = 86400
+      }
+    }
+  }
 }
 
 resource "aws_budgets_budget" "this" {

@@ -94,12 +94,23 @@ resource "aws_vpc_security_group_egress_rule" "egress_https" {
   to_port           = 443
 }
 
-# Names that are not on the list do not resolve. What knows an address needs no name: this stops accidents and common
-# exfiltration, not a determined program, for which AWS Network Firewall is the (dearer) answer.
+locals {
+  # Of AWS, this region's services alone: with a NAT gateway another region's S3 would lie open to whoever has keys of
+  # its own. The archive is asked by its region's old name, which is not among the region's own.
+  aws_names = [
+    "*.${var.region}.amazonaws.com.",
+    "*.${var.region}.compute.internal.",
+    "s3-${var.archive_region}.amazonaws.com.",
+  ]
+}
+
+# Names that are not on the list do not resolve. What knows an address needs no name, and this region's other services
+# keep theirs: this stops accidents and common exfiltration, not a determined program, for which AWS Network Firewall is
+# the (dearer) answer.
 resource "aws_route53_resolver_firewall_domain_list" "allowed" {
   count   = var.dns_allow_list ? 1 : 0
   name    = "${var.name}-allowed"
-  domains = concat(["*.amazonaws.com.", "*.${var.region}.compute.internal."], [for host in var.egress_hosts : "${host}."])
+  domains = concat(local.aws_names, [for host in var.egress_hosts : "${host}."])
 }
 
 resource "aws_route53_resolver_firewall_domain_list" "all" {
@@ -120,6 +131,9 @@ resource "aws_route53_resolver_firewall_rule" "allow" {
   priority                = 100
   firewall_rule_group_id  = aws_route53_resolver_firewall_rule_group.this[0].id
   firewall_domain_list_id = aws_route53_resolver_firewall_domain_list.allowed[0].id
+
+  # Exchanges are aliases of names of their content networks, which change and are on no list.
+  firewall_domain_redirection_action = "TRUST_REDIRECTION_DOMAIN"
 }
 
 resource "aws_route53_resolver_firewall_rule" "block" {

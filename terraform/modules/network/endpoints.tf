@@ -2,7 +2,9 @@ locals {
   route_tables = concat([aws_route_table.isolated.id], aws_route_table.egress[*].id)
 }
 
-# Whoever is in the network can write to our buckets only, whatever credentials it found.
+# Through this endpoint nobody writes to other buckets than ours, whatever credentials it found. It is the way to this
+# region's S3; isolated subnets have no other way to any S3. Egress subnets reach another region's through the NAT
+# gateway, but for the DNS firewall, which resolves this region's names only: see egress.tf for what that leaves.
 resource "aws_vpc_endpoint" "s3" {
   vpc_id            = aws_vpc.this.id
   service_name      = "com.amazonaws.${var.region}.s3"

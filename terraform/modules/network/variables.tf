@@ -43,6 +43,11 @@ variable "archive_bucket" {
   type        = string
 }
 
+variable "archive_region" {
+  description = "Where it is: the archive is asked at s3-<region>.amazonaws.com."
+  type        = string
+}
+
 variable "internet_egress" {
   description = "Whether the egress subnets have a NAT gateway."
   type        = bool

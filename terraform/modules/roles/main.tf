@@ -6,6 +6,7 @@ locals {
   data = ["silver/*/version=*"]
 
   steps = {
+    # Three digits of orders always do: a plan has at most 1,000 of a kind, 000 to 999.
     plan = {
       read   = concat(["runs/*"], local.logs)
       write  = [for order in ["pull", "delta", "transform"] : "runs/*/${order}-???.json"]

@@ -97,8 +97,12 @@ resource "aws_ecs_task_definition" "step" {
         awslogs-group         = aws_cloudwatch_log_group.step[each.key].name
         awslogs-region        = var.region
         awslogs-stream-prefix = local.logs_prefix
-        mode                  = "non-blocking"
-        max-buffer-size       = "4m"
+        # When CloudWatch stalls, a blocked step would hang in the middle of its work and hold its slot in Airflow. A
+        # step says a few lines and its result, well below a megabyte: so much fits in many times over, and a line that
+        # alarms count is lost only if the task ends before CloudWatch is back. A failed task is told by its event too,
+        # a quarantine by the red DAG run.
+        mode            = "non-blocking"
+        max-buffer-size = "25m"
       }
     }
   }])

@@ -19,8 +19,10 @@ hypothesis.settings.load_profile("ours")
 # Only tests of deltas ask an exchange, a local one; all others must not try to reach the real one.
 os.environ.setdefault("CRYPTO_LAKEHOUSE_EXCHANGE__ENABLED", "false")
 
-# A home of Airflow's own, in which nothing of the machine's configuration is; it reads this when first imported.
+# A home of Airflow's own, in which nothing of the machine's configuration is; it reads this when first imported, and
+# so does the client of Kubernetes.
 os.environ["AIRFLOW_HOME"] = tempfile.mkdtemp(prefix="airflow-test-")
+os.environ["KUBECONFIG"] = str(Path(os.environ["AIRFLOW_HOME"]) / "kubeconfig")
 os.environ["AIRFLOW__CORE__LOAD_EXAMPLES"] = "False"
 
 REAL = Path(__file__).parents[2] / "shared" / "real"

@@ -83,6 +83,8 @@ def run_runners(repeats: int) -> dict[str, Any]:
         order = _order_to_conform(settings)
         lake = Path(settings.lake)
         os.environ["CRYPTO_LAKEHOUSE_LAKE"] = settings.lake
+        # Nothing of the machine's own configuration: Airflow is first imported below.
+        os.environ["AIRFLOW_HOME"] = str(folder / "airflow")
         ways = {"process": lambda: _process(order), "docker_run": lambda: _bare(used, order, settings)}
         for kind, changed in {
             RunnerKind.LOCAL: {},

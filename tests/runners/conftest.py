@@ -17,8 +17,6 @@ from crypto_lakehouse.vocabulary import Step
 
 # A call to a cluster that does not answer is tried again five times: not for a minute.
 os.environ["AIRFLOW__WORKERS__API_RETRY_WAIT_MAX"] = "1"
-# The client reads this when it is first imported; each test writes the file anew.
-os.environ["KUBECONFIG"] = str(Path(os.environ["AIRFLOW_HOME"]) / "kubeconfig")
 sys.path[:0] = [str(Path(__file__).parents[2] / "plugins")]
 
 ORDER = "runs/binance_um_klines/test-00000000/pull-000.json"

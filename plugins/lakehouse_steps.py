@@ -4,6 +4,7 @@ Whatever runs a step, its result file in the lake decides how it went: a step th
 result has failed.
 """
 
+import os
 import sys
 from collections.abc import Mapping, Sequence
 from datetime import date, timedelta
@@ -11,6 +12,7 @@ from typing import Any
 
 from airflow.sdk import BaseOperator, Context
 from airflow.sdk.exceptions import AirflowException, AirflowFailException, AirflowSkipException
+from airflow.sdk.log import mask_secret
 
 from crypto_lakehouse.datasets import dataset as dataset_row
 from crypto_lakehouse.errors import ArchiveFileMissing, LakehouseError
@@ -88,6 +90,7 @@ class StepOperator(BaseOperator):
         return dict(result.counts)
 
     def _run_context(self, settings: Settings, context: Context) -> RunContext:
+        _mask_secrets(settings)
         return RunContext(settings, self._log_line, task_labels(context), context)
 
     def _log_line(self, line: str) -> None:
@@ -241,6 +244,14 @@ def plan_request(dataset: str, run: Any, params: Mapping[str, Any]) -> PlanReque
         delta=bool(params.get("delta", True)),
         fill=bool(params.get("fill", False)),
     )
+
+
+def _mask_secrets(settings: Settings) -> None:
+    """Has Airflow blot secrets out of its logs, whatever a step or a library of its prints."""
+    of_settings = (settings.storage.secret_access_key, settings.exchange.api_key)
+    of_the_process = (os.environ.get(name) for name in ("AWS_SECRET_ACCESS_KEY", "AWS_SESSION_TOKEN"))
+    for secret in (*(one.get_secret_value() for one in of_settings if one), *filter(None, of_the_process)):
+        mask_secret(secret)
 
 
 def _settings() -> Settings:

@@ -2,6 +2,7 @@
 
 import json
 import os
+import re
 import sys
 import threading
 import time
@@ -89,6 +90,25 @@ def test_a_good_result_with_a_bad_exit_code_is_a_failure(operator: Any) -> None:
 
     with pytest.raises(AirflowException, match="one of them lies"):
         operator(code=1, facts={"status": "succeeded", "counts": {}}).execute({})
+
+
+@pytest.mark.parametrize("name", ["CRYPTO_LAKEHOUSE_STORAGE__SECRET_ACCESS_KEY", "AWS_SESSION_TOKEN", "NOT_A_SECRET"])
+def test_a_secret_that_a_step_prints_is_blotted_out_of_the_log(
+    name: str, operator: Any, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
+) -> None:
+    from airflow.sdk.log import redact
+
+    canary = f"canary-{name.lower()}"
+    if name == "NOT_A_SECRET":
+        monkeypatch.setenv("CRYPTO_LAKEHOUSE_PROFILE", canary)
+    else:
+        monkeypatch.setenv(name, canary)
+    load_settings.cache_clear()
+    with pytest.raises(Exception, match="left no result"):
+        operator(script=f"print('a line with {canary}.')").execute({})
+    # Airflow's supervisor does this to each line that a task logs.
+    (said,) = re.findall(r"a line with \S+\.", str(redact("".join(capfd.readouterr()))))
+    assert said == f"a line with {canary if name == 'NOT_A_SECRET' else '***'}."
 
 
 @pytest.mark.parametrize(

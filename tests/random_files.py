@@ -3,9 +3,9 @@
 import random
 from datetime import UTC, date, datetime, timedelta
 
-from archive_builder import ArchiveFile
 from crypto_lakehouse.spec import Column, Dataset, HeaderRule, SourceLayout, TimeEncoding
 from crypto_lakehouse.vocabulary import Frequency, LogicalType, Market
+from tests.archive_builder import ArchiveFile
 
 DAYS = (date(2021, 5, 1), date(2023, 9, 29), date(2024, 12, 31), date(2025, 1, 1), date(2026, 6, 25))
 

@@ -9,7 +9,6 @@ from pathlib import Path
 
 import polars as pl
 
-from archive_builder import input_at
 from crypto_lakehouse.archive.keys import ArchiveKey
 from crypto_lakehouse.demo.records import MICROSECONDS_SINCE
 from crypto_lakehouse.demo.synthetic import synthetic_csv, write_object
@@ -26,6 +25,7 @@ from crypto_lakehouse.settings import ConformSettings, ExchangeSettings
 from crypto_lakehouse.silver.conform import ConformOutcome, InputObject, conform
 from crypto_lakehouse.spec import Dataset
 from crypto_lakehouse.vocabulary import Interval, Market, TimeUnit
+from tests.archive_builder import input_at
 from tests.exchange import LocalExchange, SyntheticRows
 from tests.exchange.encoding import in_unit
 from tests.exchange.long_candles import is_long

@@ -7,9 +7,6 @@ Without names: all but `large` (50 million trades) and those that need a Docker 
 import json
 import sys
 from collections.abc import Sequence
-from pathlib import Path
-
-sys.path.insert(0, str(Path(__file__).parents[1]))
 
 from tests.bench.machine import machine
 from tests.bench.render import RESULTS, write_page

@@ -19,15 +19,15 @@ from pathlib import Path
 from typing import Any
 
 if __name__ == "__main__":
-    sys.path.insert(0, str(Path(__file__).parents[1]))
+    sys.path.insert(0, str(Path(__file__).parents[2]))
 
-from archive_builder import ArchiveFile, archive_file, input_at, kline_rows, write_chunks, write_zip
-from archive_builder import csv as csv_bytes
 from crypto_lakehouse.datasets import dataset
 from crypto_lakehouse.lake.partition import Partition, partitions_between
 from crypto_lakehouse.settings import ConformSettings
 from crypto_lakehouse.silver.conform import InputObject, conform
 from crypto_lakehouse.vocabulary import Frequency, Interval
+from tests.archive_builder import ArchiveFile, archive_file, input_at, kline_rows, write_chunks, write_zip
+from tests.archive_builder import csv as csv_bytes
 
 KLINES, TRADES = "binance_spot_klines", "binance_spot_agg_trades"
 Result = dict[str, Any]

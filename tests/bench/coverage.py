@@ -9,7 +9,6 @@ from typing import Any
 
 import polars as pl
 
-from archive_builder import ArchiveFile, csv, input_at, kline_rows, write_zip
 from crypto_lakehouse.datasets import dataset
 from crypto_lakehouse.lake.coverage import DAYS_SCHEMA, HOLES_SCHEMA, CoverageFrames, CoverageLog
 from crypto_lakehouse.lake.local_storage import LocalStorage
@@ -18,6 +17,7 @@ from crypto_lakehouse.query.coverage import Asked, coverage, find_gaps
 from crypto_lakehouse.settings import ConformSettings
 from crypto_lakehouse.silver.conform import InputObject, conform
 from crypto_lakehouse.vocabulary import Frequency, Interval
+from tests.archive_builder import ArchiveFile, csv, input_at, kline_rows, write_zip
 from tests.bench.conform import KLINES
 from tests.bench.contender import peak_mb
 

@@ -5,8 +5,8 @@ import tempfile
 from datetime import date
 from pathlib import Path
 
-from archive_builder import archive_file, write_chunks, write_zip
 from crypto_lakehouse.vocabulary import Frequency, Interval
+from tests.archive_builder import archive_file, write_chunks, write_zip
 from tests.bench.conform import KLINES, TRADES, noisy_klines, small_inputs, trade_chunks
 from tests.bench.contest import Contest
 

@@ -6,7 +6,6 @@ from datetime import date, timedelta
 from pathlib import Path
 from typing import Any
 
-from archive_builder import ArchiveFile, build_input, csv, kline_rows
 from crypto_lakehouse.datasets import dataset
 from crypto_lakehouse.lake.local_storage import LocalStorage
 from crypto_lakehouse.lake.partition import Partition
@@ -15,6 +14,7 @@ from crypto_lakehouse.quality.gate import gate
 from crypto_lakehouse.settings import ConformSettings
 from crypto_lakehouse.silver.conform import conform
 from crypto_lakehouse.vocabulary import Interval
+from tests.archive_builder import ArchiveFile, build_input, csv, kline_rows
 from tests.bench.conform import KLINES
 from tests.bench.contender import peak_mb
 

@@ -12,7 +12,6 @@ from typing import Any
 
 import polars as pl
 
-from bucket_server import FakeBucket, serving
 from crypto_lakehouse.archive.planning import batches, plan_pull
 from crypto_lakehouse.archive.pulling import pull
 from crypto_lakehouse.datasets import dataset
@@ -31,6 +30,7 @@ from tests.bench.contest import NOT_INSTALLED, Contest, ask, command_of
 from tests.bench.hostile_files import DAY, ROWS, HostileFile, write_hostile_archive
 from tests.bench.ours import NAME
 from tests.bench.peers import PEERS
+from tests.bucket_server import FakeBucket, serving
 
 Answer = dict[str, str]
 PASSES, FLAGS, REFUSES = "passes in silence", "flags", "refuses"

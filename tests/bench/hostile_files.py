@@ -8,9 +8,9 @@ from dataclasses import dataclass
 from datetime import date
 from pathlib import Path
 
-from archive_builder import ArchiveFile, csv, kline_rows
 from crypto_lakehouse.datasets import dataset
 from crypto_lakehouse.vocabulary import Interval
+from tests.archive_builder import ArchiveFile, csv, kline_rows
 from tests.bench.conform import KLINES
 
 DAY = date(2024, 3, 2)

@@ -4,7 +4,7 @@ import sys
 from pathlib import Path
 
 _ROOT = Path(__file__).parents[2]
-sys.path[:0] = [str(_ROOT), str(_ROOT / "tests")]
+sys.path[:0] = [str(_ROOT)]
 
 from tests.bench.contender import Convert, Job, Outcome, main  # noqa: E402  it is run as a script
 
@@ -13,11 +13,11 @@ NAME = "crypto-lakehouse"
 
 def conform_job() -> Convert:
     """Returns conform over the partitions that the job's keys cover."""
-    from archive_builder import input_at
     from crypto_lakehouse.archive.keys import ArchiveKey, parse_key
     from crypto_lakehouse.lake.partition import Partition, partitions_between
     from crypto_lakehouse.settings import ConformSettings
     from crypto_lakehouse.silver.conform import conform
+    from tests.archive_builder import input_at
 
     def known(text: str) -> ArchiveKey:
         key = parse_key(text)

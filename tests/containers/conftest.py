@@ -1,16 +1,13 @@
 """Fixtures of the tests that need a Docker engine; `make test-containers` runs them."""
 
 import os
-import sys
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
-from tests.containers.engine import REPOSITORY, Engine, build_all, find_engine
+from tests.containers.engine import Engine, build_all, find_engine
 from tests.containers.ministack import Ministack, find_ministack, ministack
-
-sys.path[:0] = [str(REPOSITORY / "plugins")]
 
 
 @pytest.fixture(scope="session")

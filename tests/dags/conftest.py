@@ -1,7 +1,6 @@
 """Airflow for tests: a home of its own, the project's DAGs and plugins, nothing of the machine's configuration."""
 
 import os
-import sys
 from pathlib import Path
 
 REPOSITORY = Path(__file__).parents[2]
@@ -9,4 +8,3 @@ REPOSITORY = Path(__file__).parents[2]
 # Airflow reads these when it is first imported, so they are set before any test module of this folder is.
 os.environ["AIRFLOW__CORE__DAGS_FOLDER"] = str(REPOSITORY / "dags")
 os.environ["AIRFLOW__CORE__PLUGINS_FOLDER"] = str(REPOSITORY / "plugins")
-sys.path[:0] = [str(REPOSITORY / "plugins"), str(REPOSITORY / "dags")]

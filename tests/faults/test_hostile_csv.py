@@ -10,7 +10,6 @@ from pathlib import Path
 import polars as pl
 import pytest
 
-from archive_builder import agg_trade_rows, archive_file, build_input, csv, epoch_ms, kline_rows
 from crypto_lakehouse.datasets import dataset
 from crypto_lakehouse.lake.partition import Partition
 from crypto_lakehouse.settings import ConformSettings
@@ -19,6 +18,7 @@ from crypto_lakehouse.silver.bytegate import ByteFacts
 from crypto_lakehouse.silver.conform import ConformOutcome, conform
 from crypto_lakehouse.spec import Dataset, SourceLayout
 from crypto_lakehouse.vocabulary import Interval
+from tests.archive_builder import agg_trade_rows, archive_file, build_input, csv, epoch_ms, kline_rows
 
 KLINES = "binance_um_klines"
 DAY = date(2024, 3, 2)

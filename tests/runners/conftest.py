@@ -3,7 +3,6 @@
 import asyncio
 import json
 import os
-import sys
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from types import SimpleNamespace
@@ -17,7 +16,6 @@ from crypto_lakehouse.vocabulary import Step
 
 # A call to a cluster that does not answer is tried again five times: not for a minute.
 os.environ["AIRFLOW__WORKERS__API_RETRY_WAIT_MAX"] = "1"
-sys.path[:0] = [str(Path(__file__).parents[2] / "plugins")]
 
 ORDER = "runs/binance_um_klines/test-00000000/pull-000.json"
 GOOD = {"status": "succeeded", "counts": {"objects": 3}}

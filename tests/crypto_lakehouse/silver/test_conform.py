@@ -11,7 +11,6 @@ import polars as pl
 import pyarrow.parquet as pq
 import pytest
 
-from archive_builder import agg_trade_rows, archive_file, build_input, csv, kline_rows
 from crypto_lakehouse.datasets import dataset
 from crypto_lakehouse.lake.partition import Partition
 from crypto_lakehouse.lake.records import inputs_digest
@@ -21,6 +20,7 @@ from crypto_lakehouse.silver.conform import ConformOutcome, InputObject, conform
 from crypto_lakehouse.silver.manifest import read_manifest
 from crypto_lakehouse.spec import Dataset
 from crypto_lakehouse.vocabulary import Frequency, Interval, MergeStrategy, Source
+from tests.archive_builder import agg_trade_rows, archive_file, build_input, csv, kline_rows
 
 SPOT_KLINES = "binance_spot_klines"
 TRADES = "binance_spot_agg_trades"

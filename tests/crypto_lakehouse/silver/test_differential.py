@@ -8,7 +8,6 @@ from typing import Any
 import polars as pl
 import pytest
 
-from archive_builder import build_input, input_at
 from crypto_lakehouse.archive.keys import ArchiveKey, parse_key
 from crypto_lakehouse.datasets import DATASETS
 from crypto_lakehouse.lake.partition import partitions_between
@@ -16,8 +15,9 @@ from crypto_lakehouse.settings import ConformSettings
 from crypto_lakehouse.silver.conform import InputObject, conform
 from crypto_lakehouse.silver.schema import polars_schema
 from crypto_lakehouse.spec import Dataset
-from random_files import random_file
-from silver_oracle import duckdb_rows, stdlib_rows
+from tests.archive_builder import build_input, input_at
+from tests.random_files import random_file
+from tests.silver_oracle import duckdb_rows, stdlib_rows
 
 FILES_PER_DATASET = 12
 

@@ -7,7 +7,6 @@ from typing import Any
 import polars as pl
 import pytest
 
-from archive_builder import ArchiveFile, build_input
 from crypto_lakehouse.datasets import DATASETS
 from crypto_lakehouse.errors import LakehouseError
 from crypto_lakehouse.lake.partition import partitions_between
@@ -18,8 +17,9 @@ from crypto_lakehouse.silver.parse import SourceShape, parse_block
 from crypto_lakehouse.silver.shape import shape_rows
 from crypto_lakehouse.silver.sniff import sniff
 from crypto_lakehouse.spec import Dataset
-from random_files import random_file
-from silver_oracle import stdlib_records
+from tests.archive_builder import ArchiveFile, build_input
+from tests.random_files import random_file
+from tests.silver_oracle import stdlib_records
 
 MUTATIONS_PER_DATASET = 150
 ARCHIVED = [row for row in DATASETS if row.frequencies]

@@ -9,7 +9,7 @@ from pathlib import Path
 import polars as pl
 import pytest
 
-from archive_builder import archive_file, epoch_ms, write_chunks
+from tests.archive_builder import archive_file, epoch_ms, write_chunks
 
 ROWS = 6_000_000
 ROWS_PER_CHUNK = 500_000
@@ -17,7 +17,7 @@ PROBE = """
 import json, re, sys
 from pathlib import Path
 sys.path.insert(0, sys.argv[1])
-from archive_builder import archive_file, input_at
+from tests.archive_builder import archive_file, input_at
 from crypto_lakehouse.lake.partition import Partition
 from crypto_lakehouse.settings import ConformSettings
 from crypto_lakehouse.silver import reading
@@ -60,7 +60,7 @@ def big_zip(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 def probe(path: Path, folder: Path, way: str) -> tuple[int, int, str]:
-    command = [sys.executable, "-c", PROBE, str(Path(__file__).parents[2]), str(path), str(folder), way]
+    command = [sys.executable, "-c", PROBE, str(Path(__file__).parents[3]), str(path), str(folder), way]
     rows, megabytes, digest = json.loads(
         subprocess.run(command, check=True, capture_output=True, text=True).stdout.splitlines()[-1]
     )

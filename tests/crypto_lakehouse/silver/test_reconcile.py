@@ -12,7 +12,6 @@ from hypothesis import given
 from hypothesis import strategies as st
 from polars.testing import assert_frame_equal
 
-from archive_builder import input_at
 from crypto_lakehouse.archive.keys import ArchiveKey
 from crypto_lakehouse.datasets import DATASETS, dataset
 from crypto_lakehouse.demo.synthetic import synthetic_csv, write_object
@@ -25,6 +24,7 @@ from crypto_lakehouse.silver.inputs import InputObject
 from crypto_lakehouse.silver.reconcile import PLACE, Pairs, Tally, tally
 from crypto_lakehouse.spec import Dataset
 from crypto_lakehouse.vocabulary import Condition, Frequency, Interval, MergeStrategy, Source
+from tests.archive_builder import input_at
 from tests.rest_fixtures import OpenLake
 from tests.rest_lake import RestLake, conformed, utc
 

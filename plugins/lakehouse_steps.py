@@ -122,15 +122,30 @@ class StepOperator(BaseOperator):
             self._runner.stop()
 
 
-class PlanOperator(StepOperator):
+class RunOperator(StepOperator):
+    """Carries out a step that is about a whole run: its order is the run's plan.
+
+    Args:
+        step: The verb.
+        dataset: The run's dataset.
+    """
+
+    def __init__(self, *, step: str, dataset: str, **kwargs: Any) -> None:
+        super().__init__(step=step, **kwargs)
+        self.dataset = dataset
+
+    def _order_key(self, context: Context) -> str:
+        return f"{run_folder(self.dataset, context['dag_run'].run_id)}/plan.json"
+
+
+class PlanOperator(RunOperator):
     """Writes the run's request into the lake and plans it; pushes the keys of the orders to carry out.
 
     The run's Params win over its data interval; its XComs hold keys of orders, nothing else.
     """
 
-    def __init__(self, *, dataset: str, **kwargs: Any) -> None:
+    def __init__(self, **kwargs: Any) -> None:
         super().__init__(step=Step.PLAN.value, **kwargs)
-        self.dataset = dataset
 
     def execute(self, context: Context) -> Any:
         """Plans the run; returns the keys of the pull orders.
@@ -146,21 +161,17 @@ class PlanOperator(StepOperator):
         write_order(open_storage(_settings()), key, request)
         return self._finished(self._run(key, context), context)
 
-    def _order_key(self, context: Context) -> str:
-        return _plan_key(self.dataset, context["dag_run"].run_id)
-
     def _finished(self, result: StepResult, context: Context) -> Any:
         context["ti"].xcom_push(key="delta", value=result.orders.get(Step.DELTA.value, []))
         context["ti"].xcom_push(key="transform", value=result.orders.get("transform", []))
         return result.orders.get(Step.PULL.value, [])
 
 
-class ReportOperator(StepOperator):
+class ReportOperator(RunOperator):
     """Writes the run's report; is skipped where nothing was published, so that no asset event is sent."""
 
-    def __init__(self, *, dataset: str, **kwargs: Any) -> None:
+    def __init__(self, **kwargs: Any) -> None:
         super().__init__(step=Step.REPORT.value, **kwargs)
-        self.dataset = dataset
 
     def execute(self, context: Context) -> Any:
         """Reports the run, one whose plan failed too.
@@ -173,9 +184,6 @@ class ReportOperator(StepOperator):
         if _nothing_was_planned(key):
             raise AirflowSkipException("nothing to do: the lake already holds what the archive has")
         return self._finished(self._run(key, context), context)
-
-    def _order_key(self, context: Context) -> str:
-        return _plan_key(self.dataset, context["dag_run"].run_id)
 
     def _finished(self, result: StepResult, context: Context) -> Any:
         context["ti"].xcom_push(key="quarantined", value=_quarantined(result.counts))
@@ -193,10 +201,6 @@ def _nothing_was_planned(key: str) -> bool:
         # The report itself says so, and fails.
         return False
     return plan.status == "nothing_to_do"
-
-
-def _plan_key(dataset: str, run_id: str) -> str:
-    return f"{run_folder(dataset, run_id)}/plan.json"
 
 
 def handed_on(orders: list[str]) -> list[str]:

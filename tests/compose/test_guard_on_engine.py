@@ -39,21 +39,16 @@ LOOSENED_HOST = {
 LOOK = """
 import json, os
 status = dict(line.split(":", 1) for line in open("/proc/self/status"))
-try:
-    open("/usr/written", "w").close()
-except OSError as error:
-    written = error.strerror
-else:
-    written = "yes"
-try:
-    open("/key/written", "w").close()
-except OSError as error:
-    key = error.strerror
-else:
-    key = "yes"
+def write(path):
+    try:
+        open(path, "w").close()
+    except OSError as error:
+        return error.strerror
+    return "yes"
 print(json.dumps({
     "user": os.getuid(), "bounding": status["CapBnd"].strip(), "new rights": status["NoNewPrivs"].strip(),
-    "root written": written, "key written": key, "networks": sorted(os.listdir("/sys/class/net")),
+    "root written": write("/usr/written"), "key written": write("/key/written"),
+    "networks": sorted(os.listdir("/sys/class/net")),
 }))
 """
 

@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 from crypto_lakehouse.instants import epoch_microseconds, instant, microseconds
 
 # Hypothesis takes bounds without a zone alone.
-FIRST, FIRST_IN_BOTH, END = (datetime(year, 1, 1) for year in (1970, 2002, 2260))  # noqa: DTZ001
+FIRST, FIRST_IN_BOTH, END = (datetime(year, 1, 1) for year in (1970, 2002, 2260))  # noqa: DTZ001  Hypothesis takes no other
 instants = st.datetimes(FIRST, END, timezones=st.just(UTC))
 
 

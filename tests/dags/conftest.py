@@ -1,4 +1,4 @@
-"""Airflow for tests: a home of its own, the project's DAGs and plugins, nothing of the machine's configuration."""
+"""Airflow for tests of DAGs: the project's own DAGs and plugins."""
 
 import os
 from pathlib import Path

@@ -1,4 +1,4 @@
-"""Airflow for the remote runners: a home of its own, our plugins, a lake in a folder, a task's context."""
+"""What tests of the remote runners share: a lake in a folder, steps that lie, a task's context."""
 
 import asyncio
 import json

@@ -22,7 +22,7 @@ from crypto_lakehouse.lake.records import (
 
 texts = st.text(st.characters(exclude_categories=["Cs"]), max_size=20)
 # Hypothesis takes bounds without a zone alone.
-BOUNDS = datetime(2017, 1, 1), datetime(2035, 1, 1)  # noqa: DTZ001
+BOUNDS = datetime(2017, 1, 1), datetime(2035, 1, 1)  # noqa: DTZ001  Hypothesis takes no other
 times = st.none() | st.datetimes(*BOUNDS, timezones=st.just(UTC))
 candidates = st.builds(Candidate, first_time=times, last_time=times, bytes=st.integers(0), rows=st.integers(0))
 verdicts = st.builds(Verdict, candidate=candidates, reasons=st.lists(texts).map(tuple))

@@ -6,8 +6,8 @@ from collections.abc import Iterable, Sequence
 import polars as pl
 
 from crypto_lakehouse.lake.coverage import CoverageFrames
-from crypto_lakehouse.pictures.calendar import calendars
-from crypto_lakehouse.pictures.calendar_html import small_pictures
+from crypto_lakehouse.reports.calendar import calendars
+from crypto_lakehouse.reports.calendar_page import small_pictures
 
 MAX_LINES = 50
 """Rows of a table in the report; the rest is counted."""

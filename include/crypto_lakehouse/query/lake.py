@@ -120,8 +120,8 @@ class Lake(Knowledge):
     ) -> pl.LazyFrame:
         """Returns the rows of a dataset from `start` on and before `end`; opens only files that can hold some.
 
-        Klines of several intervals come with a column `kline_interval`. Within a symbol and interval, files are in order
-        of time, but sort after collecting where order matters: Polars may return rows as they come.
+        Klines of several intervals come with a column `kline_interval`. Within a symbol and interval, files are in
+        order of time, but sort after collecting where order matters: Polars may return rows as they come.
 
         Args:
             dataset: Its name.

@@ -40,8 +40,8 @@ def print_listed(found: "pl.DataFrame") -> None:
 
 def print_calendar(found: "pl.DataFrame") -> None:
     """Prints a month per row and a letter per day, with colours where the terminal has them."""
-    from crypto_lakehouse.pictures.calendar import calendars
-    from crypto_lakehouse.pictures.calendar_text import calendar_lines
+    from crypto_lakehouse.reports.calendar import calendars
+    from crypto_lakehouse.reports.calendar_text import calendar_lines
 
     coloured = sys.stdout.isatty() and not os.environ.get("NO_COLOR") and os.environ.get("TERM") != "dumb"
     for line in calendar_lines(calendars(found), coloured=coloured):
@@ -54,9 +54,9 @@ def write_pictures(found: "pl.DataFrame", title: str, html: Path | None, png: Pa
     Raises:
         InvalidRequest: There is nothing to draw, or too much for one picture.
     """
-    from crypto_lakehouse.pictures.calendar import calendars, charts
-    from crypto_lakehouse.pictures.calendar_html import calendar_page
-    from crypto_lakehouse.pictures.calendar_png import calendar_png
+    from crypto_lakehouse.reports.calendar import calendars, charts
+    from crypto_lakehouse.reports.calendar_image import calendar_png
+    from crypto_lakehouse.reports.calendar_page import calendar_page
 
     drawn = calendars(found)
     years = len(charts(drawn))

@@ -4,7 +4,7 @@ import html
 from collections.abc import Iterator, Sequence
 from datetime import date
 
-from crypto_lakehouse.pictures.calendar import (
+from crypto_lakehouse.reports.calendar import (
     COLOURS,
     LETTERS,
     MEANINGS,

@@ -10,10 +10,10 @@ import numpy as np
 import polars as pl
 import pytest
 
-from crypto_lakehouse.pictures.calendar import COLOURS, LETTERS, Calendar, calendars
-from crypto_lakehouse.pictures.calendar_html import calendar_page, small_pictures
-from crypto_lakehouse.pictures.calendar_png import calendar_png
-from crypto_lakehouse.pictures.calendar_text import calendar_lines
+from crypto_lakehouse.reports.calendar import COLOURS, LETTERS, Calendar, calendars
+from crypto_lakehouse.reports.calendar_image import calendar_png
+from crypto_lakehouse.reports.calendar_page import calendar_page, small_pictures
+from crypto_lakehouse.reports.calendar_text import calendar_lines
 from crypto_lakehouse.vocabulary import DayCondition
 
 
@@ -24,7 +24,7 @@ def frame(symbol: str = "BTCUSDT") -> pl.DataFrame:
         {
             "dataset": "binance_um_klines",
             "symbol": symbol,
-            "interval": "1h",
+            "kline_interval": "1h",
             "day": days,
             "condition": [one.value for one in DayCondition],
             "reason": ["", "3 rows <b>", "until 10:00", "none"],

@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from crypto_lakehouse.pictures.calendar import COLOURS, LETTERS, MEANINGS, Calendar, charts, year_cells
+from crypto_lakehouse.reports.calendar import COLOURS, LETTERS, MEANINGS, Calendar, charts, year_cells
 from crypto_lakehouse.vocabulary import DayCondition, Interval
 
 _SIZE, _PITCH, _MARGIN, _TITLE, _MONTHS, _BELOW = 13, 15, 12, 18, 14, 12

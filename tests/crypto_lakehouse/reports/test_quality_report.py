@@ -1,6 +1,6 @@
 import re
 
-from crypto_lakehouse.quality.report import DatasetSection, PartitionLine, quality_report
+from crypto_lakehouse.reports.quality_report import DatasetSection, PartitionLine, quality_report
 from crypto_lakehouse.vocabulary import Condition
 
 LINES = (

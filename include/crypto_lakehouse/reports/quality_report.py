@@ -9,8 +9,8 @@ from pathlib import Path
 from string import Template
 
 from crypto_lakehouse.lake.coverage import CoverageFrames
-from crypto_lakehouse.pictures.calendar_html import CALENDAR_STYLE
-from crypto_lakehouse.quality.found import coverage_pieces
+from crypto_lakehouse.reports.calendar_page import CALENDAR_STYLE
+from crypto_lakehouse.reports.coverage_tables import coverage_pieces
 from crypto_lakehouse.vocabulary import Condition
 
 _WORDS = {
@@ -71,7 +71,7 @@ class DatasetSection:
 
 def quality_report(title: str, sections: Sequence[DatasetSection]) -> str:
     """Returns the report as HTML; every value is escaped."""
-    template = Template(files("crypto_lakehouse.quality").joinpath("report.html").read_text(encoding="utf-8"))
+    template = Template(files("crypto_lakehouse.reports").joinpath("report.html").read_text(encoding="utf-8"))
     return template.substitute(
         title=html.escape(title),
         calendar_style=CALENDAR_STYLE,

@@ -3,7 +3,7 @@
 from collections.abc import Iterator, Sequence
 from datetime import date, timedelta
 
-from crypto_lakehouse.pictures.calendar import LETTERS, MEANINGS, Calendar
+from crypto_lakehouse.reports.calendar import LETTERS, MEANINGS, Calendar
 from crypto_lakehouse.vocabulary import DayCondition
 
 _ANSI = {

@@ -117,8 +117,10 @@ def calendars(days: pl.DataFrame) -> list[Calendar]:
     Args:
         days: One row per day and series, as `Lake.coverage` or the coverage log return them.
     """
-    ordered = days.with_columns(pl.col("interval").fill_null("")).sort("dataset", "symbol", "interval", "day")
-    groups = ordered.group_by("dataset", "symbol", "interval", maintain_order=True)
+    ordered = days.with_columns(pl.col("kline_interval").fill_null("")).sort(
+        "dataset", "symbol", "kline_interval", "day"
+    )
+    groups = ordered.group_by("dataset", "symbol", "kline_interval", maintain_order=True)
     return [
         Calendar(" ".join(str(name) for name in names if name), {row["day"]: _cell(row) for row in rows.to_dicts()})
         for names, rows in groups

@@ -60,9 +60,11 @@ class CoveragePart:
 
 def coverage_part(frames: CoverageFrames) -> CoveragePart:
     """Returns the coverage part of a dataset's section."""
-    series = frames.days.select("symbol", "interval").unique().sort("symbol", "interval")
+    series = frames.days.select("symbol", "kline_interval").unique().sort("symbol", "kline_interval")
     # A run may have thousands of series. Cells are made only for those that are drawn.
-    drawn_days = frames.days.join(series.head(MAX_CHARTS), on=["symbol", "interval"], how="semi", nulls_equal=True)
+    drawn_days = frames.days.join(
+        series.head(MAX_CHARTS), on=["symbol", "kline_interval"], how="semi", nulls_equal=True
+    )
     blocks = charts(calendars(drawn_days))
     return CoveragePart(
         reconciliations=_reconciliation_tables(frames.reconciliations),
@@ -78,7 +80,9 @@ def _reconciliation_tables(days: pl.DataFrame) -> list[ReportTable]:
         return []
     totals = days.group_by(_PAIR).agg(pl.col("day").n_unique().alias("days"), pl.col(_COUNTS).sum()).sort(_PAIR)
     different = days.filter(pl.sum_horizontal("different", "only_kept", "only_other") > 0)
-    detail = different.sort("day", "symbol", *_PAIR).select("symbol", "interval", "day", *_PAIR, *_COUNTS, "largest")
+    detail = different.sort("day", "symbol", *_PAIR).select(
+        "symbol", "kline_interval", "day", *_PAIR, *_COUNTS, "largest"
+    )
     return [_table(totals)] + ([_table(detail)] if detail.height else [])
 
 
@@ -86,8 +90,8 @@ def _gap_table(holes: pl.DataFrame) -> ReportTable | None:
     if holes.is_empty():
         return None
     times = pl.col("start", "end").dt.strftime("%Y-%m-%d %H:%M:%S")
-    ordered = holes.sort("symbol", "interval", "start").with_columns(times)
-    return _table(ordered.select("symbol", "interval", "start", "end", "missing", "kind", "sources", "known"))
+    ordered = holes.sort("symbol", "kline_interval", "start").with_columns(times)
+    return _table(ordered.select("symbol", "kline_interval", "start", "end", "missing", "kind", "sources", "known"))
 
 
 def _table(frame: pl.DataFrame) -> ReportTable:

@@ -4,7 +4,7 @@ from functools import cache
 
 import jinja2
 
-_UNITS = ("kB", "MB", "GB", "TB")
+_UNITS = ("B", "kB", "MB", "GB", "TB")
 
 
 def render(template: str, **values: object) -> str:
@@ -23,14 +23,9 @@ def byte_size(count: int) -> str:
     >>> byte_size(700), byte_size(1_500_000)
     ('700 B', '1.5 MB')
     """
-    if count < 1000:
-        return f"{count} B"
-    value = float(count)
-    for unit in _UNITS:
-        value /= 1000
-        if value < 1000:
-            break
-    return f"{value:.1f} {unit}"
+    # Three digits are one step to the next unit.
+    power = min((len(str(count)) - 1) // 3, len(_UNITS) - 1)
+    return f"{count / 1000**power:.1f} {_UNITS[power]}" if power else f"{count} B"
 
 
 def cell_text(value: object) -> str:

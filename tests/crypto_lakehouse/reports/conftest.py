@@ -17,7 +17,7 @@ def days_frame(symbol: str = "BTCUSDT") -> pl.DataFrame:
         {
             "dataset": "binance_um_klines",
             "symbol": symbol,
-            "interval": "1h",
+            "kline_interval": "1h",
             "day": days,
             "condition": [kind.value for kind in DayCondition],
             "reason": ["", "3 rows <b>", "until 10:00", "none"],

@@ -24,6 +24,7 @@ from crypto_lakehouse.errors import InvalidRequest
 from crypto_lakehouse.remote_settings import EcsSettings, KubernetesSettings
 from crypto_lakehouse.spec import Dataset
 from crypto_lakehouse.symbols import validated_pattern
+from crypto_lakehouse.verbs import verb_of
 from crypto_lakehouse.vocabulary import Exchange, Interval, Market, Step, market_name
 
 PREFIX = "CRYPTO_LAKEHOUSE_"
@@ -176,9 +177,6 @@ class StepSize(_Part):
     node_selector: dict[str, str] = Field(default_factory=dict, description="On Kubernetes, over the deployment's")
 
 
-_IMAGES = {Step.PULL: "s5cmd", Step.DELTA: "exchange", Step.GATE: "quality"}
-
-
 class DockerSettings(_Part):
     """How steps run in containers of a Docker engine; see docs/containers.md."""
 
@@ -195,7 +193,7 @@ class DockerSettings(_Part):
 
     def image(self, step: Step) -> str:
         """Returns the image that carries out a step."""
-        return self.images.get(step) or f"{self.registry}/{_IMAGES.get(step, 'polars')}:{self.tag}"
+        return self.images.get(step) or f"{self.registry}/{verb_of(step).image}:{self.tag}"
 
     def limits_of(self, step: Step) -> StepLimits:
         """Returns what a step may use."""

@@ -39,7 +39,7 @@ def table_variables(dataset: Dataset) -> TableVariables:
 
     >>> from crypto_lakehouse.datasets import dataset
     >>> table_variables(dataset("binance_um_klines"))["index_keys"]
-    ['symbol_key', 'interval', 'month']
+    ['symbol_key', 'kline_interval', 'month']
     """
     table = table_input(dataset, "")
     keys = [one["Name"] for one in table["PartitionKeys"]]

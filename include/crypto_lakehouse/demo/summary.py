@@ -19,7 +19,7 @@ from crypto_lakehouse.settings import Settings
 from crypto_lakehouse.steps.report import dataset_section, run_results
 from crypto_lakehouse.vocabulary import Condition
 
-_SQL = """SELECT symbol, interval, count(*) AS rows, min(open_time) AS first, max(open_time) AS last,
+_SQL = """SELECT symbol, kline_interval, count(*) AS rows, min(open_time) AS first, max(open_time) AS last,
        max(high) AS highest, min(low) AS lowest FROM {} GROUP BY ALL ORDER BY ALL"""
 _PREFERRED = ("binance_spot_klines", "binance_um_klines", "binance_cm_klines")
 

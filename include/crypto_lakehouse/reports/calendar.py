@@ -64,8 +64,10 @@ class Calendar:
 def calendars(days: pl.DataFrame) -> list[Calendar]:
     """Returns a calendar per series of a frame of days: of `Lake.coverage`, or of the coverage log."""
     found = []
-    series = days.with_columns(pl.col("interval").fill_null("")).sort("dataset", "symbol", "interval", "day")
-    for names, rows in series.group_by("dataset", "symbol", "interval", maintain_order=True):
+    series = days.with_columns(pl.col("kline_interval").fill_null("")).sort(
+        "dataset", "symbol", "kline_interval", "day"
+    )
+    for names, rows in series.group_by("dataset", "symbol", "kline_interval", maintain_order=True):
         title = " ".join(str(one) for one in names if one)
         found.append(Calendar(title, {row["day"]: _cell(row) for row in rows.iter_rows(named=True)}))
     return found

@@ -26,7 +26,7 @@ def _reconciled(rows: pl.DataFrame) -> str:
     sums = [pl.col(name).sum() for name in ("equal", "different", "only_kept", "only_other")]
     pairs = rows.group_by(_PAIR).agg(pl.col("day").n_unique().alias("days"), *sums).sort(_PAIR)
     differing = rows.filter(pl.sum_horizontal("different", "only_kept", "only_other") > 0).sort("day", "symbol", *_PAIR)
-    columns = ("symbol", "interval", "day", *_PAIR, "equal", "different", "only_kept", "only_other", "largest")
+    columns = ("symbol", "kline_interval", "day", *_PAIR, "equal", "different", "only_kept", "only_other", "largest")
     detail = _table(columns, differing.select(columns).iter_rows()) if differing.height else ""
     return f"<h3>What sources say of each other</h3>{_table(pairs.columns, pairs.iter_rows())}{detail}"
 
@@ -34,18 +34,18 @@ def _reconciled(rows: pl.DataFrame) -> str:
 def _holes(rows: pl.DataFrame) -> str:
     if rows.is_empty():
         return ""
-    columns = ("symbol", "interval", "start", "end", "missing", "kind", "sources", "known")
+    columns = ("symbol", "kline_interval", "start", "end", "missing", "kind", "sources", "known")
     times = (pl.col(name).dt.strftime("%Y-%m-%d %H:%M:%S") for name in ("start", "end"))
-    found = rows.sort("symbol", "interval", "start").with_columns(times).select(columns)
+    found = rows.sort("symbol", "kline_interval", "start").with_columns(times).select(columns)
     return f"<h3>Holes</h3>{_table(columns, found.iter_rows())}"
 
 
 def _calendar(days: pl.DataFrame) -> str:
     if days.is_empty():
         return ""
-    series = days.select("symbol", "interval").unique().sort("symbol", "interval")
+    series = days.select("symbol", "kline_interval").unique().sort("symbol", "kline_interval")
     # A run may have thousands: cells are only made of those that are drawn.
-    drawn = days.join(series.head(MAX_PICTURES), on=["symbol", "interval"], how="semi")
+    drawn = days.join(series.head(MAX_PICTURES), on=["symbol", "kline_interval"], how="semi")
     more = f"<p>The first {MAX_PICTURES} of {series.height:,} series.</p>" if series.height > MAX_PICTURES else ""
     return f"<h3>Days</h3>{more}{small_pictures(calendars(drawn), MAX_PICTURES)}"
 

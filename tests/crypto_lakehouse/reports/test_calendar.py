@@ -24,7 +24,7 @@ def frame(symbol: str = "BTCUSDT") -> pl.DataFrame:
         {
             "dataset": "binance_um_klines",
             "symbol": symbol,
-            "interval": "1h",
+            "kline_interval": "1h",
             "day": days,
             "condition": [one.value for one in DayCondition],
             "reason": ["", "3 rows <b>", "until 10:00", "none"],

@@ -9,6 +9,7 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from pathlib import Path
 from types import MappingProxyType
 
+from crypto_lakehouse.checkout import require_checkout
 from crypto_lakehouse.datasets import DATASETS
 from crypto_lakehouse.spec import (
     Check,
@@ -23,7 +24,6 @@ from crypto_lakehouse.spec import (
 from crypto_lakehouse.verbs import VERBS, Area, Reach
 from crypto_lakehouse.vocabulary import Frequency, LogicalType, PartitionSpan, Stamp
 
-PROJECT = Path(__file__).parents[2]
 BEGIN, END = "<!-- datasets:begin -->", "<!-- datasets:end -->"
 
 _TYPES = MappingProxyType(
@@ -304,8 +304,17 @@ def write_changed(pages: Mapping[Path, str], project: Path, say: Callable[[str],
             say(f"rewrote {path.relative_to(project)}")
 
 
-def main(project: Path = PROJECT, say: Callable[[str], None] = print) -> int:
-    """Rewrites the generated pages of a project folder that differ, says which, and returns 0."""
+def main(project: Path | None = None, say: Callable[[str], None] = print) -> int:
+    """Rewrites the generated pages that differ, reports which, and returns 0.
+
+    Args:
+        project: The folder of the project; the checkout by default.
+        say: Takes a line per rewritten file.
+
+    Raises:
+        InvalidRequest: No folder is given and there is no checkout.
+    """
+    project = project or require_checkout()
     write_changed(generated_pages(project), project, say)
     return 0
 

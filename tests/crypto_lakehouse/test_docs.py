@@ -7,11 +7,11 @@ from pathlib import Path
 import pytest
 
 from crypto_lakehouse.archive.keys import ArchiveKey
+from crypto_lakehouse.checkout import require_checkout
 from crypto_lakehouse.datasets import DATASETS
 from crypto_lakehouse.docs import (
     BEGIN,
     END,
-    PROJECT,
     between_markers,
     generated_pages,
     main,
@@ -19,6 +19,8 @@ from crypto_lakehouse.docs import (
     render_dataset_table,
 )
 from crypto_lakehouse.spec import Dataset
+
+PROJECT = require_checkout()
 
 
 @pytest.mark.parametrize("path", sorted(generated_pages(PROJECT)), ids=lambda path: path.name)

@@ -8,11 +8,13 @@ from urllib.parse import urlsplit
 import pytest
 
 from crypto_lakehouse.catalog.terraform import VARIABLES, main, render_variables
+from crypto_lakehouse.checkout import require_checkout
 from crypto_lakehouse.datasets import DATASETS
-from crypto_lakehouse.docs import PROJECT
 from crypto_lakehouse.settings import ExchangeSettings
 from tests.terraform.stand_in import stand_in
 from tests.terraform.terraforming import Tools, workspace
+
+PROJECT = require_checkout()
 
 
 def test_the_variables_of_the_tables_are_as_fresh_as_the_dataset_table() -> None:

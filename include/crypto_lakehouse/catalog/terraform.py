@@ -12,8 +12,9 @@ from typing import TypedDict
 
 from crypto_lakehouse import __version__
 from crypto_lakehouse.catalog.glue import table_input
+from crypto_lakehouse.checkout import require_checkout
 from crypto_lakehouse.datasets import DATASETS
-from crypto_lakehouse.docs import PROJECT, write_changed
+from crypto_lakehouse.docs import write_changed
 from crypto_lakehouse.spec import Dataset
 from crypto_lakehouse.verbs import VERBS, Area, Verb
 
@@ -101,8 +102,17 @@ def render_variables() -> str:
     return json.dumps(variables, indent=2, ensure_ascii=False) + "\n"
 
 
-def main(project: Path = PROJECT, say: Callable[[str], None] = print) -> int:
-    """Rewrites the file of a project folder if it differs, says so, and returns 0."""
+def main(project: Path | None = None, say: Callable[[str], None] = print) -> int:
+    """Rewrites the file if it differs, reports it, and returns 0.
+
+    Args:
+        project: The folder of the project; the checkout by default.
+        say: Takes a line if the file was rewritten.
+
+    Raises:
+        InvalidRequest: No folder is given and there is no checkout.
+    """
+    project = project or require_checkout()
     write_changed({project / VARIABLES: render_variables()}, project, say)
     return 0
 

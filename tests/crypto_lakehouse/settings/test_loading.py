@@ -1,49 +1,15 @@
 """A deployment's configuration is read once, checked whole, and keeps its secrets."""
 
-import os
 import traceback
-from collections.abc import Callable, Iterator
-from pathlib import Path
+from collections.abc import Callable
 
 import pytest
 from pydantic import ValidationError
 
-from crypto_lakehouse.datasets import dataset
 from crypto_lakehouse.errors import InvalidRequest
-from crypto_lakehouse.settings import DEFAULT_CONFIG, PREFIX, Settings, StorageSettings, load_settings
-from crypto_lakehouse.vocabulary import Interval, Market
+from crypto_lakehouse.settings import PREFIX, Settings, StorageSettings
 
 CANARY = "canary-9b2e"
-
-
-@pytest.fixture(autouse=True)
-def bare_environment(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
-    """No variable of the machine's own, and nothing remembered from or for another test."""
-    for name in [name for name in os.environ if name.startswith(PREFIX)]:
-        monkeypatch.delenv(name)
-    load_settings.cache_clear()
-    yield
-    load_settings.cache_clear()
-
-
-@pytest.fixture
-def configure(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[..., Settings]:
-    """Writes a configuration file and variables, and loads what they say."""
-
-    def load(text: str = "", **variables: str) -> Settings:
-        path = tmp_path / "lakehouse.toml"
-        path.write_text(text)
-        monkeypatch.setenv(f"{PREFIX}CONFIG", str(path))
-        for name, value in variables.items():
-            monkeypatch.setenv(f"{PREFIX}{name}", value)
-        return load_settings()
-
-    return load
-
-
-def test_the_file_that_comes_with_the_project_is_valid() -> None:
-    assert DEFAULT_CONFIG.is_file()
-    assert load_settings().archive.bucket == "data.binance.vision"
 
 
 def test_the_environment_wins_over_the_file_and_leaves_its_neighbours(configure: Callable[..., Settings]) -> None:
@@ -107,12 +73,6 @@ def test_a_file_that_is_not_toml_is_refused_as_such(configure: Callable[..., Set
         configure("this is not toml")
 
 
-def test_a_named_file_that_is_not_there_is_refused(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
-    monkeypatch.setenv(f"{PREFIX}CONFIG", str(tmp_path / "nowhere.toml"))
-    with pytest.raises(InvalidRequest, match=r"nowhere\.toml"):
-        load_settings()
-
-
 def test_secrets_show_in_no_text_of_the_settings(configure: Callable[..., Settings]) -> None:
     settings = configure("", STORAGE__SECRET_ACCESS_KEY=CANARY, STORAGE__ACCESS_KEY_ID=CANARY)
     for text in (repr(settings), str(settings), settings.model_dump_json(), repr(settings.storage), f"{settings}"):
@@ -149,30 +109,6 @@ def test_settings_do_not_change_once_read(configure: Callable[..., Settings]) ->
     settings = configure()
     with pytest.raises(ValidationError):
         settings.lake = "elsewhere"  # type: ignore[misc]
-
-
-@pytest.mark.parametrize("name", ["default", "high-throughput", "small-memory", "bad-network"])
-def test_a_ready_profile_is_there(name: str) -> None:
-    assert 1 <= Settings().transfer_profile(name).batch_objects <= 100
-
-
-def test_an_unknown_profile_is_refused_with_the_known_ones() -> None:
-    with pytest.raises(InvalidRequest) as refusal:
-        Settings().transfer_profile("fastest")
-    assert "bad-network" in refusal.value.advice
-
-
-def test_a_file_may_replace_one_markets_filter(configure: Callable[..., Settings]) -> None:
-    settings = configure("[markets.um]\nsymbols = ['SOL*']\nintervals = ['1d']")
-    assert settings.markets[Market.UM].symbols == ("SOL*",)
-    assert settings.markets[Market.UM].intervals == (Interval.D1,)
-
-
-def test_a_market_of_another_exchange_has_a_filter_of_its_own(configure: Callable[..., Settings]) -> None:
-    settings = configure("[markets.kraken_spot]\nsymbols = ['ETHUSD']")
-    assert settings.market_filter(dataset("kraken_spot_trades")).symbols == ("ETHUSD",)
-    assert settings.market_filter(dataset("coinbase_spot_trades")).symbols == ("BTC-USD",)
-    assert settings.market_filter(dataset("binance_um_klines")).symbols == ("BTCUSDT", "ETHUSDT")
 
 
 @pytest.mark.parametrize("name", ["COINBASE_URL", "SPOT_URL"])

@@ -5,7 +5,7 @@ from pydantic import BaseModel
 
 from crypto_lakehouse.settings import Settings, TransferProfile, default_profiles
 
-PAGE = (Path(__file__).parents[2] / "docs" / "configuration.md").read_text(encoding="utf-8")
+PAGE = (Path(__file__).parents[3] / "docs" / "configuration.md").read_text(encoding="utf-8")
 
 
 def leaves(model: type[BaseModel], prefix: str = "") -> list[str]:

@@ -9,8 +9,8 @@ from pathlib import Path
 
 import pytest
 
-from crypto_lakehouse.archive.zips import ZipBounds, member_chunks
 from crypto_lakehouse.errors import HostileArchive
+from crypto_lakehouse.silver.decode.zips import ZipBounds, member_chunks
 
 STEM = "BTCUSDT-1m-2024-01-01"
 NAME = f"{STEM}.csv"

@@ -61,15 +61,6 @@ def member_chunks(path: Path, stem: str, bounds: ZipBounds) -> Iterator[bytes]:
         _refuse(path, f"CRC of the content is {crc:08x}, declared is {member.CRC:08x}")
 
 
-def check_structure(path: Path, stem: str, bounds: ZipBounds) -> None:
-    """Checks all of a zip that can be checked without inflating it.
-
-    Raises:
-        HostileArchive: It is not a sound archive object.
-    """
-    _checked_member(path, stem, bounds)
-
-
 def _refuse(path: Path, reason: str) -> NoReturn:
     raise HostileArchive(
         reason,

@@ -5,14 +5,14 @@ from itertools import pairwise
 
 import polars as pl
 
+from crypto_lakehouse.silver.buffers import Piece, Run, stored_rows
 from crypto_lakehouse.silver.inputs import InputObject
 from crypto_lakehouse.silver.merge import MergeCounts, merge_rows
 from crypto_lakehouse.silver.order import own_key, sort_columns
-from crypto_lakehouse.silver.runs import Piece, Run, stored_rows
 from crypto_lakehouse.silver.write import Background, PartitionWriter
 from crypto_lakehouse.spec import Dataset
 
-WINDOW_ROWS = 500_000
+ROWS_PER_RANGE = 500_000
 """Rows merged at once, about."""
 
 _SAMPLE_EVERY = 256
@@ -68,7 +68,7 @@ def _merge_column(dataset: Dataset) -> str:
 
 
 def _windows(pieces: Sequence[Piece], column: str) -> Iterator[pl.DataFrame]:
-    """Yields all rows in windows of ascending, disjoint ranges of `column`, each about `WINDOW_ROWS` long."""
+    """Yields all rows in windows of ascending, disjoint ranges of `column`, each about `ROWS_PER_RANGE` long."""
     ranges, cuts = _cuts(pieces, column)
     bounds = [None, *cuts, None]
     for low, high in pairwise(bounds):
@@ -92,7 +92,7 @@ def _cuts(pieces: Sequence[Piece], column: str) -> tuple[list[tuple[int, int]], 
         samples.append(values.gather_every(_SAMPLE_EVERY))
         total += len(values)
     ordered = pl.concat(samples).sort()
-    count = -(-total // WINDOW_ROWS)
+    count = -(-total // ROWS_PER_RANGE)
     return ranges, sorted({int(ordered[len(ordered) * number // count]) for number in range(1, count)})
 
 

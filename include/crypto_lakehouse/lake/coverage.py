@@ -24,7 +24,7 @@ SUPERSEDED_FOR = timedelta(hours=1)
 """Rows that no longer count are kept so long, for readers that have read the days and not yet the holes."""
 
 _TIME = pl.Datetime("us", "UTC")
-_PLACE = {"dataset": pl.String(), "partition": pl.String(), "symbol": pl.String(), "interval": pl.String()}
+_PLACE = {"dataset": pl.String(), "partition": pl.String(), "symbol": pl.String(), "kline_interval": pl.String()}
 DAYS_SCHEMA = pl.Schema(
     {
         **_PLACE,
@@ -84,7 +84,7 @@ class Place:
     dataset: str
     partition: str
     symbol: str
-    interval: str
+    kline_interval: str
     version: str
 
     @classmethod
@@ -345,7 +345,7 @@ def _between(days: pl.DataFrame) -> pl.DataFrame:
 
     No partition can tell of these by itself, for its neighbours are published before or after it.
     """
-    series = ["symbol", "interval"]
+    series = ["symbol", "kline_interval"]
     ordered = days.filter(pl.col("first_id").is_not_null()).sort(*series, "day")
     before = [pl.col(name).shift(1).over(series).alias(f"_{name}") for name in ordered.columns if name not in series]
     pairs = ordered.with_columns(before).filter(

@@ -43,5 +43,5 @@ def fill_of(dataset: str, gaps: pl.DataFrame) -> Fill | None:
     # An end is the first instant past its gap.
     last = gaps.select((pl.col("end") - timedelta(microseconds=1)).max()).item()
     first = gaps.select(pl.col("start").min()).item()
-    intervals = gaps["interval"].drop_nulls().unique().sort().to_list()
+    intervals = gaps["kline_interval"].drop_nulls().unique().sort().to_list()
     return Fill(dataset, tuple(gaps["symbol"].unique().sort()), tuple(intervals), first.date(), last.date())

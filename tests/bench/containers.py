@@ -25,7 +25,6 @@ from crypto_lakehouse.query import Lake
 from crypto_lakehouse.running import new_run_id, run_pipeline
 from crypto_lakehouse.settings import RunnerKind, Settings
 from crypto_lakehouse.vocabulary import Frequency, Interval, Step
-from tests.bucket_server import FakeBucket, serving
 from tests.containers.engine import (
     IMAGES,
     OTHER_IMAGES,
@@ -41,6 +40,7 @@ from tests.containers.engine import (
 from tests.containers.engine_pods import EnginePods
 from tests.containers.ministack import find_ministack, ministack
 from tests.crypto_lakehouse.archive.objects import put_object, settings_for
+from tests.fakes.bucket import FakeBucket, serving
 from tests.fakes.kubernetes.api_server import kube_config
 from tests.fakes.kubernetes.api_server import serving as serving_pods
 from tests.lakehouse_airflow.runners.conftest import first_event, task_context

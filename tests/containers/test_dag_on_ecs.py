@@ -23,9 +23,9 @@ import pytest
 from crypto_lakehouse.query import Lake
 from crypto_lakehouse.settings import Settings
 from crypto_lakehouse.vocabulary import Step
-from tests.bucket_server import FakeBucket, serving
 from tests.containers.engine import REPOSITORY, Engine, image
 from tests.containers.ministack import Ministack, gateway
+from tests.fakes.bucket import FakeBucket, serving
 from tests.small_lake import SmallLake
 from tests.terraform.conftest import Deployment
 from tests.terraform.stand_in import stand_in

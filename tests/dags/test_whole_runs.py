@@ -16,7 +16,7 @@ import pytest
 from crypto_lakehouse.catalog.embedded import EmbeddedCatalog
 from crypto_lakehouse.datasets import dataset
 from crypto_lakehouse.demo.airflow_home import airflow_environment, prepare
-from tests.exchange import Fault, LocalExchange
+from tests.fakes.exchange import Fault, LocalExchange
 from tests.small_lake import SmallLake, dropped, small_lake
 
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(600)]

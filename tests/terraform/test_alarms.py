@@ -19,7 +19,7 @@ from crypto_lakehouse.running import new_run_id, run_pipeline
 from crypto_lakehouse.settings import Settings, load_settings
 from crypto_lakehouse.steps import Progress
 from crypto_lakehouse.vocabulary import Step
-from tests.bucket_server import FakeBucket, serving
+from tests.fakes.bucket import FakeBucket, serving
 from tests.small_lake import SmallLake, put
 from tests.terraform.conftest import NAME, REGION, Deployment, Resources
 from tests.terraform.patterns import Counted, counted, is_heard, matches

@@ -13,7 +13,7 @@ import pytest
 from crypto_lakehouse.demo.airflow_home import airflow_environment, prepare
 from crypto_lakehouse.query import Lake
 from crypto_lakehouse.settings import RunnerKind, Settings
-from tests.bucket_server import FakeBucket, serving
+from tests.fakes.bucket import FakeBucket, serving
 from tests.small_lake import SmallLake
 from tests.terraform.conftest import NAME, Deployment, without_bucket_policy
 

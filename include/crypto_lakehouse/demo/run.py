@@ -165,7 +165,7 @@ def _exchange(source: Source) -> Iterator[dict[str, str]]:
     elif source.folder != HOME / "synthetic" / "archive":
         yield {"CRYPTO_LAKEHOUSE_EXCHANGE__ENABLED": "false"}
     else:
-        program = [sys.executable, "-m", "tests.exchange", "--still", "--now", EXCHANGE_NOW.isoformat()]
+        program = [sys.executable, "-m", "tests.fakes.exchange", "--still", "--now", EXCHANGE_NOW.isoformat()]
         with serve_exchange(program, REPOSITORY) as url:
             yield {
                 "CRYPTO_LAKEHOUSE_EXCHANGE__ENABLED": "true",

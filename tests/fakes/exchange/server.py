@@ -13,16 +13,16 @@ from typing import Self, TypeVar
 from aiohttp import web
 
 from crypto_lakehouse.vocabulary import Market
-from tests.exchange.asking import Answer, Asked, Mount, Page, Refused
-from tests.exchange.binance import BinanceMount
-from tests.exchange.budget import Charge, Pool, Verdict
-from tests.exchange.coinbase import CoinbaseMount
-from tests.exchange.encoding import DayCache
-from tests.exchange.faults import REFUSALS, Fault, Faults, faulty, has_weight_header, html_answer
-from tests.exchange.history import Library
-from tests.exchange.kraken import KrakenMount
-from tests.exchange.rows import RowSource, SyntheticRows
-from tests.exchange.symbols import Symbols
+from tests.fakes.exchange.asking import Answer, Asked, Mount, Page, Refused
+from tests.fakes.exchange.binance import BinanceMount
+from tests.fakes.exchange.budget import Charge, Pool, Verdict
+from tests.fakes.exchange.coinbase import CoinbaseMount
+from tests.fakes.exchange.encoding import DayCache
+from tests.fakes.exchange.faults import REFUSALS, Fault, Faults, faulty, has_weight_header, html_answer
+from tests.fakes.exchange.history import Library
+from tests.fakes.exchange.kraken import KrakenMount
+from tests.fakes.exchange.rows import RowSource, SyntheticRows
+from tests.fakes.exchange.symbols import Symbols
 
 _T = TypeVar("_T")
 _WEIGHT_HEADER = "X-MBX-USED-WEIGHT-1M"

@@ -6,9 +6,9 @@ from dataclasses import dataclass
 from datetime import UTC, date, datetime
 
 from crypto_lakehouse.vocabulary import TimeUnit
-from tests.exchange.encoding import DayCache, EncodedDay, RowShape, encoded_day
-from tests.exchange.rows import RowSource
-from tests.exchange.series import Series
+from tests.fakes.exchange.encoding import DayCache, EncodedDay, RowShape, encoded_day
+from tests.fakes.exchange.rows import RowSource
+from tests.fakes.exchange.series import Series
 
 _DAY = 86_400_000_000
 _EPOCH = date(1970, 1, 1).toordinal()

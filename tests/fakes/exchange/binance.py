@@ -6,15 +6,15 @@ from dataclasses import dataclass
 from functools import partial
 
 from crypto_lakehouse.vocabulary import DataType, Interval, Market, TimeUnit
-from tests.exchange.asking import Answer, Asked, Page, Refused, compact
-from tests.exchange.budget import Budget, Charge, Pool
-from tests.exchange.encoding import AGG_TRADE, KLINE, TRADE, RowShape
-from tests.exchange.futures_rows import funding_shape, metrics_shape, metrics_until
-from tests.exchange.history import History, Library
-from tests.exchange.market_info import WEIGHT_LIMITS, exchange_info, funding_info
-from tests.exchange.open_candle import OpenCandles
-from tests.exchange.series import Series
-from tests.exchange.symbols import Symbols, pair_of
+from tests.fakes.exchange.asking import Answer, Asked, Page, Refused, compact
+from tests.fakes.exchange.budget import Budget, Charge, Pool
+from tests.fakes.exchange.encoding import AGG_TRADE, KLINE, TRADE, RowShape
+from tests.fakes.exchange.futures_rows import funding_shape, metrics_shape, metrics_until
+from tests.fakes.exchange.history import History, Library
+from tests.fakes.exchange.market_info import WEIGHT_LIMITS, exchange_info, funding_info
+from tests.fakes.exchange.open_candle import OpenCandles
+from tests.fakes.exchange.series import Series
+from tests.fakes.exchange.symbols import Symbols, pair_of
 
 _HOUR, _DAY = 3_600_000_000, 86_400_000_000
 _LONGEST_SEARCH = 2 * _DAY

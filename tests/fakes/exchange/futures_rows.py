@@ -6,10 +6,10 @@ from decimal import Decimal
 
 from crypto_lakehouse.columns import METRICS_STAMP_START_FROM
 from crypto_lakehouse.vocabulary import DataType, Interval, Market, TimeUnit
-from tests.exchange.encoding import RowShape, microseconds
-from tests.exchange.rows import RowSource
-from tests.exchange.series import Series
-from tests.exchange.symbols import pair_of
+from tests.fakes.exchange.encoding import RowShape, microseconds
+from tests.fakes.exchange.rows import RowSource
+from tests.fakes.exchange.series import Series
+from tests.fakes.exchange.symbols import pair_of
 
 PERIOD = 300_000_000
 _HOUR_MS = 3_600_000

@@ -5,13 +5,13 @@ from collections.abc import Callable
 from datetime import UTC, datetime
 
 from crypto_lakehouse.vocabulary import Interval, TimeUnit
-from tests.exchange.asking import Answer, Asked, Page, Refused, compact
-from tests.exchange.budget import Budget, Charge, Pool
-from tests.exchange.encoding import RowShape, microseconds
-from tests.exchange.history import Library
-from tests.exchange.open_candle import OpenCandles
-from tests.exchange.plain_rows import Listing, average_price, candles, trades
-from tests.exchange.series import Series
+from tests.fakes.exchange.asking import Answer, Asked, Page, Refused, compact
+from tests.fakes.exchange.budget import Budget, Charge, Pool
+from tests.fakes.exchange.encoding import RowShape, microseconds
+from tests.fakes.exchange.history import Library
+from tests.fakes.exchange.open_candle import OpenCandles
+from tests.fakes.exchange.plain_rows import Listing, average_price, candles, trades
+from tests.fakes.exchange.series import Series
 
 PAIRS = {"XXBTZUSD": Listing("BTCUSDT", "XBT", "USD"), "XETHZUSD": Listing("ETHUSDT", "ETH", "USD")}
 _INTERVALS = {

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 
 from crypto_lakehouse.vocabulary import TimeUnit
-from tests.exchange.series import Series
+from tests.fakes.exchange.series import Series
 
 Encode = Callable[[Series, list[str], TimeUnit], str]
 _MICROSECOND_DIGITS = 16

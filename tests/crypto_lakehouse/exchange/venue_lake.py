@@ -18,7 +18,7 @@ from crypto_lakehouse.running import RunSummary, new_run_id, run_pipeline
 from crypto_lakehouse.settings import ExchangeSettings, Settings
 from crypto_lakehouse.spec import Dataset
 from crypto_lakehouse.vocabulary import Interval
-from tests.exchange.server import LocalExchange
+from tests.fakes.exchange.server import LocalExchange
 from tests.rest_lake import RestLake, VirtualTime
 
 KLINES = (("coinbase_spot_klines", "BTC-USD"), ("kraken_spot_klines", "XBTUSD"))

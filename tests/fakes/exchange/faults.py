@@ -5,8 +5,8 @@ from collections import Counter, deque
 from dataclasses import dataclass, field, replace
 from enum import StrEnum
 
-from tests.exchange.asking import JSON, Answer, Asked, Page, Refused
-from tests.exchange.budget import BAN_SECONDS
+from tests.fakes.exchange.asking import JSON, Answer, Asked, Page, Refused
+from tests.fakes.exchange.budget import BAN_SECONDS
 
 RETRY_AFTER_SECONDS = 2
 """What an injected 429 says, where it says anything."""

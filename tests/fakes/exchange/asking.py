@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 from math import floor
 from typing import Protocol
 
-from tests.exchange.budget import Budget, Charge
+from tests.fakes.exchange.budget import Budget, Charge
 
 JSON = "application/json"
 

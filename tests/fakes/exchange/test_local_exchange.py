@@ -13,11 +13,11 @@ import pytest
 from crypto_lakehouse.datasets import dataset
 from crypto_lakehouse.demo.records import LINES, Day
 from crypto_lakehouse.vocabulary import DataType, Interval, Market
-from tests.exchange.ccxt_urls import binance_urls
-from tests.exchange.rows import FolderRows
-from tests.exchange.series import Series
-from tests.exchange.server import LocalExchange, running_clock
-from tests.exchange.talking import MICROSECONDS, NOW, Clock, ask, client, ms
+from tests.fakes.exchange.ccxt_urls import binance_urls
+from tests.fakes.exchange.rows import FolderRows
+from tests.fakes.exchange.series import Series
+from tests.fakes.exchange.server import LocalExchange, running_clock
+from tests.fakes.exchange.talking import MICROSECONDS, NOW, Clock, ask, client, ms
 
 YESTERDAY, LAST_YEAR = date(2025, 1, 2), date(2024, 12, 30)
 FROM, TO = ms(2025, 1, 2), ms(2025, 1, 3) - 1
@@ -295,8 +295,8 @@ def test_a_running_clock_starts_where_it_is_told_and_goes_on() -> None:
 
 
 def test_a_process_of_its_own_tells_its_address_and_ends_on_sigterm() -> None:
-    command = [sys.executable, "-m", "tests.exchange", "--now", "2025-01-03T10:07:30Z", "--symbols", "SOLUSDT"]
-    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True, cwd=Path(__file__).parents[2]) as process:
+    command = [sys.executable, "-m", "tests.fakes.exchange", "--now", "2025-01-03T10:07:30Z", "--symbols", "SOLUSDT"]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True, cwd=Path(__file__).parents[3]) as process:
         assert process.stdout is not None
         url = process.stdout.readline().strip()
         try:

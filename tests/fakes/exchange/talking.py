@@ -11,7 +11,7 @@ from typing import Any
 
 import ccxt
 
-from tests.exchange.server import LocalExchange
+from tests.fakes.exchange.server import LocalExchange
 
 NOW = datetime(2025, 1, 3, 10, 7, 30, tzinfo=UTC)
 MICROSECONDS = {"X-MBX-TIME-UNIT": "MICROSECOND"}

@@ -1,4 +1,4 @@
-"""`python -m tests.exchange`: serves until it is told to end; its one line of output is the address."""
+"""`python -m tests.fakes.exchange`: serves until it is told to end; its one line of output is the address."""
 
 import argparse
 import signal
@@ -8,9 +8,9 @@ from collections.abc import Callable, Sequence
 from datetime import UTC, datetime
 from pathlib import Path
 
-from tests.exchange.rows import FolderRows, SyntheticRows
-from tests.exchange.server import LocalExchange, running_clock
-from tests.exchange.symbols import Symbols
+from tests.fakes.exchange.rows import FolderRows, SyntheticRows
+from tests.fakes.exchange.server import LocalExchange, running_clock
+from tests.fakes.exchange.symbols import Symbols
 
 
 def main(arguments: Sequence[str]) -> int:
@@ -32,7 +32,7 @@ def main(arguments: Sequence[str]) -> int:
 
 
 def _parser() -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser(prog="python -m tests.exchange", description=__doc__)
+    parser = argparse.ArgumentParser(prog="python -m tests.fakes.exchange", description=__doc__)
     parser.add_argument("--port", type=int, default=0, help="0 takes a free one")
     parser.add_argument("--now", type=_instant, help="where its clock starts: 2025-01-03T10:07:30Z")
     parser.add_argument("--still", action="store_true", help="its clock stands still at --now")

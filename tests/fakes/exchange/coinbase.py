@@ -4,13 +4,13 @@ import json
 from datetime import UTC, datetime
 
 from crypto_lakehouse.vocabulary import Interval, TimeUnit
-from tests.exchange.asking import Answer, Asked, Page, Refused, compact
-from tests.exchange.budget import Budget, Charge, Pool
-from tests.exchange.encoding import RowShape, microseconds
-from tests.exchange.history import History, Library
-from tests.exchange.open_candle import OpenCandles
-from tests.exchange.plain_rows import Listing, candles, shortest, trades
-from tests.exchange.series import Series
+from tests.fakes.exchange.asking import Answer, Asked, Page, Refused, compact
+from tests.fakes.exchange.budget import Budget, Charge, Pool
+from tests.fakes.exchange.encoding import RowShape, microseconds
+from tests.fakes.exchange.history import History, Library
+from tests.fakes.exchange.open_candle import OpenCandles
+from tests.fakes.exchange.plain_rows import Listing, candles, shortest, trades
+from tests.fakes.exchange.series import Series
 
 PRODUCTS = {"BTC-USD": Listing("BTCUSDT", "BTC", "USD"), "ETH-USD": Listing("ETHUSDT", "ETH", "USD")}
 _GRANULARITIES = {60: Interval.M1, 300: Interval.M5, 900: Interval.M15, 3600: Interval.H1, 86400: Interval.D1}

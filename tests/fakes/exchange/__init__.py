@@ -3,10 +3,10 @@
 It serves the rows of the archive as JSON: the strings are those of the CSV files, only the shape differs.
 """
 
-from tests.exchange.faults import Fault
-from tests.exchange.rows import FolderRows, RowSource, SyntheticRows
-from tests.exchange.server import LocalExchange, SeenRequest, running_clock
-from tests.exchange.symbols import Symbols
+from tests.fakes.exchange.faults import Fault
+from tests.fakes.exchange.rows import FolderRows, RowSource, SyntheticRows
+from tests.fakes.exchange.server import LocalExchange, SeenRequest, running_clock
+from tests.fakes.exchange.symbols import Symbols
 
 __all__ = [
     "Fault",

@@ -8,10 +8,10 @@ import ccxt
 from crypto_lakehouse.datasets import dataset
 from crypto_lakehouse.demo.records import Day, kline_lines, trade_lines
 from crypto_lakehouse.vocabulary import Interval
-from tests.exchange.ccxt_urls import coinbase_urls, kraken_urls
-from tests.exchange.faults import Fault
-from tests.exchange.server import LocalExchange
-from tests.exchange.talking import NOW, ask, client, ms
+from tests.fakes.exchange.ccxt_urls import coinbase_urls, kraken_urls
+from tests.fakes.exchange.faults import Fault
+from tests.fakes.exchange.server import LocalExchange
+from tests.fakes.exchange.talking import NOW, ask, client, ms
 
 DAY = date(2025, 1, 2)
 CANDLES = "coinbase/products/BTC-USD/candles?granularity=60"

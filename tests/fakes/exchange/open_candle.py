@@ -4,8 +4,8 @@ import json
 from collections import Counter
 from decimal import Decimal
 
-from tests.exchange.asking import compact
-from tests.exchange.series import Series
+from tests.fakes.exchange.asking import compact
+from tests.fakes.exchange.series import Series
 
 _VOLUMES = (5, 7, 9, 10)
 _LEAST_SHARE = Decimal("0.02")

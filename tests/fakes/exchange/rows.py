@@ -11,8 +11,8 @@ from crypto_lakehouse.archive.keys import ArchiveKey, object_folder, parse_key
 from crypto_lakehouse.demo.records import LINES, Day
 from crypto_lakehouse.spec import TimeEncoding
 from crypto_lakehouse.vocabulary import DataType, Frequency, Interval
-from tests.exchange.long_candles import is_long, merged, next_open, opens_on
-from tests.exchange.series import Series
+from tests.fakes.exchange.long_candles import is_long, merged, next_open, opens_on
+from tests.fakes.exchange.series import Series
 
 _TIME_FIELD = {DataType.AGG_TRADES: 5, DataType.TRADES: 4}
 _MICROSECONDS = 10**14

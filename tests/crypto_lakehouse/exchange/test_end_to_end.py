@@ -10,8 +10,8 @@ from crypto_lakehouse.cli import main
 from crypto_lakehouse.datasets import dataset
 from crypto_lakehouse.settings import PREFIX, load_settings
 from crypto_lakehouse.vocabulary import Interval, Step
-from tests.exchange.server import LocalExchange
-from tests.venues.asked import KLINES, TRADES, AskedLake, candle_lines, tick_lines, yesterday
+from tests.crypto_lakehouse.exchange.venue_lake import KLINES, TRADES, AskedLake, candle_lines, tick_lines, yesterday
+from tests.fakes.exchange.server import LocalExchange
 
 Asked = tuple[AskedLake, LocalExchange]
 DAY = date(2025, 1, 2)

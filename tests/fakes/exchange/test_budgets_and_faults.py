@@ -5,10 +5,10 @@ import json
 import ccxt
 import pytest
 
-from tests.exchange.ccxt_urls import binance_urls
-from tests.exchange.faults import Fault
-from tests.exchange.server import LocalExchange
-from tests.exchange.talking import NOW, Clock, Reply, ask, client, ms
+from tests.fakes.exchange.ccxt_urls import binance_urls
+from tests.fakes.exchange.faults import Fault
+from tests.fakes.exchange.server import LocalExchange
+from tests.fakes.exchange.talking import NOW, Clock, Reply, ask, client, ms
 
 USED = "X-MBX-USED-WEIGHT-1M"
 KLINES = "um/fapi/v1/klines?symbol=BTCUSDT&interval=1m"

@@ -4,10 +4,10 @@ from dataclasses import dataclass
 from decimal import Decimal
 
 from crypto_lakehouse.vocabulary import DataType, Interval, Market, TimeUnit
-from tests.exchange.asking import Asked
-from tests.exchange.encoding import KLINE, RowShape
-from tests.exchange.history import History, Library
-from tests.exchange.series import Series
+from tests.fakes.exchange.asking import Asked
+from tests.fakes.exchange.encoding import KLINE, RowShape
+from tests.fakes.exchange.history import History, Library
+from tests.fakes.exchange.series import Series
 
 
 @dataclass(frozen=True, slots=True)

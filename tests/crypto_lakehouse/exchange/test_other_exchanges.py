@@ -9,9 +9,9 @@ import pytest
 from crypto_lakehouse.datasets import dataset
 from crypto_lakehouse.errors import ExchangeRefused, RateLimited
 from crypto_lakehouse.lake.work import DeltaWindow
-from tests.exchange.faults import Fault
+from tests.crypto_lakehouse.exchange.venue_lake import KLINES, TRADES, VenueLake, candle_lines, tick_lines
+from tests.fakes.exchange.faults import Fault
 from tests.rest_lake import utc, window
-from tests.venues.asked import KLINES, TRADES, VenueLake, candle_lines, tick_lines
 
 OpenVenue = Callable[..., VenueLake]
 NOW = utc(2025, 1, 3, 10, 7, 30)

@@ -12,8 +12,8 @@ from crypto_lakehouse.exchange.bodies import Answer
 from crypto_lakehouse.exchange.fetching import Piece, store
 from crypto_lakehouse.lake.bronze import BronzeLog
 from crypto_lakehouse.silver.conform import ConformOutcome
+from tests.crypto_lakehouse.exchange.venue_lake import VenueLake
 from tests.rest_lake import conformed, utc, window
-from tests.venues.asked import VenueLake
 
 OpenVenue = Callable[..., VenueLake]
 START, END = utc(2025, 1, 2), utc(2025, 1, 2, 1)

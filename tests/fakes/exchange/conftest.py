@@ -4,8 +4,8 @@ from collections.abc import Iterator
 
 import pytest
 
-from tests.exchange.server import LocalExchange
-from tests.exchange.talking import Clock
+from tests.fakes.exchange.server import LocalExchange
+from tests.fakes.exchange.talking import Clock
 
 
 @pytest.fixture

@@ -1,6 +1,6 @@
 # What builds, checks and publishes a release: locks, images, scans, the package. The Makefile includes it.
-IMAGES := s5cmd polars quality exchange airflow store glue keeper database
-LOCKED_IMAGES := $(filter-out keeper database,$(IMAGES))
+LOCKED_IMAGES := s5cmd polars quality exchange airflow store glue
+IMAGES := $(LOCKED_IMAGES) secrets guard database
 # What each image installs of the extras and groups of pyproject.toml; images/<name>/without.in lists what it leaves out.
 PACKAGES_s5cmd := pyproject.toml --extra pull
 PACKAGES_polars := pyproject.toml --extra pull --extra conform --extra reports --extra s3 --extra glue

@@ -106,7 +106,7 @@ def _gaps(asked: options.Series) -> "pl.DataFrame":
 
 
 def _request(asked: options.Series, gaps: "pl.DataFrame", run_id: str) -> PlanRequest:
-    from crypto_lakehouse.query.filling import fill_of
+    from crypto_lakehouse.coverage.filling import fill_of
 
     fill = fill_of(asked.dataset.name, gaps)
     if fill is None:

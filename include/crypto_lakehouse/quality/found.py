@@ -5,7 +5,7 @@ from collections.abc import Iterable, Sequence
 
 import polars as pl
 
-from crypto_lakehouse.lake.coverage import CoverageFrames
+from crypto_lakehouse.coverage.log import CoverageFrames
 from crypto_lakehouse.pictures.calendar import calendars
 from crypto_lakehouse.pictures.calendar_html import small_pictures
 

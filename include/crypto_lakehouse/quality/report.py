@@ -8,7 +8,7 @@ from importlib.resources import files
 from pathlib import Path
 from string import Template
 
-from crypto_lakehouse.lake.coverage import CoverageFrames
+from crypto_lakehouse.coverage.log import CoverageFrames
 from crypto_lakehouse.pictures.calendar_html import CALENDAR_STYLE
 from crypto_lakehouse.quality.found import coverage_pieces
 from crypto_lakehouse.vocabulary import Condition

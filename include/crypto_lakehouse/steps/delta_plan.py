@@ -10,11 +10,11 @@ import polars as pl
 
 from crypto_lakehouse.archive.keys import parse_key
 from crypto_lakehouse.archive.planning import PullPlan, requested_days
+from crypto_lakehouse.coverage.log import CoverageLog
 from crypto_lakehouse.datasets import dataset as dataset_row
 from crypto_lakehouse.errors import InvalidRequest
 from crypto_lakehouse.exchange.windows import Series, Span, clustered, missing_windows
 from crypto_lakehouse.lake.bronze import BronzeLog
-from crypto_lakehouse.lake.coverage import CoverageLog
 from crypto_lakehouse.lake.partition import midnight
 from crypto_lakehouse.lake.work import DeltaWindow, PlanRequest
 from crypto_lakehouse.settings import Settings

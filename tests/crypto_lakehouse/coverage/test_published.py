@@ -7,7 +7,7 @@ from pathlib import Path
 import polars as pl
 import pytest
 
-from crypto_lakehouse.lake.coverage import CoverageLog
+from crypto_lakehouse.coverage.log import CoverageLog
 from tests.small_lake import SmallLake, dropped, put, small_lake
 
 SPOT, UM, TICKS, METRICS = "binance_spot_klines", "binance_um_klines", "binance_spot_agg_trades", "binance_um_metrics"

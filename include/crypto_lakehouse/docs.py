@@ -9,6 +9,7 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from pathlib import Path
 from types import MappingProxyType
 
+from crypto_lakehouse.checkout import require_checkout
 from crypto_lakehouse.datasets import DATASETS
 from crypto_lakehouse.spec import (
     Check,
@@ -20,9 +21,9 @@ from crypto_lakehouse.spec import (
     SourceLayout,
     TimeEncoding,
 )
+from crypto_lakehouse.verbs import VERBS, Area, Reach
 from crypto_lakehouse.vocabulary import Frequency, LogicalType, PartitionSpan, Stamp
 
-PROJECT = Path(__file__).parents[2]
 BEGIN, END = "<!-- datasets:begin -->", "<!-- datasets:end -->"
 
 _TYPES = MappingProxyType(
@@ -102,9 +103,26 @@ Generated from `include/crypto_lakehouse/datasets.py` by `make docs`; edit the t
 {_TYPE_LIST}
 
 There are no floats: a value of more decimals than its type holds is refused, never rounded. *nullable* columns may be
-empty in sound rows. Every dataset is also a SQL table of its name, with its partition values (`interval`,
+empty in sound rows. Every dataset is also a SQL table of its name, with its partition values (`kline_interval`,
 `symbol_key`, `date`, `month` or `year`) as text columns. *degrades* marks an expectation that, when broken, leaves the
 partition readable with the reason; breaking any other keeps the partition from readers.
+"""
+
+
+_REACHES = MappingProxyType(
+    {
+        Reach.LAKE: "the lake",
+        Reach.ARCHIVE: "the lake, the archive",
+        Reach.EXCHANGE: "the lake, the exchange",
+    }
+)
+_VERBS_INTRODUCTION = """# Verbs
+
+Generated from `include/crypto_lakehouse/verbs.py` by `make docs`; edit the table, not this page.
+
+A run is a sequence of steps. Each step carries out one verb for one work order:
+`crypto-lakehouse step VERB --work-order KEY`. The image, the network and the role of a step are derived from this
+table. The patterns are keys of the lake. Every verb also writes its own result file below `runs/`.
 """
 
 
@@ -243,9 +261,34 @@ def between_markers(text: str, inner: str) -> str:
     return f"{before}{BEGIN}\n{inner}\n{END}{after}" if begin and end else text
 
 
+def render_verbs() -> str:
+    """Returns the page of the verbs: what each does, where it runs and what it may do."""
+    head = ("verb", "what it does", "image", "connects to", "reads", "writes", "catalog")
+    rows = [
+        (
+            f"`{verb.step}`",
+            verb.help,
+            f"`{verb.image}`",
+            _REACHES[verb.reach],
+            _areas(verb.reads),
+            _areas(verb.writes),
+            verb.catalog.value,
+        )
+        for verb in VERBS
+    ]
+    return "\n".join([_VERBS_INTRODUCTION, _table(head, rows), ""])
+
+
+def _areas(areas: Iterable[Area]) -> str:
+    return _join(f"`{pattern}`" for area in areas for pattern in area.patterns)
+
+
 def generated_pages(project: Path) -> dict[Path, str]:
     """Returns the generated files of a project folder with the text that they should have."""
-    pages = {project / "docs" / "datasets.md": render_data_dictionary()}
+    pages = {
+        project / "docs" / "datasets.md": render_data_dictionary(),
+        project / "docs" / "verbs.md": render_verbs(),
+    }
     readme = project / "README.md"
     if readme.exists():
         pages[readme] = between_markers(readme.read_text(encoding="utf-8"), render_dataset_table())
@@ -261,8 +304,17 @@ def write_changed(pages: Mapping[Path, str], project: Path, say: Callable[[str],
             say(f"rewrote {path.relative_to(project)}")
 
 
-def main(project: Path = PROJECT, say: Callable[[str], None] = print) -> int:
-    """Rewrites the generated pages of a project folder that differ, says which, and returns 0."""
+def main(project: Path | None = None, say: Callable[[str], None] = print) -> int:
+    """Rewrites the generated pages that differ, reports which, and returns 0.
+
+    Args:
+        project: The folder of the project; the checkout by default.
+        say: Takes a line per rewritten file.
+
+    Raises:
+        InvalidRequest: No folder is given and there is no checkout.
+    """
+    project = project or require_checkout()
     write_changed(generated_pages(project), project, say)
     return 0
 

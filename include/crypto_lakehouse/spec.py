@@ -361,7 +361,7 @@ class Dataset:
     @property
     def partition_keys(self) -> tuple[str, ...]:
         """The hive keys of a Silver partition, in path order."""
-        return (*(("interval",) if self.has_interval else ()), "symbol_key", self.span.value)
+        return (*(("kline_interval",) if self.has_interval else ()), "symbol_key", self.span.value)
 
     def column(self, name: str) -> Column:
         """Returns the Silver column called `name`.

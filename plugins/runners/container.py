@@ -9,12 +9,10 @@ from pathlib import Path
 from pydantic import SecretStr
 
 from crypto_lakehouse.settings import PREFIX, Settings, StepLimits
+from crypto_lakehouse.verbs import verb_of
 from crypto_lakehouse.vocabulary import Step
 
 LAKE, WORK = "/lake", "/work"
-_ONLINE = frozenset({Step.PLAN, Step.PULL, Step.DELTA})
-"""Steps that talk to the archive or the exchange; where the lake is a folder, the others get no network at all."""
-
 _NOT_FOR_STEPS = frozenset({"runner", "runners", "sizes", "docker", "kubernetes", "ecs", "work_folder", "lake"})
 
 
@@ -64,7 +62,8 @@ def container_plan(step: Step, order_key: str, settings: Settings, worker: Mappi
         command=("step", step.value, "--work-order", order_key),
         environment={**passed, **_with_secrets(step_environment(settings), settings)},
         mounts=(*mounts, *(_mount(one) for one in docker.mounts)),
-        network=docker.network if step in _ONLINE or folder is None else "none",
+        # Where the lake is a folder, a step that opens no connection to anything else gets no network at all.
+        network=docker.network if verb_of(step).is_online or folder is None else "none",
         limits=docker.limits_of(step),
     )
 

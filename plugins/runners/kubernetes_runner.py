@@ -7,8 +7,7 @@ from typing import Any
 
 from airflow.sdk.exceptions import AirflowException, AirflowFailException, TaskDeferred
 
-from crypto_lakehouse.remote_settings import StepRequests
-from crypto_lakehouse.settings import Settings
+from crypto_lakehouse.settings import Settings, StepRequests
 from crypto_lakehouse.vocabulary import Step
 from runners.container import LAKE, WORK, has_lake_folder, step_environment, step_name
 from runners.operator_runner import OperatorRunner

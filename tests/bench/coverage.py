@@ -85,11 +85,11 @@ def _days(symbols: int, days: int) -> pl.DataFrame:
         (pl.col("series") * 7 + pl.col("number") * 13) % 50 != 49
     )
     whole = {"expected": 1440, "rows": 1440, "missing": 0, "sources": "archive_daily", "version": "0" * 16}
-    texts = {"dataset": KLINES, "interval": "1m", "condition": "available", "reason": ""}
+    texts = {"dataset": KLINES, "kline_interval": "1m", "condition": "available", "reason": ""}
     month = pl.col("day").dt.strftime("%Y-%m")
     return rows.with_columns(
         *(pl.lit(value).alias(name) for name, value in (whole | texts).items()),
-        pl.format("interval=1m/symbol_key={}/month={}", "symbol", month).alias("partition"),
+        pl.format("kline_interval=1m/symbol_key={}/month={}", "symbol", month).alias("partition"),
         *(pl.lit(None).alias(name) for name in ("first_id", "first_at", "last_id", "last_at", "at")),
     ).select([pl.col(name).cast(kind) for name, kind in DAYS_SCHEMA.items()])
 

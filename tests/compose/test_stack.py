@@ -163,7 +163,7 @@ def test_a_run_triggered_over_the_api_publishes(stack: Compose, api: AirflowApi)
     assert api.finished(UM, run, RUN_SECONDS) == "success", api.tasks(UM, run)
     print(f"first run finished {time.monotonic() - started:.0f} s after the stack was well")
     assert rows(stack, UM) == [24, 24, 24, 24]
-    answer = lake_of(stack).sql(f"SELECT count(*) AS rows, min(low) > 0 AS sane FROM {UM} WHERE interval = '1h'")
+    answer = lake_of(stack).sql(f"SELECT count(*) AS rows, min(low) > 0 AS sane FROM {UM} WHERE kline_interval = '1h'")
     assert answer.to_dicts() == [{"rows": 31 * 24 + 2 * 24, "sane": True}]
 
 

@@ -238,7 +238,7 @@ def test_a_table_gains_columns_and_refuses_other_changes(aws: str) -> None:
     client: Any = catalog._client
     table = client.get_table(DatabaseName=catalog._database, Name=KLINES.name)["Table"]
     assert [one["Name"] for one in table["StorageDescriptor"]["Columns"]] == [one.name for one in KLINES.columns]
-    assert [one["Name"] for one in table["PartitionKeys"]] == ["interval", "symbol_key", "month"]
+    assert [one["Name"] for one in table["PartitionKeys"]] == ["kline_interval", "symbol_key", "month"]
     with pytest.raises(SchemaDrift, match="only be added at the end"):
         catalog.ensure_table(older)
 

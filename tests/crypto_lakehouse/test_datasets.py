@@ -72,7 +72,7 @@ def test_the_symbol_comes_first_and_from_the_archive_key(row: Dataset) -> None:
 
 @EVERY
 def test_no_column_shadows_a_partition_key_or_a_hive_name(row: Dataset) -> None:
-    assert not {column.name for column in row.columns} & {*row.partition_keys, "interval", "version"}
+    assert not {column.name for column in row.columns} & {*row.partition_keys, "kline_interval", "version"}
 
 
 @EVERY

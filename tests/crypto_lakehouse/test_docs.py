@@ -7,11 +7,11 @@ from pathlib import Path
 import pytest
 
 from crypto_lakehouse.archive.keys import ArchiveKey
+from crypto_lakehouse.checkout import require_checkout
 from crypto_lakehouse.datasets import DATASETS
 from crypto_lakehouse.docs import (
     BEGIN,
     END,
-    PROJECT,
     between_markers,
     generated_pages,
     main,
@@ -19,6 +19,8 @@ from crypto_lakehouse.docs import (
     render_dataset_table,
 )
 from crypto_lakehouse.spec import Dataset
+
+PROJECT = require_checkout()
 
 
 @pytest.mark.parametrize("path", sorted(generated_pages(PROJECT)), ids=lambda path: path.name)
@@ -30,7 +32,7 @@ def test_a_stale_page_is_noticed_and_rewritten_once(tmp_path: Path) -> None:
     (tmp_path / "README.md").write_text(f"# Title\n{BEGIN}\nold\n{END}\nend\n")
     said: list[str] = []
     assert main(tmp_path, said.append) == main(tmp_path, said.append) == 0
-    assert sorted(said) == ["rewrote README.md", "rewrote docs/datasets.md"]
+    assert sorted(said) == ["rewrote README.md", "rewrote docs/datasets.md", "rewrote docs/verbs.md"]
     readme = (tmp_path / "README.md").read_text()
     assert readme.startswith("# Title\n")
     assert readme.endswith(f"{END}\nend\n")

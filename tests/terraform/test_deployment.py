@@ -24,7 +24,9 @@ pytestmark = [
     pytest.mark.timeout(1500),
     pytest.mark.filterwarnings("ignore::DeprecationWarning"),
 ]
-DATA = "silver/binance_um_klines/interval=1h/symbol_key=BTCUSDT/month=2024-05/version=0123456789abcdef/data.parquet"
+DATA = (
+    "silver/binance_um_klines/kline_interval=1h/symbol_key=BTCUSDT/month=2024-05/version=0123456789abcdef/data.parquet"
+)
 LAKE = f"arn:aws:s3:::{NAME}-lake-123456789012"
 
 

@@ -8,11 +8,13 @@ from urllib.parse import urlsplit
 import pytest
 
 from crypto_lakehouse.catalog.terraform import VARIABLES, main, render_variables
+from crypto_lakehouse.checkout import require_checkout
 from crypto_lakehouse.datasets import DATASETS
-from crypto_lakehouse.docs import PROJECT
 from crypto_lakehouse.settings import ExchangeSettings
 from tests.terraform.stand_in import stand_in
 from tests.terraform.terraforming import Tools, workspace
+
+PROJECT = require_checkout()
 
 
 def test_the_variables_of_the_tables_are_as_fresh_as_the_dataset_table() -> None:
@@ -69,7 +71,7 @@ def test_the_sources_are_valid(tools: Tools, tmp_path: Path) -> None:
         ("watched_datasets", ["binance_um_book_ticker"], "must be a live one"),
         ("late_after_hours", 31, "multiple of 6"),
         ("zones", ["eu-west-1a"], "zones of the region"),
-        ("steps", {"konform": {"cpu": 256, "memory": 512, "storage_gib": 21}}, "Steps are plan"),
+        ("steps", {"konform": {"cpu": 256, "memory": 512, "storage_gib": 21}}, "one of the table of verbs"),
         ("project", "Lakehouse", "Lower case letters"),
     ],
 )

@@ -58,7 +58,7 @@ class AskedLake:
 
     def rows(self, name: str, interval: str = "") -> pl.DataFrame:
         row = dataset(name)
-        where = f" WHERE interval = '{interval}'" if interval else ""
+        where = f" WHERE kline_interval = '{interval}'" if interval else ""
         return Lake(self.settings).sql(f"SELECT * FROM {name}{where} ORDER BY {row.event_time}, {row.key[0]}")
 
     def held(self, name: str) -> pl.DataFrame:

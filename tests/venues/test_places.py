@@ -5,11 +5,12 @@ from pathlib import Path
 
 import pytest
 
-from crypto_lakehouse.docs import PROJECT
+from crypto_lakehouse.checkout import require_checkout
 from crypto_lakehouse.vocabulary import Exchange
 
+PROJECT = require_checkout()
 PACKAGE = PROJECT / "include" / "crypto_lakehouse"
-TABLE = {"vocabulary.py", "endpoints.py", "columns.py", "datasets.py", "settings.py"}
+TABLE = {"vocabulary.py", "endpoints.py", "columns.py", "datasets.py", "settings/exchange.py"}
 PAGE = (PROJECT / "docs" / "add-an-exchange.md").read_text(encoding="utf-8")
 
 

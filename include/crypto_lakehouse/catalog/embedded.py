@@ -18,20 +18,20 @@ _BUSY_SECONDS = 60.0
 _SCHEMA = """
 CREATE TABLE IF NOT EXISTS datasets (name TEXT PRIMARY KEY) WITHOUT ROWID;
 CREATE TABLE IF NOT EXISTS partitions (
-    dataset TEXT NOT NULL, partition TEXT NOT NULL, symbol TEXT NOT NULL, interval TEXT NOT NULL,
+    dataset TEXT NOT NULL, partition TEXT NOT NULL, symbol TEXT NOT NULL, kline_interval TEXT NOT NULL,
     first_day TEXT NOT NULL, last_day TEXT NOT NULL, location TEXT NOT NULL, file TEXT NOT NULL,
     sha256 TEXT NOT NULL, bytes INTEGER NOT NULL, rows INTEGER NOT NULL, inputs_digest TEXT NOT NULL,
     first_time TEXT, last_time TEXT, condition TEXT NOT NULL, reasons TEXT NOT NULL, run_id TEXT NOT NULL,
     published_at TEXT NOT NULL, schema_version TEXT NOT NULL,
     PRIMARY KEY (dataset, partition)
 ) WITHOUT ROWID;
-CREATE INDEX IF NOT EXISTS by_symbol ON partitions (dataset, symbol, interval, first_day);
+CREATE INDEX IF NOT EXISTS by_symbol ON partitions (dataset, symbol, kline_interval, first_day);
 """
 _COLUMNS = (
     *("dataset", "partition", "location", "file", "sha256", "bytes", "rows", "inputs_digest"),
     *("first_time", "last_time", "condition", "reasons", "run_id", "published_at", "schema_version"),
 )
-_KEYS = ("symbol", "interval", "first_day", "last_day")
+_KEYS = ("symbol", "kline_interval", "first_day", "last_day")
 # The names are this module's own constants; every value is bound.
 _SELECT = f"SELECT {', '.join(_COLUMNS)} FROM partitions WHERE dataset = ?"  # noqa: S608
 _UPSERT = (
@@ -104,7 +104,7 @@ class EmbeddedCatalog:
             clauses.append("AND symbol IN (SELECT value FROM json_each(?))")
             values.append(json.dumps(sorted(symbols)))
         for clause, value in (
-            ("AND interval = ?", interval),
+            ("AND kline_interval = ?", interval),
             ("AND last_day >= ?", first_day),
             ("AND first_day <= ?", last_day),
         ):

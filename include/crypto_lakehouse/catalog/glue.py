@@ -299,7 +299,7 @@ def _is_older(dataset: Dataset, held: list[tuple[str, str]]) -> bool:
 
 def _expressions(symbols: Collection[str] | None, interval: Interval | None) -> list[str]:
     """Returns filter expressions; symbol keys hold no quote, by `symbols.symbol_key`."""
-    parts = [f"interval = '{interval.value}'"] if interval else []
+    parts = [f"kline_interval = '{interval.value}'"] if interval else []
     if symbols is None:
         return [" AND ".join(parts)]
     return [" AND ".join([*parts, f"symbol_key = '{symbol_key(one)}'"]) for one in sorted(symbols)]

@@ -1,20 +1,22 @@
-"""The Glue tables as Terraform's variables: Terraform owns the tables, and they come from the dataset table.
+"""The Glue tables and the verbs as Terraform's variables: Terraform owns tables, images, task definitions and roles.
 
-`python -m crypto_lakehouse.catalog.terraform` (or `make docs`) rewrites the file; a test fails while it differs from
-the table.
+`python -m crypto_lakehouse.catalog.terraform` (or `make docs`) writes the file again from the table of datasets and the
+table of verbs. A test fails if the file differs from them.
 """
 
 import json
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from pathlib import Path
 from typing import TypedDict
 
 from crypto_lakehouse import __version__
 from crypto_lakehouse.catalog.glue import table_input
+from crypto_lakehouse.checkout import require_checkout
 from crypto_lakehouse.datasets import DATASETS
-from crypto_lakehouse.docs import PROJECT, write_changed
+from crypto_lakehouse.docs import write_changed
 from crypto_lakehouse.spec import Dataset
+from crypto_lakehouse.verbs import VERBS, Area, Verb
 
 VARIABLES = Path("terraform", "datasets.auto.tfvars.json")
 """The file's place in the project; Terraform reads it by its name."""
@@ -38,7 +40,7 @@ def table_variables(dataset: Dataset) -> TableVariables:
 
     >>> from crypto_lakehouse.datasets import dataset
     >>> table_variables(dataset("binance_um_klines"))["index_keys"]
-    ['symbol_key', 'interval', 'month']
+    ['symbol_key', 'kline_interval', 'month']
     """
     table = table_input(dataset, "")
     keys = [one["Name"] for one in table["PartitionKeys"]]
@@ -55,14 +57,62 @@ def table_variables(dataset: Dataset) -> TableVariables:
     }
 
 
+class VerbVariables(TypedDict):
+    """A verb as `variables.tf` declares it; areas of the lake are patterns of keys."""
+
+    image: str
+    reach: str
+    order: str
+    starts_run: bool
+    read: list[str]
+    write: list[str]
+    fold: list[str]
+    catalog: str
+
+
+def verb_variables(verb: Verb) -> VerbVariables:
+    """Returns the variables of a verb: its image, its network and what its role may do.
+
+    >>> from crypto_lakehouse.verbs import verb_of
+    >>> from crypto_lakehouse.vocabulary import Step
+    >>> verb_variables(verb_of(Step.GATE))["write"]
+    ['quality/*']
+    """
+    return {
+        "image": verb.image.value,
+        "reach": verb.reach.value,
+        "order": verb.order_stem,
+        "starts_run": not verb.is_mapped,
+        "read": _patterns(verb.reads),
+        "write": _patterns(verb.writes),
+        "fold": _patterns(verb.folds),
+        "catalog": verb.catalog.value,
+    }
+
+
+def _patterns(areas: Iterable[Area]) -> list[str]:
+    return [pattern for area in areas for pattern in area.patterns]
+
+
 def render_variables() -> str:
-    """Returns the variables of all tables, and the tag of this version's images, as Terraform reads them."""
+    """Returns the variables of all tables and verbs, and the tag of this version's images, as Terraform reads them."""
     tables = {row.name: table_variables(row) for row in DATASETS}
-    return json.dumps({"image_tag": __version__, "datasets": tables}, indent=2, ensure_ascii=False) + "\n"
+    verbs = {verb.step.value: verb_variables(verb) for verb in VERBS}
+    variables = {"image_tag": __version__, "verbs": verbs, "datasets": tables}
+    return json.dumps(variables, indent=2, ensure_ascii=False) + "\n"
 
 
-def main(project: Path = PROJECT, say: Callable[[str], None] = print) -> int:
-    """Rewrites the file of a project folder if it differs, says so, and returns 0."""
+def main(project: Path | None = None, say: Callable[[str], None] = print) -> int:
+    """Rewrites the file if it differs, reports it, and returns 0.
+
+    Args:
+        project: The folder of the project; the checkout by default.
+        say: Takes a line if the file was rewritten.
+
+    Raises:
+        InvalidRequest: No folder is given and there is no checkout.
+    """
+    project = project or require_checkout()
     write_changed({project / VARIABLES: render_variables()}, project, say)
     return 0
 

@@ -12,6 +12,8 @@ from crypto_lakehouse.errors import InvalidRequest
 if TYPE_CHECKING:
     import polars as pl
 
+    from crypto_lakehouse.reports.calendar import Calendar
+
 MAX_LISTED = 400
 """Lines of a table that are printed: a year of days."""
 MAX_CHARTS = 200
@@ -40,8 +42,8 @@ def print_listed(found: "pl.DataFrame") -> None:
 
 def print_calendar(found: "pl.DataFrame") -> None:
     """Prints a month per row and a letter per day, with colours where the terminal has them."""
-    from crypto_lakehouse.pictures.calendar import calendars
-    from crypto_lakehouse.pictures.calendar_text import calendar_lines
+    from crypto_lakehouse.reports.calendar import calendars
+    from crypto_lakehouse.reports.calendar_text import calendar_lines
 
     coloured = sys.stdout.isatty() and not os.environ.get("NO_COLOR") and os.environ.get("TERM") != "dumb"
     for line in calendar_lines(calendars(found), coloured=coloured):
@@ -49,14 +51,13 @@ def print_calendar(found: "pl.DataFrame") -> None:
 
 
 def write_pictures(found: "pl.DataFrame", title: str, html: Path | None, png: Path | None) -> None:
-    """Writes the calendar as a page, an image or both.
+    """Writes the calendar as a page, as an image, or as both.
 
     Raises:
-        InvalidRequest: There is nothing to draw, or too much for one picture.
+        InvalidRequest: There is nothing to draw, or too much for one picture, or Pillow is not installed.
     """
-    from crypto_lakehouse.pictures.calendar import calendars, charts
-    from crypto_lakehouse.pictures.calendar_html import calendar_page
-    from crypto_lakehouse.pictures.calendar_png import calendar_png
+    from crypto_lakehouse.reports.calendar import calendars, charts
+    from crypto_lakehouse.reports.calendar_page import calendar_page
 
     drawn = calendars(found)
     years = len(charts(drawn))
@@ -67,5 +68,14 @@ def write_pictures(found: "pl.DataFrame", title: str, html: Path | None, png: Pa
         html.write_text(calendar_page(title, drawn), encoding="utf-8")
         note(f"calendar: {html}")
     if png is not None:
-        png.write_bytes(calendar_png(drawn))
+        png.write_bytes(_image(drawn))
         note(f"calendar: {png}")
+
+
+def _image(drawn: "list[Calendar]") -> bytes:
+    try:
+        from crypto_lakehouse.reports.calendar_image import calendar_png
+    except ModuleNotFoundError as error:
+        advice = "Run `pip install 'crypto-lakehouse[reports]'`, or use --html"
+        raise InvalidRequest(f"--png needs a package that is not installed: {error.name}", advice) from error
+    return calendar_png(drawn)

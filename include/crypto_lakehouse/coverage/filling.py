@@ -43,5 +43,5 @@ def fill_of(dataset_name: str, gaps: pl.DataFrame) -> Fill | None:
     # The end of a gap is the first instant after it.
     last = gaps.select((pl.col("end") - timedelta(microseconds=1)).max()).item()
     first = gaps.select(pl.col("start").min()).item()
-    intervals = gaps["interval"].drop_nulls().unique().sort().to_list()
+    intervals = gaps["kline_interval"].drop_nulls().unique().sort().to_list()
     return Fill(dataset_name, tuple(gaps["symbol"].unique().sort()), tuple(intervals), first.date(), last.date())

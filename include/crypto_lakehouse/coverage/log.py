@@ -22,7 +22,7 @@ SUPERSEDED_FOR = timedelta(hours=1)
 """Superseded rows are kept this long, for readers that have read the days and not yet the holes."""
 
 _TIME = pl.Datetime("us", "UTC")
-_PARTITION = {"dataset": pl.String(), "partition": pl.String(), "symbol": pl.String(), "interval": pl.String()}
+_PARTITION = {"dataset": pl.String(), "partition": pl.String(), "symbol": pl.String(), "kline_interval": pl.String()}
 DAYS_SCHEMA = pl.Schema(
     {
         **_PARTITION,
@@ -231,7 +231,7 @@ def _holes_between_partitions(days: pl.DataFrame) -> pl.DataFrame:
 
     A partition cannot know these holes: its neighbours are published before it or after it.
     """
-    series = ["symbol", "interval"]
+    series = ["symbol", "kline_interval"]
     ordered = days.filter(pl.col("first_id").is_not_null()).sort(*series, "day")
     before = [pl.col(name).shift(1).over(series).alias(f"_{name}") for name in ordered.columns if name not in series]
     pairs = ordered.with_columns(before).filter(

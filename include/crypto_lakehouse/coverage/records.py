@@ -20,14 +20,14 @@ class PartitionVersion:
         dataset: Name of the dataset.
         partition: Name of the partition.
         symbol: The raw symbol.
-        interval: The kline interval; empty where the dataset has none.
+        kline_interval: The kline interval; empty where the dataset has none.
         version: The first 16 digits of the file's sha256; empty where nothing is published.
     """
 
     dataset: str
     partition: str
     symbol: str
-    interval: str
+    kline_interval: str
     version: str
 
     @classmethod

@@ -18,8 +18,8 @@ MONTHLY_WITHIN = timedelta(days=15)
 """Monthly files are promised for the first Monday and seen until the middle of the next month."""
 
 _TIME = pl.Datetime("us", "UTC")
-_SERIES = ["symbol", "interval"]
-_PLACE = {"dataset": pl.String(), "symbol": pl.String(), "interval": pl.String()}
+_SERIES = ["symbol", "kline_interval"]
+_PLACE = {"dataset": pl.String(), "symbol": pl.String(), "kline_interval": pl.String()}
 COVERAGE_SCHEMA = pl.Schema(
     {
         **_PLACE,
@@ -80,7 +80,7 @@ def coverage(log: CoverageLog, dataset: Dataset, query: CoverageQuery) -> pl.Dat
     if spoken.is_empty():
         return pl.DataFrame(schema=COVERAGE_SCHEMA)
     joined = _calendar(spoken, dataset, query).join(spoken, on=[*_SERIES, "day"], how="left")
-    per_day = pl.col("interval").replace_strict(_rows_per_day(dataset, spoken), return_dtype=pl.Int64)
+    per_day = pl.col("kline_interval").replace_strict(_rows_per_day(dataset, spoken), return_dtype=pl.Int64)
     overdue = pl.col("day") < _overdue_before(dataset, query.now)
     told = joined.with_columns(per_day.alias("_per_day"), overdue.alias("_overdue")).with_columns(_implied())
     return told.with_columns(pl.lit(dataset.name).alias("dataset"), _interval()).select(COVERAGE_SCHEMA.names())
@@ -92,7 +92,7 @@ def find_gaps(log: CoverageLog, dataset: Dataset, query: CoverageQuery) -> pl.Da
     Holes and missing days that touch are one gap, except that what upstream is known not to have stays apart.
     Identifiers that are skipped are gaps of their own: the time around them is not empty.
     """
-    days = coverage(log, dataset, query).with_columns(pl.col("interval").fill_null(""))
+    days = coverage(log, dataset, query).with_columns(pl.col("kline_interval").fill_null(""))
     holes = _holes(log, dataset, query, days)
     ids = pl.col("kind") == HoleKind.IDS.value
     stretches = explained(pl.concat([holes.filter(~ids), _missing_days(days, dataset)]), dataset)
@@ -115,7 +115,7 @@ def reconciliation(log: CoverageLog, dataset: Dataset, query: CoverageQuery) -> 
 
 def _asked_for(rows: pl.DataFrame, query: CoverageQuery) -> pl.DataFrame:
     if query.intervals:
-        rows = rows.filter(pl.col("interval").is_in(list(query.intervals)))
+        rows = rows.filter(pl.col("kline_interval").is_in(list(query.intervals)))
     if query.symbols:
         held = rows["symbol"].unique().to_list()
         wanted = [one for one in held if any(fnmatchcase(one, pattern) for pattern in query.symbols)]
@@ -136,7 +136,9 @@ def _calendar(spoken: pl.DataFrame, dataset: Dataset, query: CoverageQuery) -> p
 
 
 def _rows_per_day(dataset: Dataset, spoken: pl.DataFrame) -> dict[str, int | None]:
-    return {one: dataset.rows_per_day(Interval(one) if one else None) for one in spoken["interval"].unique().to_list()}
+    return {
+        one: dataset.rows_per_day(Interval(one) if one else None) for one in spoken["kline_interval"].unique().to_list()
+    }
 
 
 def _overdue_before(dataset: Dataset, now: datetime) -> date:
@@ -185,7 +187,7 @@ def _silence() -> pl.Expr:
 
 
 def _interval() -> pl.Expr:
-    return pl.when(pl.col("interval") != "").then("interval").alias("interval")
+    return pl.when(pl.col("kline_interval") != "").then("kline_interval").alias("kline_interval")
 
 
 _GAP = ["start", "end", "kind", "missing", "reason", "known", "sources", "since"]

@@ -5,8 +5,6 @@ import sys
 
 from rich.console import Console
 
-from crypto_lakehouse.demo.airflow_home import REPOSITORY, airflow_environment, prepare, up
-from crypto_lakehouse.demo.run import chosen_source, run_demo
 from crypto_lakehouse.errors import LakehouseError
 
 
@@ -14,6 +12,10 @@ def main(arguments: list[str]) -> int:
     """Returns the exit code: 0 when all went well, 1 when a DAG run failed, 65 when it could not be started."""
     console = Console(soft_wrap=True) if sys.stdout.isatty() else Console(soft_wrap=True, width=130)
     try:
+        # These modules load only in a checkout.
+        from crypto_lakehouse.demo.airflow_home import REPOSITORY, airflow_environment, prepare, up
+        from crypto_lakehouse.demo.run import chosen_source, run_demo
+
         if arguments[:1] == ["--up"]:
             environment = airflow_environment(REPOSITORY / ".airflow", str(REPOSITORY / "lake"))
             prepare(environment)

@@ -7,9 +7,11 @@ import sys
 from collections.abc import Mapping
 from pathlib import Path
 
+from crypto_lakehouse.checkout import require_checkout
 from crypto_lakehouse.errors import SourceUnavailable
 
-REPOSITORY = Path(__file__).parents[3]
+REPOSITORY = require_checkout()
+"""The demonstration runs the DAGs and the fake exchange of the checkout: there is none in an installed package."""
 
 
 def airflow_environment(home: Path, lake: str, extra: Mapping[str, str] | None = None) -> dict[str, str]:

@@ -13,13 +13,13 @@ from crypto_lakehouse.errors import LakehouseError
 from crypto_lakehouse.lake.local_storage import LocalStorage
 from crypto_lakehouse.lake.verdicts import VerdictLog
 from crypto_lakehouse.lake.work import run_folder
-from crypto_lakehouse.quality.report import DatasetSection, PartitionLine, write_report
 from crypto_lakehouse.query import Lake
+from crypto_lakehouse.reports.quality_report import DatasetSection, PartitionLine, write_report
 from crypto_lakehouse.settings import Settings
 from crypto_lakehouse.steps.report import dataset_section, run_results
 from crypto_lakehouse.vocabulary import Condition
 
-_SQL = """SELECT symbol, interval, count(*) AS rows, min(open_time) AS first, max(open_time) AS last,
+_SQL = """SELECT symbol, kline_interval, count(*) AS rows, min(open_time) AS first, max(open_time) AS last,
        max(high) AS highest, min(low) AS lowest FROM {} GROUP BY ALL ORDER BY ALL"""
 _PREFERRED = ("binance_spot_klines", "binance_um_klines", "binance_cm_klines")
 

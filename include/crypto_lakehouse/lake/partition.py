@@ -40,12 +40,12 @@ class Partition:
     def values(self) -> dict[str, str]:
         """The hive partition keys with their ASCII-safe values, in path order."""
         label = span_label(self.dataset.span, self.first_day)
-        pairs = {"interval": self.interval, "symbol_key": symbol_key(self.symbol), self.dataset.span.value: label}
+        pairs = {"kline_interval": self.interval, "symbol_key": symbol_key(self.symbol), self.dataset.span.value: label}
         return {name: str(pairs[name]) for name in self.dataset.partition_keys}
 
     @property
     def name(self) -> str:
-        """`interval=1m/symbol_key=BTCUSDT/month=2024-12`: unique within the dataset."""
+        """`kline_interval=1m/symbol_key=BTCUSDT/month=2024-12`: unique within the dataset."""
         return "/".join(f"{key}={value}" for key, value in self.values.items())
 
     @property
@@ -81,7 +81,7 @@ class Partition:
             # strptime takes 2024-1 as well: a second name for the same partition.
             if span_label(dataset.span, first_day) != label:
                 raise ValueError(label)
-            interval = Interval(values["interval"]) if dataset.has_interval else None
+            interval = Interval(values["kline_interval"]) if dataset.has_interval else None
             return cls(dataset, symbol_from_key(values["symbol_key"]), first_day, interval)
         except (KeyError, ValueError) as error:
             raise InvalidRequest(f"{dict(values)} is not a partition of {dataset.name}") from error

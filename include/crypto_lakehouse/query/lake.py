@@ -35,7 +35,7 @@ INSTRUMENTS = "instruments"
 INFO_SCHEMA = pl.Schema(
     {
         "dataset": pl.String(),
-        "interval": pl.String(),
+        "kline_interval": pl.String(),
         "symbol": pl.String(),
         "partitions": pl.Int64(),
         "degraded": pl.Int64(),
@@ -96,7 +96,7 @@ class Lake:
         facts = [_fact(row, one) for row in rows for one in self._published(row, symbols=symbols)]
         held = pl.DataFrame(facts, schema=_FACT_SCHEMA, orient="row").lazy()
         return (
-            held.group_by("dataset", "interval", "symbol")
+            held.group_by("dataset", "kline_interval", "symbol")
             .agg(
                 pl.len().cast(pl.Int64).alias("partitions"),
                 pl.col("degraded").sum(),
@@ -104,7 +104,7 @@ class Lake:
                 pl.col("first_time").min(),
                 pl.col("last_time", "published_at").max(),
             )
-            .sort("dataset", "interval", "symbol")
+            .sort("dataset", "kline_interval", "symbol")
             .select(INFO_SCHEMA.names())
             .collect()
         )
@@ -120,8 +120,8 @@ class Lake:
     ) -> pl.LazyFrame:
         """Returns the rows of a dataset from `start` on and before `end`; opens only files that can hold some.
 
-        Klines of several intervals come with a column `interval`. Within a symbol and interval files are in order of
-        time, but sort after collecting where order matters: Polars may return rows as they come.
+        Klines of several intervals come with a column `kline_interval`. Within a symbol and interval, files are in
+        order of time, but sort after collecting where order matters: Polars may return rows as they come.
 
         Args:
             dataset: Its name.
@@ -140,7 +140,7 @@ class Lake:
         published = self._published(row, symbols=wanted, interval=checked_interval(row, interval), times=(first, last))
         if not published:
             raise _nothing(row, f"for symbols {wanted or 'any'}, interval {interval or 'any'}, {start} to {end}")
-        hidden = [key for key in row.partition_keys if key != "interval"]
+        hidden = [key for key in row.partition_keys if key != "kline_interval"]
         frame = scan_files(row, published, self._root, self._settings.storage).drop(hidden)
         if first is not None:
             frame = frame.filter(pl.col(row.event_time) >= first)

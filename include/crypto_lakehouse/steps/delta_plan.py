@@ -77,7 +77,7 @@ def _holes(row: Dataset, coverage: CoverageLog) -> dict[Series, list[Span]]:
     """Returns the holes in what objects cover that upstream is not known to lack, by series."""
     found: dict[Series, list[Span]] = defaultdict(list)
     unknown = coverage.holes(row.name).filter((pl.col("known") == "") & (pl.col("kind") != HoleKind.DAYS.value))
-    for symbol, interval, start, end in unknown.select("symbol", "interval", "start", "end").iter_rows():
+    for symbol, interval, start, end in unknown.select("symbol", "kline_interval", "start", "end").iter_rows():
         found[Series(symbol, interval)].append((start, end))
     return found
 

@@ -13,7 +13,7 @@ from crypto_lakehouse.lake.records import Verdict, verdict_from_json
 from crypto_lakehouse.lake.storage import Storage
 from crypto_lakehouse.lake.verdicts import VerdictLog
 from crypto_lakehouse.lake.work import StepResult, read_plan_request, read_result
-from crypto_lakehouse.quality.report import DatasetSection, PartitionLine, quality_report
+from crypto_lakehouse.reports.quality_report import DatasetSection, PartitionLine, quality_report
 from crypto_lakehouse.steps.context import FAILED, Outcome, StepContext, result
 from crypto_lakehouse.vocabulary import Step
 

@@ -20,7 +20,7 @@ DAYS = ["--start-date", "2024-01-01", "--end-date", "2024-01-04"]
 def covered(lake_folder: Path) -> Path:
     """A lake that knows of two whole days, one of them with a hole."""
     place = PartitionVersion(
-        "binance_spot_klines", "interval=1h/symbol_key=BTCUSDT/month=2024-01", "BTCUSDT", "1h", "v"
+        "binance_spot_klines", "kline_interval=1h/symbol_key=BTCUSDT/month=2024-01", "BTCUSDT", "1h", "v"
     )
     days = [
         DayCoverage(place, date(2024, 1, 1), DayCondition.AVAILABLE, "", 24, 24, 0, "archive_daily"),
@@ -37,7 +37,7 @@ def covered(lake_folder: Path) -> Path:
 def test_coverage_is_a_line_per_day(covered: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["query", "coverage", *SERIES, *DAYS]) == 0
     lines = capsys.readouterr().out.splitlines()
-    assert lines[0].split()[:4] == ["symbol", "interval", "day", "condition"]
+    assert lines[0].split()[:4] == ["symbol", "kline_interval", "day", "condition"]
     assert [line.split()[2:4] for line in lines[1:]] == [
         ["2024-01-01", "available"], ["2024-01-02", "degraded"], ["2024-01-03", "missing"], ["2024-01-04", "missing"]
     ]  # fmt: skip

@@ -28,7 +28,7 @@ def utc(day: date, hour: int = 0) -> datetime:
 
 
 def place(month: str, symbol: str = "BTCUSDT", version: str = "v") -> PartitionVersion:
-    return PartitionVersion(NAME, f"interval=1h/symbol_key={symbol}/month={month}", symbol, "1h", version)
+    return PartitionVersion(NAME, f"kline_interval=1h/symbol_key={symbol}/month={month}", symbol, "1h", version)
 
 
 def whole(where: PartitionVersion, first: date, count: int = 1, condition: DayCondition = A) -> list[DayCoverage]:
@@ -92,7 +92,7 @@ def test_nothing_is_missing_after_a_dataset_ended(log: CoverageLog) -> None:
     day = DayCoverage(where, date(2024, 3, 28), A, "", 10, None, None, "archive_daily")
     log.append(ended.name, CoverageFrames.of([day]), NOW)
     found = coverage(log, ended, CoverageQuery(datetime(2026, 1, 1, tzinfo=UTC)))
-    assert found.select("day", "condition", "missing", "interval").rows() == [
+    assert found.select("day", "condition", "missing", "kline_interval").rows() == [
         (date(2024, 3, 28), "available", None, None),
         (date(2024, 3, 29), "missing", None, None),
         (date(2024, 3, 30), "missing", None, None),

@@ -182,7 +182,7 @@ def test_skipped_identifiers_of_a_tick_dataset_are_gaps_between_two_rows(small: 
     small.publish(TICKS, "2024-01-09", dropped(100, 103))
     small.run(TICKS, "2024-01-09", "2024-01-09")
     [row] = small.lake.coverage(TICKS, days=(date(2024, 1, 9), date(2024, 1, 9))).to_dicts()
-    assert (row["condition"], row["expected"], row["missing"], row["interval"]) == ("degraded", None, 3, None)
+    assert (row["condition"], row["expected"], row["missing"], row["kline_interval"]) == ("degraded", None, 3, None)
     assert row["reason"].startswith("3 ids are missing, the first after ")
     [gap] = small.lake.gaps(TICKS, days=(date(2024, 1, 9), date(2024, 1, 9))).to_dicts()
     assert (gap["kind"], gap["missing"]) == ("ids", 3)

@@ -96,7 +96,7 @@ def test_sql_joins_the_master_to_a_dataset(mastered: Lake) -> None:
         FROM binance_um_klines k JOIN instruments i
           ON i.market = 'um' AND i.symbol = k.symbol AND k.open_time >= i.valid_from
          AND k.open_time < coalesce(i.settles_at, i.valid_to + INTERVAL 1 DAY, 'infinity'::TIMESTAMPTZ)
-        WHERE k.interval = '1h' AND k.symbol = 'ETHUSDT' GROUP BY ALL
+        WHERE k.kline_interval = '1h' AND k.symbol = 'ETHUSDT' GROUP BY ALL
     """
     assert mastered.sql(text).rows() == [("ETHUSDT@2025-01-01", 24)]
 

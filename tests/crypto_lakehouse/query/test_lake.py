@@ -30,7 +30,7 @@ def test_a_lake_names_its_datasets(lake: Lake) -> None:
 def test_info_has_a_row_per_dataset_interval_and_symbol(lake: Lake) -> None:
     info = lake.info()
     assert info.schema == INFO_SCHEMA
-    assert info.select("dataset", "interval", "symbol", "partitions", "degraded", "rows").rows() == [
+    assert info.select("dataset", "kline_interval", "symbol", "partitions", "degraded", "rows").rows() == [
         ("binance_um_funding_rate", None, "BTCUSDT", 1, 0, 24),
         (KLINES, "1d", "BTCUSDT", 1, 0, 24),
         (KLINES, "1h", "BTCUSDT", 2, 1, 48),
@@ -66,7 +66,7 @@ def test_a_scan_gives_the_rows_from_start_on_and_before_end(lake: Lake) -> None:
 
 def test_a_scan_of_several_intervals_says_which_row_is_of_which(lake: Lake) -> None:
     frame = lake.scan(KLINES, start="2025-01-01").collect()
-    assert frame.group_by("interval").len().sort("interval").rows() == [("1d", 24), ("1h", 48)]
+    assert frame.group_by("kline_interval").len().sort("kline_interval").rows() == [("1d", 24), ("1h", 48)]
     assert "version" not in frame.columns
 
 
@@ -105,7 +105,7 @@ def test_a_scan_refuses_what_cannot_be_meant(lake: Lake, asked: dict[str, str]) 
 
 def test_sql_sees_every_dataset_as_a_table_with_its_partition_values(lake: Lake) -> None:
     frame = lake.sql(
-        "SELECT interval, symbol_key, month, count(*) AS n FROM binance_um_klines GROUP BY ALL ORDER BY ALL"
+        "SELECT kline_interval, symbol_key, month, count(*) AS n FROM binance_um_klines GROUP BY ALL ORDER BY ALL"
     )
     assert frame.rows() == [
         ("1d", "BTCUSDT", "2025-01", 24),
@@ -116,7 +116,7 @@ def test_sql_sees_every_dataset_as_a_table_with_its_partition_values(lake: Lake)
 
 
 def test_sql_keeps_times_in_utc_and_prices_exact(lake: Lake) -> None:
-    frame = lake.sql("SELECT open_time, close FROM binance_um_klines WHERE close = 3 AND interval = '1d'")
+    frame = lake.sql("SELECT open_time, close FROM binance_um_klines WHERE close = 3 AND kline_interval = '1d'")
     assert frame.schema == {"open_time": pl.Datetime("us", "UTC"), "close": pl.Decimal(18, 8)}
     assert frame["open_time"].item() == datetime(2025, 1, 4, tzinfo=UTC)
 
@@ -124,7 +124,7 @@ def test_sql_keeps_times_in_utc_and_prices_exact(lake: Lake) -> None:
 def test_sql_joins_datasets(lake: Lake) -> None:
     frame = lake.sql(
         "SELECT count(*) AS n FROM binance_um_funding_rate f JOIN binance_um_klines k "
-        "ON k.open_time = f.funding_time AND k.symbol = f.symbol AND k.interval = '1h'"
+        "ON k.open_time = f.funding_time AND k.symbol = f.symbol AND k.kline_interval = '1h'"
     )
     assert frame["n"].item() == 24
 
@@ -147,7 +147,7 @@ def test_sql_opens_no_file_of_a_dataset_it_does_not_name(lake: Lake, settings: S
 def test_a_remote_lakes_way_of_reading_gives_the_same_rows_and_columns(
     tmp_path: Path, build_lake: Callable[[Path], Lake]
 ) -> None:
-    text = "SELECT * FROM binance_um_klines WHERE symbol = 'BTCUSDT' ORDER BY interval, open_time"
+    text = "SELECT * FROM binance_um_klines WHERE symbol = 'BTCUSDT' ORDER BY kline_interval, open_time"
     native = build_lake(tmp_path / "plain").sql(text)
     # A folder name that DuckDB would take for a glob goes the way of a remote lake: through Polars.
     through_polars = build_lake(tmp_path / "br[a]cket").sql(text)

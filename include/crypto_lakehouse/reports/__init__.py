@@ -1,0 +1,1 @@
+"""Pages, images and text that show what the lake holds; they load nothing from elsewhere."""

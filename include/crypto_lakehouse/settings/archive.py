@@ -1,0 +1,54 @@
+"""The archive and how it is downloaded."""
+
+from enum import StrEnum
+
+from pydantic import Field
+
+from crypto_lakehouse.settings.part import SettingsPart
+
+
+class MissingChecksum(StrEnum):
+    """What to do with an object that the archive publishes without a CHECKSUM."""
+
+    ACCEPT = "accept"
+    REFUSE = "refuse"
+
+
+class ArchiveSettings(SettingsPart):
+    """Where the archive is: an S3 endpoint and bucket, read unsigned and path-style."""
+
+    endpoint_url: str = "https://s3-ap-northeast-1.amazonaws.com"
+    bucket: str = Field("data.binance.vision", pattern=r"^[a-z0-9][a-z0-9.-]{2,62}$")
+    region: str = "ap-northeast-1"
+    missing_checksum: MissingChecksum = MissingChecksum.ACCEPT
+    checksum_retries: int = Field(2, ge=0, le=10, description="Extra downloads of an object whose CHECKSUM differs")
+    allow_shrinkage: bool = False
+
+
+class TransferProfile(SettingsPart):
+    """How hard to pull: the knobs of listing and of s5cmd."""
+
+    batch_objects: int = Field(100, ge=1, le=100)
+    workers: int = Field(16, ge=1, le=32, description="s5cmd workers per batch")
+    listing_threads: int = Field(8, ge=1, le=64)
+    retries: int = Field(5, ge=0, le=20)
+    part_size_mib: int = Field(50, ge=5, le=512)
+    concurrency: int = Field(
+        1, ge=1, le=16, description="Parts of one object at once; 1 reads an object in one request"
+    )
+    connect_timeout_seconds: float = Field(10.0, gt=0)
+    read_timeout_seconds: float = Field(60.0, gt=0)
+    batch_timeout_seconds: float = Field(1800.0, gt=0)
+    s5cmd_arguments: tuple[str, ...] = ()
+
+
+def default_profiles() -> dict[str, TransferProfile]:
+    """Returns the ready profiles; a configuration may replace them or add its own."""
+    return {
+        "default": TransferProfile(),
+        "high-throughput": TransferProfile(workers=32, listing_threads=32, concurrency=4),
+        "small-memory": TransferProfile(batch_objects=20, workers=4, listing_threads=2, part_size_mib=8),
+        "bad-network": TransferProfile(
+            batch_objects=20, workers=4, listing_threads=2, retries=15, read_timeout_seconds=180.0
+        ),
+    }

@@ -1,0 +1,108 @@
+"""The whole configuration of a deployment, one frozen object."""
+
+from pathlib import Path
+
+from pydantic import Field
+from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict, TomlConfigSettingsSource
+
+from crypto_lakehouse.errors import InvalidRequest
+from crypto_lakehouse.settings.archive import ArchiveSettings, TransferProfile, default_profiles
+from crypto_lakehouse.settings.docker import DockerSettings
+from crypto_lakehouse.settings.ecs import EcsSettings
+from crypto_lakehouse.settings.exchange import ExchangeSettings
+from crypto_lakehouse.settings.files import PREFIX, config_file
+from crypto_lakehouse.settings.kubernetes import KubernetesSettings
+from crypto_lakehouse.settings.markets import MarketFilter, MarketName, default_market_filters
+from crypto_lakehouse.settings.steps import ConformSettings, RunnerKind, StepSize
+from crypto_lakehouse.settings.store import CatalogSettings, StorageSettings
+from crypto_lakehouse.spec import Dataset
+from crypto_lakehouse.vocabulary import Step, market_name
+
+
+class Settings(BaseSettings):
+    """Everything a deployment decides.
+
+    Args:
+        lake: The lake's root: a folder, or `s3://bucket/prefix`.
+    """
+
+    model_config = SettingsConfigDict(
+        env_prefix=PREFIX,
+        env_nested_delimiter="__",
+        frozen=True,
+        extra="forbid",
+        nested_model_default_partial_update=True,
+        # What is refused may be a secret under a misspelt name, and errors are logged with their causes.
+        hide_input_in_errors=True,
+    )
+
+    lake: str = "lake"
+    runner: RunnerKind = RunnerKind.LOCAL
+    runners: dict[Step, RunnerKind] = Field(default_factory=dict, description="For single steps, over `runner`")
+    sizes: dict[str, StepSize] = Field(default_factory=dict, description="How steps of large orders run")
+    docker: DockerSettings = DockerSettings()
+    kubernetes: KubernetesSettings = KubernetesSettings()
+    ecs: EcsSettings = EcsSettings()
+    profile: str = "default"
+    work_folder: Path | None = Field(None, description="Scratch space; by default the system's temporary folder")
+    archive: ArchiveSettings = ArchiveSettings()
+    storage: StorageSettings = StorageSettings()
+    catalog: CatalogSettings = CatalogSettings()
+    exchange: ExchangeSettings = ExchangeSettings()
+    conform: ConformSettings = ConformSettings()
+    markets: dict[MarketName, MarketFilter] = Field(default_factory=default_market_filters)
+    profiles: dict[str, TransferProfile] = Field(default_factory=default_profiles)
+    start_date: str = "2024-01-01"
+
+    @classmethod
+    def settings_customise_sources(
+        cls,
+        settings_cls: type[BaseSettings],
+        init_settings: PydanticBaseSettingsSource,
+        env_settings: PydanticBaseSettingsSource,
+        dotenv_settings: PydanticBaseSettingsSource,
+        file_secret_settings: PydanticBaseSettingsSource,
+    ) -> tuple[PydanticBaseSettingsSource, ...]:
+        """Lets the environment override the file."""
+        return init_settings, env_settings, TomlConfigSettingsSource(settings_cls, config_file())
+
+    def market_filter(self, dataset: Dataset) -> MarketFilter:
+        """Returns what scheduled runs of a dataset cover: as configured or by default, else its sample symbol alone."""
+        name = market_name(dataset.exchange, dataset.market)
+        # A file that names one market leaves all others as they are.
+        default = default_market_filters().get(name) or MarketFilter(symbols=(dataset.sample_symbol,))
+        return self.markets.get(name, default)
+
+    def runner_of(self, step: Step) -> RunnerKind:
+        """Returns what runs a step."""
+        return self.runners.get(step, self.runner)
+
+    def for_order(self, size: int) -> "Settings":
+        """Returns the settings of steps whose order is about `size` bytes: larger sizes override smaller ones."""
+        settings = self
+        for step_size in sorted(self.sizes.values(), key=lambda step_size: step_size.from_mib):
+            if size >= step_size.from_mib * 2**20:
+                settings = settings.model_copy(update=settings._sized(step_size))
+        return settings
+
+    def _sized(self, size: StepSize) -> dict[str, object]:
+        """Returns the fields that a size changes."""
+        docker, kubernetes = self.docker, self.kubernetes
+        selector = {**kubernetes.node_selector, **size.node_selector}
+        return {
+            "runner": size.runner or self.runner,
+            "runners": {**({} if size.runner else self.runners), **size.runners},
+            "docker": docker.model_copy(update={"limits": {**docker.limits, **size.limits}}),
+            "kubernetes": kubernetes.model_copy(update={"node_selector": selector}),
+        }
+
+    def transfer_profile(self, name: str = "") -> TransferProfile:
+        """Returns the named profile, or the deployment's own.
+
+        Raises:
+            InvalidRequest: No profile has that name.
+        """
+        chosen = name or self.profile
+        if chosen not in self.profiles:
+            raise InvalidRequest(f"no profile has the name {chosen!r}", f"Known: {', '.join(self.profiles)}")
+        return self.profiles[chosen]

@@ -1,0 +1,33 @@
+"""The APIs of the exchanges and how hard they are used."""
+
+from pathlib import Path
+
+from pydantic import Field, SecretStr, field_validator
+
+from crypto_lakehouse.settings.part import SettingsPart
+
+
+class ExchangeSettings(SettingsPart):
+    """How to ask the exchange for what its archive does not have yet; public data needs no key."""
+
+    enabled: bool = True
+    spot_url: str = Field("https://data-api.binance.vision", description="The host of public spot data")
+    um_url: str = "https://fapi.binance.com"
+    cm_url: str = "https://dapi.binance.com"
+    coinbase_url: str = "https://api.exchange.coinbase.com"
+    kraken_url: str = "https://api.kraken.com"
+    budget_share: float = Field(0.5, gt=0, le=1, description="Of the exchange's limits, for all our tasks together")
+    limits_file: Path | None = Field(None, description="What is used of the limits; by default in the temporary folder")
+    timeout_seconds: float = Field(15.0, gt=0)
+    workers: int = Field(4, ge=1, le=16, description="Requests under way at once, in one step")
+    attempts: int = Field(4, ge=1, le=10, description="Of one request")
+    max_wait_seconds: float = Field(150.0, ge=0, description="Longest wait for the exchange's leave within a step")
+    api_key: SecretStr | None = Field(None, description="Only futures trades need one; any key with no rights will do")
+
+    @field_validator("spot_url", "um_url", "cm_url", "coinbase_url", "kraken_url")
+    @classmethod
+    def _is_a_real_market(cls, url: str) -> str:
+        # Its data is separate and looks real.
+        if "testnet" in url or "sandbox" in url:
+            raise ValueError("is a test network's: its data is not the market's")
+        return url.rstrip("/")

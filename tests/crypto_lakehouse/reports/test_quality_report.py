@@ -1,0 +1,31 @@
+import re
+
+from crypto_lakehouse.reports.quality_report import DatasetSection, PartitionLine, quality_report
+from crypto_lakehouse.vocabulary import Condition
+
+LINES = (
+    PartitionLine("symbol_key=A/month=2024-01", 10, Condition.AVAILABLE),
+    PartitionLine("symbol_key=B/month=2024-01", 20, Condition.DEGRADED, ("grid_missing: 3 of 20",)),
+    PartitionLine("symbol_key=<script>", 30, Condition.QUARANTINED, ("<script>alert(1)</script>",)),
+)
+PAGE = quality_report(
+    "T & <b>", [DatasetSection("binance_um_klines", 3, 1_500_000, 1.25, LINES, ("k: <i>",), ("a/b.html",))]
+)
+
+
+def test_the_page_needs_no_network() -> None:
+    assert not re.search(r"(src|href)=[\"'](https?:)?//", PAGE)
+    assert "@import" not in PAGE and "url(" not in PAGE
+
+
+def test_what_the_archive_says_is_escaped() -> None:
+    assert "<script>" not in PAGE
+    assert "&lt;script&gt;alert(1)&lt;/script&gt;" in PAGE
+    assert "T &amp; &lt;b&gt;" in PAGE
+
+
+def test_figures_and_reasons_are_there_and_quarantined_rows_do_not_count() -> None:
+    assert '<td class="number">30</td>' in PAGE
+    assert "1.5 MB" in PAGE
+    assert "grid_missing: 3 of 20" in PAGE
+    assert 'href="a/b.html"' in PAGE

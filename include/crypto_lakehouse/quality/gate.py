@@ -13,13 +13,13 @@ from crypto_lakehouse.coverage.days import PartitionCoverage, partition_coverage
 from crypto_lakehouse.coverage.known_faults import KnownFault, faults_of
 from crypto_lakehouse.coverage.log import CoverageFrames
 from crypto_lakehouse.coverage.records import PartitionVersion, ReconciledDay
+from crypto_lakehouse.lake.manifest import read_manifest
 from crypto_lakehouse.lake.partition import Partition
 from crypto_lakehouse.lake.records import Candidate, Manifest, Verdict
 from crypto_lakehouse.quality.facts import FACT_OF_CHECK
 from crypto_lakehouse.quality.profile import Profile, examine
 from crypto_lakehouse.quality.sentences import sentence
 from crypto_lakehouse.quality.suites import rules, suite
-from crypto_lakehouse.silver.manifest import read_manifest
 from crypto_lakehouse.spec import Dataset
 from crypto_lakehouse.vocabulary import Condition
 

@@ -21,7 +21,7 @@ from crypto_lakehouse.lake.partition import next_span_start, span_start
 from crypto_lakehouse.silver.inputs import InputObject
 from crypto_lakehouse.spec import Dataset
 from crypto_lakehouse.vocabulary import Frequency, Interval, Market, PartitionSpan
-from tests.exchange.long_candles import is_long
+from tests.fakes.exchange.long_candles import is_long
 from tests.rest_fixtures import OpenLake
 from tests.rest_lake import RestLake, archive_inputs, conformed, days_between, silver_frame, utc, window
 

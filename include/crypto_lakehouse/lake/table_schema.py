@@ -1,0 +1,45 @@
+"""The physical types of a table's files in Polars and in Arrow, derived from its columns. Silver has no floats."""
+
+from functools import lru_cache
+
+import polars as pl
+import pyarrow as pa
+
+from crypto_lakehouse.spec import Column, Dataset
+from crypto_lakehouse.vocabulary import LogicalType
+
+DECIMALS = {
+    LogicalType.PRICE: (18, 8),
+    LogicalType.QUANTITY: (38, 8),
+    LogicalType.RATIO: (38, 18),
+    LogicalType.VALUE: (38, 18),
+}
+"""Precision and scale of the exact number types. A price fits 64 bits; sums and ratios need 128."""
+
+_POLARS: dict[LogicalType, pl.DataType] = {
+    **{kind: pl.Decimal(*places) for kind, places in DECIMALS.items()},
+    LogicalType.TIMESTAMP: pl.Datetime("us", "UTC"),
+    LogicalType.INTEGER: pl.Int64(),
+    LogicalType.BOOLEAN: pl.Boolean(),
+    LogicalType.STRING: pl.String(),
+    LogicalType.DATE: pl.Date(),
+}
+_ARROW: dict[LogicalType, pa.DataType] = {
+    **{kind: pa.decimal128(*places) for kind, places in DECIMALS.items()},
+    LogicalType.TIMESTAMP: pa.timestamp("us", "UTC"),
+    LogicalType.INTEGER: pa.int64(),
+    LogicalType.BOOLEAN: pa.bool_(),
+    LogicalType.STRING: pa.large_string(),
+    LogicalType.DATE: pa.date32(),
+}
+
+
+def polars_type(column: Column) -> pl.DataType:
+    """Returns the Polars type of a Silver column."""
+    return _POLARS[column.type]
+
+
+@lru_cache
+def arrow_schema(dataset: Dataset) -> pa.Schema:
+    """Returns the Arrow schema of a dataset's Silver rows, nullable only where the archive leaves fields empty."""
+    return pa.schema(pa.field(column.name, _ARROW[column.type], column.nullable) for column in dataset.columns)

@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from lakehouse_airflow.errors import told_to_airflow
+from lakehouse_airflow.errors import translated_errors
 
 
 def runs_to_fill() -> list[dict[str, Any]]:
@@ -16,7 +16,7 @@ def runs_to_fill() -> list[dict[str, Any]]:
     from crypto_lakehouse.query import Lake
     from crypto_lakehouse.query.filling import fills
 
-    with told_to_airflow():
+    with translated_errors():
         found = fills(Lake.open())
     return [{"trigger_dag_id": one.dataset, "conf": _params(one)} for one in found]
 

@@ -29,7 +29,7 @@ from crypto_lakehouse.lake.work import (
 from crypto_lakehouse.schedule import covered_days, with_lookback
 from crypto_lakehouse.settings import Settings, load_settings
 from crypto_lakehouse.vocabulary import Step
-from lakehouse_airflow.errors import raise_for, told_to_airflow
+from lakehouse_airflow.errors import raise_for, translated_errors
 from lakehouse_airflow.runners.choosing import new_runner
 from lakehouse_airflow.runners.runner import DeferrableRunner, RunContext, Runner, task_labels
 
@@ -105,7 +105,7 @@ class StepOperator(BaseOperator):
 
     def _read(self, order_key: str, code: int) -> StepResult:
         storage, step = open_storage(_settings()), Step(self.step)
-        with told_to_airflow():
+        with translated_errors():
             try:
                 result = read_result(storage, order_key, step)
             except ArchiveFileMissing as error:
@@ -259,7 +259,7 @@ def _mask_secrets(settings: Settings) -> None:
 
 
 def _settings() -> Settings:
-    with told_to_airflow():
+    with translated_errors():
         return load_settings()
 
 

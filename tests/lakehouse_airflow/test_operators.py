@@ -88,7 +88,7 @@ def test_a_failed_result_fails_even_where_the_process_says_success(operator: Any
 def test_a_good_result_with_a_bad_exit_code_is_a_failure(operator: Any) -> None:
     from airflow.sdk.exceptions import AirflowException
 
-    with pytest.raises(AirflowException, match="one of them lies"):
+    with pytest.raises(AirflowException, match="contradict each other"):
         operator(code=1, facts={"status": "succeeded", "counts": {}}).execute({})
 
 

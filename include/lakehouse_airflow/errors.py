@@ -1,8 +1,12 @@
-"""Translates errors of the lake into errors of Airflow: transient ones are retried, all others are not."""
+"""Failures of tasks: how the lake's errors become Airflow's, and the line that an alarm matches.
+
+Airflow retries transient errors and no others.
+"""
 
 from collections.abc import Iterator
 from contextlib import contextmanager
 
+from airflow.sdk import Context
 from airflow.sdk.exceptions import AirflowException, AirflowFailException
 
 from crypto_lakehouse.errors import LakehouseError, TransientError
@@ -41,3 +45,9 @@ def raise_for(result: StepResult, code: int) -> None:
             f"{result.step} wrote a good result and ended with exit code {code}: these contradict each other. "
             "See the log above"
         )
+
+
+def log_failure(context: Context) -> None:
+    """Failure callback: prints one line with the failed task's names, which an alarm can match."""
+    ti = context["ti"]
+    print(f"lakehouse_failure dag={ti.dag_id} task={ti.task_id} map_index={ti.map_index} run={ti.run_id}", flush=True)

@@ -180,10 +180,8 @@ def _resources(step: Step, settings: Settings) -> Any:
 
     limits, requests = settings.docker.limits_of(step), settings.kubernetes.requests.get(step) or StepRequests()
     scratch = f"{limits.scratch_mib + _LOG_MIB}Mi"
-    memory, cpus = (
-        min(requests.memory_mib or limits.memory_mib, limits.memory_mib),
-        min(requests.cpus or 0, limits.cpus),
-    )
+    memory = min(requests.memory_mib or limits.memory_mib, limits.memory_mib)
+    cpus = min(requests.cpus or limits.cpus, limits.cpus)
     return k8s.V1ResourceRequirements(
         requests=_quantities(cpus, memory, scratch),
         limits=_quantities(limits.cpus, limits.memory_mib, scratch),

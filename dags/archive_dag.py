@@ -23,13 +23,6 @@ from crypto_lakehouse.spec import Dataset
 from lakehouse_airflow.choices import run_params
 from lakehouse_airflow.errors import log_failure
 from lakehouse_airflow.operators import PlanOperator, ReportOperator, StepOperator, check_quarantine, returned
-    PlanOperator,
-    ReportOperator,
-    StepOperator,
-    check_quarantine,
-    log_failure,
-    returned,
-)
 
 DEFAULTS = {
     "owner": "lakehouse",

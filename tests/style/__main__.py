@@ -31,11 +31,11 @@ def findings(project: Path) -> Iterator[Finding]:
 
 def main() -> int:
     """Prints the findings and returns the exit code."""
-    count = 0
-    for count, finding in enumerate(findings(PROJECT), start=1):
+    all_findings = list(findings(PROJECT))
+    for finding in all_findings:
         print(finding)
-    print(f"style: {count} findings", file=sys.stderr)
-    return 1 if count else 0
+    print(f"style: {len(all_findings)} findings", file=sys.stderr)
+    return 1 if all_findings else 0
 
 
 if __name__ == "__main__":

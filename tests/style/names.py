@@ -35,6 +35,9 @@ def _short_targets(node: ast.AST) -> Iterator[ast.AST]:
     """Yields the variables that an expression of one line binds."""
     if isinstance(node, ast.Lambda) and node.lineno == node.end_lineno:
         yield from ast.walk(node.args)
-    if isinstance(node, ast.ListComp | ast.SetComp | ast.DictComp | ast.GeneratorExp) and node.lineno == node.end_lineno:
+    if (
+        isinstance(node, ast.ListComp | ast.SetComp | ast.DictComp | ast.GeneratorExp)
+        and node.lineno == node.end_lineno
+    ):
         for generator in node.generators:
             yield from ast.walk(generator.target)

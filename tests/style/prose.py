@@ -34,6 +34,7 @@ BANNED = {
 
 _BANNED = [(re.compile(rf"\b(?:{pattern})\b", re.IGNORECASE), advice) for pattern, advice in BANNED.items()]
 _SENTENCE_END = re.compile(r"(?<=[.!?])(?:[\"')*_]*)\s+(?=\S)|:\s*$")
+_ITEM = re.compile(r"\s*(#+ |[-*] |\d+\. )")
 _ABBREVIATION = re.compile(r"\b(e\.g|i\.e|etc|vs|approx|no)\.", re.IGNORECASE)
 
 
@@ -55,24 +56,28 @@ def markdown_paragraphs(text: str) -> Iterator[tuple[int, str]]:
     Code, addresses and comments are not prose: code spans become the word `code`, and blocks of code are left out.
     """
     block: list[str] = []
-    start, in_code = 1, False
-    for number, line in enumerate(text.splitlines(), start=1):
-        if line.lstrip().startswith(("```", "<!--")):
-            in_code ^= line.lstrip().startswith("```")
-            line = ""
-        if in_code or (line.startswith("    ") and not block):
-            continue
-        is_table, is_new = line.startswith("|"), re.match(r"\s*(#+ |[-*] |\d+\. )", line)
+    start = 1
+    for number, line in enumerate(_without_code(text), start=1):
+        is_table, is_new = line.startswith("|"), _ITEM.match(line)
         if block and (not line.strip() or is_table or is_new):
             yield start, _plain(" ".join(block))
             block = []
         if is_table:
             yield from ((number, _plain(cell)) for cell in line.strip("| ").split("|"))
-        elif line.strip():
+        elif line.strip() and not (line.startswith("    ") and not block):
             start = start if block else number
-            block.append(re.sub(r"^\s*(#+ |[-*] |\d+\. )", "", line).strip())
+            block.append(_ITEM.sub("", line).strip())
     if block:
         yield start, _plain(" ".join(block))
+
+
+def _without_code(text: str) -> Iterator[str]:
+    """Yields the lines of a page; lines of code blocks and comments are empty."""
+    in_code = False
+    for line in text.splitlines():
+        is_fence = line.lstrip().startswith("```")
+        in_code ^= is_fence
+        yield "" if in_code or is_fence or line.startswith("<!--") else line
 
 
 def sentences(paragraph: str) -> list[str]:

@@ -37,8 +37,8 @@ variable "archive" {
   }
 }
 
-variable "datasets" {
-  description = "The Glue tables, derived from the dataset table: datasets.auto.tfvars.json, written by `make docs`."
+variable "tables" {
+  description = "The Glue tables, derived from the dataset table: tables.auto.tfvars.json, written by `make docs`."
   type = map(object({
     description    = string
     fingerprint    = string
@@ -55,7 +55,7 @@ variable "watched_datasets" {
   default     = ["binance_spot_klines", "binance_um_klines"]
 
   validation {
-    condition     = alltrue([for one in var.watched_datasets : try(var.datasets[one].live, false)])
+    condition     = alltrue([for one in var.watched_datasets : try(var.tables[one].live, false)])
     error_message = "Every watched dataset must be a live one of the dataset table."
   }
 }
@@ -72,7 +72,7 @@ variable "late_after_hours" {
 }
 
 variable "image_tag" {
-  description = "Tag of the images in the registry; tags are immutable, so a release has its own. Set by datasets.auto.tfvars.json."
+  description = "Tag of the images in the registry; tags are immutable, so a release has its own. Set by tables.auto.tfvars.json."
   type        = string
 }
 

@@ -57,6 +57,17 @@ class DataType(StrEnum):
         return self.name.lower()
 
 
+class Layer(StrEnum):
+    """How far rows are from what a source published; the value is the layer's folder in the lake."""
+
+    BRONZE = "bronze"
+    """The bytes as published, verified."""
+    SILVER = "silver"
+    """Typed, sorted, deduplicated rows: a pure function of Bronze."""
+    GOLD = "gold"
+    """Answers: a pure function of published partitions."""
+
+
 class Frequency(StrEnum):
     """How often the archive publishes a file, and so the span one file covers."""
 
@@ -148,6 +159,16 @@ class Source(StrEnum):
     ARCHIVE_MONTHLY = "archive_monthly"
     REST = "rest"
     STREAM = "stream"
+
+    @property
+    def is_archive(self) -> bool:
+        """Whether it is a file of the exchange's public archive."""
+        return self in (Source.ARCHIVE_DAILY, Source.ARCHIVE_MONTHLY)
+
+    @property
+    def rank(self) -> int:
+        """Its place when two sources hold one key: 0 is the best."""
+        return list(Source).index(self)
 
 
 class MergeStrategy(StrEnum):

@@ -48,7 +48,7 @@ def catalog(request: pytest.FixtureRequest, tmp_path: Path) -> Catalog:
 def partition(
     row: Dataset, symbol: str = "BTCUSDT", day: date = date(2024, 5, 1), interval: Interval = Interval.M1
 ) -> Partition:
-    return Partition(row, symbol, span_start(row.span, day), interval if row.has_interval else None)
+    return Partition(row, symbol, span_start(row.span_of(interval), day), interval if row.has_interval else None)
 
 
 def record(one: Partition, version: str = "1", **changes: Any) -> PublishedPartition:
@@ -238,7 +238,7 @@ def test_a_table_gains_columns_and_refuses_other_changes(aws: str) -> None:
     client: Any = catalog._client
     table = client.get_table(DatabaseName=catalog._database, Name=KLINES.name)["Table"]
     assert [one["Name"] for one in table["StorageDescriptor"]["Columns"]] == [one.name for one in KLINES.columns]
-    assert [one["Name"] for one in table["PartitionKeys"]] == ["kline_interval", "symbol_key", "month"]
+    assert [one["Name"] for one in table["PartitionKeys"]] == ["kline_interval", "symbol_key", "period"]
     with pytest.raises(SchemaDrift, match="only be added at the end"):
         catalog.ensure_table(older)
 

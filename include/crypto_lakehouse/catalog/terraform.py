@@ -1,4 +1,4 @@
-"""The Glue tables as Terraform's variables: Terraform owns the tables, and they come from the dataset table.
+"""The Glue tables as Terraform's variables: Terraform owns the tables, and they come from the tables of datasets and marts.
 
 `python -m crypto_lakehouse.catalog.terraform` (or `make docs`) rewrites the file; a test fails while it differs from
 the table.
@@ -13,17 +13,18 @@ from typing import TypedDict
 from crypto_lakehouse import __version__
 from crypto_lakehouse.catalog.glue import table_input
 from crypto_lakehouse.checkout import require_checkout
-from crypto_lakehouse.datasets import DATASETS
 from crypto_lakehouse.docs import write_changed
-from crypto_lakehouse.spec import Dataset
+from crypto_lakehouse.marts import tables
+from crypto_lakehouse.spec import Table
 
-VARIABLES = Path("terraform", "datasets.auto.tfvars.json")
+VARIABLES = Path("terraform", "tables.auto.tfvars.json")
 """The file's place in the project; Terraform reads it by its name."""
 
 
 class TableVariables(TypedDict):
     """A table as `variables.tf` declares it."""
 
+    layer: str
     description: str
     fingerprint: str
     live: bool
@@ -32,34 +33,35 @@ class TableVariables(TypedDict):
     columns: list[dict[str, str]]
 
 
-def table_variables(dataset: Dataset) -> TableVariables:
-    """Returns the variables of a dataset's table.
+def table_variables(table: Table) -> TableVariables:
+    """Returns the variables of a table.
 
     An index is used from its first key on, and what is always asked for is a symbol.
 
     >>> from crypto_lakehouse.datasets import dataset
     >>> table_variables(dataset("binance_um_klines"))["index_keys"]
-    ['symbol_key', 'kline_interval', 'month']
+    ['symbol_key', 'kline_interval', 'period']
     """
-    table = table_input(dataset, "")
-    keys = [one["Name"] for one in table["PartitionKeys"]]
+    glue = table_input(table, "")
+    keys = [one["Name"] for one in glue["PartitionKeys"]]
     return {
-        "description": table["Description"],
-        "fingerprint": table["Parameters"]["schema_fingerprint"],
-        "live": dataset.ended is None,
+        "layer": table.layer.value,
+        "description": glue["Description"],
+        "fingerprint": glue["Parameters"]["schema_fingerprint"],
+        "live": table.ended is None,
         "partition_keys": keys,
         "index_keys": sorted(keys, key=lambda key: key != "symbol_key"),
         "columns": [
             {name.lower(): one[name] for name in ("Name", "Type", "Comment")}
-            for one in table["StorageDescriptor"]["Columns"]
+            for one in glue["StorageDescriptor"]["Columns"]
         ],
     }
 
 
 def render_variables() -> str:
     """Returns the variables of all tables, and the tag of this version's images, as Terraform reads them."""
-    tables = {row.name: table_variables(row) for row in DATASETS}
-    return json.dumps({"image_tag": __version__, "datasets": tables}, indent=2, ensure_ascii=False) + "\n"
+    variables = {table.name: table_variables(table) for table in tables()}
+    return json.dumps({"image_tag": __version__, "tables": variables}, indent=2, ensure_ascii=False) + "\n"
 
 
 def main(project: Path | None = None, say: Callable[[str], None] = print) -> int:

@@ -13,7 +13,7 @@ variable "lake_uri" {
   type        = string
 }
 
-variable "datasets" {
+variable "tables" {
   description = "The tables; see the root module."
   type = map(object({
     description    = string

@@ -49,7 +49,7 @@ def test_orders_come_back_as_they_were_written(storage: LocalStorage) -> None:
     pull = PullOrder("binance_um_klines", "r", "", (ObjectToPull("k", 1, "e", "2024-01-01T00:00:00", True, "new"),))
     write_order(storage, KEY, pull)
     assert read_pull_order(storage, KEY) == pull
-    transform = TransformOrder("binance_um_klines", "r", "", ("kline_interval=1m/symbol_key=BTCUSDT/month=2024-12",))
+    transform = TransformOrder("binance_um_klines", "r", "", ("kline_interval=1m/symbol_key=BTCUSDT/period=2024-12",))
     write_order(storage, KEY, transform)
     assert read_transform_order(storage, KEY) == transform
 

@@ -27,7 +27,7 @@ def utc(day: date, hour: int = 0) -> datetime:
 
 
 def place(month: str, symbol: str = "BTCUSDT", version: str = "v") -> Place:
-    return Place(NAME, f"kline_interval=1h/symbol_key={symbol}/month={month}", symbol, "1h", version)
+    return Place(NAME, f"kline_interval=1h/symbol_key={symbol}/period={month}", symbol, "1h", version)
 
 
 def whole(where: Place, first: date, count: int = 1, condition: DayCondition = A) -> list[DayCoverage]:

@@ -38,8 +38,9 @@ variable "archive" {
 }
 
 variable "tables" {
-  description = "The Glue tables, derived from the dataset table: tables.auto.tfvars.json, written by `make docs`."
+  description = "The Glue tables, derived from the tables of datasets and marts: tables.auto.tfvars.json, written by `make docs`."
   type = map(object({
+    layer          = string
     description    = string
     fingerprint    = string
     live           = bool

@@ -19,8 +19,8 @@ _DAILY = (Frequency.DAILY,)
 _MONTHLY = (Frequency.MONTHLY,)
 # The 3d, 1w and 1mo trees under daily died in 2023: in practice they exist under monthly only.
 _MONTHLY_ONLY_INTERVALS = (Interval.D3, Interval.W1, Interval.MO1)
-# A change rebuilds a whole partition. A month of 1s klines is 2,678,400 rows, so they go by day (86,400 rows). A month of
-# 1m klines is 44,640 rows, and of longer ones fewer; a year of them would be few rows too, but read from up to 365
+# A change rebuilds a whole partition. A month of 1s klines is 2,678,400 rows, so they go by day (86,400 rows). A month
+# of 1m klines is 44,640 rows, and of longer ones fewer. A year of these would be few rows too, but read from up to 365
 # daily files, and one bad file would hide a year.
 _DAILY_SECONDS = ((Interval.S1, PartitionSpan.DAY),)
 _FUTURES_INTERVALS = tuple(interval for interval in Interval if interval is not Interval.S1)

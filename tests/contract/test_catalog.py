@@ -85,7 +85,7 @@ def test_a_partition_is_unknown_until_it_is_published_then_new_then_replaced(cat
 
 
 def test_nothing_is_published_of_a_dataset_without_a_table(catalog: Catalog) -> None:
-    assert catalog.datasets() == []
+    assert catalog.tables() == []
     assert catalog.partitions(KLINES) == []
     assert catalog.partition(partition(KLINES)) is None
 
@@ -97,7 +97,7 @@ def test_every_dataset_has_a_table_that_gives_back_what_it_was_given(row: Datase
     one = record(partition(row, row.sample_symbol))
     catalog.publish([one])
     assert catalog.partitions(row) == [one]
-    assert catalog.datasets() == [row.name]
+    assert catalog.tables() == [row.name]
 
 
 def test_partitions_are_found_by_symbol_interval_and_days(catalog: Catalog) -> None:

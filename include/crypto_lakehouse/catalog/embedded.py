@@ -83,9 +83,7 @@ class EmbeddedCatalog:
     def partition(self, partition: Partition) -> PublishedPartition | None:
         """Returns what readers see of a partition, or None."""
         with self._connection() as connection:
-            row = connection.execute(
-                f"{_SELECT} AND partition = ?", (partition.table.name, partition.name)
-            ).fetchone()
+            row = connection.execute(f"{_SELECT} AND partition = ?", (partition.table.name, partition.name)).fetchone()
         return _record(row) if row else None
 
     def partitions(

@@ -1,4 +1,4 @@
-"""The Glue tables as Terraform's variables: Terraform owns the tables, and they come from the tables of datasets and marts.
+"""The Glue tables as Terraform's variables: Terraform owns them; their rows are those of datasets and marts.
 
 `python -m crypto_lakehouse.catalog.terraform` (or `make docs`) rewrites the file; a test fails while it differs from
 the table.

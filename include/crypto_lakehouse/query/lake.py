@@ -84,7 +84,7 @@ class Lake(Knowledge):
 
     def datasets(self) -> list[str]:
         """Returns the names of the datasets that the lake has tables for."""
-        return self._catalog.datasets()
+        return self._catalog.tables()
 
     def info(self, dataset: str = "", *, symbols: Sequence[str] = ()) -> pl.DataFrame:
         """Returns what is published, a row per dataset, interval and symbol; reads the catalog only.

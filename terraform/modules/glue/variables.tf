@@ -16,6 +16,7 @@ variable "lake_uri" {
 variable "tables" {
   description = "The tables; see the root module."
   type = map(object({
+    layer          = string
     description    = string
     fingerprint    = string
     live           = bool

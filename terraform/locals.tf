@@ -21,16 +21,27 @@ locals {
   lake_uri       = "s3://${local.lake_bucket}"
 
   # Sizes that Fargate sells. Conform needs memory for a batch and room for its inputs; the others wait for the network.
-  default_steps = {
-    plan    = { image = "polars", cpu = 512, memory = 2048, storage_gib = 21 }
-    pull    = { image = "s5cmd", cpu = 1024, memory = 2048, storage_gib = 50 }
-    delta   = { image = "exchange", cpu = 512, memory = 1024, storage_gib = 21 }
-    conform = { image = "polars", cpu = 4096, memory = 16384, storage_gib = 100 }
-    gate    = { image = "quality", cpu = 2048, memory = 8192, storage_gib = 50 }
-    publish = { image = "polars", cpu = 512, memory = 2048, storage_gib = 21 }
-    report  = { image = "polars", cpu = 512, memory = 2048, storage_gib = 21 }
+  default_size = { cpu = 512, memory = 2048, storage_gib = 21 }
+  step_sizes = {
+    pull    = { cpu = 1024, memory = 2048, storage_gib = 50 }
+    delta   = { cpu = 512, memory = 1024, storage_gib = 21 }
+    conform = { cpu = 4096, memory = 16384, storage_gib = 100 }
+    gate    = { cpu = 2048, memory = 8192, storage_gib = 50 }
   }
-  steps = { for step, size in local.default_steps : step => merge(size, try(var.steps[step], {})) }
+  steps = {
+    for step, verb in var.verbs : step => merge(
+      { image = verb.image },
+      try(local.step_sizes[step], local.default_size),
+      try(var.steps[step], {}),
+    )
+  }
+
+  # The steps that ask an exchange run where the internet can be reached; all others are isolated.
+  exchange_steps = [for step, verb in var.verbs : step if verb.reach == "exchange"]
+  step_networks = {
+    for step in keys(var.verbs) :
+    step => contains(local.exchange_steps, step) ? module.network.egress : module.network.isolated
+  }
 
   # What every process of the lakehouse is told, steps and Airflow alike.
   settings = {
@@ -44,20 +55,22 @@ locals {
     CRYPTO_LAKEHOUSE_STORAGE__REGION        = var.region
   }
 
-  # What Airflow is told beside: where it starts steps. A step's task definition is prefix, hyphen and its name; delta is
-  # the only step that runs where the internet can be reached.
-  ecs_settings = {
-    CRYPTO_LAKEHOUSE_RUNNER                                = "ecs"
-    CRYPTO_LAKEHOUSE_ECS__CLUSTER                          = module.steps.cluster
-    CRYPTO_LAKEHOUSE_ECS__CONTAINER_NAME                   = module.steps.container
-    CRYPTO_LAKEHOUSE_ECS__FAMILY_PREFIX                    = module.steps.family_prefix
-    CRYPTO_LAKEHOUSE_ECS__LOGS_GROUP                       = module.steps.logs_group
-    CRYPTO_LAKEHOUSE_ECS__LOGS_PREFIX                      = module.steps.logs_prefix
-    CRYPTO_LAKEHOUSE_ECS__NETWORKS__DELTA__SECURITY_GROUPS = join(",", module.network.egress.security_groups)
-    CRYPTO_LAKEHOUSE_ECS__NETWORKS__DELTA__SUBNETS         = join(",", module.network.egress.subnets)
-    CRYPTO_LAKEHOUSE_ECS__REGION                           = var.region
-    CRYPTO_LAKEHOUSE_ECS__SECURITY_GROUPS                  = join(",", module.network.isolated.security_groups)
-    CRYPTO_LAKEHOUSE_ECS__SPOT                             = join(",", sort(var.spot_steps))
-    CRYPTO_LAKEHOUSE_ECS__SUBNETS                          = join(",", module.network.isolated.subnets)
-  }
+  # What Airflow is told beside: where it starts steps. A step's task definition is prefix, hyphen and its name.
+  ecs_settings = merge({
+    CRYPTO_LAKEHOUSE_RUNNER               = "ecs"
+    CRYPTO_LAKEHOUSE_ECS__CLUSTER         = module.steps.cluster
+    CRYPTO_LAKEHOUSE_ECS__CONTAINER_NAME  = module.steps.container
+    CRYPTO_LAKEHOUSE_ECS__FAMILY_PREFIX   = module.steps.family_prefix
+    CRYPTO_LAKEHOUSE_ECS__LOGS_GROUP      = module.steps.logs_group
+    CRYPTO_LAKEHOUSE_ECS__LOGS_PREFIX     = module.steps.logs_prefix
+    CRYPTO_LAKEHOUSE_ECS__REGION          = var.region
+    CRYPTO_LAKEHOUSE_ECS__SECURITY_GROUPS = join(",", module.network.isolated.security_groups)
+    CRYPTO_LAKEHOUSE_ECS__SPOT            = join(",", sort(var.spot_steps))
+    CRYPTO_LAKEHOUSE_ECS__SUBNETS         = join(",", module.network.isolated.subnets)
+    }, merge([
+      for step in local.exchange_steps : {
+        "CRYPTO_LAKEHOUSE_ECS__NETWORKS__${upper(step)}__SECURITY_GROUPS" = join(",", module.network.egress.security_groups)
+        "CRYPTO_LAKEHOUSE_ECS__NETWORKS__${upper(step)}__SUBNETS"         = join(",", module.network.egress.subnets)
+      }
+  ]...))
 }

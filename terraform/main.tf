@@ -99,6 +99,7 @@ module "network" {
 
 module "roles" {
   source          = "./modules/roles"
+  verbs           = var.verbs
   name            = local.name
   partition       = local.partition
   region          = var.region

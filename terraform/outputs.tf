@@ -12,7 +12,7 @@ output "ecs" {
     task_definition = module.steps.task_definitions
     log_groups      = module.steps.log_groups
     container       = module.steps.container
-    network         = { for step in keys(local.steps) : step => step == "delta" ? module.network.egress : module.network.isolated }
+    network         = local.step_networks
   }
 }
 

@@ -50,6 +50,20 @@ variable "tables" {
   }))
 }
 
+variable "verbs" {
+  description = "The steps' images, networks and rights, derived from the table of verbs: tables.auto.tfvars.json, written by `make docs`."
+  type = map(object({
+    image      = string
+    reach      = string
+    order      = string
+    starts_run = bool
+    read       = list(string)
+    write      = list(string)
+    fold       = list(string)
+    catalog    = string
+  }))
+}
+
 variable "watched_datasets" {
   description = "Datasets whose lateness raises an alarm; each must be scheduled in Airflow."
   type        = list(string)
@@ -87,8 +101,8 @@ variable "steps" {
   default = {}
 
   validation {
-    condition     = alltrue([for step in keys(var.steps) : contains(["plan", "pull", "delta", "conform", "gate", "publish", "report"], step)])
-    error_message = "Steps are plan, pull, delta, conform, gate, publish and report."
+    condition     = alltrue([for step in keys(var.steps) : contains(keys(var.verbs), step)])
+    error_message = "Every step must be one of the table of verbs: see `crypto-lakehouse step --help`."
   }
 }
 
@@ -98,8 +112,8 @@ variable "spot_steps" {
   default     = []
 
   validation {
-    condition     = alltrue([for step in var.spot_steps : contains(["plan", "pull", "delta", "conform", "gate", "publish", "report"], step)])
-    error_message = "Steps are plan, pull, delta, conform, gate, publish and report."
+    condition     = alltrue([for step in var.spot_steps : contains(keys(var.verbs), step)])
+    error_message = "Every step must be one of the table of verbs: see `crypto-lakehouse step --help`."
   }
 }
 

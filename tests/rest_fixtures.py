@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.exchange import LocalExchange, RowSource
+from tests.fakes.exchange import LocalExchange, RowSource
 from tests.rest_lake import RestLake, VirtualTime, exchange_settings
 
 OpenLake = Callable[..., RestLake]

@@ -26,10 +26,10 @@ from crypto_lakehouse.silver.conform import ConformOutcome, InputObject, conform
 from crypto_lakehouse.spec import Dataset
 from crypto_lakehouse.vocabulary import Interval, Market, TimeUnit
 from tests.archive_builder import input_at
-from tests.exchange import LocalExchange, SyntheticRows
-from tests.exchange.encoding import in_unit
-from tests.exchange.long_candles import is_long
-from tests.exchange.series import Series as ToldSeries
+from tests.fakes.exchange import LocalExchange, SyntheticRows
+from tests.fakes.exchange.encoding import in_unit
+from tests.fakes.exchange.long_candles import is_long
+from tests.fakes.exchange.series import Series as ToldSeries
 
 _numbers = count()
 

@@ -16,7 +16,7 @@ from crypto_lakehouse.query import Lake
 from crypto_lakehouse.running import RunSummary, new_run_id, run_pipeline
 from crypto_lakehouse.settings import ArchiveSettings, Settings
 from crypto_lakehouse.vocabulary import Frequency, Interval
-from tests.bucket_server import FakeBucket, serving
+from tests.fakes.bucket import FakeBucket, serving
 
 Lines = list[str]
 Change = Callable[[Lines], object]

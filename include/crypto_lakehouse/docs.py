@@ -21,6 +21,7 @@ from crypto_lakehouse.spec import (
     SourceLayout,
     TimeEncoding,
 )
+from crypto_lakehouse.verbs import VERBS, Area, Reach
 from crypto_lakehouse.vocabulary import Frequency, LogicalType, PartitionSpan, Stamp
 
 BEGIN, END = "<!-- datasets:begin -->", "<!-- datasets:end -->"
@@ -105,6 +106,23 @@ There are no floats: a value of more decimals than its type holds is refused, ne
 empty in sound rows. Every dataset is also a SQL table of its name, with its partition values (`kline_interval`,
 `symbol_key`, `date`, `month` or `year`) as text columns. *degrades* marks an expectation that, when broken, leaves the
 partition readable with the reason; breaking any other keeps the partition from readers.
+"""
+
+
+_REACHES = MappingProxyType(
+    {
+        Reach.LAKE: "the lake",
+        Reach.ARCHIVE: "the lake, the archive",
+        Reach.EXCHANGE: "the lake, the exchange",
+    }
+)
+_VERBS_INTRODUCTION = """# Verbs
+
+Generated from `include/crypto_lakehouse/verbs.py` by `make docs`; edit the table, not this page.
+
+A run is a sequence of steps. Each step carries out one verb for one work order:
+`crypto-lakehouse step VERB --work-order KEY`. The image, the network and the role of a step are derived from this
+table. The patterns are keys of the lake. Every verb also writes its own result file below `runs/`.
 """
 
 
@@ -243,9 +261,34 @@ def between_markers(text: str, inner: str) -> str:
     return f"{before}{BEGIN}\n{inner}\n{END}{after}" if begin and end else text
 
 
+def render_verbs() -> str:
+    """Returns the page of the verbs: what each does, where it runs and what it may do."""
+    head = ("verb", "what it does", "image", "connects to", "reads", "writes", "catalog")
+    rows = [
+        (
+            f"`{verb.step}`",
+            verb.help,
+            f"`{verb.image}`",
+            _REACHES[verb.reach],
+            _areas(verb.reads),
+            _areas(verb.writes),
+            verb.catalog.value,
+        )
+        for verb in VERBS
+    ]
+    return "\n".join([_VERBS_INTRODUCTION, _table(head, rows), ""])
+
+
+def _areas(areas: Iterable[Area]) -> str:
+    return _join(f"`{pattern}`" for area in areas for pattern in area.patterns)
+
+
 def generated_pages(project: Path) -> dict[Path, str]:
     """Returns the generated files of a project folder with the text that they should have."""
-    pages = {project / "docs" / "datasets.md": render_data_dictionary()}
+    pages = {
+        project / "docs" / "datasets.md": render_data_dictionary(),
+        project / "docs" / "verbs.md": render_verbs(),
+    }
     readme = project / "README.md"
     if readme.exists():
         pages[readme] = between_markers(readme.read_text(encoding="utf-8"), render_dataset_table())

@@ -90,7 +90,7 @@ def _write_orders(storage: LocalStorage, names: list[str], days: int) -> list[st
 def _exchange(names: list[str]) -> Iterator[str]:
     """Serves the exchange from a process of its own: its work must not count as ours."""
     process = subprocess.Popen(
-        [sys.executable, "-m", "tests.exchange", "--symbols", *names],
+        [sys.executable, "-m", "tests.fakes.exchange", "--symbols", *names],
         cwd=ROOT,
         env={**os.environ, "PYTHONPATH": str(ROOT)},
         stdout=subprocess.PIPE,

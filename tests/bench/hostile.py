@@ -30,7 +30,7 @@ from tests.bench.contest import NOT_INSTALLED, Contest, ask, command_of
 from tests.bench.hostile_files import DAY, ROWS, HostileFile, write_hostile_archive
 from tests.bench.ours import NAME
 from tests.bench.peers import PEERS
-from tests.bucket_server import FakeBucket, serving
+from tests.fakes.bucket import FakeBucket, serving
 
 Answer = dict[str, str]
 PASSES, FLAGS, REFUSES = "passes in silence", "flags", "refuses"

@@ -16,7 +16,7 @@ from crypto_lakehouse.steps import Progress
 from crypto_lakehouse.vocabulary import Step
 from tests.containers.conftest import open_to_all
 from tests.containers.engine import STRICT, Engine, image
-from tests.exchange import LocalExchange
+from tests.fakes.exchange import LocalExchange
 from tests.small_lake import SmallLake, small_lake
 
 pytestmark = [pytest.mark.containers, pytest.mark.timeout(1800)]

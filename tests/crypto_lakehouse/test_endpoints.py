@@ -17,7 +17,7 @@ __all__ = ["open_lake"]
 
 STREAM = Path(__file__).parents[3] / "shared" / "real" / "stream"
 WITH_REST = [row for row in DATASETS if row.rest is not None and row.exchange is Exchange.BINANCE]
-"""The other venues have budgets without weights; `tests/venues` holds them to theirs."""
+"""The other venues have budgets without weights; `tests/crypto_lakehouse/exchange` holds them to theirs."""
 
 
 @pytest.mark.parametrize(

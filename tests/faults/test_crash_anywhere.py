@@ -18,7 +18,7 @@ from crypto_lakehouse.demo.synthetic import synthetic_csv, zipped
 from crypto_lakehouse.lake.coverage import CoverageLog
 from crypto_lakehouse.lake.local_storage import LocalStorage
 from crypto_lakehouse.vocabulary import Frequency, Interval
-from tests.bucket_server import FakeBucket, serving
+from tests.fakes.bucket import FakeBucket, serving
 from tests.faults.crashing import BOUNDARIES, Crash, Run, processes, run_to_its_end
 from tests.faults.crashing import carry_out as carry_out_run
 

@@ -14,8 +14,8 @@ from crypto_lakehouse.lake.bronze import BronzeLog
 from crypto_lakehouse.lake.local_storage import LocalStorage
 from crypto_lakehouse.lake.work import PlanRequest
 from crypto_lakehouse.settings import Settings
-from tests.bucket_server import FakeBucket, serving
 from tests.crypto_lakehouse.archive.objects import QUICK, put_object, settings_for
+from tests.fakes.bucket import FakeBucket, serving
 
 NAME = "binance_um_klines"
 KINDS = {"listing": "list-type", "CHECKSUM": ".CHECKSUM", "zip": ".zip"}

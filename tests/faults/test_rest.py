@@ -32,8 +32,8 @@ from crypto_lakehouse.lake.work import DeltaOrder, DeltaWindow, read_result, wri
 from crypto_lakehouse.settings import Settings
 from crypto_lakehouse.steps import run_step
 from crypto_lakehouse.vocabulary import Frequency, Interval, Market, Step
-from tests.exchange import Fault, LocalExchange, SeenRequest
-from tests.exchange.talking import ask
+from tests.fakes.exchange import Fault, LocalExchange, SeenRequest
+from tests.fakes.exchange.talking import ask
 from tests.faults.asking import ask_the_time
 from tests.rest_fixtures import OpenLake, open_lake
 from tests.rest_lake import RestLake, VirtualTime, archive_inputs, exchange_settings, silver_frame, utc

@@ -20,7 +20,7 @@ from crypto_lakehouse.running import RunSummary, new_run_id, run_pipeline
 from crypto_lakehouse.settings import Settings
 from crypto_lakehouse.steps import Progress, run_step
 from crypto_lakehouse.vocabulary import Market, Step
-from tests.bucket_server import FakeBucket, serving
+from tests.fakes.bucket import FakeBucket, serving
 from tests.small_lake import SmallLake
 from tests.terraform.calls import CallLog, recording
 from tests.terraform.stand_in import stand_in

@@ -19,7 +19,7 @@ from crypto_lakehouse.running import new_run_id, run_pipeline
 from crypto_lakehouse.settings import Settings, load_settings
 from crypto_lakehouse.steps import Progress
 from crypto_lakehouse.vocabulary import Step
-from tests.bucket_server import FakeBucket, serving
+from tests.fakes.bucket import FakeBucket, serving
 from tests.small_lake import SmallLake, put
 from tests.terraform.conftest import NAME, REGION, Deployment, Resources
 from tests.terraform.patterns import Counted, counted, is_heard, matches
@@ -176,8 +176,8 @@ def test_the_line_of_airflow_s_callback_is_none_of_the_steps(
     filters: list[dict[str, Any]], capsys: pytest.CaptureFixture[str]
 ) -> None:
     pytest.importorskip("airflow", reason="Airflow is not installed")
-    from lakehouse_steps import log_failure
-    from tests.runners.conftest import task_context
+    from lakehouse_airflow.operators import log_failure
+    from tests.lakehouse_airflow.runners.conftest import task_context
 
     log_failure(task_context())
     line = capsys.readouterr().out.strip()

@@ -71,7 +71,7 @@ def test_the_sources_are_valid(tools: Tools, tmp_path: Path) -> None:
         ("watched_datasets", ["binance_um_book_ticker"], "must be a live one"),
         ("late_after_hours", 31, "multiple of 6"),
         ("zones", ["eu-west-1a"], "zones of the region"),
-        ("steps", {"konform": {"cpu": 256, "memory": 512, "storage_gib": 21}}, "Steps are plan"),
+        ("steps", {"konform": {"cpu": 256, "memory": 512, "storage_gib": 21}}, "one of the table of verbs"),
         ("project", "Lakehouse", "Lower case letters"),
     ],
 )

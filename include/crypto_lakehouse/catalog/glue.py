@@ -1,4 +1,4 @@
-"""The AWS Glue catalog: its tables come from the rows of datasets and marts, one Glue partition per published partition.
+"""The AWS Glue catalog: tables made from the rows of datasets and marts, one Glue partition per published partition.
 
 Terraform owns databases and tables in production; `ensure_table` then finds what it expects. The pipeline owns the
 partitions: a version is published by one update of a partition's location, old or new, never both.

@@ -1,12 +1,12 @@
-"""The Glue tables as Terraform's variables: Terraform owns them; their rows are those of datasets and marts.
+"""The Glue tables and the verbs as Terraform's variables: Terraform owns tables, images, task definitions and roles.
 
-`python -m crypto_lakehouse.catalog.terraform` (or `make docs`) rewrites the file; a test fails while it differs from
-the table.
+`python -m crypto_lakehouse.catalog.terraform` (or `make docs`) writes the file again from the tables of datasets, marts
+and verbs. A test fails if the file differs from them.
 """
 
 import json
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from pathlib import Path
 from typing import TypedDict
 
@@ -16,6 +16,7 @@ from crypto_lakehouse.checkout import require_checkout
 from crypto_lakehouse.docs import write_changed
 from crypto_lakehouse.marts import tables
 from crypto_lakehouse.spec import Table
+from crypto_lakehouse.verbs import VERBS, Area, Verb
 
 VARIABLES = Path("terraform", "tables.auto.tfvars.json")
 """The file's place in the project; Terraform reads it by its name."""
@@ -58,10 +59,49 @@ def table_variables(table: Table) -> TableVariables:
     }
 
 
+class VerbVariables(TypedDict):
+    """A verb as `variables.tf` declares it; areas of the lake are patterns of keys."""
+
+    image: str
+    reach: str
+    order: str
+    starts_run: bool
+    read: list[str]
+    write: list[str]
+    fold: list[str]
+    catalog: str
+
+
+def verb_variables(verb: Verb) -> VerbVariables:
+    """Returns the variables of a verb: its image, its network and what its role may do.
+
+    >>> from crypto_lakehouse.verbs import verb_of
+    >>> from crypto_lakehouse.vocabulary import Step
+    >>> verb_variables(verb_of(Step.GATE))["write"]
+    ['quality/*']
+    """
+    return {
+        "image": verb.image.value,
+        "reach": verb.reach.value,
+        "order": verb.order_stem,
+        "starts_run": not verb.is_mapped,
+        "read": _patterns(verb.reads),
+        "write": _patterns(verb.writes),
+        "fold": _patterns(verb.folds),
+        "catalog": verb.catalog.value,
+    }
+
+
+def _patterns(areas: Iterable[Area]) -> list[str]:
+    return [pattern for area in areas for pattern in area.patterns]
+
+
 def render_variables() -> str:
-    """Returns the variables of all tables, and the tag of this version's images, as Terraform reads them."""
-    variables = {table.name: table_variables(table) for table in tables()}
-    return json.dumps({"image_tag": __version__, "tables": variables}, indent=2, ensure_ascii=False) + "\n"
+    """Returns the variables of all tables and verbs, and the tag of this version's images, as Terraform reads them."""
+    verbs = {verb.step.value: verb_variables(verb) for verb in VERBS}
+    of_tables = {table.name: table_variables(table) for table in tables()}
+    variables = {"image_tag": __version__, "verbs": verbs, "tables": of_tables}
+    return json.dumps(variables, indent=2, ensure_ascii=False) + "\n"
 
 
 def main(project: Path | None = None, say: Callable[[str], None] = print) -> int:

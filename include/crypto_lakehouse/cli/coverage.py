@@ -12,6 +12,8 @@ from crypto_lakehouse.errors import InvalidRequest
 if TYPE_CHECKING:
     import polars as pl
 
+    from crypto_lakehouse.reports.calendar import Calendar
+
 MAX_LISTED = 400
 """Lines of a table that are printed: a year of days."""
 MAX_CHARTS = 200
@@ -49,13 +51,12 @@ def print_calendar(found: "pl.DataFrame") -> None:
 
 
 def write_pictures(found: "pl.DataFrame", title: str, html: Path | None, png: Path | None) -> None:
-    """Writes the calendar as a page, an image or both.
+    """Writes the calendar as a page, as an image, or as both.
 
     Raises:
-        InvalidRequest: There is nothing to draw, or too much for one picture.
+        InvalidRequest: There is nothing to draw, or too much for one picture, or Pillow is not installed.
     """
     from crypto_lakehouse.reports.calendar import calendars, charts
-    from crypto_lakehouse.reports.calendar_image import calendar_png
     from crypto_lakehouse.reports.calendar_page import calendar_page
 
     drawn = calendars(found)
@@ -67,5 +68,14 @@ def write_pictures(found: "pl.DataFrame", title: str, html: Path | None, png: Pa
         html.write_text(calendar_page(title, drawn), encoding="utf-8")
         note(f"calendar: {html}")
     if png is not None:
-        png.write_bytes(calendar_png(drawn))
+        png.write_bytes(_image(drawn))
         note(f"calendar: {png}")
+
+
+def _image(drawn: "list[Calendar]") -> bytes:
+    try:
+        from crypto_lakehouse.reports.calendar_image import calendar_png
+    except ModuleNotFoundError as error:
+        advice = "Run `pip install 'crypto-lakehouse[reports]'`, or use --html"
+        raise InvalidRequest(f"--png needs a package that is not installed: {error.name}", advice) from error
+    return calendar_png(drawn)

@@ -7,6 +7,7 @@ import typer
 
 from crypto_lakehouse.cli.output import JsonOption, examples, print_json
 from crypto_lakehouse.cli.progress import listening
+from crypto_lakehouse.verbs import VERBS, Verb
 from crypto_lakehouse.vocabulary import Step
 
 app = typer.Typer(help="Carry out one work order; every verb may be run again at any time.", rich_markup_mode=None)
@@ -16,26 +17,15 @@ WorkOrder = Annotated[
     typer.Option("--work-order", help="Key of the order in the lake, runs/<dataset>/<run>/<order>.json, or its URI."),
 ]
 
-_HELP = {
-    Step.PLAN: "Compare the archive with the lake and write the orders of the other steps.",
-    Step.PULL: "Bring a batch of archive objects into Bronze, verified.",
-    Step.DELTA: "Ask the exchange for a batch of what the archive does not have yet.",
-    Step.CONFORM: "Build a batch of Silver partitions that no reader sees yet.",
-    Step.GATE: "Judge the candidates of a batch.",
-    Step.PUBLISH: "Point the catalog at the candidates that passed.",
-    Step.REPORT: "Write the run's summary and quality report.",
-}
-_ORDER = {Step.PLAN: "plan", Step.PULL: "pull-000", Step.DELTA: "delta-000", Step.REPORT: "plan"}
 
-
-def _add(step: Step) -> None:
-    order = f"runs/binance_um_klines/RUN/{_ORDER.get(step, 'transform-000')}.json"
+def _add(verb: Verb) -> None:
+    order = f"runs/binance_um_klines/RUN/{verb.sample_order}"
 
     def command(work_order: WorkOrder, as_json: JsonOption = False) -> None:
-        _run(step, work_order, as_json)
+        _run(verb.step, work_order, as_json)
 
-    lines = (f"step {step} --work-order {order}", f"step {step} --work-order s3://lake/{order} --json")
-    app.command(step.value, help=_HELP[step], epilog=examples(*lines))(command)
+    lines = (f"step {verb.step} --work-order {order}", f"step {verb.step} --work-order s3://lake/{order} --json")
+    app.command(verb.step.value, help=verb.help, epilog=examples(*lines))(command)
 
 
 def _run(step: Step, work_order: str, as_json: bool) -> None:
@@ -55,5 +45,5 @@ def _run(step: Step, work_order: str, as_json: bool) -> None:
         print(f"  {name.replace('_', ' ')}: {count:,}")
 
 
-for _step in Step:
-    _add(_step)
+for _verb in VERBS:
+    _add(_verb)

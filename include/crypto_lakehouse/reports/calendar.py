@@ -1,4 +1,4 @@
-"""The calendar of a series: one cell per UTC day, told apart by colour and by letter."""
+"""The calendar of a series: one cell per UTC day, with a colour and a letter for its condition."""
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
@@ -9,84 +9,130 @@ import polars as pl
 
 from crypto_lakehouse.vocabulary import DayCondition
 
-LETTERS: Mapping[DayCondition, str] = MappingProxyType({one: one.value[0].upper() for one in DayCondition})
-"""A cell's letter, so that it reads without colour."""
+LETTERS: Mapping[DayCondition, str] = MappingProxyType({kind: kind.value[0].upper() for kind in DayCondition})
+"""The letter of each condition, so that a calendar can be read without colour."""
 
 COLOURS: Mapping[DayCondition, str] = MappingProxyType(
     {
-        # Of the palette of Okabe and Ito, which people of any colour vision tell apart, also in grey.
+        # From the palette of Okabe and Ito: distinct for every kind of colour vision, and in greyscale.
         DayCondition.AVAILABLE: "#0072b2",
         DayCondition.DEGRADED: "#f0e442",
         DayCondition.PENDING: "#c4cad2",
         DayCondition.MISSING: "#d55e00",
     }
 )
+DARK_COLOURS = frozenset({DayCondition.AVAILABLE, DayCondition.MISSING})
+"""The conditions whose colour needs light text."""
+
 MEANINGS: Mapping[DayCondition, str] = MappingProxyType(
     {
-        DayCondition.AVAILABLE: "all there",
-        DayCondition.DEGRADED: "with holes",
-        DayCondition.PENDING: "still to come",
-        DayCondition.MISSING: "nothing to read",
+        DayCondition.AVAILABLE: "complete",
+        DayCondition.DEGRADED: "rows are missing",
+        DayCondition.PENDING: "not complete yet",
+        DayCondition.MISSING: "no data",
     }
 )
+
+WEEKS_PER_YEAR = 54
+"""Columns of a year: a leap year that starts on a Sunday touches 54 weeks."""
 
 
 @dataclass(frozen=True, slots=True)
 class Cell:
-    """A day: its condition, and what is to be said of it."""
+    """A day: its condition, and the text of its tooltip."""
 
     condition: DayCondition
-    words: str
+    text: str
+
+
+@dataclass(frozen=True, slots=True)
+class PlacedCell:
+    """A cell with its column (week of the year, from 0) and its row (day of the week, Monday is 0)."""
+
+    week: int
+    weekday: int
+    cell: Cell
 
 
 @dataclass(frozen=True, slots=True)
 class Calendar:
-    """The days of one series, by day; days that nothing is known of are not in it."""
+    """The cells of one series by day. Days without any information have no cell."""
 
     title: str
     cells: Mapping[date, Cell]
 
     def years(self) -> list[int]:
-        """Returns the years it has days of, in order."""
+        """Returns the years that have cells, in order."""
         return sorted({day.year for day in self.cells})
 
     def months(self) -> list[date]:
-        """Returns the first days of the months from its first day to its last."""
+        """Returns the first day of each month, from the month of the first cell to the month of the last cell."""
         if not self.cells:
             return []
-        month, last, found = min(self.cells).replace(day=1), max(self.cells), []
+        month, last, months = min(self.cells).replace(day=1), max(self.cells), []
         while month <= last:
-            found.append(month)
+            months.append(month)
             month = (month + timedelta(days=31)).replace(day=1)
-        return found
+        return months
+
+
+@dataclass(frozen=True, slots=True)
+class YearChart:
+    """One year of one calendar: what a page or an image draws as a block."""
+
+    calendar: Calendar
+    year: int
+
+    def cells(self) -> Iterator[PlacedCell]:
+        """Yields the cells of the year with their places."""
+        for day, cell in self.calendar.cells.items():
+            if day.year == self.year:
+                yield PlacedCell(week_of_year(day), day.weekday(), cell)
+
+    def months(self) -> Iterator[tuple[str, int]]:
+        """Yields the short name of each month and the week in which the month starts."""
+        for month in range(1, 13):
+            first_day = date(self.year, month, 1)
+            yield f"{first_day:%b}", week_of_year(first_day)
+
+    def summary(self) -> str:
+        """Returns the number of days in each condition as text."""
+        conditions = [placed.cell.condition for placed in self.cells()]
+        return ", ".join(f"{conditions.count(kind)} days {kind}" for kind in DayCondition if kind in conditions)
+
+
+def week_of_year(day: date) -> int:
+    """Returns the number of the week, from 0; weeks start on Monday.
+
+    >>> week_of_year(date(2024, 1, 7)), week_of_year(date(2024, 1, 8))
+    (0, 1)
+    """
+    new_year = date(day.year, 1, 1)
+    return ((day - new_year).days + new_year.weekday()) // 7
 
 
 def calendars(days: pl.DataFrame) -> list[Calendar]:
-    """Returns a calendar per series of a frame of days: of `Lake.coverage`, or of the coverage log."""
-    found = []
-    series = days.with_columns(pl.col("kline_interval").fill_null("")).sort(
+    """Returns one calendar per series.
+
+    Args:
+        days: One row per day and series, as `Lake.coverage` or the coverage log return them.
+    """
+    ordered = days.with_columns(pl.col("kline_interval").fill_null("")).sort(
         "dataset", "symbol", "kline_interval", "day"
     )
-    for names, rows in series.group_by("dataset", "symbol", "kline_interval", maintain_order=True):
-        title = " ".join(str(one) for one in names if one)
-        found.append(Calendar(title, {row["day"]: _cell(row) for row in rows.iter_rows(named=True)}))
-    return found
+    groups = ordered.group_by("dataset", "symbol", "kline_interval", maintain_order=True)
+    return [
+        Calendar(" ".join(str(name) for name in names if name), {row["day"]: _cell(row) for row in rows.to_dicts()})
+        for names, rows in groups
+    ]
+
+
+def charts(calendars: Sequence[Calendar]) -> list[YearChart]:
+    """Returns the blocks of a picture: one per calendar and year."""
+    return [YearChart(calendar, year) for calendar in calendars for year in calendar.years()]
 
 
 def _cell(row: Mapping[str, object]) -> Cell:
     rows = f"{row['rows']:,} of {row['expected']:,} rows" if row["expected"] is not None else f"{row['rows']:,} rows"
-    words = [f"{row['day']}: {row['condition']}", rows, str(row["sources"] or ""), str(row["reason"] or "")]
-    return Cell(DayCondition(str(row["condition"])), "; ".join(one for one in words if one))
-
-
-def year_cells(calendar: Calendar, year: int) -> Iterator[tuple[int, int, Cell]]:
-    """Yields the cells of a year with their week, from 0, and day of the week, from Monday."""
-    first = date(year, 1, 1)
-    for day, cell in calendar.cells.items():
-        if day.year == year:
-            yield ((day - first).days + first.weekday()) // 7, day.weekday(), cell
-
-
-def charts(found: Sequence[Calendar]) -> list[tuple[Calendar, int]]:
-    """Returns what a picture is made of: each calendar and year."""
-    return [(one, year) for one in found for year in one.years()]
+    parts = [f"{row['day']}: {row['condition']}", rows, str(row["sources"] or ""), str(row["reason"] or "")]
+    return Cell(DayCondition(str(row["condition"])), "; ".join(part for part in parts if part))

@@ -1,4 +1,4 @@
-"""The calendar for a terminal: a month per row, a letter per day."""
+"""Calendars for a terminal: a month per line, a letter per day."""
 
 from collections.abc import Iterator, Sequence
 from datetime import date, timedelta
@@ -14,20 +14,25 @@ _ANSI = {
 }
 
 
-def calendar_lines(found: Sequence[Calendar], *, coloured: bool) -> Iterator[str]:
-    """Yields the lines of calendars and their legend; `coloured` adds the codes that terminals understand."""
-    for one in found:
-        yield one.title
+def calendar_lines(calendars: Sequence[Calendar], *, coloured: bool) -> Iterator[str]:
+    """Yields the lines of the calendars, then the legend.
+
+    Args:
+        calendars: What to show.
+        coloured: Add ANSI colour codes.
+    """
+    for calendar in calendars:
+        yield calendar.title
         yield "         " + "".join(f"{day:<5}" for day in (1, 6, 11, 16, 21, 26, 31)).rstrip()
-        for month in one.months():
-            yield f"{month:%Y-%m}  {''.join(_letter(one, day, coloured) for day in _days(month))}".rstrip()
+        for month in calendar.months():
+            yield f"{month:%Y-%m}  {''.join(_letter(calendar, day, coloured) for day in _days(month))}".rstrip()
         yield ""
-    yield "  ".join(f"{_painted(kind, coloured)} {kind}: {words}" for kind, words in MEANINGS.items())
+    yield "  ".join(f"{_painted(kind, coloured)} {kind}: {meaning}" for kind, meaning in MEANINGS.items())
 
 
 def _days(month: date) -> list[date]:
-    after = (month + timedelta(days=31)).replace(day=1)
-    return [month + timedelta(days=number) for number in range((after - month).days)]
+    next_month = (month + timedelta(days=31)).replace(day=1)
+    return [month + timedelta(days=number) for number in range((next_month - month).days)]
 
 
 def _letter(calendar: Calendar, day: date, coloured: bool) -> str:

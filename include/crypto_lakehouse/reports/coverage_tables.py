@@ -1,68 +1,104 @@
-"""What a run found of coverage, as a piece of the quality report: pairs of sources, holes, and a calendar."""
+"""The coverage part of a quality report: pairs of sources, gaps, and a calendar."""
 
-import html
 from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
 
 import polars as pl
 
 from crypto_lakehouse.lake.coverage import CoverageFrames
-from crypto_lakehouse.reports.calendar import calendars
-from crypto_lakehouse.reports.calendar_page import small_pictures
+from crypto_lakehouse.reports.calendar import calendars, charts
+from crypto_lakehouse.reports.calendar_page import SvgChart, svg_chart
 
-MAX_LINES = 50
-"""Rows of a table in the report; the rest is counted."""
-MAX_PICTURES = 12
+MAX_ROWS = 50
+"""Rows of a table in the report. The report only counts the rest."""
+MAX_CHARTS = 12
+"""Years of calendars in one section, and series that are looked at to draw them."""
 _PAIR = ["kept", "other"]
+_COUNTS = ["equal", "different", "only_kept", "only_other"]
 
 
-def coverage_pieces(frames: CoverageFrames) -> str:
-    """Returns the pieces of a dataset's section: reconciliation, holes, calendar; every value is escaped."""
-    return "\n".join([_reconciled(frames.reconciliations), _holes(frames.holes), _calendar(frames.days)])
+@dataclass(frozen=True, slots=True)
+class ReportTable:
+    """A table of a report, cut off after MAX_ROWS rows.
+
+    Args:
+        columns: Names of the columns.
+        rows: The rows to show.
+        omitted: Number of rows that are not shown.
+        numeric: Positions of the columns that are aligned to the right.
+    """
+
+    columns: Sequence[str]
+    rows: Sequence[Sequence[object]]
+    omitted: int
+    numeric: frozenset[int]
 
 
-def _reconciled(rows: pl.DataFrame) -> str:
-    if rows.is_empty():
-        return ""
-    sums = [pl.col(name).sum() for name in ("equal", "different", "only_kept", "only_other")]
-    pairs = rows.group_by(_PAIR).agg(pl.col("day").n_unique().alias("days"), *sums).sort(_PAIR)
-    differing = rows.filter(pl.sum_horizontal("different", "only_kept", "only_other") > 0).sort("day", "symbol", *_PAIR)
-    columns = ("symbol", "kline_interval", "day", *_PAIR, "equal", "different", "only_kept", "only_other", "largest")
-    detail = _table(columns, differing.select(columns).iter_rows()) if differing.height else ""
-    return f"<h3>What sources say of each other</h3>{_table(pairs.columns, pairs.iter_rows())}{detail}"
+@dataclass(frozen=True, slots=True)
+class CoveragePart:
+    """What a section of a report shows about coverage; empty parts are not shown.
+
+    Args:
+        reconciliations: Tables that compare sources with the same keys.
+        gaps: The table of gaps; None where there is no gap.
+        charts: Years of calendars.
+        series: Number of series in the section.
+        omitted_charts: Number of years that are not drawn.
+    """
+
+    reconciliations: Sequence[ReportTable]
+    gaps: ReportTable | None
+    charts: Sequence[SvgChart]
+    series: int
+    omitted_charts: int
+
+    @property
+    def drawn_series(self) -> int:
+        """The number of series that the charts were chosen from."""
+        return min(self.series, MAX_CHARTS)
 
 
-def _holes(rows: pl.DataFrame) -> str:
-    if rows.is_empty():
-        return ""
-    columns = ("symbol", "kline_interval", "start", "end", "missing", "kind", "sources", "known")
-    times = (pl.col(name).dt.strftime("%Y-%m-%d %H:%M:%S") for name in ("start", "end"))
-    found = rows.sort("symbol", "kline_interval", "start").with_columns(times).select(columns)
-    return f"<h3>Holes</h3>{_table(columns, found.iter_rows())}"
+def coverage_part(frames: CoverageFrames) -> CoveragePart:
+    """Returns the coverage part of a dataset's section."""
+    series = frames.days.select("symbol", "kline_interval").unique().sort("symbol", "kline_interval")
+    # A run may have thousands of series. Cells are made only for those that are drawn.
+    drawn_days = frames.days.join(
+        series.head(MAX_CHARTS), on=["symbol", "kline_interval"], how="semi", nulls_equal=True
+    )
+    blocks = charts(calendars(drawn_days))
+    return CoveragePart(
+        reconciliations=_reconciliation_tables(frames.reconciliations),
+        gaps=_gap_table(frames.holes),
+        charts=[svg_chart(chart) for chart in blocks[:MAX_CHARTS]],
+        series=series.height,
+        omitted_charts=max(0, len(blocks) - MAX_CHARTS),
+    )
 
 
-def _calendar(days: pl.DataFrame) -> str:
+def _reconciliation_tables(days: pl.DataFrame) -> list[ReportTable]:
     if days.is_empty():
-        return ""
-    series = days.select("symbol", "kline_interval").unique().sort("symbol", "kline_interval")
-    # A run may have thousands: cells are only made of those that are drawn.
-    drawn = days.join(series.head(MAX_PICTURES), on=["symbol", "kline_interval"], how="semi")
-    more = f"<p>The first {MAX_PICTURES} of {series.height:,} series.</p>" if series.height > MAX_PICTURES else ""
-    return f"<h3>Days</h3>{more}{small_pictures(calendars(drawn), MAX_PICTURES)}"
+        return []
+    totals = days.group_by(_PAIR).agg(pl.col("day").n_unique().alias("days"), pl.col(_COUNTS).sum()).sort(_PAIR)
+    different = days.filter(pl.sum_horizontal("different", "only_kept", "only_other") > 0)
+    detail = different.sort("day", "symbol", *_PAIR).select(
+        "symbol", "kline_interval", "day", *_PAIR, *_COUNTS, "largest"
+    )
+    return [_table(totals)] + ([_table(detail)] if detail.height else [])
 
 
-def _table(columns: Sequence[str], rows: Iterable[Sequence[object]]) -> str:
-    lines = [_line(row, "td") for row in rows]
-    more = f"<p>and {len(lines) - MAX_LINES:,} more</p>" if len(lines) > MAX_LINES else ""
-    head = _line([one.replace("_", " ") for one in columns], "th")
-    body = "\n".join(lines[:MAX_LINES])
-    return f'<div class="scroll"><table><thead>{head}</thead><tbody>{body}</tbody></table></div>{more}'
+def _gap_table(holes: pl.DataFrame) -> ReportTable | None:
+    if holes.is_empty():
+        return None
+    times = pl.col("start", "end").dt.strftime("%Y-%m-%d %H:%M:%S")
+    ordered = holes.sort("symbol", "kline_interval", "start").with_columns(times)
+    return _table(ordered.select("symbol", "kline_interval", "start", "end", "missing", "kind", "sources", "known"))
 
 
-def _line(cells: Iterable[object], tag: str) -> str:
-    return "<tr>" + "".join(f"<{tag}>{html.escape(_text(one))}</{tag}>" for one in cells) + "</tr>"
-
-
-def _text(value: object) -> str:
-    if value is None:
-        return ""
-    return f"{value:,}" if isinstance(value, int) else str(value)
+def _table(frame: pl.DataFrame) -> ReportTable:
+    kinds: Iterable[pl.DataType] = frame.dtypes
+    return ReportTable(
+        columns=[name.replace("_", " ") for name in frame.columns],
+        rows=frame.head(MAX_ROWS).rows(),
+        omitted=max(0, frame.height - MAX_ROWS),
+        numeric=frozenset(number for number, kind in enumerate(kinds) if kind.is_numeric()),
+    )

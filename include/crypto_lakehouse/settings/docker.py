@@ -6,9 +6,8 @@ from pydantic import Field
 
 from crypto_lakehouse.settings.part import SettingsPart
 from crypto_lakehouse.settings.steps import StepLimits
+from crypto_lakehouse.verbs import verb_of
 from crypto_lakehouse.vocabulary import Step
-
-_IMAGES = {Step.PULL: "s5cmd", Step.DELTA: "exchange", Step.GATE: "quality"}
 
 
 class DockerSettings(SettingsPart):
@@ -27,7 +26,7 @@ class DockerSettings(SettingsPart):
 
     def image(self, step: Step) -> str:
         """Returns the image that carries out a step."""
-        return self.images.get(step) or f"{self.registry}/{_IMAGES.get(step, 'polars')}:{self.tag}"
+        return self.images.get(step) or f"{self.registry}/{verb_of(step).image}:{self.tag}"
 
     def limits_of(self, step: Step) -> StepLimits:
         """Returns what a step may use."""

@@ -10,13 +10,13 @@ from concurrent.futures import Future
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from crypto_lakehouse.archive.zips import ZipBounds
 from crypto_lakehouse.errors import ContentRefused, LakehouseError
 from crypto_lakehouse.lake.bronze import covers
 from crypto_lakehouse.lake.partition import Partition
 from crypto_lakehouse.lake.records import RefusedInput
 from crypto_lakehouse.settings import ConformSettings
 from crypto_lakehouse.silver.building import Building, ConformedPartition
+from crypto_lakehouse.silver.decode.zips import ZipBounds
 from crypto_lakehouse.silver.inputs import InputObject, Segment, identity
 from crypto_lakehouse.silver.parse import SourceShape, parse_block
 from crypto_lakehouse.silver.reading import Block, ReadAhead, stream_blocks, zip_bounds

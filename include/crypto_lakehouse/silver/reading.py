@@ -13,11 +13,11 @@ from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
 
-from crypto_lakehouse.archive.zips import ZipBounds, member_chunks
 from crypto_lakehouse.errors import ChecksumMismatch, HostileArchive, LakehouseError
 from crypto_lakehouse.settings import ConformSettings
-from crypto_lakehouse.silver.answers import answer_lines
 from crypto_lakehouse.silver.bytegate import check_carry
+from crypto_lakehouse.silver.decode.answers import answer_lines
+from crypto_lakehouse.silver.decode.zips import ZipBounds, member_chunks
 from crypto_lakehouse.silver.inputs import InputObject
 from crypto_lakehouse.silver.sniff import Sniffed, sniff
 from crypto_lakehouse.spec import Dataset

@@ -1,56 +1,7 @@
-# One role per step, and each may do what its step does: nobody else writes Bronze, nobody but publish points readers at
-# new versions, and nobody deletes data. `delete` is the folding of small log files into one, which the report step does.
+# One role per step, and each may do what the table of verbs says of its step: nobody else writes Bronze, nobody but publish
+# points readers at new versions, and nobody deletes data. `fold` replaces many small files of a log by one.
 
 locals {
-  logs = ["bronze/*/log/*", "bronze/*/quarantine/*", "silver/*/verdicts/*", "coverage/*"]
-  data = ["silver/*/version=*"]
-
-  steps = {
-    # Three digits of orders always do: a plan has at most 1,000 of a kind, 000 to 999.
-    plan = {
-      read   = concat(["runs/*"], local.logs)
-      write  = [for order in ["pull", "delta", "transform"] : "runs/*/${order}-???.json"]
-      delete = []
-      glue   = "read"
-    }
-    pull = {
-      read   = ["runs/*", "bronze/*"]
-      write  = ["bronze/*/objects/*", "bronze/*/log/*", "bronze/*/quarantine/*"]
-      delete = []
-      glue   = "none"
-    }
-    delta = {
-      read   = ["runs/*", "bronze/*"]
-      write  = ["bronze/*/rest/*", "bronze/*/log/*"]
-      delete = []
-      glue   = "none"
-    }
-    conform = {
-      read   = concat(["runs/*", "bronze/*"], local.data)
-      write  = local.data
-      delete = []
-      glue   = "read"
-    }
-    gate = {
-      read   = concat(["runs/*"], local.data)
-      write  = ["quality/*"]
-      delete = []
-      glue   = "none"
-    }
-    publish = {
-      read   = concat(["runs/*", "quality/*"], local.logs)
-      write  = ["silver/*/verdicts/*", "coverage/*"]
-      delete = []
-      glue   = "publish"
-    }
-    report = {
-      read   = concat(["runs/*", "quality/*"], local.logs)
-      write  = concat(["quality/*/report.html"], local.logs)
-      delete = local.logs
-      glue   = "none"
-    }
-  }
-
   glue_read = [
     "glue:BatchGetPartition",
     "glue:GetDatabase",
@@ -92,7 +43,7 @@ data "aws_iam_policy_document" "task_trust" {
 }
 
 data "aws_iam_policy_document" "step" {
-  for_each = local.steps
+  for_each = var.verbs
 
   # Of the whole bucket: without it S3 says "forbidden" of an object that is not there, and steps must tell the two apart.
   statement {
@@ -116,7 +67,7 @@ data "aws_iam_policy_document" "step" {
   }
 
   dynamic "statement" {
-    for_each = length(each.value.delete) > 0 ? [each.value.delete] : []
+    for_each = length(each.value.fold) > 0 ? [each.value.fold] : []
 
     content {
       sid       = "FoldLogs"
@@ -126,7 +77,7 @@ data "aws_iam_policy_document" "step" {
   }
 
   dynamic "statement" {
-    for_each = length(local.glue_actions[each.value.glue]) > 0 ? [local.glue_actions[each.value.glue]] : []
+    for_each = length(local.glue_actions[each.value.catalog]) > 0 ? [local.glue_actions[each.value.catalog]] : []
 
     content {
       sid       = "Catalog"
@@ -149,14 +100,14 @@ data "aws_iam_policy_document" "step" {
 }
 
 resource "aws_iam_role" "step" {
-  for_each           = local.steps
+  for_each           = var.verbs
   name               = "${var.name}-step-${each.key}"
   description        = "What the ${each.key} step may do"
   assume_role_policy = data.aws_iam_policy_document.task_trust.json
 }
 
 resource "aws_iam_role_policy" "step" {
-  for_each = local.steps
+  for_each = var.verbs
   name     = each.key
   role     = aws_iam_role.step[each.key].name
   policy   = data.aws_iam_policy_document.step[each.key].json

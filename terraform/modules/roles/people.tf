@@ -103,10 +103,11 @@ data "aws_iam_policy_document" "orchestrator" {
     resources = local.glue_resources
   }
 
+  # A run starts with an order; the steps of the run write the orders after it.
   statement {
     sid       = "OrderRuns"
     actions   = ["s3:PutObject"]
-    resources = ["${var.lake_arn}/runs/*/plan.json"]
+    resources = distinct([for verb in var.verbs : "${var.lake_arn}/runs/*/${verb.order}.json" if verb.starts_run])
   }
 
   statement {

@@ -1,3 +1,15 @@
+variable "verbs" {
+  description = "What each step reads, writes and folds, and what it does with the catalog, by step."
+  type = map(object({
+    order      = string
+    starts_run = bool
+    read       = list(string)
+    write      = list(string)
+    fold       = list(string)
+    catalog    = string
+  }))
+}
+
 variable "name" {
   description = "What roles' names start with."
   type        = string

@@ -2,7 +2,7 @@ from collections.abc import Iterator
 
 import pytest
 
-from tests.bucket_server import FakeBucket, serving
+from tests.fakes.bucket import FakeBucket, serving
 
 
 @pytest.fixture

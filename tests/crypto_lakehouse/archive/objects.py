@@ -9,7 +9,7 @@ from crypto_lakehouse.datasets import dataset
 from crypto_lakehouse.demo.synthetic import zipped
 from crypto_lakehouse.settings import Settings, TransferProfile
 from crypto_lakehouse.vocabulary import Frequency, Interval
-from tests.bucket_server import FakeBucket
+from tests.fakes.bucket import FakeBucket
 
 QUICK = TransferProfile(retries=1, batch_timeout_seconds=60)
 

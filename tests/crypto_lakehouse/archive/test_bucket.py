@@ -6,7 +6,7 @@ from crypto_lakehouse.archive import bucket as bucket_module
 from crypto_lakehouse.archive.bucket import Bucket
 from crypto_lakehouse.errors import ListingSuspect, SourceUnavailable
 from crypto_lakehouse.settings import TransferProfile
-from tests.bucket_server import FakeBucket
+from tests.fakes.bucket import FakeBucket
 
 PREFIX = "data/spot/daily/klines/BTCUSDT/1m/"
 KEYS = [f"{PREFIX}BTCUSDT-1m-2024-01-{day:02}.zip" for day in range(1, 8)]

@@ -10,8 +10,8 @@ from crypto_lakehouse.lake.bronze import BronzeLog, QuarantinedObject
 from crypto_lakehouse.lake.local_storage import LocalStorage
 from crypto_lakehouse.lake.work import PlanRequest
 from crypto_lakehouse.settings import Settings, TransferProfile
-from tests.bucket_server import FakeBucket
 from tests.crypto_lakehouse.archive.objects import put_object, settings_for
+from tests.fakes.bucket import FakeBucket
 
 DAILY = [date(2024, 1, day) for day in range(1, 6)]
 

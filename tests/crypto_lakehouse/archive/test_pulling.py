@@ -12,8 +12,8 @@ from crypto_lakehouse.lake.local_storage import LocalStorage
 from crypto_lakehouse.lake.work import ObjectToPull, PlanRequest, PullOrder
 from crypto_lakehouse.settings import MissingChecksum, Settings
 from crypto_lakehouse.vocabulary import ChecksumStatus
-from tests.bucket_server import FakeBucket
 from tests.crypto_lakehouse.archive.objects import QUICK, put_object, settings_for
+from tests.fakes.bucket import FakeBucket
 
 NAME = "binance_um_klines"
 DAYS = [date(2024, 1, day) for day in range(1, 5)]

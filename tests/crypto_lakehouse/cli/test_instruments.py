@@ -12,8 +12,8 @@ from crypto_lakehouse.cli import main
 from crypto_lakehouse.datasets import dataset
 from crypto_lakehouse.settings import PREFIX
 from crypto_lakehouse.vocabulary import Frequency, Interval
-from tests.bucket_server import FakeBucket, serving
 from tests.crypto_lakehouse.instruments.bodies import body, um_symbol
+from tests.fakes.bucket import FakeBucket, serving
 
 
 @pytest.fixture

@@ -9,9 +9,9 @@ from pathlib import Path
 import pytest
 
 from crypto_lakehouse.archive.keys import ArchiveKey, parse_key
-from crypto_lakehouse.archive.zips import ZipBounds, member_chunks
 from crypto_lakehouse.datasets import DATASETS, dataset
 from crypto_lakehouse.demo.synthetic import SyntheticRequest, build_archive, synthetic_csv
+from crypto_lakehouse.silver.decode.zips import ZipBounds, member_chunks
 from crypto_lakehouse.spec import Dataset
 from crypto_lakehouse.vocabulary import Frequency, Interval
 

@@ -15,8 +15,8 @@ from crypto_lakehouse.exchange.fetching import Piece
 from crypto_lakehouse.exchange.windows import Series
 from crypto_lakehouse.lake.bronze import BronzeLog
 from crypto_lakehouse.vocabulary import DataType, Source
-from tests.exchange import Fault, SyntheticRows
-from tests.exchange.series import Series as ToldSeries
+from tests.fakes.exchange import Fault, SyntheticRows
+from tests.fakes.exchange.series import Series as ToldSeries
 from tests.rest_fixtures import OpenLake
 from tests.rest_lake import RestLake, utc, window
 

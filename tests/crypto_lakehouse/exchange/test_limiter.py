@@ -23,7 +23,7 @@ from tests.crypto_lakehouse.exchange.taking import (
     take_unguarded,
     take_until_full,
 )
-from tests.exchange import LocalExchange
+from tests.fakes.exchange import LocalExchange
 from tests.rest_lake import VirtualTime, exchange_settings
 
 LIMIT = RateLimit("weight", 100, 60, "x-used")

@@ -18,7 +18,7 @@ from crypto_lakehouse.spec import Paging, RateLimit, RestEndpoint, RestShape, Re
 START = datetime(2025, 1, 1, tzinfo=UTC)
 START_MS = int(START.timestamp()) * 1000
 MINUTE_MS = 60_000
-# The others go on by a cursor; see tests/venues/test_cursors.py.
+# The others go on by a cursor; see tests/crypto_lakehouse/exchange/test_cursors.py.
 BY_QUESTION = (Paging.TIME, Paging.SPAN, Paging.ID)
 LIMIT = RateLimit("test", 1000, 60)
 

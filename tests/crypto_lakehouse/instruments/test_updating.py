@@ -15,9 +15,9 @@ from crypto_lakehouse.instruments.updating import update_instruments
 from crypto_lakehouse.lake.local_storage import LocalStorage
 from crypto_lakehouse.settings import ExchangeSettings, Settings, TransferProfile
 from crypto_lakehouse.vocabulary import Frequency, Interval, Market
-from tests.bucket_server import FakeBucket, serving
 from tests.crypto_lakehouse.instruments.bodies import answer, um_symbol
-from tests.exchange import LocalExchange
+from tests.fakes.bucket import FakeBucket, serving
+from tests.fakes.exchange import LocalExchange
 
 YESTERDAY = datetime.now(UTC).date() - timedelta(days=1)
 

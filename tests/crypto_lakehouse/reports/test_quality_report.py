@@ -25,7 +25,7 @@ def test_what_the_archive_says_is_escaped() -> None:
 
 
 def test_figures_and_reasons_are_there_and_quarantined_rows_do_not_count() -> None:
-    assert "<td>30</td>" in PAGE
+    assert '<td class="number">30</td>' in PAGE
     assert "1.5 MB" in PAGE
     assert "grid_missing: 3 of 20" in PAGE
     assert 'href="a/b.html"' in PAGE

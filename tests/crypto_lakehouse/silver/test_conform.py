@@ -15,7 +15,7 @@ from crypto_lakehouse.datasets import dataset
 from crypto_lakehouse.lake.partition import Partition
 from crypto_lakehouse.lake.records import inputs_digest
 from crypto_lakehouse.settings import ConformSettings
-from crypto_lakehouse.silver import reading, runs, windows, write
+from crypto_lakehouse.silver import buffers, range_merge, reading, write
 from crypto_lakehouse.silver.conform import ConformOutcome, InputObject, conform
 from crypto_lakehouse.silver.manifest import read_manifest
 from crypto_lakehouse.spec import Dataset
@@ -50,12 +50,12 @@ def digests(outcome: ConformOutcome) -> list[str]:
 
 @pytest.fixture
 def streamed(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Every file is streamed in small blocks, runs spill early and merges go window by window."""
+    """Every file is streamed in small blocks, buffers spill early and merges go range by range."""
     monkeypatch.setattr(reading, "SMALL_ZIP_BYTES", 0)
     monkeypatch.setattr(reading, "BLOCK_BYTES", 4096)
-    monkeypatch.setattr(runs, "MEMORY_ROWS", 100)
-    monkeypatch.setattr(windows, "WINDOW_ROWS", 150)
-    monkeypatch.setattr(windows, "_SAMPLE_EVERY", 4)
+    monkeypatch.setattr(buffers, "MEMORY_ROWS", 100)
+    monkeypatch.setattr(range_merge, "ROWS_PER_RANGE", 150)
+    monkeypatch.setattr(range_merge, "_SAMPLE_EVERY", 4)
 
 
 def month_of_klines(folder: Path) -> list[InputObject]:
@@ -187,19 +187,19 @@ def test_a_monthly_and_a_daily_tick_file_of_the_same_rows_give_the_same_rows(tmp
     assert (both.manifest.overlaps, both.manifest.duplicates, both.manifest.conflicts) == (400, 0, 0)
 
 
-def test_a_merge_in_windows_gives_what_a_merge_in_memory_gives(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_merge_in_ranges_gives_what_a_merge_in_memory_gives(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     rows = agg_trade_rows(MARCH, 900)
     mixed = rows[300:] + rows[:500]
     one = trades_input("2024-03-01", mixed, tmp_path)
     in_memory = build(TRADES, [MARCH], [one], tmp_path / "a").partitions[0]
     monkeypatch.setattr(reading, "SMALL_ZIP_BYTES", 0)
     monkeypatch.setattr(reading, "BLOCK_BYTES", 4096)
-    monkeypatch.setattr(runs, "MEMORY_ROWS", 100)
-    monkeypatch.setattr(windows, "WINDOW_ROWS", 150)
-    in_windows = build(TRADES, [MARCH], [one], tmp_path / "b").partitions[0]
-    assert in_windows.sha256 == in_memory.sha256
-    assert in_windows.manifest.duplicates == 200
-    assert pl.read_parquet(in_windows.file)["agg_trade_id"].to_list() == list(range(1000, 1900))
+    monkeypatch.setattr(buffers, "MEMORY_ROWS", 100)
+    monkeypatch.setattr(range_merge, "ROWS_PER_RANGE", 150)
+    in_ranges = build(TRADES, [MARCH], [one], tmp_path / "b").partitions[0]
+    assert in_ranges.sha256 == in_memory.sha256
+    assert in_ranges.manifest.duplicates == 200
+    assert pl.read_parquet(in_ranges.file)["agg_trade_id"].to_list() == list(range(1000, 1900))
 
 
 def test_identifiers_that_run_against_time_end_sorted_by_time(tmp_path: Path, streamed: None) -> None:

@@ -19,7 +19,7 @@ from crypto_lakehouse.exchange.windows import Series
 from crypto_lakehouse.lake.records import ColumnDifference, Manifest, Reconciliation
 from crypto_lakehouse.lake.versions import store_candidate
 from crypto_lakehouse.quality.gate import gate
-from crypto_lakehouse.silver import runs, windows
+from crypto_lakehouse.silver import buffers, range_merge
 from crypto_lakehouse.silver.inputs import InputObject
 from crypto_lakehouse.silver.reconcile import PLACE, Pairs, Tally, tally
 from crypto_lakehouse.spec import Dataset
@@ -169,9 +169,9 @@ def test_merging_window_by_window_gives_the_same_sums(
 ) -> None:
     inputs = [*lake.held(KLINES), archive(tmp_path, AFTER, revised)]
     whole = build(KLINES, inputs, tmp_path)[1]
-    monkeypatch.setattr(runs, "MEMORY_ROWS", 100)
-    monkeypatch.setattr(windows, "WINDOW_ROWS", 150)
-    monkeypatch.setattr(windows, "_SAMPLE_EVERY", 4)
+    monkeypatch.setattr(buffers, "MEMORY_ROWS", 100)
+    monkeypatch.setattr(range_merge, "ROWS_PER_RANGE", 150)
+    monkeypatch.setattr(range_merge, "_SAMPLE_EVERY", 4)
     assert build(KLINES, inputs, tmp_path)[1].reconciliations == whole.reconciliations
 
 

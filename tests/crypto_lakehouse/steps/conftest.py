@@ -5,9 +5,9 @@ from pathlib import Path
 
 import pytest
 
-from tests.bucket_server import FakeBucket, serving
 from tests.crypto_lakehouse.steps.delta_runs import Deployment
-from tests.exchange import LocalExchange
+from tests.fakes.bucket import FakeBucket, serving
+from tests.fakes.exchange import LocalExchange
 
 
 @pytest.fixture

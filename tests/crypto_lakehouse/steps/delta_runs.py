@@ -18,9 +18,9 @@ from crypto_lakehouse.running import RunSummary, run_pipeline
 from crypto_lakehouse.settings import ExchangeSettings, Settings
 from crypto_lakehouse.silver.manifest import read_manifest
 from crypto_lakehouse.vocabulary import Frequency, Interval
-from tests.bucket_server import FakeBucket
 from tests.crypto_lakehouse.archive.objects import put_object, settings_for
-from tests.exchange import LocalExchange, SeenRequest
+from tests.fakes.bucket import FakeBucket
+from tests.fakes.exchange import LocalExchange, SeenRequest
 from tests.rest_lake import exchange_settings
 
 NAME = "binance_um_klines"

@@ -19,9 +19,9 @@ from crypto_lakehouse.lake.work import PlanRequest
 from crypto_lakehouse.running import run_pipeline
 from crypto_lakehouse.steps.delta import COMMIT_OBJECTS
 from crypto_lakehouse.vocabulary import Source, Step
-from tests.bucket_server import FakeBucket, serving
 from tests.crypto_lakehouse.steps.delta_runs import NAME, Deployment, carry_out, starts, unreachable
-from tests.exchange import LocalExchange
+from tests.fakes.bucket import FakeBucket, serving
+from tests.fakes.exchange import LocalExchange
 from tests.rest_lake import utc
 
 FIRST, SECOND, THIRD = (date(2025, 1, day) for day in (1, 2, 3))

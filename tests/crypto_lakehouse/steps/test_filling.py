@@ -13,7 +13,7 @@ from crypto_lakehouse.cli import main
 from crypto_lakehouse.query import Lake
 from crypto_lakehouse.query.filling import fills, worth_asking
 from crypto_lakehouse.settings import load_settings
-from tests.exchange import LocalExchange, SyntheticRows
+from tests.fakes.exchange import LocalExchange, SyntheticRows
 from tests.small_lake import SmallLake, dropped, small_lake
 
 KLINES = "binance_spot_klines"

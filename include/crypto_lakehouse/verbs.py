@@ -1,0 +1,226 @@
+"""The verbs: one row for each kind of step. Command line, images, network rule, roles and pages are derived from it.
+
+A verb is what can be done; a step is one execution of a verb for one work order. Standard library only: DAG files and
+settings import this module.
+"""
+
+from dataclasses import dataclass
+from enum import Enum, StrEnum
+
+from crypto_lakehouse.vocabulary import Step
+
+
+class Image(StrEnum):
+    """The container images of the steps, by their folder in `images/`."""
+
+    S5CMD = "s5cmd"
+    EXCHANGE = "exchange"
+    POLARS = "polars"
+    QUALITY = "quality"
+
+
+class Reach(StrEnum):
+    """The farthest place that a verb opens a connection to."""
+
+    LAKE = "lake"
+    """The lake and its catalog alone."""
+    ARCHIVE = "archive"
+    """The exchange's public archive, a bucket."""
+    EXCHANGE = "exchange"
+    """The API of an exchange, which only the internet leads to."""
+
+
+class CatalogAccess(StrEnum):
+    """What a verb does with the catalog."""
+
+    NONE = "none"
+    READ = "read"
+    PUBLISH = "publish"
+
+
+class Area(Enum):
+    """A part of the lake as patterns of keys; `*` matches any characters, `?` one character."""
+
+    RUNS = ("runs/*",)
+    # Three digits are enough: a plan writes at most 1,000 orders of a kind, 000 to 999.
+    MAPPED_ORDERS = ("runs/*/pull-???.json", "runs/*/delta-???.json", "runs/*/transform-???.json")
+    BRONZE = ("bronze/*",)
+    BRONZE_OBJECTS = ("bronze/*/objects/*",)
+    BRONZE_ANSWERS = ("bronze/*/rest/*",)
+    BRONZE_LOG = ("bronze/*/log/*",)
+    BRONZE_QUARANTINE = ("bronze/*/quarantine/*",)
+    VERSIONS = ("silver/*/version=*",)
+    VERDICTS = ("silver/*/verdicts/*",)
+    COVERAGE = ("coverage/*",)
+    EVIDENCE = ("quality/*",)
+    REPORTS = ("quality/*/report.html",)
+
+    @property
+    def patterns(self) -> tuple[str, ...]:
+        """The keys that belong to the area."""
+        return tuple(self.value)
+
+
+_LOGS = (Area.BRONZE_LOG, Area.BRONZE_QUARANTINE, Area.VERDICTS, Area.COVERAGE)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Verb:
+    """One verb.
+
+    Args:
+        step: Its name: a command of `crypto-lakehouse step`, a task of a DAG.
+        order: Name of the type of its work orders, in `runs/orders.py`.
+        result: Name of the type of its outcome, in `runs/results.py`.
+        order_stem: How the files of its orders are called: `pull` for `pull-000.json`, `plan` for `plan.json`.
+        is_mapped: Whether a run has many orders of it, which are numbered.
+        image: The image that has what it needs.
+        reach: The farthest place that it opens a connection to.
+        reads: What it reads of the lake.
+        writes: What it writes into the lake, its result file aside.
+        folds: The logs whose many small files it replaces by one; nothing else in the lake is ever deleted.
+        catalog: What it does with the catalog.
+        help: One sentence for people.
+    """
+
+    step: Step
+    order: str
+    result: str
+    order_stem: str
+    is_mapped: bool = True
+    image: Image = Image.POLARS
+    reach: Reach = Reach.LAKE
+    reads: tuple[Area, ...]
+    writes: tuple[Area, ...] = ()
+    folds: tuple[Area, ...] = ()
+    catalog: CatalogAccess = CatalogAccess.NONE
+    help: str
+
+    @property
+    def is_online(self) -> bool:
+        """Whether it opens connections to something other than the lake."""
+        return self.reach is not Reach.LAKE
+
+    @property
+    def sample_order(self) -> str:
+        """The file name of its first order in a run."""
+        return f"{self.order_stem}-000.json" if self.is_mapped else f"{self.order_stem}.json"
+
+
+VERBS: tuple[Verb, ...] = (
+    Verb(
+        step=Step.PLAN,
+        order="PlanRequest",
+        result="PlanOutcome",
+        order_stem="plan",
+        is_mapped=False,
+        reach=Reach.ARCHIVE,
+        reads=(Area.RUNS, *_LOGS),
+        writes=(Area.MAPPED_ORDERS,),
+        catalog=CatalogAccess.READ,
+        help="Compare the archive with the lake and write the orders of the other steps.",
+    ),
+    Verb(
+        step=Step.PULL,
+        order="PullOrder",
+        result="PullOutcome",
+        order_stem="pull",
+        image=Image.S5CMD,
+        reach=Reach.ARCHIVE,
+        reads=(Area.RUNS, Area.BRONZE),
+        writes=(Area.BRONZE_OBJECTS, Area.BRONZE_LOG, Area.BRONZE_QUARANTINE),
+        help="Bring a batch of archive objects into Bronze, verified.",
+    ),
+    Verb(
+        step=Step.DELTA,
+        order="DeltaOrder",
+        result="DeltaOutcome",
+        order_stem="delta",
+        image=Image.EXCHANGE,
+        reach=Reach.EXCHANGE,
+        reads=(Area.RUNS, Area.BRONZE),
+        writes=(Area.BRONZE_ANSWERS, Area.BRONZE_LOG),
+        help="Ask the exchange for a batch of what the archive does not have yet.",
+    ),
+    Verb(
+        step=Step.CONFORM,
+        order="TransformOrder",
+        result="ConformOutcome",
+        order_stem="transform",
+        reads=(Area.RUNS, Area.BRONZE, Area.VERSIONS),
+        writes=(Area.VERSIONS,),
+        catalog=CatalogAccess.READ,
+        help="Build a batch of Silver partitions that no reader sees yet.",
+    ),
+    Verb(
+        step=Step.GATE,
+        order="TransformOrder",
+        result="GateOutcome",
+        order_stem="transform",
+        image=Image.QUALITY,
+        reads=(Area.RUNS, Area.VERSIONS),
+        writes=(Area.EVIDENCE,),
+        help="Judge the candidates of a batch.",
+    ),
+    Verb(
+        step=Step.PUBLISH,
+        order="TransformOrder",
+        result="PublishOutcome",
+        order_stem="transform",
+        reads=(Area.RUNS, Area.EVIDENCE, *_LOGS),
+        writes=(Area.VERDICTS, Area.COVERAGE),
+        catalog=CatalogAccess.PUBLISH,
+        help="Point the catalog at the candidates that passed.",
+    ),
+    Verb(
+        step=Step.REPORT,
+        order="PlanRequest",
+        result="ReportOutcome",
+        order_stem="plan",
+        is_mapped=False,
+        reads=(Area.RUNS, Area.EVIDENCE, *_LOGS),
+        writes=(Area.REPORTS, *_LOGS),
+        folds=_LOGS,
+        help="Write the run's summary and quality report.",
+    ),
+)
+"""Every verb, in the order in which a run comes to them."""
+
+_VERB_OF = {verb.step: verb for verb in VERBS}
+
+
+def verb_of(step: Step) -> Verb:
+    """Returns the row of a step's verb."""
+    return _VERB_OF[step]
+
+
+@dataclass(frozen=True, slots=True)
+class Stage:
+    """Verbs of a run that take the same orders, one verb after the other for each order.
+
+    Args:
+        name: The stage's name.
+        steps: Its verbs, in order.
+        needs: The stages before it that must not have failed; a stage after another one waits for it in any case.
+    """
+
+    name: str
+    steps: tuple[Step, ...]
+    needs: tuple[str, ...] = ()
+
+    @property
+    def order_stem(self) -> str:
+        """How the files of its orders are called."""
+        return verb_of(self.steps[0]).order_stem
+
+
+DATASET_RUN: tuple[Stage, ...] = (
+    Stage("plan", (Step.PLAN,)),
+    Stage("pull", (Step.PULL,), needs=("plan",)),
+    Stage("delta", (Step.DELTA,), needs=("plan",)),
+    # A partition made from half of its objects would be published and then rebuilt, so a failed pull stops the
+    # transform. What the archive has is worth publishing although the exchange does not answer.
+    Stage("transform", (Step.CONFORM, Step.GATE, Step.PUBLISH), needs=("plan", "pull")),
+    Stage("report", (Step.REPORT,), needs=("plan",)),
+)
+"""The stages of a run of a dataset: the DAGs and the command line both follow it."""

@@ -1,0 +1,265 @@
+"""The result file decides: whatever the process that ran a step says."""
+
+import json
+import os
+import re
+import sys
+import threading
+import time
+from collections.abc import Callable
+from datetime import UTC, date, datetime
+from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
+
+import pytest
+
+from crypto_lakehouse.lake.local_storage import LocalStorage
+from crypto_lakehouse.lake.work import PlanRequest, read_plan_request, result_key, run_folder, write_order
+from crypto_lakehouse.settings import load_settings
+from crypto_lakehouse.vocabulary import Step
+
+pytestmark = pytest.mark.filterwarnings("ignore")
+ORDER = "runs/binance_um_klines/test-00000000/pull-000.json"
+
+WRITE_RESULT = """
+import json, pathlib, sys
+path = pathlib.Path({path!r}); path.parent.mkdir(parents=True, exist_ok=True)
+path.write_text(json.dumps(dict(step="pull", dataset="binance_um_klines", run_id="r", **{facts!r})))
+print("a line of the step")
+sys.exit({code})
+"""
+
+
+@pytest.fixture
+def lake(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    monkeypatch.setenv("CRYPTO_LAKEHOUSE_LAKE", str(tmp_path))
+    load_settings.cache_clear()
+    return tmp_path
+
+
+@pytest.fixture
+def operator(lake: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[..., Any]:
+    """Returns a maker of a pull operator whose step is a script that writes these facts and ends with this code."""
+    from lakehouse_airflow import operators
+
+    def make(code: int = 0, facts: dict[str, Any] | None = None, script: str = "") -> Any:
+        path = str(lake / result_key(ORDER, Step.PULL))
+        text = script or (
+            WRITE_RESULT.format(path=path, facts=facts, code=code) if facts else f"raise SystemExit({code})"
+        )
+        monkeypatch.setattr(operators, "COMMAND", (sys.executable, "-c", text))
+        return operators.StepOperator(task_id="pull", step="pull", work_order=ORDER)
+
+    return make
+
+
+def failed(*, transient: bool, known: bool = True) -> dict[str, Any]:
+    return {"status": "failed", "error": {"class": "X", "message": "why", "transient": transient, "known": known}}
+
+
+def test_a_good_result_gives_its_counts_and_nothing_else(operator: Any, caplog: pytest.LogCaptureFixture) -> None:
+    one = operator(facts={"status": "succeeded", "counts": {"objects": 3}, "payload": {"big": "x" * 9999}})
+    assert one.execute({}) == {"objects": 3}
+
+
+def test_success_without_a_result_is_a_failure(operator: Any) -> None:
+    from airflow.sdk.exceptions import AirflowException
+
+    with pytest.raises(AirflowException, match="left no result"):
+        operator(code=0).execute({})
+
+
+def test_a_result_of_an_earlier_try_does_not_count(operator: Any, lake: Path) -> None:
+    from airflow.sdk.exceptions import AirflowException
+
+    operator(facts={"status": "succeeded", "counts": {}}).execute({})
+    with pytest.raises(AirflowException, match="left no result"):
+        operator(code=0).execute({})
+
+
+def test_a_failed_result_fails_even_where_the_process_says_success(operator: Any) -> None:
+    from airflow.sdk.exceptions import AirflowFailException
+
+    with pytest.raises(AirflowFailException, match="why"):
+        operator(code=0, facts=failed(transient=False)).execute({})
+
+
+def test_a_good_result_with_a_bad_exit_code_is_a_failure(operator: Any) -> None:
+    from airflow.sdk.exceptions import AirflowException
+
+    with pytest.raises(AirflowException, match="one of them lies"):
+        operator(code=1, facts={"status": "succeeded", "counts": {}}).execute({})
+
+
+@pytest.mark.parametrize("name", ["CRYPTO_LAKEHOUSE_STORAGE__SECRET_ACCESS_KEY", "AWS_SESSION_TOKEN", "NOT_A_SECRET"])
+def test_a_secret_that_a_step_prints_is_blotted_out_of_the_log(
+    name: str, operator: Any, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
+) -> None:
+    from airflow.sdk.log import redact
+
+    canary = f"canary-{name.lower()}"
+    if name == "NOT_A_SECRET":
+        monkeypatch.setenv("CRYPTO_LAKEHOUSE_PROFILE", canary)
+    else:
+        monkeypatch.setenv(name, canary)
+    load_settings.cache_clear()
+    with pytest.raises(Exception, match="left no result"):
+        operator(script=f"print('a line with {canary}.')").execute({})
+    # Airflow's supervisor does this to each line that a task logs.
+    (said,) = re.findall(r"a line with \S+\.", str(redact("".join(capfd.readouterr()))))
+    assert said == f"a line with {canary if name == 'NOT_A_SECRET' else '***'}."
+
+
+@pytest.mark.parametrize(
+    "error", [{"transient": True}, {"transient": False, "known": False}], ids=["transient", "unknown"]
+)
+def test_what_may_pass_is_tried_again(error: dict[str, bool], operator: Any) -> None:
+    from airflow.sdk.exceptions import AirflowException, AirflowFailException
+
+    with pytest.raises(AirflowException) as raised:
+        operator(code=75, facts=failed(**error)).execute({})
+    assert not isinstance(raised.value, AirflowFailException)
+
+
+def test_a_runner_that_cannot_start_as_configured_says_so(operator: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    from airflow.sdk.exceptions import AirflowFailException
+
+    monkeypatch.setenv("CRYPTO_LAKEHOUSE_RUNNER", "kubernetes")
+    load_settings.cache_clear()
+    with pytest.raises(AirflowFailException, match=r"kubernetes\.lake_claim|not installed"):
+        operator().execute({})
+
+
+def test_killing_the_task_ends_the_step_and_what_it_started(operator: Any, lake: Path) -> None:
+    child = lake / "child"
+    script = (
+        "import subprocess, sys, pathlib, time\n"
+        "one = subprocess.Popen([sys.executable, '-c', 'import time; time.sleep(60)'])\n"
+        f"pathlib.Path({str(child)!r}).write_text(str(one.pid))\n"
+        "time.sleep(60)\n"
+    )
+    one = operator(script=script)
+    outcome: list[BaseException] = []
+
+    def execute() -> None:
+        try:
+            one.execute({})
+        except Exception as error:
+            outcome.append(error)
+
+    thread = threading.Thread(target=execute)
+    thread.start()
+    deadline = time.monotonic() + 20
+    while not (child.is_file() and child.read_text()) and time.monotonic() < deadline:
+        time.sleep(0.02)
+    one.on_kill()
+    thread.join(20)
+    assert not thread.is_alive()
+    assert "left no result" in str(outcome[0])
+    with pytest.raises(ProcessLookupError):
+        for _ in range(200):
+            os.kill(int(child.read_text()), 0)
+            _reap(int(child.read_text()))
+            time.sleep(0.02)
+
+
+def _reap(pid: int) -> None:
+    """Treats a dead process that nobody waited for as gone."""
+    status = Path(f"/proc/{pid}/stat")
+    if status.is_file() and status.read_text().rpartition(")")[2].split()[0] == "Z":
+        raise ProcessLookupError
+
+
+def run_of(**facts: Any) -> Any:
+    defaults = {"run_id": "r", "data_interval_start": None, "data_interval_end": None, "run_type": "manual"}
+    return SimpleNamespace(**{**defaults, "run_after": datetime(2025, 1, 3, 9, tzinfo=UTC), **facts})
+
+
+DAY = {
+    "data_interval_start": datetime(2025, 1, 1, 9, tzinfo=UTC),
+    "data_interval_end": datetime(2025, 1, 2, 9, tzinfo=UTC),
+}
+
+
+@pytest.mark.parametrize(
+    ("dataset", "run", "params", "days"),
+    [
+        ("binance_um_klines", run_of(), {}, ("2025-01-02", "2025-01-02")),
+        ("binance_um_klines", run_of(**DAY, run_type="backfill"), {}, ("2025-01-01", "2025-01-01")),
+        ("binance_um_klines", run_of(**DAY, run_type="scheduled"), {}, ("2024-12-25", "2025-01-01")),
+        (
+            "binance_um_klines",
+            run_of(**DAY),
+            {"start_date": "2024-05-01", "end_date": "2024-05-03"},
+            ("2024-05-01", "2024-05-03"),
+        ),
+        (
+            "binance_um_funding_rate",
+            run_of(
+                data_interval_start=datetime(2025, 1, 2, 9, tzinfo=UTC),
+                data_interval_end=datetime(2025, 2, 2, 9, tzinfo=UTC),
+                run_type="backfill",
+            ),
+            {},
+            ("2025-01-01", "2025-01-31"),
+        ),
+    ],
+    ids=["manual", "backfill", "scheduled looks back", "params win", "monthly"],
+)
+def test_a_run_works_on_the_days_of_its_interval(
+    dataset: str, run: Any, params: dict[str, Any], days: tuple[str, str]
+) -> None:
+    from lakehouse_airflow.operators import plan_request
+
+    request = plan_request(dataset, run, params)
+    assert (request.first_day, request.last_day) == days
+    assert date.fromisoformat(request.first_day) <= date.fromisoformat(request.last_day)
+
+
+def test_a_plan_pushes_keys_of_orders_only(lake: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    from lakehouse_airflow import operators
+
+    pushed: dict[str, Any] = {}
+
+    def push(key: str, value: Any) -> None:
+        pushed[key] = value
+
+    ti = SimpleNamespace(xcom_push=push)
+    one = operators.PlanOperator(task_id="plan", dataset="binance_um_klines")
+
+    def planned(order_key: str, _context: object) -> Any:
+        assert read_plan_request(LocalStorage(lake), order_key).first_day == "2025-01-02"
+        orders = {"pull": ["runs/a/pull-000.json"], "transform": ["runs/a/transform-000.json"]}
+        return SimpleNamespace(orders=orders, counts={"objects_to_pull": 1})
+
+    monkeypatch.setattr(one, "_run", planned)
+    returned = one.execute({"dag_run": run_of(), "params": {}, "ti": ti})
+    assert returned == ["runs/a/pull-000.json"]
+    assert set(pushed) == {"delta", "transform"}
+    assert len(json.dumps(pushed)) < 4096
+
+
+def test_a_quarantine_turns_the_run_red_after_all_is_published() -> None:
+    from airflow.sdk.exceptions import AirflowFailException
+
+    from lakehouse_airflow.operators import raise_quarantine
+
+    raise_quarantine(0)
+    raise_quarantine(None)
+    with pytest.raises(AirflowFailException, match="2 objects or partitions were quarantined"):
+        raise_quarantine(2)
+
+
+def test_a_report_with_nothing_to_do_is_skipped_so_that_no_asset_event_is_sent(lake: Path) -> None:
+    from airflow.sdk.exceptions import AirflowSkipException
+
+    from lakehouse_airflow.operators import ReportOperator
+
+    run = run_of()
+    key = f"{run_folder('binance_um_klines', run.run_id)}/plan.json"
+    write_order(LocalStorage(lake), key, PlanRequest("binance_um_klines", "r", "2025-01-01", "2025-01-01"))
+    result = {"step": "plan", "dataset": "binance_um_klines", "run_id": "r", "status": "nothing_to_do"}
+    LocalStorage(lake).write(result_key(key, Step.PLAN), json.dumps(result).encode())
+    with pytest.raises(AirflowSkipException, match="nothing to do"):
+        ReportOperator(task_id="report", dataset="binance_um_klines").execute({"dag_run": run})

@@ -21,7 +21,7 @@ BOUNDARIES = {
     "cleanup": "crypto_lakehouse.archive.pulling:shutil.rmtree",
     "unzip": "crypto_lakehouse.silver.reading:member_chunks",
     "parse": "crypto_lakehouse.steps.conform:conform_partitions",
-    "write": "crypto_lakehouse.silver.write:PartitionWriter.close",
+    "write": "crypto_lakehouse.lake.partition_file:PartitionWriter.close",
     "candidate": "crypto_lakehouse.steps.conform:store_candidate",
     "gate": "crypto_lakehouse.steps.gate:judge",
     "coverage log": "crypto_lakehouse.lake.coverage:CoverageLog.append",

@@ -10,6 +10,7 @@ from typing import Any
 import polars as pl
 
 from crypto_lakehouse.lake.coverage import CoverageFrames, Place, reconciled_day
+from crypto_lakehouse.lake.manifest import read_manifest
 from crypto_lakehouse.lake.partition import Partition
 from crypto_lakehouse.lake.records import Candidate, Manifest, Verdict
 from crypto_lakehouse.quality.days import PartitionCoverage, partition_coverage
@@ -18,7 +19,6 @@ from crypto_lakehouse.quality.known_faults import KnownFault, faults_of
 from crypto_lakehouse.quality.profile import Profile, examine
 from crypto_lakehouse.quality.sentences import sentence
 from crypto_lakehouse.quality.suites import rules, suite
-from crypto_lakehouse.silver.manifest import read_manifest
 from crypto_lakehouse.spec import Dataset
 from crypto_lakehouse.vocabulary import Condition
 

@@ -62,7 +62,7 @@ class Lake:
         self._root = storage.uri
         self._masters = InstrumentLog(storage)
         self._catalog = catalog or open_catalog(settings)
-        self._coverage = Coverage(CoverageLog(storage), self._catalog.datasets)
+        self._coverage = Coverage(CoverageLog(storage), self._catalog.tables)
 
     def __repr__(self) -> str:
         return f"Lake({self._root!r})"

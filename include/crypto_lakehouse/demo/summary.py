@@ -8,8 +8,8 @@ import polars as pl
 from rich.console import Console
 from rich.table import Table
 
+from crypto_lakehouse.coverage.log import CoverageFrames, CoverageLog
 from crypto_lakehouse.errors import LakehouseError
-from crypto_lakehouse.lake.coverage import CoverageFrames, CoverageLog
 from crypto_lakehouse.lake.local_storage import LocalStorage
 from crypto_lakehouse.lake.verdicts import VerdictLog
 from crypto_lakehouse.lake.work import run_folder

@@ -1,4 +1,4 @@
-"""Writes a partition's Parquet file: row groups of a fixed number of rows, so that the bytes depend on the rows alone."""
+"""Writes a partition's Parquet file: row groups of a fixed number of rows, so that equal rows give equal bytes."""
 
 import hashlib
 from pathlib import Path

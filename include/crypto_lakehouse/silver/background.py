@@ -17,7 +17,7 @@ class Background:
         self._pending: list[Future[Any]] = []
 
     def submit(self, work: Callable[[], Result]) -> "Future[Result]":
-        """Queues work, and returns its future. Waits while too much work is unfinished, and raises errors of earlier work."""
+        """Queues work. Waits while too much is unfinished, and raises errors of earlier work."""
         while len(self._pending) >= _PENDING_WRITES:
             self._pending.pop(0).result()
         future = self._pool.submit(work)

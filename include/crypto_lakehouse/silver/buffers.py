@@ -87,11 +87,11 @@ class RowBuffer:
         if self.rows > MEMORY_ROWS:
             self._spill()
 
-    def rest(self) -> None:
-        """Moves what waits to the file: the rows being read have left this partition behind."""
+    def pause(self) -> None:
+        """Writes all waiting rows to the file: the rows being read now belong to other partitions."""
         if self.rows and not self._is_paused:
             self._spill()
-            self._rested = True
+            self._is_paused = True
             self.background.submit(self.writer().flush)
 
     def writer(self) -> PartitionWriter:
@@ -109,7 +109,7 @@ class RowBuffer:
             self._writer.discard()
 
     def loads(self) -> list[LoadRows]:
-        """Returns functions that read the rows, a row group each, with their input's precedence and their own number."""
+        """Returns functions that read a row group each, with its rows' numbers and the precedence of their inputs."""
         if self._writer is not None:
             stored = stored_rows(self.path)
         else:
@@ -168,7 +168,7 @@ def _given(frame: pl.DataFrame) -> LoadRows:
 
 
 def stored_rows(path: Path) -> list[tuple[int, LoadRows]]:
-    """Returns the row groups of a Silver file: their number of rows, and a function that reads them without the symbol."""
+    """Returns the row groups of a Silver file: number of rows, and a function that reads them without the symbol."""
     metadata = pq.read_metadata(path)
     numbers = range(metadata.num_row_groups)
     return [(metadata.row_group(number).num_rows, _row_group(path, number)) for number in numbers]

@@ -16,7 +16,7 @@ _BOOLEAN = re.compile(rb"true|false", re.IGNORECASE)
 def first_bad_line(
     block: bytes, layout: SourceLayout, columns: Mapping[str, Column], encoding: TimeEncoding
 ) -> int | None:
-    """Returns the number, from 1, of the first line with a wrong width or a value of a wrong type; None if none is found."""
+    """Returns the number, from 1, of the first line with a wrong width or a wrong type of value; None if unknown."""
     checks = [_pattern(columns.get(name), encoding) for name in layout.columns]
     for number, line in enumerate(block.split(b"\n")[:-1], 1):
         fields = line.split(b",")

@@ -1,4 +1,4 @@
-"""Parses a block of CSV lines to a frame of typed source values: exact or refused, never rounded, no unexpected null."""
+"""Parses a block of CSV lines to a frame of typed source values: exact or refused, never rounded."""
 
 from dataclasses import dataclass
 from decimal import Decimal, DecimalException, InvalidOperation
@@ -112,7 +112,7 @@ def _decimal(column: Column) -> pl.DataType:
 
 
 def _roundable(raw: pl.DataFrame, numbers: dict[str, Column]) -> set[str]:
-    """Returns the columns whose texts a cast could round: with exponents, or with more decimals than the type, even zeros."""
+    """Returns the columns whose texts a cast could round: with exponents, or more decimals than the type."""
     tests = []
     for name, column in numbers.items():
         text = pl.col(name)

@@ -108,7 +108,7 @@ def _by_partition(
 
 
 def _route_ordered(rows: CheckedRows, dataset: Dataset, builds: Sequence[PartitionBuild]) -> None:
-    """Cuts ordered rows at the partitions' bounds: one slice for each partition, whatever the number of inputs in it."""
+    """Cuts ordered rows at the partitions' bounds: one slice for each partition, from any number of inputs."""
     times = rows.frame[dataset.event_time].to_physical().to_numpy()
     ends = np.cumsum([segment.rows for segment in rows.segments])
     for build in builds:

@@ -77,7 +77,8 @@ def _check_symbols(frame: pl.DataFrame, shape: SourceShape, segments: Sequence[S
     if wrong.any():
         at = wrong.arg_max() or 0
         raise ContentRefused(
-            f"{wrong.sum()} rows have the symbol {frame[names[0]][at][:40]!r}, the file name has {expected[rows[at]]!r}",
+            f"{wrong.sum()} rows have the symbol {frame[names[0]][at][:40]!r}, "
+            f"the file name has {expected[rows[at]]!r}",
             _ADVICE,
         )
 

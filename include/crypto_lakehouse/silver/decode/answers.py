@@ -1,4 +1,4 @@
-"""REST answers as lines of the dataset's first layout, so that the code that conforms archive files conforms them too."""
+"""REST answers as lines of the dataset's first layout, so that they are conformed as archive files are."""
 
 from collections.abc import Iterator, Sequence
 from datetime import UTC, datetime

@@ -1,0 +1,53 @@
+"""Orders and results as JSON: plain dataclasses on both sides, checked by pydantic when they are read."""
+
+from functools import lru_cache
+from typing import Any, TypeVar
+
+from pydantic import ConfigDict, TypeAdapter, ValidationError
+
+from crypto_lakehouse.errors import InvalidRequest
+
+Record = TypeVar("Record")
+
+
+# Any: a type such as StepResult[PullOutcome] is no class, so it cannot be annotated as one.
+@lru_cache
+def _adapter(kind: Any) -> TypeAdapter[Any]:
+    return TypeAdapter(kind, config=ConfigDict(extra="forbid", strict=True))
+
+
+def to_json(kind: type[Record], record: Record) -> bytes:
+    """Returns a record as indented JSON.
+
+    Args:
+        kind: The record's type, with its type arguments.
+        record: A dataclass.
+    """
+    return _adapter(kind).dump_json(record, indent=1)
+
+
+def from_json(kind: type[Record], text: bytes, key: str) -> Record:
+    """Returns the record that `to_json` wrote.
+
+    Args:
+        kind: The record's type, with its type arguments.
+        text: The JSON.
+        key: The file's key in the lake, for the message.
+
+    Raises:
+        InvalidRequest: The text is not JSON, lacks a field, has one too many or one of another type.
+    """
+    try:
+        record: Record = _adapter(kind).validate_json(text)
+    except ValidationError as error:
+        faults = error.errors(include_url=False, include_input=False, include_context=False)
+        place = ".".join(str(part) for part in faults[0]["loc"])
+        raise InvalidRequest(
+            f"{key} is not a {_name(kind)}: {len(faults)} faults, the first is {place or 'the text'}: {faults[0]['msg']}",
+            "Plan the run again: orders and results are written by the same version that reads them",
+        ) from error
+    return record
+
+
+def _name(kind: Any) -> str:
+    return str(getattr(kind, "__name__", kind))

@@ -4,7 +4,7 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 LOCKED_IMAGES := s5cmd polars quality exchange airflow store glue
-IMAGES := $(LOCKED_IMAGES) keeper database
+IMAGES := $(LOCKED_IMAGES) secrets guard database
 # Environments of tests, apart from ours.
 TEST_LOCKS := tests/containers/requirements-ministack tests/terraform/requirements-checkov tests/deploy/requirements-manifests
 REGISTRY ?= crypto-lakehouse

@@ -70,7 +70,7 @@ def test_a_picture_of_nothing_is_refused(lake_folder: Path, tmp_path: Path, caps
     assert main(["query", "coverage", *SERIES, "--html", str(tmp_path / "c.html")]) == 64
     assert "0 years of series" in capsys.readouterr().err
     assert main(["query", "coverage", *SERIES]) == 0
-    assert capsys.readouterr().out == "nothing is known of binance_spot_klines BTCUSDT\n"
+    assert capsys.readouterr().out == "no coverage is known for binance_spot_klines BTCUSDT\n"
 
 
 def test_gaps_are_listed_with_what_is_known_or_without(covered: Path, capsys: pytest.CaptureFixture[str]) -> None:
@@ -87,7 +87,7 @@ def test_gaps_are_listed_with_what_is_known_or_without(covered: Path, capsys: py
 
 def test_no_gap_is_said_in_words(lake_folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["gaps", "list", *SERIES]) == 0
-    assert capsys.readouterr().out == "no gap is known in binance_spot_klines\n"
+    assert capsys.readouterr().out == "no gaps are known in binance_spot_klines\n"
 
 
 @pytest.mark.parametrize(

@@ -94,7 +94,7 @@ def test_what_nobody_has_is_said_and_not_asked_again(place: Place, capsys: pytes
     assert place.asked() == asked
     assert [one["missing"] for one in said["after"]] == [2]
     assert main(["gaps", "fill", *ASKED]) == 0
-    assert "2 rows or ids are missing; after asking: 1 gaps; 2 rows" in capsys.readouterr().out.replace("\n", " ")
+    assert "2 rows or ids are missing; after the requests: 1 gaps; 2 rows" in capsys.readouterr().out.replace("\n", " ")
 
 
 def test_without_fill_a_run_leaves_holes_in_what_the_archive_has_alone(place: Place) -> None:

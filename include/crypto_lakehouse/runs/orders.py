@@ -10,12 +10,15 @@ import re
 from dataclasses import dataclass
 from typing import Protocol, TypeVar
 
+from crypto_lakehouse.lake.records import DeltaWindow, ObjectToPull
+from crypto_lakehouse.lake.selection import Selection
 from crypto_lakehouse.lake.storage import Storage
-from crypto_lakehouse.lake.work import DeltaWindow, ObjectToPull, PlanRequest, PullOrder
 from crypto_lakehouse.runs.codec import from_json, to_json
 from crypto_lakehouse.verbs import verb_of
 from crypto_lakehouse.vocabulary import Step
 
+MAX_BATCH = 100
+"""Objects per pull batch and partitions per transform batch, at most."""
 MAX_ORDERS = 1000
 """Orders of a kind in a run, at most: three digits number them, and Airflow maps a task over no more than 1,024."""
 
@@ -37,6 +40,74 @@ class Order(Protocol):
 
 
 AnyOrder = TypeVar("AnyOrder", bound=Order)
+
+
+@dataclass(frozen=True, slots=True)
+class PlanRequest:
+    """What a run is asked for.
+
+    Args:
+        dataset: Name of the dataset.
+        run_id: Names the run's folder; see `run_folder`.
+        first_day: First UTC day, ISO.
+        last_day: Last UTC day, inclusive, ISO.
+        symbols: Symbols or globs; empty means what the deployment's configuration has.
+        intervals: Kline intervals; empty means what the configuration has.
+        profile: Name of the transfer profile; empty means the configuration's.
+        pull: Whether to list the archive. If not, what Bronze already has is brought to Silver.
+        delta: Whether to ask the exchange for what the archive does not have.
+        fill: Whether to ask the exchange also for the holes in what the archive has.
+    """
+
+    dataset: str
+    run_id: str
+    first_day: str
+    last_day: str
+    symbols: tuple[str, ...] = ()
+    intervals: tuple[str, ...] = ()
+    profile: str = ""
+    pull: bool = True
+    delta: bool = True
+    fill: bool = False
+
+    @property
+    def subject(self) -> str:
+        """The table that the run is about."""
+        return self.dataset
+
+    @property
+    def work_bytes(self) -> int:
+        """Always 0: how much there is to do is not known before the plan."""
+        return 0
+
+    def selection(self) -> Selection:
+        """Returns the data that is asked for.
+
+        Raises:
+            InvalidRequest: There is no such dataset or interval, or the days are not a range that can have data.
+        """
+        days = (self.first_day, self.last_day)
+        return Selection.parse(self.dataset, days, symbols=self.symbols, intervals=self.intervals)
+
+
+@dataclass(frozen=True, slots=True)
+class PullOrder:
+    """A batch of archive objects for one pull step."""
+
+    dataset: str
+    run_id: str
+    profile: str
+    objects: tuple[ObjectToPull, ...]
+
+    @property
+    def subject(self) -> str:
+        """The dataset of the objects."""
+        return self.dataset
+
+    @property
+    def work_bytes(self) -> int:
+        """Bytes of the objects."""
+        return sum(wanted.size for wanted in self.objects)
 
 
 @dataclass(frozen=True, slots=True)

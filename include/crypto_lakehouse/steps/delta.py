@@ -9,8 +9,7 @@ from crypto_lakehouse.errors import LakehouseError, PermanentError, RateLimited
 from crypto_lakehouse.exchange.client import ExchangeClient, open_limiter
 from crypto_lakehouse.exchange.fetching import fetch, store
 from crypto_lakehouse.lake.bronze import BronzeLog
-from crypto_lakehouse.lake.records import BronzeObject
-from crypto_lakehouse.lake.work import DeltaWindow
+from crypto_lakehouse.lake.records import BronzeObject, DeltaWindow
 from crypto_lakehouse.runs.figures import DeltaFigures
 from crypto_lakehouse.runs.orders import DeltaOrder
 from crypto_lakehouse.runs.results import DeltaOutcome

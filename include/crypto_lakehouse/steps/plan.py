@@ -12,21 +12,22 @@ import polars as pl
 from crypto_lakehouse.archive.keys import parse_key
 from crypto_lakehouse.archive.planning import NEW, REPUBLISHED, PullPlan, batches, plan_pull
 from crypto_lakehouse.catalog.opening import open_catalog
-from crypto_lakehouse.datasets import dataset as dataset_of_name
 from crypto_lakehouse.errors import InvalidRequest
 from crypto_lakehouse.exchange.windows import batched
 from crypto_lakehouse.lake.bronze import BronzeLog
 from crypto_lakehouse.lake.coverage import CoverageLog
 from crypto_lakehouse.lake.partition import Partition, midnight, partitions_between
+from crypto_lakehouse.lake.selection import Selection
 from crypto_lakehouse.lake.staleness import stale_partitions
 from crypto_lakehouse.lake.verdicts import VerdictLog
-from crypto_lakehouse.lake.work import MAX_BATCH
 from crypto_lakehouse.runs.figures import PlanFigures
 from crypto_lakehouse.runs.orders import (
+    MAX_BATCH,
     MAX_ORDERS,
     DeltaOrder,
     Order,
     PlanRequest,
+    PullOrder,
     TransformOrder,
     write_order,
 )
@@ -34,7 +35,7 @@ from crypto_lakehouse.runs.results import PlanOutcome
 from crypto_lakehouse.settings import Settings
 from crypto_lakehouse.spec import Dataset
 from crypto_lakehouse.steps.context import StepContext
-from crypto_lakehouse.steps.delta_plan import DeltaPlan, plan_delta
+from crypto_lakehouse.steps.delta_plan import DeltaPlan, DeltaSought, plan_delta
 from crypto_lakehouse.vocabulary import Interval
 
 _DAYS = (pl.col("start").dt.date(), (pl.col("end") - pl.duration(microseconds=1)).dt.date())
@@ -49,7 +50,7 @@ def plan(context: StepContext, order: PlanRequest) -> PlanOutcome:
     """
     comparison = compare(context, order)
     by_stem: dict[str, Sequence[Order]] = {
-        "pull": batches(comparison.pull, context.settings.transfer_profile(order.profile)),
+        "pull": _pull_orders(context, order, comparison),
         "delta": _delta_orders(comparison.delta, order),
         "transform": _transform_orders(context, order, comparison),
     }
@@ -98,12 +99,13 @@ def compare(context: StepContext, request: PlanRequest) -> Comparison:
     Raises:
         LakehouseError: The listing failed or is suspect, or the request is not acceptable.
     """
-    nothing_to_pull = PullPlan(request, (), 0, 0, 0, {})
-    bronze = BronzeLog(context.storage)
-    pull_plan = plan_pull(request, context.settings, bronze, context.progress) if request.pull else nothing_to_pull
-    dataset = dataset_of_name(request.dataset)
-    delta_plan = plan_delta(request, context.settings, bronze, CoverageLog(context.storage), pull_plan)
-    present = _partitions_in_bronze(dataset, bronze, request, context.settings)
+    settings, bronze = context.settings, BronzeLog(context.storage)
+    selection, profile = request.selection(), settings.transfer_profile(request.profile)
+    pull_plan = plan_pull(selection, settings, bronze, profile, context.progress) if request.pull else PullPlan()
+    dataset = selection.dataset
+    sought = DeltaSought(selection, is_wanted=request.delta, fill=request.fill)
+    delta_plan = plan_delta(sought, settings, bronze, CoverageLog(context.storage), pull_plan)
+    present = _partitions_in_bronze(selection, bronze, settings)
     pulled = [*_partitions_to_pull(dataset, pull_plan)]
     changing = [partition for partition, _ in pulled] + [*_partitions_to_ask(dataset, delta_plan)]
     sizes: Counter[str] = Counter()
@@ -148,21 +150,18 @@ def covered_partitions(
     return partitions_between(dataset, symbol, days[0] - margin, days[1] + margin, interval)
 
 
-def _partitions_in_bronze(
-    dataset: Dataset, bronze: BronzeLog, request: PlanRequest, settings: Settings
-) -> list[tuple[Partition, int]]:
+def _partitions_in_bronze(selection: Selection, bronze: BronzeLog, settings: Settings) -> list[tuple[Partition, int]]:
     """Returns each partition with the bytes of what Bronze has of some days; a partition may come more than once."""
-    first, last = date.fromisoformat(request.first_day), date.fromisoformat(request.last_day)
-    objects = bronze.latest(dataset.name).filter(
-        (pl.col("end") > midnight(first)) & (pl.col("start") < midnight(last + timedelta(days=1)))
-    )
-    if request.intervals:
-        objects = objects.filter(pl.col("interval").is_in(list(request.intervals)))
+    dataset = selection.dataset
+    first, end = midnight(selection.first_day), midnight(selection.last_day + timedelta(days=1))
+    objects = bronze.latest(dataset.name).filter((pl.col("end") > first) & (pl.col("start") < end))
+    if selection.intervals:
+        objects = objects.filter(pl.col("interval").is_in(list(selection.intervals)))
     days = objects.group_by("symbol", "interval", *_DAYS).agg(pl.col("size").sum())
     return [
         (partition, size)
         for symbol, interval, start, end, size in days.rows()
-        if _is_wanted(symbol, request.symbols or settings.market_filter(dataset).symbols)
+        if _is_wanted(symbol, selection.symbols or settings.market_filter(dataset).symbols)
         for partition in covered_partitions(dataset, symbol, Interval(interval) if interval else None, (start, end))
     ]
 
@@ -173,6 +172,14 @@ def _is_wanted(symbol: str, patterns: Iterable[str]) -> bool:
 
 def _place_in_run(partition: Partition) -> tuple[str, str, date]:
     return partition.interval or "", partition.symbol, partition.first_day
+
+
+def _pull_orders(context: StepContext, request: PlanRequest, comparison: Comparison) -> list[PullOrder]:
+    size = min(context.settings.transfer_profile(request.profile).batch_objects, MAX_BATCH)
+    return [
+        PullOrder(request.dataset, request.run_id, request.profile, objects)
+        for objects in batches(comparison.pull.objects, size)
+    ]
 
 
 def _delta_orders(delta_plan: DeltaPlan, request: PlanRequest) -> list[DeltaOrder]:

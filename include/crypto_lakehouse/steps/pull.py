@@ -1,7 +1,7 @@
 """The pull step: one batch of archive objects into Bronze."""
 
+from crypto_lakehouse.archive.pulling import Transfer
 from crypto_lakehouse.archive.pulling import pull as pull_objects
-from crypto_lakehouse.lake.bronze import BronzeLog
 from crypto_lakehouse.runs.figures import PullFigures
 from crypto_lakehouse.runs.orders import PullOrder
 from crypto_lakehouse.runs.results import PullOutcome
@@ -15,8 +15,9 @@ def pull(context: StepContext, order: PullOrder) -> PullOutcome:
     Raises:
         LakehouseError: The archive did not answer, or not with what it listed.
     """
-    bronze = BronzeLog(context.storage)
-    outcome = pull_objects(order, context.settings, context.storage, bronze, context.progress)
+    profile = context.settings.transfer_profile(order.profile)
+    transfer = Transfer(order.dataset, context.settings, profile, context.storage, context.progress)
+    outcome = pull_objects(order.objects, transfer)
     return PullOutcome(
         PullFigures(
             objects=len(outcome.pulled),

@@ -122,7 +122,7 @@ def write_plan(request: PlanRequest, settings: Settings, progress: Progress | No
     """
     key = write_request(request, settings)
     result = run_step(Step.PLAN, key, settings, progress)
-    orders = [order_key for keys in result.outcome.orders.values() for order_key in keys]
+    orders = [order_key for keys in result.completed().orders.values() for order_key in keys]
     facts = {"dataset": request.dataset, "plan": key, "status": result.status.value}
     return {**facts, "counts": result.counts(), "orders": orders}
 

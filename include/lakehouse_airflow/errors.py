@@ -2,11 +2,12 @@
 
 from collections.abc import Iterator
 from contextlib import contextmanager
+from typing import Any
 
 from airflow.sdk.exceptions import AirflowException, AirflowFailException
 
 from crypto_lakehouse.errors import LakehouseError, TransientError
-from crypto_lakehouse.lake.work import StepResult
+from crypto_lakehouse.runs.results import StepResult
 
 
 @contextmanager
@@ -25,16 +26,16 @@ def told_to_airflow() -> Iterator[None]:
         raise AirflowFailException(str(error)) from error
 
 
-def raise_for(result: StepResult, code: int) -> None:
-    """Raises where a step's result says that it failed, or where its exit code contradicts a good result.
+def raise_for(result: StepResult[Any], code: int) -> None:
+    """Raises where a step failed by its result, or where its exit code contradicts a good result.
 
     Raises:
         AirflowException: Trying again may help.
         AirflowFailException: Trying again changes nothing.
     """
-    if result.status == "failed":
-        message = f"{result.step} failed: {result.error.get('class')}: {result.error.get('message')}"
-        retryable = result.error.get("transient") or not result.error.get("known")
-        raise (AirflowException if retryable else AirflowFailException)(message)
+    if result.error is not None:
+        message = f"{result.step} failed: {result.error.name}: {result.error.message}"
+        may_help = result.error.is_transient or not result.error.is_known
+        raise (AirflowException if may_help else AirflowFailException)(message)
     if code != 0:
         raise AirflowException(f"{result.step} left a good result and exit code {code}: one of them lies")

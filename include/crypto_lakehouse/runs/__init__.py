@@ -1,4 +1,4 @@
-"""Runs: the work orders and results through which steps speak to each other, and the history that is read from them.
+"""Runs: the work orders and results that go from one step to the next, and the history that is read from them.
 
-A run has a folder `runs/<subject>/<run>/` in the lake. Its files are the only thing that goes from one step to the next.
+A run has a folder `runs/<subject>/<run>/` in the lake. Nothing else goes from step to step.
 """

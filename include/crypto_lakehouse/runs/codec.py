@@ -1,22 +1,20 @@
 """Orders and results as JSON: plain dataclasses on both sides, checked by pydantic when they are read."""
 
 from functools import lru_cache
-from typing import Any, TypeVar
+from typing import Any
 
-from pydantic import ConfigDict, TypeAdapter, ValidationError
+from pydantic import TypeAdapter, ValidationError
 
 from crypto_lakehouse.errors import InvalidRequest
-
-Record = TypeVar("Record")
 
 
 # Any: a type such as StepResult[PullOutcome] is no class, so it cannot be annotated as one.
 @lru_cache
 def _adapter(kind: Any) -> TypeAdapter[Any]:
-    return TypeAdapter(kind, config=ConfigDict(extra="forbid", strict=True))
+    return TypeAdapter(kind)
 
 
-def to_json(kind: type[Record], record: Record) -> bytes:
+def to_json(kind: Any, record: object) -> bytes:
     """Returns a record as indented JSON.
 
     Args:
@@ -26,7 +24,7 @@ def to_json(kind: type[Record], record: Record) -> bytes:
     return _adapter(kind).dump_json(record, indent=1)
 
 
-def from_json(kind: type[Record], text: bytes, key: str) -> Record:
+def from_json(kind: Any, text: bytes, key: str) -> Any:
     """Returns the record that `to_json` wrote.
 
     Args:
@@ -38,15 +36,14 @@ def from_json(kind: type[Record], text: bytes, key: str) -> Record:
         InvalidRequest: The text is not JSON, lacks a field, has one too many or one of another type.
     """
     try:
-        record: Record = _adapter(kind).validate_json(text)
+        return _adapter(kind).validate_json(text, strict=True, extra="forbid")
     except ValidationError as error:
         faults = error.errors(include_url=False, include_input=False, include_context=False)
-        place = ".".join(str(part) for part in faults[0]["loc"])
+        place = ".".join(str(part) for part in faults[0]["loc"]) or "the text"
         raise InvalidRequest(
-            f"{key} is not a {_name(kind)}: {len(faults)} faults, the first is {place or 'the text'}: {faults[0]['msg']}",
+            f"{key} is not a {_name(kind)}: {len(faults)} faults, the first is {place}: {faults[0]['msg']}",
             "Plan the run again: orders and results are written by the same version that reads them",
         ) from error
-    return record
 
 
 def _name(kind: Any) -> str:

@@ -158,9 +158,7 @@ class RunFigures:
     @property
     def quarantined(self) -> int:
         """Objects and partitions that were kept from readers."""
-        return (
-            self.pull.objects_quarantined + self.conform.objects_refused + self.publish.partitions_quarantined
-        )
+        return self.pull.objects_quarantined + self.conform.objects_refused + self.publish.partitions_quarantined
 
     def by_step(self) -> dict[str, dict[str, int]]:
         """Returns the figures of each step by name, by the name of the step."""

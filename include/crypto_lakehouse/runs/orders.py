@@ -188,7 +188,8 @@ def read_order(storage: Storage, key: str, kind: type[AnyOrder]) -> AnyOrder:
         InvalidRequest: The file is not an order of this kind.
         ArchiveFileMissing: There is no file.
     """
-    return from_json(kind, storage.read(key), key)
+    order: AnyOrder = from_json(kind, storage.read(key), key)
+    return order
 
 
 def order_of_step(storage: Storage, key: str, step: Step) -> Order:

@@ -17,7 +17,6 @@ from crypto_lakehouse.runs.codec import from_json, to_json
 from crypto_lakehouse.runs.figures import (
     ConformFigures,
     DeltaFigures,
-    Figures,
     GateFigures,
     PlanFigures,
     PublishFigures,
@@ -187,9 +186,7 @@ class ReportOutcome:
         return False
 
 
-Outcome = (
-    PlanOutcome | PullOutcome | DeltaOutcome | ConformOutcome | GateOutcome | PublishOutcome | ReportOutcome
-)
+Outcome = PlanOutcome | PullOutcome | DeltaOutcome | ConformOutcome | GateOutcome | PublishOutcome | ReportOutcome
 """What a step did."""
 
 AnyOutcome = TypeVar("AnyOutcome", bound=Outcome)
@@ -221,13 +218,26 @@ class StepResult(Generic[AnyOutcome]):
     outcome: AnyOutcome | None = None
     error: StepError | None = None
 
+    def completed(self) -> AnyOutcome:
+        """Returns what the step did.
+
+        Raises:
+            InvalidRequest: The step failed.
+        """
+        if self.outcome is None:
+            raise InvalidRequest(
+                f"{self.step} of run {self.run_id} failed, so nothing can go on from there",
+                f"Repeat {self.step} first",
+                dataset=self.subject,
+            )
+        return self.outcome
+
     def counts(self) -> dict[str, int]:
         """Returns the figures by name; empty where the step failed."""
         return {} if self.outcome is None else self.outcome.figures.counts()
 
-
     def summary(self) -> dict[str, Any]:
-        """Returns what a person or an alarm needs of it, ready for JSON: one line, without the facts for later steps."""
+        """Returns what people and alarms need of it, ready for JSON: without the facts for later steps."""
         orders = {"orders": self.outcome.orders} if isinstance(self.outcome, PlanOutcome) else {}
         return {
             "step": self.step.value,
@@ -274,10 +284,7 @@ def read_outcome(storage: Storage, order_key: str, kind: type[AnyOutcome]) -> An
         InvalidRequest: The file is not a result of the step, or the step failed.
     """
     (step,) = (verb.step for verb in VERBS if verb.result == kind.__name__)
-    result = read_result(storage, order_key, step)
-    if result.outcome is None:
-        raise InvalidRequest(f"{order_key}: {step} failed, so there is nothing to go on with", f"Repeat {step} first")
-    return cast("AnyOutcome", result.outcome)
+    return cast("AnyOutcome", read_result(storage, order_key, step).completed())
 
 
 def _result_type(step: Step) -> Any:

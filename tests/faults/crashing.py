@@ -24,7 +24,7 @@ BOUNDARIES = {
     "write": "crypto_lakehouse.lake.partition_file:PartitionWriter.close",
     "candidate": "crypto_lakehouse.steps.conform:store_candidate",
     "gate": "crypto_lakehouse.steps.gate:judge",
-    "coverage log": "crypto_lakehouse.lake.coverage:CoverageLog.append",
+    "coverage log": "crypto_lakehouse.coverage.log:CoverageLog.append",
     "coverage holes": "crypto_lakehouse.lake.log:AppendLog.append_frame",
     "verdict log": "crypto_lakehouse.lake.verdicts:VerdictLog.append",
     "catalog": "crypto_lakehouse.catalog.embedded:EmbeddedCatalog.publish",

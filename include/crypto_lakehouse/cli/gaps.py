@@ -109,7 +109,7 @@ def _gaps(selection: options.SeriesSelection) -> "pl.DataFrame":
 
 
 def _request(selection: options.SeriesSelection, gaps: "pl.DataFrame", run_id: str) -> PlanRequest:
-    from crypto_lakehouse.query.filling import fill_of
+    from crypto_lakehouse.coverage.filling import fill_of
 
     fill = fill_of(selection.dataset.name, gaps)
     if fill is None:

@@ -9,8 +9,8 @@ from datetime import datetime
 from enum import StrEnum
 from typing import Any, Generic, TypeVar, cast
 
+from crypto_lakehouse.coverage.records import ReconciledDay
 from crypto_lakehouse.errors import InvalidRequest
-from crypto_lakehouse.lake.coverage import ReconciledDay
 from crypto_lakehouse.lake.records import Candidate, RefusedInput, Verdict
 from crypto_lakehouse.lake.storage import Storage
 from crypto_lakehouse.runs.codec import from_json, to_json

@@ -10,10 +10,10 @@ import polars as pl
 
 from crypto_lakehouse.archive.keys import parse_key
 from crypto_lakehouse.archive.planning import PullPlan
+from crypto_lakehouse.coverage.log import CoverageLog
 from crypto_lakehouse.errors import InvalidRequest
 from crypto_lakehouse.exchange.windows import Series, Span, clustered, missing_windows
 from crypto_lakehouse.lake.bronze import BronzeLog
-from crypto_lakehouse.lake.coverage import CoverageLog
 from crypto_lakehouse.lake.partition import midnight
 from crypto_lakehouse.lake.records import DeltaWindow
 from crypto_lakehouse.lake.selection import Selection

@@ -3,9 +3,9 @@
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
+from crypto_lakehouse.coverage.records import ReconciledDay
 from crypto_lakehouse.errors import PermanentError
 from crypto_lakehouse.lake.bronze import BronzeLog
-from crypto_lakehouse.lake.coverage import ReconciledDay
 from crypto_lakehouse.lake.manifest import read_manifest
 from crypto_lakehouse.lake.records import Candidate, PublishedPartition
 from crypto_lakehouse.lake.versions import verify_candidate

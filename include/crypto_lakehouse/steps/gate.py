@@ -4,8 +4,9 @@ from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 
+from crypto_lakehouse.coverage.log import CoverageFrames, write_frames
+from crypto_lakehouse.coverage.records import VERSION_DIGITS, PartitionVersion, ReconciledDay
 from crypto_lakehouse.datasets import dataset as dataset_of_name
-from crypto_lakehouse.lake.coverage import CoverageFrames, ReconciledDay, write_frames
 from crypto_lakehouse.lake.records import Candidate, Verdict
 from crypto_lakehouse.lake.versions import verify_candidate
 from crypto_lakehouse.quality import gate as quality_gate
@@ -60,8 +61,13 @@ def _judge(
 
 
 def _with_versions(republished: Sequence[ReconciledDay], candidates: Sequence[Candidate]) -> list[ReconciledDay]:
-    versions = {candidate.partition: candidate.sha256[:16] for candidate in candidates}
-    return [replace(day, place=replace(day.place, version=versions[day.place.partition])) for day in republished]
+    """Returns the days with the version of the candidate that they are about, which conform could not know."""
+    versions = {candidate.partition: candidate.sha256[:VERSION_DIGITS] for candidate in candidates}
+
+    def versioned(partition: PartitionVersion) -> PartitionVersion:
+        return replace(partition, version=versions[partition.partition])
+
+    return [replace(day, partition_version=versioned(day.partition_version)) for day in republished]
 
 
 def evidence_folder(order_key: str) -> str:

@@ -6,9 +6,10 @@ from datetime import UTC, datetime
 
 from crypto_lakehouse.catalog.catalog import Catalog
 from crypto_lakehouse.catalog.opening import open_catalog
+from crypto_lakehouse.coverage.log import CoverageFrames, CoverageLog
+from crypto_lakehouse.coverage.published import published_coverage, unreadable_days
 from crypto_lakehouse.datasets import dataset as dataset_of_name
 from crypto_lakehouse.lake.bronze import BronzeLog
-from crypto_lakehouse.lake.coverage import CoverageFrames, CoverageLog
 from crypto_lakehouse.lake.partition import Partition
 from crypto_lakehouse.lake.records import BronzeObject, PublishedPartition, Verdict, inputs_digest
 from crypto_lakehouse.lake.verdicts import VerdictLog
@@ -17,7 +18,6 @@ from crypto_lakehouse.runs.orders import TransformOrder
 from crypto_lakehouse.runs.results import GateOutcome, PublishOutcome, read_outcome
 from crypto_lakehouse.spec import Dataset
 from crypto_lakehouse.steps.context import StepContext
-from crypto_lakehouse.steps.coverage import published_coverage, unread_days
 from crypto_lakehouse.vocabulary import Condition
 
 
@@ -42,7 +42,7 @@ def publish(context: StepContext, order: TransformOrder) -> PublishOutcome:
     if current:
         frames = published_coverage(context.storage, gated.coverage, current)
         unread = [verdict for verdict in current if _is_unread(catalog, dataset, verdict)]
-        frames = frames.joined(CoverageFrames.of(unread_days(dataset, unread, objects)))
+        frames = frames.joined(CoverageFrames.of(unreadable_days(dataset, unread, objects)))
         CoverageLog(context.storage).append(dataset.name, frames, now)
         VerdictLog(context.storage).append(dataset.name, order.run_id, current, now)
     passed = [verdict for verdict in current if verdict.condition.is_published]

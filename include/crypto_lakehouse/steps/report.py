@@ -4,9 +4,10 @@ from collections.abc import Iterable
 from dataclasses import replace
 from typing import Any
 
+from crypto_lakehouse.coverage.log import CoverageFrames, CoverageLog
+from crypto_lakehouse.coverage.published import published_coverage
 from crypto_lakehouse.errors import QualityGateFailed
 from crypto_lakehouse.lake.bronze import BronzeLog
-from crypto_lakehouse.lake.coverage import CoverageFrames, CoverageLog
 from crypto_lakehouse.lake.records import Verdict
 from crypto_lakehouse.lake.storage import Storage
 from crypto_lakehouse.lake.verdicts import VerdictLog
@@ -22,7 +23,6 @@ from crypto_lakehouse.runs.results import (
     read_result,
 )
 from crypto_lakehouse.steps.context import StepContext
-from crypto_lakehouse.steps.coverage import published_coverage
 from crypto_lakehouse.vocabulary import Step
 
 

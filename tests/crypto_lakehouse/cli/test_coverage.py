@@ -7,7 +7,8 @@ from pathlib import Path
 import pytest
 
 from crypto_lakehouse.cli import main
-from crypto_lakehouse.lake.coverage import CoverageFrames, CoverageLog, DayCoverage, Hole, Place
+from crypto_lakehouse.coverage.log import CoverageFrames, CoverageLog
+from crypto_lakehouse.coverage.records import DayCoverage, Hole, PartitionVersion
 from crypto_lakehouse.lake.local_storage import LocalStorage
 from crypto_lakehouse.vocabulary import DayCondition, HoleKind
 
@@ -18,7 +19,9 @@ DAYS = ["--start-date", "2024-01-01", "--end-date", "2024-01-04"]
 @pytest.fixture
 def covered(lake_folder: Path) -> Path:
     """A lake that knows of two whole days, one of them with a hole."""
-    place = Place("binance_spot_klines", "kline_interval=1h/symbol_key=BTCUSDT/month=2024-01", "BTCUSDT", "1h", "v")
+    place = PartitionVersion(
+        "binance_spot_klines", "kline_interval=1h/symbol_key=BTCUSDT/month=2024-01", "BTCUSDT", "1h", "v"
+    )
     days = [
         DayCoverage(place, date(2024, 1, 1), DayCondition.AVAILABLE, "", 24, 24, 0, "archive_daily"),
         DayCoverage(place, date(2024, 1, 2), DayCondition.DEGRADED, "3 of 24 rows", 21, 24, 3, "archive_daily"),

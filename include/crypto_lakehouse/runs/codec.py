@@ -1,16 +1,22 @@
-"""Orders and results as JSON: plain dataclasses on both sides, checked by pydantic when they are read."""
+"""Orders and results as JSON: plain dataclasses on both sides, checked by pydantic when they are read.
+
+pydantic is loaded when the first file is read or written: `--help` and DAG files import the types of orders as well.
+"""
 
 from functools import lru_cache
-from typing import Any
-
-from pydantic import TypeAdapter, ValidationError
+from typing import TYPE_CHECKING, Any
 
 from crypto_lakehouse.errors import InvalidRequest
+
+if TYPE_CHECKING:
+    from pydantic import TypeAdapter
 
 
 # Any: a type such as StepResult[PullOutcome] is no class, so it cannot be annotated as one.
 @lru_cache
-def _adapter(kind: Any) -> TypeAdapter[Any]:
+def _adapter(kind: Any) -> "TypeAdapter[Any]":
+    from pydantic import TypeAdapter
+
     return TypeAdapter(kind)
 
 
@@ -35,6 +41,8 @@ def from_json(kind: Any, text: bytes, key: str) -> Any:
     Raises:
         InvalidRequest: The text is not JSON, lacks a field, has one too many or one of another type.
     """
+    from pydantic import ValidationError
+
     try:
         return _adapter(kind).validate_json(text, strict=True, extra="forbid")
     except ValidationError as error:

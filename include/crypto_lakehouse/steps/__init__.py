@@ -49,12 +49,13 @@ def run_step(step: Step, order_key: str, settings: Settings, progress: Progress 
     # This is the edge: whatever broke, the result file must contain it before the process ends.
     except Exception as error:
         seconds, reason = _seconds_since(started), _step_error(error)
-        write_result(
-            storage, key, StepResult[Any](step, subject, run, Status.FAILED, started_at, seconds, error=reason)
-        )
+        failed: StepResult[Any] = StepResult(step, subject, run, Status.FAILED, started_at, seconds, error=reason)
+        write_result(storage, key, failed)
         raise
     status = Status.NOTHING_TO_DO if outcome.is_idle else Status.SUCCEEDED
-    result = StepResult[Any](step, subject, order.run_id, status, started_at, _seconds_since(started), outcome)
+    result: StepResult[Any] = StepResult(
+        step, subject, order.run_id, status, started_at, _seconds_since(started), outcome
+    )
     write_result(storage, key, result)
     return result
 

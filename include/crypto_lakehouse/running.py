@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from crypto_lakehouse.errors import LakehouseError
+from crypto_lakehouse.extras import require
 from crypto_lakehouse.lake.opening import open_storage
 from crypto_lakehouse.runs.figures import RunFigures
 from crypto_lakehouse.runs.history import RunStatus, figures_of, status_of
@@ -92,8 +93,10 @@ def run_pipeline(
         step: What carries out one work order.
 
     Raises:
+        MissingExtra: A library that one of the verbs needs is not installed; nothing was done.
         LakehouseError: The lake could not take the order.
     """
+    require(*_extras(request, settings))
     started = time.monotonic()
     summary = RunSummary(request, write_request(request, settings))
     run = _Runner(settings, progress, step, summary)
@@ -112,6 +115,16 @@ def write_request(request: PlanRequest, settings: Settings) -> str:
     key = first_order_key(Step.PLAN, request.subject, request.run_id)
     write_order(open_storage(settings), key, request)
     return key
+
+
+def _extras(request: PlanRequest, settings: Settings) -> set[str]:
+    """Returns the extras of the verbs that a request leads to."""
+    unused = {Step.PULL} if not request.pull else set()
+    if not (request.delta and settings.exchange.enabled):
+        unused.add(Step.DELTA)
+    return {
+        extra for stage in DATASET_RUN for step in stage.steps if step not in unused for extra in verb_of(step).extras
+    }
 
 
 def write_plan(request: PlanRequest, settings: Settings, progress: Progress | None = None) -> dict[str, Any]:

@@ -19,7 +19,7 @@ BOUNDARIES = {
     "store file": "crypto_lakehouse.lake.local_storage:LocalStorage.put_file",
     "bronze commit": "crypto_lakehouse.lake.bronze:BronzeLog.commit",
     "cleanup": "crypto_lakehouse.archive.pulling:shutil.rmtree",
-    "unzip": "crypto_lakehouse.silver.reading:member_chunks",
+    "unzip": "crypto_lakehouse.silver.decode.zips:member_chunks",
     "parse": "crypto_lakehouse.steps.conform:conform_partitions",
     "write": "crypto_lakehouse.lake.partition_file:PartitionWriter.close",
     "candidate": "crypto_lakehouse.steps.conform:store_candidate",

@@ -81,8 +81,8 @@ def run_to_its_end(run: Run) -> int:
 
 def carry_out(run: Run) -> None:
     """Runs the pipeline; the target of the process."""
-    from crypto_lakehouse.lake.work import PlanRequest
     from crypto_lakehouse.running import run_pipeline
+    from crypto_lakehouse.runs.orders import PlanRequest
     from crypto_lakehouse.settings import ArchiveSettings, Settings
 
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))

@@ -12,9 +12,8 @@ from typing import TypedDict
 
 from crypto_lakehouse import __version__
 from crypto_lakehouse.catalog.glue import table_input
-from crypto_lakehouse.checkout import require_checkout
+from crypto_lakehouse.checkout import require_checkout, write_changed
 from crypto_lakehouse.datasets import DATASETS
-from crypto_lakehouse.docs import write_changed
 from crypto_lakehouse.spec import Dataset
 from crypto_lakehouse.verbs import VERBS, Area, Verb
 

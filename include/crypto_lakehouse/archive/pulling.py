@@ -18,6 +18,7 @@ from crypto_lakehouse.archive.checksum import published_sha256
 from crypto_lakehouse.archive.keys import ArchiveKey, bronze_path, parse_key
 from crypto_lakehouse.archive.s5cmd import Download, download
 from crypto_lakehouse.errors import ArchiveFileMissing, ChecksumMismatch, PermanentError, SourceUnavailable
+from crypto_lakehouse.instants import instant_from_iso
 from crypto_lakehouse.lake.bronze import BronzeLog, QuarantinedObject
 from crypto_lakehouse.lake.records import BronzeObject, ObjectToPull
 from crypto_lakehouse.lake.storage import Storage
@@ -226,18 +227,13 @@ def _store(file: _VerifiedFile, transfer: Transfer, now: datetime) -> BronzeObje
         end=file.key.end,
         # Replaced between listing and download: no listing's tag fits, so that the next plan looks again.
         etag=file.wanted.etag if size == file.wanted.size else "",
-        last_modified=_instant(file.wanted.last_modified),
+        last_modified=instant_from_iso(file.wanted.last_modified),
         size=size,
         sha256=file.sha256,
         checksum=file.checksum,
         seen_at=now,
         path=path,
     )
-
-
-def _instant(text: str) -> datetime:
-    instant = datetime.fromisoformat(text)
-    return instant if instant.tzinfo else instant.replace(tzinfo=UTC)
 
 
 def _quarantined(refused: ObjectToPull, error: PermanentError, now: datetime) -> QuarantinedObject:

@@ -138,6 +138,17 @@ class PartitionSpan(StrEnum):
     YEAR = "year"
 
 
+class ObjectForm(StrEnum):
+    """What the bytes of a Bronze object are; each form has a decoder of its own."""
+
+    ZIP = "zip"
+    """A zip with one CSV file, as the archive publishes it."""
+    ANSWERS = "answers"
+    """Answers of a REST API, as compressed JSON lines."""
+    MESSAGES = "messages"
+    """Messages of a stream, as they were received."""
+
+
 class Source(StrEnum):
     """Where a row came from, best first: the order is the ranking used when two sources hold one key.
 
@@ -148,6 +159,29 @@ class Source(StrEnum):
     ARCHIVE_MONTHLY = "archive_monthly"
     REST = "rest"
     STREAM = "stream"
+
+    @property
+    def is_archive(self) -> bool:
+        """Whether it is a file of the exchange's public archive."""
+        return self in (Source.ARCHIVE_DAILY, Source.ARCHIVE_MONTHLY)
+
+    @property
+    def rank(self) -> int:
+        """Its place when two sources hold one key: 0 is the best."""
+        return list(Source).index(self)
+
+    @property
+    def form(self) -> ObjectForm:
+        """What the bytes of its Bronze objects are."""
+        return _FORMS[self]
+
+
+_FORMS = {
+    Source.ARCHIVE_DAILY: ObjectForm.ZIP,
+    Source.ARCHIVE_MONTHLY: ObjectForm.ZIP,
+    Source.REST: ObjectForm.ANSWERS,
+    Source.STREAM: ObjectForm.MESSAGES,
+}
 
 
 class MergeStrategy(StrEnum):

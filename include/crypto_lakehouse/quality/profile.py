@@ -18,7 +18,7 @@ from crypto_lakehouse.lake.partition import Partition
 from crypto_lakehouse.lake.records import Manifest
 from crypto_lakehouse.quality.checks import CHECKS, IS_NEW, null_count
 from crypto_lakehouse.quality.standstill import Standstill
-from crypto_lakehouse.vocabulary import ChecksumStatus, MergeStrategy, Source
+from crypto_lakehouse.vocabulary import ChecksumStatus, MergeStrategy
 
 Facts = Mapping[str, int | str]
 """The facts of a partition by name, and texts that describe them."""
@@ -189,6 +189,5 @@ def _manifest_counts(manifest: Manifest, partition: Partition, rows: int) -> dic
 
 def _revised(manifest: Manifest) -> int:
     """Returns how many rows of the exchange's API the archive replaced by different ones: the archive is better."""
-    archive, delta = (Source.ARCHIVE_DAILY, Source.ARCHIVE_MONTHLY), (Source.REST, Source.STREAM)
-    pairs = [pair for pair in manifest.reconciliations if pair.kept in archive and pair.other in delta]
+    pairs = [pair for pair in manifest.reconciliations if pair.kept.is_archive and not pair.other.is_archive]
     return sum(pair.different for pair in pairs)

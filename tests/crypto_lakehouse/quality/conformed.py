@@ -28,7 +28,7 @@ def made(dataset: Dataset, folder: Path) -> ConformedPartition:
         DAY.replace(day=1) if monthly else DAY,
     )
     path = write_object(folder / "archive", key, synthetic_csv(key))
-    partition = Partition(dataset, key.symbol, span_start(dataset.span, DAY), interval)
+    partition = Partition(dataset, key.symbol, span_start(dataset.span_of(interval), DAY), interval)
     work = folder / "work"
     work.mkdir()
     return conform(dataset, [partition], [input_at(key, path)], work, ConformSettings()).partitions[0]

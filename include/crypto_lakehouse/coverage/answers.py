@@ -13,7 +13,7 @@ from crypto_lakehouse.coverage.log import RECONCILIATIONS_SCHEMA, CoverageLog
 from crypto_lakehouse.coverage.queries import SERIES, CoverageQuery, null_where_empty
 from crypto_lakehouse.datasets import dataset
 from crypto_lakehouse.errors import InvalidRequest
-from crypto_lakehouse.spec import Dataset
+from crypto_lakehouse.spec import Dataset, Table
 from crypto_lakehouse.symbols import validated_pattern
 from crypto_lakehouse.vocabulary import Interval
 
@@ -114,18 +114,18 @@ class Coverage:
         return pl.concat([pl.DataFrame(schema=table.schema), *frames])
 
 
-def checked_interval(dataset: Dataset, interval: Interval | str | None) -> Interval | None:
+def checked_interval(table: Table, interval: Interval | str | None) -> Interval | None:
     """Returns the interval of a request, None where the request names none.
 
     Raises:
-        InvalidRequest: The dataset does not have it.
+        InvalidRequest: The table does not have it.
     """
     if interval is None:
         return None
-    if interval not in {str(known) for known in dataset.intervals}:
-        known = ", ".join(dataset.intervals) or "none"
-        what = f"the dataset has no interval {str(interval)[:20]!r}"
-        raise InvalidRequest(what, f"Known: {known}", dataset=dataset.name)
+    if interval not in {str(known) for known in table.intervals}:
+        known = ", ".join(table.intervals) or "none"
+        what = f"the table has no interval {str(interval)[:20]!r}"
+        raise InvalidRequest(what, f"Known: {known}", dataset=table.name)
     return Interval(interval)
 
 

@@ -5,15 +5,15 @@ only the standard library.
 """
 
 import sys
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
 from types import MappingProxyType
 
-from crypto_lakehouse.checkout import require_checkout
+from crypto_lakehouse.checkout import require_checkout, write_changed
 from crypto_lakehouse.datasets import DATASETS
 from crypto_lakehouse.field_ids import extended_record, parse_record, render_record
+from crypto_lakehouse.quality.checks import CHECKS
 from crypto_lakehouse.spec import (
-    Check,
     Column,
     Dataset,
     Derivation,
@@ -75,28 +75,6 @@ _STAMPS = MappingProxyType(
     }
 )
 _SPANS = MappingProxyType({PartitionSpan.DAY: "day", PartitionSpan.MONTH: "month", PartitionSpan.YEAR: "year"})
-_CHECKS = MappingProxyType(
-    {
-        Check.KEY_UNIQUE: "no two rows share the key",
-        Check.TIME_ORDERED: "rows are in order of the event time",
-        Check.WITHIN_PARTITION: "every row lies within the partition's days",
-        Check.GRID_COMPLETE: "no expected time is missing on the days that the source files cover",
-        Check.ON_GRID: "every open time is on the interval's grid",
-        Check.CLOSE_TIME: "every close time is the next open time less one source unit",
-        Check.OHLC_ORDERED: "high is the highest and low the lowest of {columns}",
-        Check.PRICES_POSITIVE: "{columns} above zero",
-        Check.QUANTITIES_NOT_NEGATIVE: "{columns} not negative",
-        Check.TAKER_WITHIN_TOTAL: "taker volume does not exceed the volume ({columns})",
-        Check.IDS_CONTIGUOUS: "{columns} without holes",
-        Check.IDS_INCREASING: "{columns} always increasing",
-        Check.NO_PRICE_SPIKE: "{columns} never moves by more than a factor of {limit:g} from one row to the next",
-        Check.NOT_STALE: "no hour in which {columns} stand still",
-        Check.HOURS_COVERED: "every hour of the covered days has rows",
-        Check.SPREAD_NOT_NEGATIVE: "the best bid is not above the best ask",
-        Check.FUNDING_ON_BOUNDARY: "every payment is within {limit:g} s of an hour",
-        Check.FUNDING_INTERVAL_KNOWN: "payments are 1, 2, 4 or 8 hours apart",
-    }
-)
 
 _TYPE_LIST = "\n".join(f"- *{kind}*: `{text}`" for kind, text in _TYPES.items())
 _INTRODUCTION = f"""# Data dictionary
@@ -229,9 +207,9 @@ def _source(column: Column) -> str:
     return _DERIVATIONS[column.derivation] if column.derivation is not None else f"`{column.source}`"
 
 
-def _expectation(one: Expectation) -> str:
-    text = _CHECKS[one.check].format(columns=_code(one.columns), limit=one.limit)
-    return text + (" *(degrades)*" if one.degrades else "")
+def _expectation(expectation: Expectation) -> str:
+    requirement = CHECKS[expectation.check].requirement_of(expectation)
+    return requirement + (" *(degrades)*" if expectation.degrades else "")
 
 
 def _notes(dataset: Dataset) -> list[str]:
@@ -310,15 +288,6 @@ def generated_pages(project: Path) -> dict[Path, str]:
     if readme.exists():
         pages[readme] = between_markers(readme.read_text(encoding="utf-8"), render_dataset_table())
     return pages
-
-
-def write_changed(pages: Mapping[Path, str], project: Path, say: Callable[[str], None]) -> None:
-    """Writes those files of a project folder that differ from the text that they should have, and says which."""
-    for path, text in pages.items():
-        if not path.exists() or path.read_text(encoding="utf-8") != text:
-            path.parent.mkdir(parents=True, exist_ok=True)
-            path.write_text(text, encoding="utf-8")
-            say(f"rewrote {path.relative_to(project)}")
 
 
 def main(project: Path | None = None, say: Callable[[str], None] = print) -> int:

@@ -7,9 +7,10 @@ from types import MappingProxyType
 
 import polars as pl
 
-from crypto_lakehouse.coverage import tables
-from crypto_lakehouse.coverage.log import CoverageLog
-from crypto_lakehouse.coverage.tables import CoverageQuery
+from crypto_lakehouse.coverage.day_table import COVERAGE_SCHEMA, coverage
+from crypto_lakehouse.coverage.gap_table import GAPS_SCHEMA, find_gaps
+from crypto_lakehouse.coverage.log import RECONCILIATIONS_SCHEMA, CoverageLog
+from crypto_lakehouse.coverage.queries import SERIES, CoverageQuery, null_where_empty
 from crypto_lakehouse.datasets import dataset
 from crypto_lakehouse.errors import InvalidRequest
 from crypto_lakehouse.spec import Dataset, Table
@@ -29,11 +30,21 @@ class CoverageTable:
     schema: pl.Schema
 
 
+RECONCILIATION_SCHEMA = pl.Schema({name: kind for name, kind in RECONCILIATIONS_SCHEMA.items() if name != "partition"})
+
+
+def reconciliation(log: CoverageLog, dataset: Dataset, query: CoverageQuery) -> pl.DataFrame:
+    """Returns how two sources of the same keys compare: a row per series, day and pair of sources."""
+    rows = query.rows_of_series(log.reconciliations(dataset.name))
+    selected = rows.filter(query.touches_days(pl.col("day"), pl.col("day"))).sort(*SERIES, "day", "kept", "other")
+    return selected.with_columns(null_where_empty("kline_interval")).select(RECONCILIATION_SCHEMA.names())
+
+
 TABLES: Mapping[str, CoverageTable] = MappingProxyType(
     {
-        "coverage": CoverageTable(tables.coverage, tables.COVERAGE_SCHEMA),
-        "gaps": CoverageTable(tables.find_gaps, tables.GAPS_SCHEMA),
-        "reconciliation": CoverageTable(tables.reconciliation, tables.RECONCILIATION_SCHEMA),
+        "coverage": CoverageTable(coverage, COVERAGE_SCHEMA),
+        "gaps": CoverageTable(find_gaps, GAPS_SCHEMA),
+        "reconciliation": CoverageTable(reconciliation, RECONCILIATION_SCHEMA),
     }
 )
 

@@ -17,7 +17,7 @@ import pyarrow as pa
 
 from crypto_lakehouse.errors import InvalidRequest, LakehouseError, SourceUnavailable
 from crypto_lakehouse.query.scans import VERSION
-from crypto_lakehouse.spec import Dataset
+from crypto_lakehouse.spec import Table
 
 BATCH_ROWS = 50_000
 MAX_TEXT = 100_000
@@ -53,7 +53,7 @@ class QueryResult:
 class FileView:
     """A table as local files, which DuckDB reads itself."""
 
-    dataset: Dataset
+    table: Table
     files: tuple[str, ...]
 
 
@@ -135,7 +135,7 @@ def _create_view(connection: duckdb.DuckDBPyConnection, name: str, view: View) -
     if isinstance(view, pl.LazyFrame):
         connection.register(name, view)
         return
-    keys = ", ".join(f"{_quoted(key)}: 'VARCHAR'" for key in view.dataset.partition_keys)
+    keys = ", ".join(f"{_quoted(key)}: 'VARCHAR'" for key in view.table.partition_keys)
     # The name and the keys come from the dataset table, the files from the catalog. All are quoted.
     connection.execute(
         f'CREATE VIEW "{name}" AS SELECT * EXCLUDE ({VERSION}) FROM read_parquet('  # noqa: S608

@@ -1,8 +1,8 @@
-"""Reads the one CSV inside an archive zip as a stream. Nothing is ever extracted to a path.
+"""Decodes zips of the archive: the CSV file inside is read as a stream, and never extracted to a path.
 
-The structure is held against what a sound archive object is (one plain deflated or stored member named after its
-zip, nothing before, between or after) before a byte is inflated; size, ratio and CRC are counted while inflating,
-because the sizes that a zip declares are only claims. Format: PKWARE APPNOTE 6.3.10.
+A sound archive object has one plain member, deflated or stored, named after its zip, and no other bytes before, between
+or after. This is checked before a byte is inflated. Size, ratio and CRC are checked while inflating, because the sizes
+that a zip declares may be wrong. Format: PKWARE APPNOTE 6.3.10.
 """
 
 import struct
@@ -51,8 +51,7 @@ def member_chunks(path: Path, stem: str, bounds: InflationBounds) -> Iterator[by
     """Yields the bytes of `<stem>.csv`, the only member of the zip, a few MiB at a time.
 
     Raises:
-        HostileArchive: The zip is not a sound archive object; the reason says why. Bytes already yielded must then
-            be thrown away.
+        HostileArchive: The zip is not a sound archive object. Bytes already yielded are then void.
     """
     member, start = _checked_member(path, stem, bounds)
     with path.open("rb") as file:
@@ -129,7 +128,7 @@ def _data_start(path: Path, member: zipfile.ZipInfo) -> int:
 
 
 def _check_places(path: Path, member: zipfile.ZipInfo, places: tuple[int, int, int]) -> None:
-    """Refuses bytes that belong to nothing: before the member, between it and the directory, after the end."""
+    """Refuses unexpected bytes: before the member, between the member and the directory, or after the end."""
     start, directory, end = places
     if member.header_offset != 0:
         _refuse(path, f"has {member.header_offset} bytes before its member")
@@ -155,7 +154,7 @@ def _inflate(file: BinaryIO, member: zipfile.ZipInfo, path: Path) -> Iterator[by
                 remaining -= len(pending)
                 if not pending:
                     _refuse(path, "ends in the middle of its compressed data")
-            # Bounded output: a bomb may not inflate a whole chunk at once before it is counted.
+            # The output is bounded, so that a bomb is detected before a whole chunk is inflated.
             chunk = inflater.decompress(pending, 8 * CHUNK_BYTES)
             pending = inflater.unconsumed_tail
             if chunk:

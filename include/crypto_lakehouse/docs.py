@@ -272,7 +272,7 @@ def _areas(areas: Iterable[Area]) -> str:
 
 
 def _field_ids(recorded: Path) -> str:
-    """Returns the recorded field ids with those of new tables and columns; recorded ones are never changed."""
+    """Returns the recorded field ids and new ids for new tables and columns. Recorded ids never change."""
     record = parse_record(recorded.read_text(encoding="utf-8")) if recorded.exists() else {}
     return render_record(extended_record(record, DATASETS))
 

@@ -113,8 +113,8 @@ class Lake:
         needed = PartitionFilter(wanted, checked_interval(table, interval), first, last)
         published = published_partitions(self._catalog, table, needed)
         if not published:
-            asked = f"for symbols {wanted or 'any'}, interval {interval or 'any'}, {start} to {end}"
-            raise _nothing_published(table, asked)
+            request = f"for symbols {wanted or 'any'}, interval {interval or 'any'}, {start} to {end}"
+            raise _nothing_published(table, request)
         hidden = [key for key in table.partition_keys if key != "kline_interval"]
         frame = scan_files(table, published, self._root, self._settings.storage).drop(hidden)
         if first is not None:
@@ -308,6 +308,6 @@ def _no_master(market: Market | None) -> ArchiveFileMissing:
     return ArchiveFileMissing(what, f"Run `crypto-lakehouse instruments update --market {market or Market.UM}`")
 
 
-def _nothing_published(table: Table, asked: str) -> ArchiveFileMissing:
-    what = f"nothing is published {asked}".strip()
+def _nothing_published(table: Table, request: str) -> ArchiveFileMissing:
+    what = f"nothing is published {request}".strip()
     return ArchiveFileMissing(what, "See `crypto-lakehouse query info` or Lake.info()", dataset=table.name)

@@ -1,7 +1,7 @@
 """SQL over published partitions in a DuckDB session that can only read their files.
 
 In DuckDB, SQL can read and write files, load extensions and open sockets. So each query gets a session of its own. The
-session has one view per table that the query names, and it may only open the files of these views. Its configuration
+session has one view per table that the query names, and it may only open the files of the views. Its configuration
 is locked before the query runs. Only a single SELECT statement is accepted.
 """
 

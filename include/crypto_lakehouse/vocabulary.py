@@ -57,6 +57,17 @@ class DataType(StrEnum):
         return self.name.lower()
 
 
+class Layer(StrEnum):
+    """How far rows are from what a source published; the value is the layer's folder in the lake."""
+
+    BRONZE = "bronze"
+    """The bytes as published, verified."""
+    SILVER = "silver"
+    """Typed, sorted, deduplicated rows: a pure function of Bronze."""
+    GOLD = "gold"
+    """Answers: a pure function of published partitions."""
+
+
 class Frequency(StrEnum):
     """How often the archive publishes a file, and so the span one file covers."""
 

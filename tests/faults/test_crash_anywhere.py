@@ -24,7 +24,7 @@ from tests.faults.crashing import carry_out as carry_out_run
 
 ROW = dataset("binance_um_klines")
 KEY = ArchiveKey(ROW, Frequency.DAILY, "BTCUSDT", Interval.M1, date(2024, 1, 10))
-PARTITION = "kline_interval=1m/symbol_key=BTCUSDT/month=2024-01"
+PARTITION = "kline_interval=1m/symbol_key=BTCUSDT/period=2024-01"
 CRASHES = [
     Crash(boundary, is_after, how)
     for boundary in BOUNDARIES

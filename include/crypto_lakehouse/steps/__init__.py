@@ -14,9 +14,9 @@ from importlib import import_module
 from pathlib import Path
 from typing import Any, cast
 
-from crypto_lakehouse.datasets import DATASETS
 from crypto_lakehouse.errors import InvalidRequest, LakehouseError, TransientError
 from crypto_lakehouse.lake.opening import open_storage
+from crypto_lakehouse.marts import tables
 from crypto_lakehouse.runs.orders import Order, order_of_step
 from crypto_lakehouse.runs.results import Outcome, Status, StepError, StepResult, write_result
 from crypto_lakehouse.settings import Settings
@@ -77,7 +77,7 @@ def _subjects(kind: Subject) -> Collection[str]:
         return (Subject.LAKE.value,)
     if kind is Subject.MARKET:
         return {f"{exchange}_{market}" for exchange in Exchange for market in Market}
-    return {dataset.name for dataset in DATASETS}
+    return {table.name for table in tables()}
 
 
 def _seconds_since(started: float) -> float:

@@ -37,9 +37,13 @@ def test_a_gap_becomes_one_run_over_its_series_and_days(small: SmallLake) -> Non
     small.publish(UM, "2024-01-09")
     small.run(UM, "2024-01-08", "2024-01-09")
     result = run_alone(Step.GAPS, GapsOrder("r"), small.settings)
-    fill = Fill(UM, ("BTCUSDT",), ("1h",), date(2024, 1, 8), date(2024, 1, 8))
-    assert result.completed() == GapsOutcome(GapsFigures(datasets=1, symbols=1), (fill,))
-    assert read_outcome(small.storage, first_order_key(Step.GAPS, "lake", "r"), GapsOutcome).fills == (fill,)
+    outcome: GapsOutcome = result.completed()
+    (fill,) = outcome.fills
+    assert outcome.figures == GapsFigures(datasets=1, symbols=1)
+    # The days since then are missing too.
+    assert fill == Fill(UM, ("BTCUSDT",), ("1h",), date(2024, 1, 8), fill.last_day)
+    assert fill.last_day > date(2024, 1, 9)
+    assert read_outcome(small.storage, first_order_key(Step.GAPS, "lake", "r"), GapsOutcome) == outcome
 
 
 def test_an_order_below_another_subject_is_refused(small: SmallLake) -> None:

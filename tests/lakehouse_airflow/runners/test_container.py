@@ -6,6 +6,9 @@ from pathlib import Path
 import pytest
 from pydantic import ValidationError
 
+from crypto_lakehouse.lake.local_storage import LocalStorage
+from crypto_lakehouse.lake.records import ObjectToPull
+from crypto_lakehouse.runs.orders import PullOrder, write_order
 from crypto_lakehouse.settings import (
     DockerSettings,
     ExchangeSettings,
@@ -77,8 +80,9 @@ def test_an_operator_asks_the_order_for_its_size(monkeypatch: pytest.MonkeyPatch
     (tmp_path / ORDER).parent.mkdir(parents=True)
     found = []
     for size in (2**20 - 1, 2**20):
-        (tmp_path / ORDER).write_text(json.dumps({"objects": [{"size": size}]}))
-        found.append(operators._settings_for(ORDER).runner.value)
+        wanted = ObjectToPull("k", size, "e", "2024-01-01T00:00:00", True, "new")
+        write_order(LocalStorage(tmp_path), ORDER, PullOrder("binance_um_klines", "r", "", (wanted,)))
+        found.append(operators._settings_for(ORDER, Step.PULL).runner.value)
     assert found == ["local", "kubernetes"]
     (tmp_path / ORDER).unlink()
     assert operators._settings_for(ORDER).runner is RunnerKind.LOCAL, "the step says what is wrong"

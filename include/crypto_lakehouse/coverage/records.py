@@ -12,6 +12,10 @@ VERSION_DIGITS = 16
 """A version is named by this many hexadecimal digits of its file's sha256."""
 
 
+NO_OBJECT = "no object covers it, and there are days before and after it"
+"""The reason of a missing day within a series."""
+
+
 @dataclass(frozen=True, slots=True)
 class PartitionVersion:
     """The version of a partition that a record describes.

@@ -1,7 +1,7 @@
 """Once a day: find days whose data is missing from the lake, and let the datasets' own DAGs fetch what still exists.
 
 **What it does.** `find` reads the coverage log and lists the missing days, except those that are known to be missing at
-the exchange too. `fill` triggers one run of a dataset's DAG for the days of its gaps, with `fill` in its Params: that
+the exchange too. `fill` triggers one run of a dataset's DAG for the days of its gaps, with `fill` in its Params. This
 run looks at the archive again, and requests from the exchange what the exchange still has. The lake records each
 answer, so nothing is requested twice.
 

@@ -99,6 +99,17 @@ class Hole:
 
 
 @dataclass(frozen=True, slots=True)
+class Fill:
+    """A run that may fill gaps of a dataset: the series and the days to look at, both days inclusive."""
+
+    dataset: str
+    symbols: tuple[str, ...]
+    intervals: tuple[str, ...]
+    first_day: date
+    last_day: date
+
+
+@dataclass(frozen=True, slots=True)
 class ReconciledDay:
     """How the rows of two sources compare on one day.
 

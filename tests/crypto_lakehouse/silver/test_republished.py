@@ -1,6 +1,6 @@
 """The comparison of a former file with the new one equals a comparison of plain dictionaries."""
 
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
@@ -57,9 +57,9 @@ def test_what_changed_is_what_dictionaries_say(
     with TemporaryDirectory() as folder:
         paths = write(Path(folder, "former"), former), write(Path(folder, "new"), new, 7)
         records = compare_versions(HOURLY, *paths, replaced)
-    assert [record.day for record in records] == [f"2024-01-{day + 1:02}" for day in range(first, first + count)]
+    assert [record.day for record in records] == [date(2024, 1, day + 1) for day in range(first, first + count)]
     for record in records:
-        hours = range(24 * (int(record.day[-2:]) - 1), 24 * int(record.day[-2:]))
+        hours = range(24 * (record.day.day - 1), 24 * record.day.day)
         mine, theirs = ({hour: rows[hour] for hour in hours if hour in rows} for rows in (new, former))
         both = set(mine) & set(theirs)
         different = [hour for hour in both if mine[hour] != theirs[hour]]
@@ -83,7 +83,7 @@ def test_a_day_of_several_replaced_objects_is_told_of_the_best_of_their_sources(
 def test_an_object_that_reaches_beyond_the_partition_is_compared_within_it(tmp_path: Path) -> None:
     paths = write(tmp_path / "former", {0: 1}), write(tmp_path / "new", {0: 1})
     records = compare_versions(HOURLY, *paths, [made_from("a", "2", (-3, 1))])
-    assert [(record.day, record.equal) for record in records] == [("2024-01-01", 1)]
+    assert [(record.day, record.equal) for record in records] == [(date(2024, 1, 1), 1)]
 
 
 def test_columns_that_only_the_new_file_has_are_not_compared(tmp_path: Path) -> None:

@@ -172,6 +172,8 @@ class Source(StrEnum):
     ARCHIVE_MONTHLY = "archive_monthly"
     REST = "rest"
     STREAM = "stream"
+    PUBLISHED = "published"
+    """Published partitions of other tables, which a mart reads; nothing in Bronze comes from there."""
 
     @property
     def is_archive(self) -> bool:
@@ -184,9 +186,9 @@ class Source(StrEnum):
         return list(Source).index(self)
 
     @property
-    def form(self) -> ObjectForm:
-        """What the bytes of its Bronze objects are."""
-        return _FORMS[self]
+    def form(self) -> ObjectForm | None:
+        """What the bytes of its Bronze objects are; None where Bronze has no objects of it."""
+        return _FORMS.get(self)
 
 
 _FORMS = {

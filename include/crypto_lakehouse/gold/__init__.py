@@ -1,1 +1,1 @@
-"""Gold: what marts are made from, and the generic builder of their partitions. Neither knows Bronze or Silver's code."""
+"""Gold: what marts read, and the builder of their partitions. It knows neither Bronze nor the code of Silver."""

@@ -25,6 +25,7 @@ from crypto_lakehouse.lake.table_schema import polars_type
 from crypto_lakehouse.marts import table
 from crypto_lakehouse.spans import Span, clip, union
 from crypto_lakehouse.spec import Column, Derivation, Mart, MartInput
+from crypto_lakehouse.vocabulary import ChecksumStatus, Source
 
 MartFunction = Callable[[Mapping[str, pl.DataFrame], Partition], pl.DataFrame]
 """Takes the rows of each input, by the name of its table, and the partition; returns the partition's rows."""
@@ -150,10 +151,10 @@ def _manifest_input(version: InputVersion) -> ManifestInput:
     return ManifestInput(
         key=version.key.key,
         sha256=version.key.sha256,
-        source=None,
+        source=Source.PUBLISHED,
         start=version.partition.start.isoformat(),
         end=version.partition.end.isoformat(),
-        checksum=None,
+        checksum=ChecksumStatus.VERIFIED,
         rows=version.published.rows,
         unit="",
         header=False,

@@ -1,4 +1,4 @@
-"""What a mart's partitions read: the published partitions of its inputs, with the lookback before their first instant."""
+"""What a mart's partitions read: published partitions of its inputs, with the lookback before their first instant."""
 
 from collections import defaultdict
 from collections.abc import Sequence
@@ -82,13 +82,17 @@ def partitions_to_make(
     made: dict[str, Partition] = {}
     for read in mart.inputs:
         source = table(read.table)
-        for record in catalog.partitions(source, symbols=symbols, interval=read.interval, first_day=first, last_day=last):
+        for record in catalog.partitions(
+            source, symbols=symbols, interval=read.interval, first_day=first, last_day=last
+        ):
             partition = Partition.parse(source, record.partition)
             span = max(first, partition.first_day), min(last, partition.last_day)
             for interval in _intervals_of(mart, read, partition):
                 for wanted in partitions_between(mart, partition.symbol, *span, interval):
                     made[wanted.name] = wanted
-    return sorted(made.values(), key=lambda partition: (partition.symbol, partition.interval or "", partition.first_day))
+    return sorted(
+        made.values(), key=lambda partition: (partition.symbol, partition.interval or "", partition.first_day)
+    )
 
 
 def _intervals_of(mart: Mart, read: MartInput, partition: Partition) -> tuple[Interval | None, ...]:

@@ -82,7 +82,7 @@ class BronzeObject:
 
 @dataclass(frozen=True, slots=True)
 class ManifestInput:
-    """What one Bronze object gave to a partition.
+    """What one Bronze object, or one published version of another partition, gave to a partition.
 
     `start` and `end` are what it covers, ISO. `rows` counts its rows within the partition's span. `unit` is the epoch
     unit found (`ms`, `us`, or `text`), `header` whether the file had a header line, `inversions` how many rows came
@@ -91,10 +91,10 @@ class ManifestInput:
 
     key: str
     sha256: str
-    source: Source | None
+    source: Source
     start: str
     end: str
-    checksum: ChecksumStatus | None
+    checksum: ChecksumStatus
     rows: int
     unit: str
     header: bool
@@ -192,8 +192,8 @@ class Manifest:
             ManifestInput(
                 **{
                     **fields,
-                    "source": fields["source"] and Source(fields["source"]),
-                    "checksum": fields["checksum"] and ChecksumStatus(fields["checksum"]),
+                    "source": Source(fields["source"]),
+                    "checksum": ChecksumStatus(fields["checksum"]),
                 }
             )
             for fields in raw["inputs"]

@@ -37,7 +37,7 @@ def stale_partitions(
         return []
     refused = {
         name: logged.verdict.candidate.inputs_digest
-        for name, logged in verdicts.latest(partitions[0].table.name).items()
+        for name, logged in verdicts.latest(partitions[0].table).items()
         if not logged.verdict.condition.is_published
     }
     return [

@@ -20,7 +20,7 @@ from crypto_lakehouse.quality.facts import FACT_OF_CHECK
 from crypto_lakehouse.quality.profile import Profile, examine
 from crypto_lakehouse.quality.sentences import sentence
 from crypto_lakehouse.quality.suites import rules, suite
-from crypto_lakehouse.spec import Dataset
+from crypto_lakehouse.spec import Table
 from crypto_lakehouse.vocabulary import Condition
 
 _DOCS = Path("gx") / "uncommitted" / "data_docs" / "local_site" / "index.html"
@@ -48,7 +48,7 @@ class _Subject:
     tolerated: tuple[tuple[KnownFault, int], ...]
 
 
-def gate(dataset: Dataset, candidates: Sequence[tuple[Candidate, Path]], results: Path) -> GateOutcome:
+def gate(table: Table, candidates: Sequence[tuple[Candidate, Path]], results: Path) -> GateOutcome:
     """Judges candidates by their dataset's suite.
 
     A broken critical expectation quarantines a partition, any other broken one degrades it. The facts, GX's results
@@ -57,9 +57,9 @@ def gate(dataset: Dataset, candidates: Sequence[tuple[Candidate, Path]], results
     Raises:
         CorruptObject: A file cannot be read back.
     """
-    subjects = [_subject(dataset, candidate, path) for candidate, path in candidates]
+    subjects = [_subject(table, candidate, path) for candidate, path in candidates]
     pl.DataFrame([one.facts for one in subjects], infer_schema_length=None).write_parquet(results / FACTS_FILE)
-    broken = _judge(dataset, [one.facts for one in subjects], results)
+    broken = _judge(table, [one.facts for one in subjects], results)
     verdicts = [_verdict(one, broken.get(one.candidate.partition, [])) for one in subjects]
     docs = results / _DOCS
     return GateOutcome(verdicts, [one.facts for one in subjects], _frames(subjects), docs if docs.is_file() else None)
@@ -79,8 +79,8 @@ def _partition_version(candidate: Candidate) -> PartitionVersion:
     return PartitionVersion.of(Partition.parse(candidate.dataset, candidate.partition), candidate.sha256)
 
 
-def _subject(dataset: Dataset, candidate: Candidate, path: Path) -> _Subject:
-    partition, manifest = Partition.parse(dataset, candidate.partition), read_manifest(path)
+def _subject(table: Table, candidate: Candidate, path: Path) -> _Subject:
+    partition, manifest = Partition.parse(table, candidate.partition), read_manifest(path)
     examined = examine(path, partition, manifest)
     facts, coverage = examined.facts, partition_coverage(examined.cover, manifest, _partition_version(candidate))
     tolerated, gone = [], 0
@@ -96,10 +96,10 @@ def _subject(dataset: Dataset, candidate: Candidate, path: Path) -> _Subject:
     return _Subject(candidate, manifest, facts, coverage, tuple(tolerated))
 
 
-def _judge(dataset: Dataset, facts: Sequence[Profile], results: Path) -> dict[str, list[tuple[str, bool]]]:
+def _judge(table: Table, facts: Sequence[Profile], results: Path) -> dict[str, list[tuple[str, bool]]]:
     """Returns the broken facts of each partition, and whether each is critical, as GX sees it."""
-    run = _validate(dataset, facts, results)
-    is_critical = {rule.fact: not rule.degrades for rule in rules(dataset)}
+    run = _validate(table, facts, results)
+    is_critical = {rule.fact: not rule.degrades for rule in rules(table)}
     broken: dict[str, list[tuple[str, bool]]] = defaultdict(list)
     for one in run.results:
         config = one.expectation_config
@@ -110,7 +110,7 @@ def _judge(dataset: Dataset, facts: Sequence[Profile], results: Path) -> dict[st
     return broken
 
 
-def _validate(dataset: Dataset, facts: Sequence[Profile], results: Path) -> Any:
+def _validate(table: Table, facts: Sequence[Profile], results: Path) -> Any:
     # Read at import: telemetry off, whatever the machine's own configuration says.
     os.environ["GX_ANALYTICS_ENABLED"] = "false"
     import great_expectations as gx
@@ -122,11 +122,11 @@ def _validate(dataset: Dataset, facts: Sequence[Profile], results: Path) -> Any:
     asset = context.data_sources.add_pandas("partitions").add_dataframe_asset("facts")
     batch = asset.add_batch_definition_whole_dataframe("batch")
     validation = context.validation_definitions.add(
-        gx.ValidationDefinition(name=dataset.name, data=batch, suite=context.suites.add(suite(dataset)))
+        gx.ValidationDefinition(name=table.name, data=batch, suite=context.suites.add(suite(table)))
     )
     checkpoint = context.checkpoints.add(
         gx.Checkpoint(
-            name=dataset.name,
+            name=table.name,
             validation_definitions=[validation],
             actions=[UpdateDataDocsAction(name="data_docs")],
             result_format={"result_format": "COMPLETE", "unexpected_index_column_names": ["partition"]},

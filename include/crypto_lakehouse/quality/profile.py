@@ -13,6 +13,7 @@ from crypto_lakehouse.errors import CorruptObject
 from crypto_lakehouse.lake.partition import Partition
 from crypto_lakehouse.lake.records import Manifest
 from crypto_lakehouse.quality.facts import IS_NEW, Fact, row_facts
+from crypto_lakehouse.spec import Dataset
 from crypto_lakehouse.vocabulary import ChecksumStatus, MergeStrategy
 
 Profile = dict[str, Any]
@@ -87,7 +88,9 @@ def _merge(totals: Profile, facts: list[Fact], rows: pl.DataFrame) -> None:
 
 
 def _manifest_facts(manifest: Manifest, partition: Partition, rows: int) -> Profile:
-    revised = _revised(manifest) if partition.dataset.merge is not MergeStrategy.REFUSE_ON_CONFLICT else 0
+    table = partition.table
+    refuses = isinstance(table, Dataset) and table.merge is MergeStrategy.REFUSE_ON_CONFLICT
+    revised = 0 if refuses else _revised(manifest)
     return {
         "row_difference": abs(rows - manifest.rows_out),
         "rows_in": manifest.rows_in,

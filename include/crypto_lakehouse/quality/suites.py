@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from crypto_lakehouse.quality.facts import FACT_OF_CHECK
-from crypto_lakehouse.spec import Dataset
+from crypto_lakehouse.spec import Dataset, Table
 from crypto_lakehouse.vocabulary import MergeStrategy
 
 if TYPE_CHECKING:
@@ -34,14 +34,15 @@ _ALWAYS = (
 )
 
 
-def rules(dataset: Dataset) -> list[Rule]:
+def rules(table: Table) -> list[Rule]:
     """Returns the rules of a dataset's gate, the row count first."""
-    own = [Rule(FACT_OF_CHECK[one.check], one.degrades) for one in dataset.expectations]
-    conflicts = Rule("conflicts", degrades=dataset.merge is not MergeStrategy.REFUSE_ON_CONFLICT)
+    own = [Rule(FACT_OF_CHECK[one.check], one.degrades) for one in table.expectations]
+    refuses = isinstance(table, Dataset) and table.merge is MergeStrategy.REFUSE_ON_CONFLICT
+    conflicts = Rule("conflicts", degrades=not refuses)
     return [*_ALWAYS, conflicts, *own]
 
 
-def suite(dataset: Dataset) -> "ExpectationSuite":
+def suite(table: Table) -> "ExpectationSuite":
     """Returns the dataset's rules as a Great Expectations suite over the fact table."""
     import great_expectations as gx
     from great_expectations.expectations import ExpectColumnValuesToBeBetween
@@ -52,8 +53,8 @@ def suite(dataset: Dataset) -> "ExpectationSuite":
             min_value=rule.minimum,
             max_value=rule.maximum,
             severity="warning" if rule.degrades else "critical",
-            meta={"dataset": dataset.name},
+            meta={"dataset": table.name},
         )
-        for rule in rules(dataset)
+        for rule in rules(table)
     ]
-    return gx.ExpectationSuite(name=dataset.name, expectations=expectations, meta={"dataset": dataset.name})
+    return gx.ExpectationSuite(name=table.name, expectations=expectations, meta={"dataset": table.name})

@@ -1,14 +1,15 @@
-"""The build step: one batch of a mart's partitions from what its inputs published, as candidates that no reader sees."""
+"""The build step: one batch of a mart's partitions from published inputs, as candidates that no reader sees yet."""
 
 from collections.abc import Sequence
 from pathlib import Path
 
 from crypto_lakehouse.catalog.opening import open_catalog
-from crypto_lakehouse.gold.build import BuiltPartition, build as build_partition
+from crypto_lakehouse.gold.build import BuiltPartition
+from crypto_lakehouse.gold.build import build as build_partition
 from crypto_lakehouse.gold.inputs import InputVersion, input_versions
 from crypto_lakehouse.lake.partition import Partition
 from crypto_lakehouse.lake.records import Candidate, inputs_digest
-from crypto_lakehouse.lake.versions import store_candidate, verify_published
+from crypto_lakehouse.lake.versions import store_candidate, verify_candidate
 from crypto_lakehouse.marts import mart as mart_of_name
 from crypto_lakehouse.runs.figures import BuildFigures
 from crypto_lakehouse.runs.orders import TransformOrder
@@ -53,12 +54,10 @@ def _is_stale(partition: Partition, versions: Sequence[InputVersion], published:
     return bool(versions) and published.get(partition.name) != digest
 
 
-def _build(
-    context: StepContext, mart: Mart, partition: Partition, versions: Sequence[InputVersion]
-) -> BuiltPartition:
+def _build(context: StepContext, mart: Mart, partition: Partition, versions: Sequence[InputVersion]) -> BuiltPartition:
     downloads = context.work_folder / "inputs"
     downloads.mkdir(exist_ok=True)
-    files = [(version, verify_published(context.storage, version.published, downloads)) for version in versions]
+    files = [(version, verify_candidate(context.storage, version.published, downloads)) for version in versions]
     return build_partition(mart, partition, files, context.work_folder)
 
 

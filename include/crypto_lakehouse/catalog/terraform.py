@@ -12,8 +12,7 @@ from typing import TypedDict
 
 from crypto_lakehouse import __version__
 from crypto_lakehouse.catalog.glue import table_input
-from crypto_lakehouse.checkout import require_checkout
-from crypto_lakehouse.docs import write_changed
+from crypto_lakehouse.checkout import require_checkout, write_changed
 from crypto_lakehouse.marts import tables
 from crypto_lakehouse.spec import Table
 from crypto_lakehouse.verbs import VERBS, Area, Verb

@@ -14,9 +14,9 @@ from importlib import import_module
 from pathlib import Path
 from typing import Any, cast
 
-from crypto_lakehouse.datasets import dataset as dataset_of_name
 from crypto_lakehouse.errors import InvalidRequest, LakehouseError, TransientError
 from crypto_lakehouse.lake.opening import open_storage
+from crypto_lakehouse.marts import table as table_of_name
 from crypto_lakehouse.runs.orders import Order, order_of_step
 from crypto_lakehouse.runs.results import Outcome, Status, StepError, StepResult, write_result
 from crypto_lakehouse.settings import Settings
@@ -65,7 +65,7 @@ def _order_place(key: str) -> tuple[str, str]:
     parts = key.split("/")
     if len(parts) != 4 or parts[0] != "runs" or not parts[3].endswith(".json"):
         raise InvalidRequest(f"{key!r} is not a work order", "Give runs/<dataset>/<run>/<order>.json or its full URI")
-    return dataset_of_name(parts[1]).name, parts[2]
+    return table_of_name(parts[1]).name, parts[2]
 
 
 def _seconds_since(started: float) -> float:

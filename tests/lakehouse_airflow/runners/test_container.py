@@ -6,6 +6,9 @@ from pathlib import Path
 import pytest
 from pydantic import ValidationError
 
+from crypto_lakehouse.lake.local_storage import LocalStorage
+from crypto_lakehouse.lake.records import ObjectToPull
+from crypto_lakehouse.runs.orders import PullOrder, write_order
 from crypto_lakehouse.settings import (
     DockerSettings,
     ExchangeSettings,
@@ -74,24 +77,15 @@ def test_an_operator_asks_the_order_for_its_size(monkeypatch: pytest.MonkeyPatch
     monkeypatch.setenv("CRYPTO_LAKEHOUSE_SIZES__LARGE__FROM_MIB", "1")
     monkeypatch.setenv("CRYPTO_LAKEHOUSE_SIZES__LARGE__RUNNER", "kubernetes")
     load_settings.cache_clear()
-    (tmp_path / ORDER).parent.mkdir(parents=True)
-    found = []
+    runners = []
     for size in (2**20 - 1, 2**20):
-        (tmp_path / ORDER).write_text(json.dumps({"objects": [{"size": size}]}))
-        found.append(operators._settings_for(ORDER).runner.value)
-    assert found == ["local", "kubernetes"]
+        objects = (ObjectToPull("data/x.zip", size, "etag", "2025-01-02T00:00:00+00:00", True, "new"),)
+        write_order(LocalStorage(tmp_path), ORDER, PullOrder("binance_um_klines", "run", "", objects))
+        runners.append(operators._settings_for(ORDER, Step.PULL).runner.value)
+    assert runners == ["local", "kubernetes"]
     (tmp_path / ORDER).unlink()
-    assert operators._settings_for(ORDER).runner is RunnerKind.LOCAL, "the step says what is wrong"
+    assert operators._settings_for(ORDER, Step.PULL).runner is RunnerKind.LOCAL, "the step reports the missing order"
     load_settings.cache_clear()
-
-
-@pytest.mark.parametrize("kind", RunnerKind)
-def test_every_runner_that_can_be_named_is_there(kind: RunnerKind) -> None:
-    from lakehouse_airflow.runners.choosing import new_runner
-
-    runner = new_runner(kind, ())
-    assert type(runner).__name__.lower() == f"{kind}runner"
-    runner.stop()
 
 
 def test_each_step_has_the_image_made_for_it() -> None:

@@ -23,9 +23,7 @@ HOURLY_MART = Mart(
         Column("open_time", LogicalType.TIMESTAMP, "us since epoch", "Start of the hour.", formula="the kline's"),
         Column("available_time", LogicalType.TIMESTAMP, "us since epoch", "End of the hour.", formula="start + 1 h"),
         Column("close", LogicalType.PRICE, "quote per base", "Close of the hour.", formula="the kline's"),
-        Column(
-            "open_interest", LogicalType.QUANTITY, "base", "Last one of the hour.", formula="max stamp", nullable=True
-        ),
+        Column("open_interest", LogicalType.VALUE, "base", "Last one of the hour.", formula="max stamp", nullable=True),
         Column(
             "return_3", LogicalType.FLOAT, "1", "Return over three rows.", formula="close / close 3 - 1", nullable=True
         ),
@@ -70,8 +68,10 @@ def hourly_interest(frames: Mapping[str, pl.DataFrame], _: Partition) -> pl.Data
 @contextmanager
 def registered(mart: Mart = HOURLY_MART) -> Iterator[Mart]:
     """Puts the mart into the table of marts for a while."""
+    before = dict(MARTS)
     MARTS[mart.name] = mart
     try:
         yield mart
     finally:
-        del MARTS[mart.name]
+        MARTS.clear()
+        MARTS.update(before)

@@ -118,7 +118,7 @@ def _checked(mart: Mart, partition: Partition, rows: pl.DataFrame) -> pl.DataFra
         )
     time = pl.col(mart.event_time)
     within = rows.filter(time >= partition.start, time < partition.end)
-    return within.select(wanted).sort(mart.event_time, *_key_columns(mart, columns))
+    return within.select(*wanted).sort(mart.event_time, *_key_columns(mart, columns))
 
 
 def _key_columns(mart: Mart, columns: Sequence[Column]) -> list[str]:

@@ -43,7 +43,7 @@ def table_variables(table: Table) -> TableVariables:
     ['symbol_key', 'kline_interval', 'period']
     """
     glue = table_input(table, "")
-    keys = [one["Name"] for one in glue["PartitionKeys"]]
+    keys = [key["Name"] for key in glue["PartitionKeys"]]
     return {
         "layer": table.layer.value,
         "description": glue["Description"],
@@ -52,8 +52,8 @@ def table_variables(table: Table) -> TableVariables:
         "partition_keys": keys,
         "index_keys": sorted(keys, key=lambda key: key != "symbol_key"),
         "columns": [
-            {name.lower(): one[name] for name in ("Name", "Type", "Comment")}
-            for one in glue["StorageDescriptor"]["Columns"]
+            {name.lower(): column[name] for name in ("Name", "Type", "Comment")}
+            for column in glue["StorageDescriptor"]["Columns"]
         ],
     }
 

@@ -4,9 +4,9 @@ from datetime import UTC, date, datetime, timedelta
 
 import polars as pl
 
-from crypto_lakehouse.coverage.days import NO_OBJECT
 from crypto_lakehouse.coverage.log import CoverageLog
 from crypto_lakehouse.coverage.queries import SERIES, CoverageQuery, null_where_empty
+from crypto_lakehouse.coverage.records import NO_OBJECT
 from crypto_lakehouse.schedule import is_monthly
 from crypto_lakehouse.spec import Table
 from crypto_lakehouse.vocabulary import DayCondition, Interval

@@ -17,16 +17,13 @@ from crypto_lakehouse.coverage.holes import (
     uncovered_spans,
 )
 from crypto_lakehouse.coverage.known_faults import KnownFault
-from crypto_lakehouse.coverage.records import DayCoverage, Hole, PartitionVersion
+from crypto_lakehouse.coverage.records import NO_OBJECT, DayCoverage, Hole, PartitionVersion
 from crypto_lakehouse.coverage.row_times import RowTimes
 from crypto_lakehouse.instants import instant
 from crypto_lakehouse.lake.records import Manifest
 from crypto_lakehouse.vocabulary import DayCondition, HoleKind, Source
 
 _EPOCH = date(1970, 1, 1)
-NO_OBJECT = "no object covers it, and there are days before and after it"
-"""The reason of a missing day within a series."""
-
 FaultsByKind = Mapping[HoleKind, Sequence[KnownFault]]
 """The known faults of a partition that explain holes of a kind."""
 

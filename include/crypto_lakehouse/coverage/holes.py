@@ -171,7 +171,7 @@ class IdGaps:
     def _add_gap(self, before: int, after: int, missing: int) -> None:
         total, first = self.by_day.get(before // DAY_US, (0, before))
         self.by_day[before // DAY_US] = (total + missing, first)
-        # The missing rows lie between two rows, perhaps at the time of one of them.
+        # The missing rows lie between two rows, perhaps at the time of one row.
         start, end = min(before, after), max(before, after) + 1
         if len(self.spans) < MAX_HOLES:
             self.spans.append(MissingSpan(HoleKind.IDS, start, end, missing))

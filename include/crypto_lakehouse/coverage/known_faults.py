@@ -1,8 +1,8 @@
 """Known faults of upstream that are tolerated: each with a reason, a link, and the check that it breaks.
 
-The verdict of a partition names a tolerated fault, and the fault does not degrade the partition. Where a row of this
-table covers a partition and the fault does not show, the gate reports this and degrades the partition: the exchange
-has corrected the data, and the row must be removed.
+The verdict of a partition names a tolerated fault, and the fault does not degrade the partition. If a row of this
+table covers a partition and the fault does not occur, the exchange has corrected the data. Then the gate reports this
+and degrades the partition, and the row must be removed.
 """
 
 from dataclasses import dataclass

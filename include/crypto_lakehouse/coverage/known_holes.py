@@ -49,7 +49,7 @@ def _issue(number: int) -> str:
 
 _SPOT = ("binance_spot_klines", "binance_spot_agg_trades", "binance_spot_trades")
 _BVOL, _EOH, _CM_METRICS = ("binance_option_bvol_index",), ("binance_option_eoh_summary",), ("binance_cm_metrics",)
-# The API returns all days of klines and funding, but only the last two or thirty days of these data types.
+# The API returns all days of klines and funding, but only the last two or thirty days of the following types.
 _FUTURES = tuple(f"binance_{market}_{kind}" for market in ("um", "cm") for kind in ("agg_trades", "trades", "metrics"))
 _PRICE_KLINES = ("binance_*_mark_price_klines", "binance_*_index_price_klines")
 _NO_MINUTES = f"minutes without a price, empty in the API too: {_issue(483)}"

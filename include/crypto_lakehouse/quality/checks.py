@@ -1,7 +1,7 @@
 """The table of checks: one row per check, with its fact, its texts, and the expression that computes the fact.
 
-A fact counts what is wrong in a partition, and is 0 in a sound one. An expression counts over a block of sorted rows
-that starts with the last row of the block before, so that neighbours are compared across blocks too; the column
+A fact counts what is wrong in a partition, and is 0 in a correct one. An expression counts over a block of sorted rows.
+A block starts with the last row of the block before, so that neighbours are compared across blocks too. The column
 `IS_NEW` marks the rows that count. The counts of all blocks add up to the count of the partition: memory is limited
 by the size of a block.
 

@@ -130,7 +130,7 @@ def _broken_rules(table: Table, facts: Sequence[Facts], results: Path) -> dict[s
 
 
 def _validate(table: Table, facts: Sequence[Facts], results: Path) -> Any:
-    # GX reads this at import: telemetry is off, whatever the configuration of the machine is.
+    # GX reads this at import: telemetry is off for every configuration of the machine.
     os.environ["GX_ANALYTICS_ENABLED"] = "false"
     import great_expectations as gx
     import pandas as pd

@@ -91,13 +91,14 @@ def test_an_operator_asks_the_order_for_its_size(monkeypatch: pytest.MonkeyPatch
 def test_each_step_has_the_image_made_for_it() -> None:
     docker = DockerSettings(registry="registry.example/lake", tag="1.2", images={Step.GATE: "own/gate:3"})
     found = {step.value: docker.image(step).removeprefix("registry.example/lake/") for step in Step}
-    rest = dict.fromkeys(("plan", "conform", "publish", "report"), "polars:1.2")
-    assert found == {**rest, "pull": "s5cmd:1.2", "delta": "exchange:1.2", "gate": "own/gate:3"}
+    rest = dict.fromkeys(("plan", "conform", "publish", "report", "gaps"), "polars:1.2")
+    exchange = dict.fromkeys(("delta", "instruments"), "exchange:1.2")
+    assert found == {**rest, **exchange, "pull": "s5cmd:1.2", "gate": "own/gate:3"}
 
 
 def test_only_steps_that_need_the_network_get_one() -> None:
     found = {step for step in Step if plan(step).network != "none"}  # type: ignore[attr-defined]
-    assert found == {Step.PLAN, Step.PULL, Step.DELTA}
+    assert found == {Step.PLAN, Step.PULL, Step.DELTA, Step.INSTRUMENTS}
     assert {plan(step, lake="s3://lake/x").network for step in Step} == {"bridge"}  # type: ignore[attr-defined]
 
 

@@ -1,4 +1,4 @@
-"""A run of a mart that dies anywhere leaves readers the old or the new version, and one rerun ends in the same bytes."""
+"""A run of a mart that dies anywhere leaves readers the old or the new version, and one rerun converges."""
 
 import shutil
 import signal

@@ -58,7 +58,7 @@ def test_a_page_that_denies_there_is_more_and_names_it_is_suspect(bucket: FakeBu
 
 def test_a_page_that_says_nothing_of_its_end_is_suspect(bucket: FakeBucket) -> None:
     filled(bucket).rewrite = lambda body, _path: body.replace(b"<IsTruncated>true</IsTruncated>", b"")
-    with pytest.raises(ListingSuspect, match="does not say whether it is complete"):
+    with pytest.raises(ListingSuspect, match="does not contain whether it is complete"):
         listed(bucket)
 
 

@@ -10,7 +10,7 @@ from collections.abc import Mapping, Sequence
 from datetime import date, timedelta
 from typing import Any
 
-from airflow.sdk import BaseOperator, Context
+from airflow.sdk import BaseOperator, Context, SkipMixin
 from airflow.sdk.exceptions import AirflowException, AirflowFailException, AirflowSkipException
 from airflow.sdk.log import mask_secret
 
@@ -138,11 +138,15 @@ class RunOperator(StepOperator):
         return f"{run_folder(self.dataset, context['dag_run'].run_id)}/plan.json"
 
 
-class PlanOperator(RunOperator):
+class PlanOperator(RunOperator, SkipMixin):
     """Writes the run's request into the lake and plans it; pushes the keys of the orders to carry out.
 
-    The run's Params win over its data interval; its XComs hold keys of orders, nothing else.
+    The run's Params win over its data interval; its XComs hold keys of orders, nothing else. Where nothing is planned,
+    all later tasks are skipped at once: an idle run costs one task, not one process for each task that is not mapped.
     """
+
+    # Airflow then skips a later task again when somebody clears that task alone.
+    _can_skip_downstream = True
 
     def __init__(self, **kwargs: Any) -> None:
         super().__init__(step=Step.PLAN.value, **kwargs)
@@ -151,6 +155,7 @@ class PlanOperator(RunOperator):
         """Plans the run; returns the keys of the pull orders.
 
         Raises:
+            DownstreamTasksSkipped: There is nothing to do; Airflow marks this task as successful.
             AirflowFailException: The request is not acceptable or the listing is suspect.
             AirflowException: The bucket did not answer.
         """
@@ -164,6 +169,9 @@ class PlanOperator(RunOperator):
     def _finished(self, result: StepResult, context: Context) -> Any:
         context["ti"].xcom_push(key="delta", value=result.orders.get(Step.DELTA.value, []))
         context["ti"].xcom_push(key="transform", value=result.orders.get("transform", []))
+        if result.status == NOTHING_TO_DO:
+            self.log.info("nothing to do: the lake already holds what the archive has")
+            self.skip(context["ti"], context["task"].get_flat_relatives(upstream=False))
         return result.orders.get(Step.PULL.value, [])
 
 

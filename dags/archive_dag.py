@@ -19,8 +19,15 @@ from airflow.sdk import DAG, Asset, CronDataIntervalTimetable, TriggerRule, get_
 from crypto_lakehouse.datasets import DATASETS
 from crypto_lakehouse.schedule import cron
 from crypto_lakehouse.spec import Dataset
-from lakehouse_steps import PlanOperator, ReportOperator, StepOperator, handed_on, log_failure, raise_quarantine
-from run_choices import run_params
+from lakehouse_airflow.choices import run_params
+from lakehouse_airflow.operators import (
+    PlanOperator,
+    ReportOperator,
+    StepOperator,
+    handed_on,
+    log_failure,
+    raise_quarantine,
+)
 
 DEFAULTS = {
     "owner": "lakehouse",

@@ -15,8 +15,8 @@ from airflow.providers.standard.operators.trigger_dagrun import TriggerDagRunOpe
 from airflow.sdk import DAG, CronDataIntervalTimetable, task
 
 from crypto_lakehouse.schedule import GAPS_CRON
-from lakehouse_gaps import runs_to_fill
-from lakehouse_steps import log_failure
+from lakehouse_airflow.gaps import runs_to_fill
+from lakehouse_airflow.operators import log_failure
 
 with DAG(
     dag_id="fill_gaps",

@@ -15,8 +15,8 @@ from airflow.sdk import DAG, CronDataIntervalTimetable, task
 
 from crypto_lakehouse.schedule import INSTRUMENTS_CRON
 from crypto_lakehouse.vocabulary import Market
-from lakehouse_instruments import update_market
-from lakehouse_steps import log_failure
+from lakehouse_airflow.instruments import update_market
+from lakehouse_airflow.operators import log_failure
 
 with DAG(
     dag_id="instruments",

@@ -41,9 +41,9 @@ from tests.containers.engine_pods import EnginePods
 from tests.containers.ministack import find_ministack, ministack
 from tests.crypto_lakehouse.archive.objects import put_object, settings_for
 from tests.fakes.bucket import FakeBucket, serving
-from tests.runners.conftest import first_event, task_context
-from tests.runners.kubernetes_api import kube_config
-from tests.runners.kubernetes_api import serving as serving_pods
+from tests.fakes.kubernetes.api_server import kube_config
+from tests.fakes.kubernetes.api_server import serving as serving_pods
+from tests.lakehouse_airflow.runners.conftest import first_event, task_context
 
 NAME = "binance_um_klines"
 FIRST = date(2025, 1, 1)
@@ -193,11 +193,10 @@ def _in_turns(ways: Mapping[str, Callable[[], int]], repeats: int) -> dict[str, 
 
 
 def _by_runner(kind: RunnerKind, order: str, settings: Settings) -> int:
-    sys.path[:0] = [str(REPOSITORY / "plugins")]
     from airflow.sdk.exceptions import TaskDeferred
 
-    from runners.choosing import new_runner
-    from runners.runner import DeferrableRunner, RunContext
+    from lakehouse_airflow.runners.choosing import new_runner
+    from lakehouse_airflow.runners.runner import DeferrableRunner, RunContext
 
     def ignore(_line: str) -> None:
         return
@@ -240,7 +239,7 @@ def _dag_run(runner: str, bucket: FakeBucket, home: Path, symbols: int, days: in
             "CRYPTO_LAKEHOUSE_EXCHANGE__ENABLED": "false",
         }
         done = subprocess.run(
-            [sys.executable, str(REPOSITORY / "plugins" / "run_dags.py"), str(folder / "runs.json")],
+            [sys.executable, "-m", "lakehouse_airflow.run_dags", str(folder / "runs.json")],
             env=airflow_environment(home, settings.lake, variables),
             capture_output=True,
             text=True,

@@ -8,7 +8,7 @@ import yaml
 
 from tests.containers.engine import REPOSITORY
 
-FILE = REPOSITORY / "compose.yaml"
+FILE = REPOSITORY / "docker-compose.yaml"
 EXAMPLE = REPOSITORY / ".env.example"
 TEXT = FILE.read_text(encoding="utf-8")
 STACK: dict[str, Any] = yaml.safe_load(TEXT)

@@ -375,8 +375,8 @@ def test_what_the_docker_runner_asks_for_is_let_through(
     ask: Any, engine: EngineDouble, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     docker = pytest.importorskip("docker")
-    from runners.container import container_plan
-    from runners.docker_runner import _create
+    from lakehouse_airflow.runners.container import container_plan
+    from lakehouse_airflow.runners.docker_runner import _create
 
     given = {
         "host": f"unix://{tmp_path}/guarded.sock",

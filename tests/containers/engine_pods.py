@@ -6,7 +6,7 @@ from contextlib import suppress
 from datetime import UTC, datetime
 from typing import Any
 
-from tests.runners.kubernetes_cluster import Ending, Line, Mount, Pod, mebibytes
+from tests.fakes.kubernetes.cluster import Ending, Line, Mount, Pod, mebibytes
 
 LABEL = "crypto-lakehouse-kubernetes"
 

@@ -26,7 +26,7 @@ RUN = {
         "end_date": "2025-01-02",
     },
 }
-COMMAND = "airflow db migrate && airflow dags reserialize && python /opt/airflow/plugins/run_dags.py /runs/runs.json"
+COMMAND = "airflow db migrate && airflow dags reserialize && python -m lakehouse_airflow.run_dags /runs/runs.json"
 
 
 @pytest.fixture
@@ -58,7 +58,7 @@ def test_a_dag_run_with_every_step_in_a_container_publishes(images: Engine, lake
         "CRYPTO_LAKEHOUSE_DOCKER": json.dumps(docker),
         "CRYPTO_LAKEHOUSE_ARCHIVE__ENDPOINT_URL": lake.bucket.endpoint,
         "CRYPTO_LAKEHOUSE_EXCHANGE__ENABLED": "false",
-        "AIRFLOW__DATABASE__SQL_ALCHEMY_CONNECT_ARGS": "sqlite_patience.CONNECT_ARGS",
+        "AIRFLOW__DATABASE__SQL_ALCHEMY_CONNECT_ARGS": "lakehouse_airflow.sqlite_options.CONNECT_ARGS",
     }
     done = images.run(
         *("run", "--rm", *STRICT, "--tmpfs", "/tmp:rw,mode=1777", "--network", "host"),

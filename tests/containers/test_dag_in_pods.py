@@ -27,8 +27,8 @@ from crypto_lakehouse.query import Lake
 from tests.containers.conftest import open_to_all
 from tests.containers.engine import Engine, image
 from tests.containers.engine_pods import EnginePods
-from tests.runners.kubernetes_api import ApiServer, kube_config, serving
-from tests.runners.network_policies import may_reach, policies
+from tests.fakes.kubernetes.api_server import ApiServer, kube_config, serving
+from tests.fakes.kubernetes.network_policies import may_reach, policies
 from tests.small_lake import SmallLake, small_lake
 
 pytest.importorskip("airflow.providers.cncf.kubernetes", reason="the provider is not installed")

@@ -131,15 +131,15 @@ def _airflow(folder: Path, variables: Mapping[str, str]) -> str:
         "AIRFLOW__CORE__DAGS_FOLDER": str(REPOSITORY / "dags"),
         "AIRFLOW__CORE__PLUGINS_FOLDER": str(REPOSITORY / "plugins"),
         "AIRFLOW__CORE__LOAD_EXAMPLES": "False",
-        "AIRFLOW__DATABASE__SQL_ALCHEMY_CONNECT_ARGS": "sqlite_patience.CONNECT_ARGS",
-        "PYTHONPATH": f"{REPOSITORY / 'include'}:{REPOSITORY / 'plugins'}",
+        "AIRFLOW__DATABASE__SQL_ALCHEMY_CONNECT_ARGS": "lakehouse_airflow.sqlite_options.CONNECT_ARGS",
+        "PYTHONPATH": str(REPOSITORY / "include"),
         "PATH": f"{Path(sys.executable).parent}:{os.environ['PATH']}",
     }
     said = ""
     for words in (
         ("airflow", "db", "migrate"),
         ("airflow", "dags", "reserialize"),
-        (sys.executable, str(REPOSITORY / "plugins" / "run_dags.py"), str(folder / "runs.json")),
+        (sys.executable, "-m", "lakehouse_airflow.run_dags", str(folder / "runs.json")),
     ):
         done = subprocess.run(words, env={**variables, **own}, capture_output=True, text=True, check=False)
         said = done.stdout + done.stderr

@@ -13,7 +13,7 @@ from crypto_lakehouse.settings import load_settings
 from crypto_lakehouse.vocabulary import Step
 from tests.containers.conftest import open_to_all
 from tests.containers.engine import BASE, PREFIX, Engine
-from tests.runners.conftest import GOOD, ORDER, WHAT_DECIDES, pull_operator, step_script
+from tests.lakehouse_airflow.runners.conftest import GOOD, ORDER, WHAT_DECIDES, pull_operator, step_script
 
 pytestmark = [pytest.mark.containers, pytest.mark.timeout(600), pytest.mark.filterwarnings("ignore")]
 
@@ -57,8 +57,8 @@ def ours(engine: Engine) -> list[str]:
 
 def lines_of_a_run() -> list[str]:
     """Runs the step as the settings say and returns what went to the log."""
-    from runners.docker_runner import DockerRunner
-    from runners.runner import RunContext
+    from lakehouse_airflow.runners.docker_runner import DockerRunner
+    from lakehouse_airflow.runners.runner import RunContext
 
     lines: list[str] = []
     DockerRunner().run(Step.PULL, ORDER, RunContext(load_settings(), lines.append, {"dag_id": "x"}))

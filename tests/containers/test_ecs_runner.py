@@ -1,7 +1,7 @@
 """Steps as tasks on ECS whose containers really run: whatever ECS says of them, the result file decides.
 
 The provider's own operator, client and trigger, against a stand-in that runs a task's container on this engine. What
-that lacks, such as a refused cluster or capacity, `tests/runners/test_ecs_runner.py` has from moto.
+that lacks, such as a refused cluster or capacity, `tests/lakehouse_airflow/runners/test_ecs_runner.py` has from moto.
 """
 
 import json
@@ -16,7 +16,15 @@ from crypto_lakehouse.settings import load_settings
 from tests.containers.conftest import open_to_all
 from tests.containers.engine import PREFIX, ensure_base
 from tests.containers.ministack import CLUSTER, Ministack
-from tests.runners.conftest import FAILED, GOOD, ORDER, finished, pull_operator, step_script, task_context
+from tests.lakehouse_airflow.runners.conftest import (
+    FAILED,
+    GOOD,
+    ORDER,
+    finished,
+    pull_operator,
+    step_script,
+    task_context,
+)
 
 pytestmark = [pytest.mark.containers, pytest.mark.timeout(600), pytest.mark.filterwarnings("ignore")]
 

@@ -10,10 +10,10 @@ import pytest
 from tests.containers.conftest import open_to_all
 from tests.containers.engine import BASE, Engine, ensure_base
 from tests.containers.engine_pods import EnginePods
-from tests.runners.conftest import GOOD, finished, lake, task_context
-from tests.runners.kubernetes_api import serving
-from tests.runners.pods_contract import PodsContract
-from tests.runners.pods_place import SLOW, Place, both_ways, failure, in_thread
+from tests.fakes.kubernetes.api_server import serving
+from tests.lakehouse_airflow.runners.conftest import GOOD, finished, lake, task_context
+from tests.lakehouse_airflow.runners.pods_contract import PodsContract
+from tests.lakehouse_airflow.runners.pods_place import SLOW, Place, both_ways, failure, in_thread
 
 __all__ = ["lake"]
 pytest.importorskip("airflow.providers.cncf.kubernetes", reason="the provider is not installed")

@@ -48,7 +48,7 @@ print(json.dumps([one.dag_id for one in vars(archive_dag).values() if isinstance
 def run(code: str, seed: str = "0") -> Any:
     environment = {
         **os.environ,
-        "PYTHONPATH": os.pathsep.join([str(REPOSITORY / "plugins"), str(REPOSITORY / "dags")]),
+        "PYTHONPATH": os.pathsep.join([str(REPOSITORY / "include"), str(REPOSITORY / "dags")]),
         "PYTHONHASHSEED": seed,
     }
     done = subprocess.run(

@@ -15,7 +15,7 @@ import pytest
 
 from crypto_lakehouse.catalog.embedded import EmbeddedCatalog
 from crypto_lakehouse.datasets import dataset
-from crypto_lakehouse.demo.airflow_home import REPOSITORY, airflow_environment, prepare
+from crypto_lakehouse.demo.airflow_home import airflow_environment, prepare
 from tests.fakes.exchange import Fault, LocalExchange
 from tests.small_lake import SmallLake, dropped, small_lake
 
@@ -36,7 +36,7 @@ class Place:
         """Runs a DAG once; returns the exit code and the states of its tasks."""
         orders = folder / "runs.json"
         orders.write_text(json.dumps([{"dag_id": dag_id, "conf": CONF if conf is None else conf}]))
-        command = [sys.executable, str(REPOSITORY / "plugins" / "run_dags.py"), str(orders)]
+        command = [sys.executable, "-m", "lakehouse_airflow.run_dags", str(orders)]
         code = subprocess.run(command, env=self.environment, capture_output=True, check=False).returncode
         newest = "(SELECT run_id FROM dag_run WHERE dag_id = ? ORDER BY id DESC)"
         states = self.rows(f"SELECT task_id, state FROM task_instance WHERE run_id = {newest}", dag_id)

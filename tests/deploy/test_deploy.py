@@ -20,8 +20,8 @@ from tests.deploy.chart_facts import (
     RUNS_AN_ENTRYPOINT,
     WAITS_BY_AN_ENTRYPOINT,
 )
-from tests.runners.network_policies import Policy, may_be_reached, may_reach, policies
-from tests.runners.pod_security import OURS, RESTRICTED, violations
+from tests.fakes.kubernetes.network_policies import Policy, may_be_reached, may_reach, policies
+from tests.fakes.kubernetes.pod_security import OURS, RESTRICTED, violations
 
 REPOSITORY = Path(__file__).parents[2]
 VALUES = yaml.safe_load((REPOSITORY / "deploy/helm/values.yaml").read_text(encoding="utf-8"))

@@ -39,7 +39,7 @@ def test_a_manifest_is_valid(path: Path) -> None:
 def test_the_pod_of_every_step_is_valid_and_one_with_a_wrong_word_is_not(tmp_path: Path) -> None:
     from kubernetes.client import ApiClient
 
-    from runners.kubernetes_runner import pod
+    from lakehouse_airflow.runners.kubernetes_runner import pod
 
     pods = [
         {"apiVersion": "v1", "kind": "Pod"} | ApiClient().sanitize_for_serialization(pod(step, ORDER, settings))

@@ -176,8 +176,8 @@ def test_the_line_of_airflow_s_callback_is_none_of_the_steps(
     filters: list[dict[str, Any]], capsys: pytest.CaptureFixture[str]
 ) -> None:
     pytest.importorskip("airflow", reason="Airflow is not installed")
-    from lakehouse_steps import log_failure
-    from tests.runners.conftest import task_context
+    from lakehouse_airflow.operators import log_failure
+    from tests.lakehouse_airflow.runners.conftest import task_context
 
     log_failure(task_context())
     line = capsys.readouterr().out.strip()

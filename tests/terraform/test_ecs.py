@@ -10,7 +10,7 @@ import pytest
 
 from crypto_lakehouse.settings import RunnerKind, Settings, load_settings
 from crypto_lakehouse.vocabulary import Step
-from tests.runners.conftest import ORDER, task_context
+from tests.lakehouse_airflow.runners.conftest import ORDER, task_context
 from tests.terraform.calls import recording
 from tests.terraform.conftest import NAME, REGION, Deployment, without_bucket_policy
 from tests.terraform.policies import allows
@@ -69,7 +69,7 @@ def test_every_step_has_what_the_runner_asks_for(deployment: Deployment, setting
 
 @every_step
 def test_a_task_definition_is_what_its_image_wants(deployment: Deployment, settings: Settings, step: Step) -> None:
-    from runners.container import WORK
+    from lakehouse_airflow.runners.container import WORK
 
     held = definition(deployment, settings, step)
     (container,) = held["containerDefinitions"]
@@ -99,7 +99,7 @@ def test_the_runner_starts_the_step_s_task_where_it_belongs(deployment: Deployme
 
 
 def test_airflow_s_role_allows_every_call_of_a_step(deployment: Deployment, settings: Settings) -> None:
-    from lakehouse_steps import StepOperator
+    from lakehouse_airflow.operators import StepOperator
 
     one = StepOperator(task_id="conform", step="conform", work_order=ORDER)
     with recording(REGION) as calls:
@@ -114,7 +114,7 @@ def test_airflow_s_role_allows_every_call_of_a_step(deployment: Deployment, sett
 
 def started(deployment: Deployment, step: Step) -> dict[str, Any]:
     """Starts a step as Airflow does and returns what ECS holds of its task."""
-    from lakehouse_steps import StepOperator
+    from lakehouse_airflow.operators import StepOperator
 
     ecs = deployment.client("ecs")
     before = set(ecs.list_tasks(cluster=NAME)["taskArns"])

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from crypto_lakehouse.demo.airflow_home import REPOSITORY, airflow_environment, prepare
+from crypto_lakehouse.demo.airflow_home import airflow_environment, prepare
 from crypto_lakehouse.query import Lake
 from crypto_lakehouse.settings import RunnerKind, Settings
 from tests.fakes.bucket import FakeBucket, serving
@@ -75,6 +75,6 @@ def test_a_dag_run_with_the_local_runner_publishes_and_leaves_terraform_nothing_
 
 def run_dag(place: Place, folder: Path) -> None:
     (folder / "runs.json").write_text(json.dumps([RUN]))
-    command = [sys.executable, str(REPOSITORY / "plugins" / "run_dags.py"), str(folder / "runs.json")]
+    command = [sys.executable, "-m", "lakehouse_airflow.run_dags", str(folder / "runs.json")]
     done = subprocess.run(command, env=place.variables, capture_output=True, text=True, check=False)
     assert done.returncode == 0, (done.stdout + done.stderr)[-4000:]

@@ -36,11 +36,11 @@ def airflow_environment(home: Path, lake: str, extra: Mapping[str, str] | None =
         # The API server builds its routes at a task's first call: on a busy laptop longer than the usual 5 s.
         "AIRFLOW__WORKERS__EXECUTION_API_TIMEOUT": "60",
         "AIRFLOW__SCHEDULER__ENABLE_HEALTH_CHECK": "False",
-        "AIRFLOW__DATABASE__SQL_ALCHEMY_CONNECT_ARGS": "sqlite_patience.CONNECT_ARGS",
+        "AIRFLOW__DATABASE__SQL_ALCHEMY_CONNECT_ARGS": "lakehouse_airflow.sqlite_options.CONNECT_ARGS",
         "AIRFLOW__USAGE_DATA_COLLECTION__ENABLED": "False",
         "CRYPTO_LAKEHOUSE_LAKE": lake,
         "GX_ANALYTICS_ENABLED": "false",
-        "PYTHONPATH": str(REPOSITORY / "plugins"),
+        "PYTHONPATH": str(REPOSITORY / "include"),
         "PATH": f"{Path(sys.executable).parent}{os.pathsep}{os.environ.get('PATH', os.defpath)}",
         # Some machines export it; every start of Airflow would then compile its sources again.
         "PYTHONDONTWRITEBYTECODE": "",

@@ -203,7 +203,7 @@ def _run_share(number: int, share: Sequence[DagRun], home: Path, environment: Ma
     content: list[dict[str, Any]] = [{"dag_id": one.dataset, "conf": one.conf} for one in share]
     orders.write_text(json.dumps(content), encoding="utf-8")
     log = home / f"airflow-{number}.log"
-    arguments = [sys.executable, str(REPOSITORY / "plugins" / "run_dags.py"), str(orders)]
+    arguments = [sys.executable, "-m", "lakehouse_airflow.run_dags", str(orders)]
     with log.open("w", encoding="utf-8") as errors:
         process = subprocess.Popen(  # noqa: S603  our own interpreter and script, an argument list
             arguments, env=dict(environment), stdout=subprocess.PIPE, stderr=errors, text=True

@@ -24,7 +24,8 @@ def identifiers(path: Path) -> set[str]:
 
 
 def files_that_name(exchange: Exchange) -> set[str]:
-    paths = [*PACKAGE.rglob("*.py"), *(PROJECT / "dags").glob("*.py"), *(PROJECT / "plugins").glob("*.py")]
+    folders = (PACKAGE, PROJECT / "include" / "lakehouse_airflow", PROJECT / "dags", PROJECT / "plugins")
+    paths = [path for folder in folders for path in folder.rglob("*.py")]
     return {
         path.relative_to(PACKAGE).as_posix() if path.is_relative_to(PACKAGE) else path.name
         for path in paths

@@ -3,11 +3,11 @@
 from collections.abc import Sequence
 
 from crypto_lakehouse.settings import RunnerKind
-from runners.docker_runner import DockerRunner
-from runners.ecs_runner import EcsRunner
-from runners.kubernetes_runner import KubernetesRunner
-from runners.local_runner import LocalRunner
-from runners.runner import Runner
+from lakehouse_airflow.runners.docker_runner import DockerRunner
+from lakehouse_airflow.runners.ecs_runner import EcsRunner
+from lakehouse_airflow.runners.kubernetes_runner import KubernetesRunner
+from lakehouse_airflow.runners.local_runner import LocalRunner
+from lakehouse_airflow.runners.runner import Runner
 
 
 def new_runner(kind: RunnerKind, command: Sequence[str]) -> Runner:

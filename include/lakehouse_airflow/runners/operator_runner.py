@@ -11,7 +11,7 @@ from typing import Any
 from airflow.sdk.exceptions import AirflowException, AirflowFailException, TaskDeferred
 
 from crypto_lakehouse.vocabulary import Step
-from runners.runner import RunContext
+from lakehouse_airflow.runners.runner import RunContext
 
 RESUME = "resume"
 _FAILED = 1

@@ -41,15 +41,15 @@ def lake(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 @pytest.fixture
 def operator(lake: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[..., Any]:
     """Returns a maker of a pull operator whose step is a script that writes these facts and ends with this code."""
-    import lakehouse_steps
+    from lakehouse_airflow import operators
 
     def make(code: int = 0, facts: dict[str, Any] | None = None, script: str = "") -> Any:
         path = str(lake / result_key(ORDER, Step.PULL))
         text = script or (
             WRITE_RESULT.format(path=path, facts=facts, code=code) if facts else f"raise SystemExit({code})"
         )
-        monkeypatch.setattr(lakehouse_steps, "COMMAND", (sys.executable, "-c", text))
-        return lakehouse_steps.StepOperator(task_id="pull", step="pull", work_order=ORDER)
+        monkeypatch.setattr(operators, "COMMAND", (sys.executable, "-c", text))
+        return operators.StepOperator(task_id="pull", step="pull", work_order=ORDER)
 
     return make
 
@@ -210,7 +210,7 @@ DAY = {
 def test_a_run_works_on_the_days_of_its_interval(
     dataset: str, run: Any, params: dict[str, Any], days: tuple[str, str]
 ) -> None:
-    from lakehouse_steps import plan_request
+    from lakehouse_airflow.operators import plan_request
 
     request = plan_request(dataset, run, params)
     assert (request.first_day, request.last_day) == days
@@ -218,7 +218,7 @@ def test_a_run_works_on_the_days_of_its_interval(
 
 
 def test_a_plan_pushes_keys_of_orders_only(lake: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    import lakehouse_steps
+    from lakehouse_airflow import operators
 
     pushed: dict[str, Any] = {}
 
@@ -226,7 +226,7 @@ def test_a_plan_pushes_keys_of_orders_only(lake: Path, monkeypatch: pytest.Monke
         pushed[key] = value
 
     ti = SimpleNamespace(xcom_push=push)
-    one = lakehouse_steps.PlanOperator(task_id="plan", dataset="binance_um_klines")
+    one = operators.PlanOperator(task_id="plan", dataset="binance_um_klines")
 
     def planned(order_key: str, _context: object) -> Any:
         assert read_plan_request(LocalStorage(lake), order_key).first_day == "2025-01-02"
@@ -243,7 +243,7 @@ def test_a_plan_pushes_keys_of_orders_only(lake: Path, monkeypatch: pytest.Monke
 def test_a_quarantine_turns_the_run_red_after_all_is_published() -> None:
     from airflow.sdk.exceptions import AirflowFailException
 
-    from lakehouse_steps import raise_quarantine
+    from lakehouse_airflow.operators import raise_quarantine
 
     raise_quarantine(0)
     raise_quarantine(None)
@@ -254,7 +254,7 @@ def test_a_quarantine_turns_the_run_red_after_all_is_published() -> None:
 def test_a_report_with_nothing_to_do_is_skipped_so_that_no_asset_event_is_sent(lake: Path) -> None:
     from airflow.sdk.exceptions import AirflowSkipException
 
-    from lakehouse_steps import ReportOperator
+    from lakehouse_airflow.operators import ReportOperator
 
     run = run_of()
     key = f"{run_folder('binance_um_klines', run.run_id)}/plan.json"

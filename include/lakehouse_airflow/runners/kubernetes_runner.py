@@ -9,9 +9,9 @@ from airflow.sdk.exceptions import AirflowException, AirflowFailException, TaskD
 
 from crypto_lakehouse.settings import Settings, StepRequests
 from crypto_lakehouse.vocabulary import Step
-from runners.container import LAKE, WORK, has_lake_folder, step_environment, step_name
-from runners.operator_runner import OperatorRunner
-from runners.runner import RunContext
+from lakehouse_airflow.runners.container import LAKE, WORK, has_lake_folder, step_environment, step_name
+from lakehouse_airflow.runners.operator_runner import OperatorRunner
+from lakehouse_airflow.runners.runner import RunContext
 
 _LABEL = "crypto-lakehouse"
 _GIVEN_UP = "already_checked"

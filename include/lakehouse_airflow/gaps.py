@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from lakehouse_errors import told_to_airflow
+from lakehouse_airflow.errors import told_to_airflow
 
 
 def runs_to_fill() -> list[dict[str, Any]]:

@@ -18,7 +18,15 @@ import pytest
 
 from crypto_lakehouse.settings import load_settings
 from crypto_lakehouse.vocabulary import Step
-from tests.runners.conftest import FAILED, GOOD, ORDER, finished, pull_operator, step_script, task_context
+from tests.lakehouse_airflow.runners.conftest import (
+    FAILED,
+    GOOD,
+    ORDER,
+    finished,
+    pull_operator,
+    step_script,
+    task_context,
+)
 
 pytest.importorskip("airflow.providers.amazon", reason="the provider is not installed")
 pytestmark = [pytest.mark.filterwarnings("ignore"), pytest.mark.timeout(120)]
@@ -316,7 +324,7 @@ def test_a_lake_that_is_a_folder_must_be_mounted(operator: Any) -> None:
 
 
 def test_scratch_space_is_the_step_s_own(lake: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    from runners.ecs_runner import overrides
+    from lakehouse_airflow.runners.ecs_runner import overrides
 
     monkeypatch.setenv("CRYPTO_LAKEHOUSE_ECS", '{"ephemeral_gib": {"conform": 100}, "has_lake_mount": true}')
     load_settings.cache_clear()
@@ -325,8 +333,8 @@ def test_scratch_space_is_the_step_s_own(lake: Path, monkeypatch: pytest.MonkeyP
 
 
 def test_a_step_runs_in_the_network_and_on_the_capacity_that_are_its_own(monkeypatch: pytest.MonkeyPatch) -> None:
-    from runners.ecs_runner import EcsRunner
-    from runners.runner import RunContext
+    from lakehouse_airflow.runners.ecs_runner import EcsRunner
+    from lakehouse_airflow.runners.runner import RunContext
 
     for name, value in {
         "LAKE": "s3://lake",
@@ -363,7 +371,7 @@ def test_a_step_runs_in_the_network_and_on_the_capacity_that_are_its_own(monkeyp
 def test_a_lack_of_capacity_passes_although_ecs_calls_it_the_client_s_fault(said: str, is_final: bool) -> None:
     from botocore.exceptions import ClientError
 
-    from runners.ecs_runner import EcsRunner
+    from lakehouse_airflow.runners.ecs_runner import EcsRunner
 
     error = ClientError({"Error": {"Code": "ClientException", "Message": said}}, "RunTask")
     assert EcsRunner().is_final(error) is is_final

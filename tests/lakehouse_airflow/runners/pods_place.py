@@ -11,11 +11,11 @@ from typing import Any
 
 import pytest
 
-from tests.runners.conftest import finished, pull_operator, step_script, task_context
-from tests.runners.kubernetes_api import ApiServer, kube_config
-from tests.runners.kubernetes_cluster import ENDED, Cluster
+from tests.fakes.kubernetes.api_server import ApiServer, kube_config
+from tests.fakes.kubernetes.cluster import ENDED, Cluster
+from tests.lakehouse_airflow.runners.conftest import finished, pull_operator, step_script, task_context
 
-REPOSITORY = Path(__file__).parents[2]
+REPOSITORY = Path(__file__).parents[3]
 CANARY = "canary-7c1e"
 SECRET_VARIABLE = "CRYPTO_LAKEHOUSE_STORAGE__SECRET_ACCESS_KEY"
 # Where a test proves that a pod that does not start is waited for no longer than said; else a minute.
@@ -30,7 +30,7 @@ TALKING = "\nfor number in range(40):\n    print('line', number, flush=True)\n  
 WORKER = """
 import os
 config = os.environ["KUBECONFIG"]
-from tests.runners.conftest import pull_operator, task_context
+from tests.lakehouse_airflow.runners.conftest import pull_operator, task_context
 os.environ["KUBECONFIG"] = config
 pull_operator().execute(task_context())
 """

@@ -1,4 +1,4 @@
-"""Runs DAGs through Airflow without a scheduler, one after another in this process: `python run_dags.py RUNS.json`.
+"""Runs DAGs through Airflow without a scheduler, one after another: `python -m lakehouse_airflow.run_dags RUNS.json`.
 
 RUNS.json holds a list of {"dag_id": ..., "conf": {...}}. Lines that start with `@` on standard output tell the
 progress as JSON. The exit code is 1 when a run did not succeed.

@@ -25,7 +25,7 @@ CANARY = "canary-20d1"
 
 
 def plan(step: Step = Step.PULL, worker: dict[str, str] | None = None, **settings: object) -> object:
-    from runners.container import container_plan
+    from lakehouse_airflow.runners.container import container_plan
 
     given = {"lake": "/data/lake", "runner": RunnerKind.DOCKER, **settings}
     return container_plan(step, ORDER, Settings(**given), worker or {})  # type: ignore[arg-type]
@@ -68,7 +68,7 @@ def test_large_orders_may_run_elsewhere_and_get_more() -> None:
 
 
 def test_an_operator_asks_the_order_for_its_size(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
-    import lakehouse_steps
+    from lakehouse_airflow import operators
 
     monkeypatch.setenv("CRYPTO_LAKEHOUSE_LAKE", str(tmp_path))
     monkeypatch.setenv("CRYPTO_LAKEHOUSE_SIZES__LARGE__FROM_MIB", "1")
@@ -78,16 +78,16 @@ def test_an_operator_asks_the_order_for_its_size(monkeypatch: pytest.MonkeyPatch
     found = []
     for size in (2**20 - 1, 2**20):
         (tmp_path / ORDER).write_text(json.dumps({"objects": [{"size": size}]}))
-        found.append(lakehouse_steps._settings_for(ORDER).runner.value)
+        found.append(operators._settings_for(ORDER).runner.value)
     assert found == ["local", "kubernetes"]
     (tmp_path / ORDER).unlink()
-    assert lakehouse_steps._settings_for(ORDER).runner is RunnerKind.LOCAL, "the step says what is wrong"
+    assert operators._settings_for(ORDER).runner is RunnerKind.LOCAL, "the step says what is wrong"
     load_settings.cache_clear()
 
 
 @pytest.mark.parametrize("kind", RunnerKind)
 def test_every_runner_that_can_be_named_is_there(kind: RunnerKind) -> None:
-    from runners.choosing import new_runner
+    from lakehouse_airflow.runners.choosing import new_runner
 
     runner = new_runner(kind, ())
     assert type(runner).__name__.lower() == f"{kind}runner"
@@ -108,7 +108,7 @@ def test_only_steps_that_need_the_network_get_one() -> None:
 
 
 def test_a_lake_that_is_a_folder_is_mounted_and_one_in_s3_is_not() -> None:
-    from runners.container import ContainerMount
+    from lakehouse_airflow.runners.container import ContainerMount
 
     assert plan().mounts == (ContainerMount("/data/lake", "/lake"),)  # type: ignore[attr-defined]
     named = DockerSettings(lake_source="lake-volume", mounts=("/etc/own.pem:/own.pem", "key:/key:ro"))

@@ -10,13 +10,13 @@ import pytest
 
 from crypto_lakehouse.settings import Settings, load_settings
 from crypto_lakehouse.vocabulary import Step
-from tests.runners.conftest import GOOD, ORDER, finished, task_context
-from tests.runners.kubernetes_api import rules_of_airflow, serving
-from tests.runners.kubernetes_cluster import Node
-from tests.runners.pod_security import OURS, RESTRICTED, violations
-from tests.runners.pods_contract import PodsContract
-from tests.runners.pods_place import Place, both_ways, failure, in_thread, is_final, wait_until
-from tests.runners.process_pods import Processes
+from tests.fakes.kubernetes.api_server import rules_of_airflow, serving
+from tests.fakes.kubernetes.cluster import Node
+from tests.fakes.kubernetes.pod_security import OURS, RESTRICTED, violations
+from tests.fakes.kubernetes.process_pods import Processes
+from tests.lakehouse_airflow.runners.conftest import GOOD, ORDER, finished, task_context
+from tests.lakehouse_airflow.runners.pods_contract import PodsContract
+from tests.lakehouse_airflow.runners.pods_place import Place, both_ways, failure, in_thread, is_final, wait_until
 
 pytest.importorskip("airflow.providers.cncf.kubernetes", reason="the provider is not installed")
 pytestmark = [pytest.mark.filterwarnings("ignore"), pytest.mark.timeout(120)]
@@ -41,7 +41,7 @@ def pod_of(step: Step = Step.PULL, **settings: Any) -> dict[str, Any]:
     """Returns a step's pod as the client sends it."""
     from kubernetes.client import ApiClient
 
-    from runners.kubernetes_runner import pod
+    from lakehouse_airflow.runners.kubernetes_runner import pod
 
     return dict(
         ApiClient().sanitize_for_serialization(pod(step, ORDER, Settings(**{"lake": "s3://lake/x", **settings})))

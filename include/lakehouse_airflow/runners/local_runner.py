@@ -6,7 +6,7 @@ import subprocess
 from collections.abc import Sequence
 
 from crypto_lakehouse.vocabulary import Step
-from runners.runner import RunContext
+from lakehouse_airflow.runners.runner import RunContext
 
 _GRACE_SECONDS = 10
 

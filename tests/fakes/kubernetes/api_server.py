@@ -19,10 +19,10 @@ from typing import Any
 import yaml
 from aiohttp import web
 
-from tests.runners.kubernetes_cluster import Carrier, Cluster, Pod
-from tests.runners.pod_security import RESTRICTED, violations
+from tests.fakes.kubernetes.cluster import Carrier, Cluster, Pod
+from tests.fakes.kubernetes.pod_security import RESTRICTED, violations
 
-REPOSITORY = Path(__file__).parents[2]
+REPOSITORY = Path(__file__).parents[3]
 Answer = tuple[int, str]
 PODS = "/api/v1/namespaces/{namespace}/pods"
 EVENTS = "/api/v1/namespaces/{namespace}/events"

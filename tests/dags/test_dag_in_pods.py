@@ -11,8 +11,8 @@ import pytest
 
 from crypto_lakehouse.demo.airflow_home import REPOSITORY, airflow_environment, prepare
 from crypto_lakehouse.query import Lake
-from tests.runners.kubernetes_api import ApiServer, kube_config, serving
-from tests.runners.process_pods import Processes
+from tests.fakes.kubernetes.api_server import ApiServer, kube_config, serving
+from tests.fakes.kubernetes.process_pods import Processes
 from tests.small_lake import SmallLake, small_lake
 
 pytest.importorskip("airflow.providers.cncf.kubernetes", reason="the provider is not installed")
@@ -58,7 +58,7 @@ def test_a_dag_run_with_every_step_in_a_pod_publishes(place: tuple[SmallLake, Ap
     prepare(environment)
     said = tmp_path / "said"
     with said.open("wb") as output:
-        command = [sys.executable, str(REPOSITORY / "plugins" / "run_dags.py"), str(orders)]
+        command = [sys.executable, "-m", "lakehouse_airflow.run_dags", str(orders)]
         done = subprocess.run(command, env=environment, stdout=output, stderr=output, check=False)
     assert done.returncode == 0, said.read_text()[-8000:]
     text = said.read_text()

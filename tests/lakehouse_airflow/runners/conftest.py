@@ -68,10 +68,10 @@ def write_result(lake: Path, facts: dict[str, Any]) -> None:
 
 
 def pull_operator() -> Any:
-    import lakehouse_steps
+    from lakehouse_airflow import operators
 
     load_settings.cache_clear()
-    return lakehouse_steps.StepOperator(task_id="pull", step="pull", work_order=ORDER)
+    return operators.StepOperator(task_id="pull", step="pull", work_order=ORDER)
 
 
 def task_context(try_number: int = 1, run_id: str = "manual__1") -> dict[str, Any]:

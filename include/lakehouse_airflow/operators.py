@@ -29,9 +29,9 @@ from crypto_lakehouse.lake.work import (
 from crypto_lakehouse.schedule import covered_days, with_lookback
 from crypto_lakehouse.settings import Settings, load_settings
 from crypto_lakehouse.vocabulary import Step
-from lakehouse_errors import raise_for, told_to_airflow
-from runners.choosing import new_runner
-from runners.runner import DeferrableRunner, RunContext, Runner, task_labels
+from lakehouse_airflow.errors import raise_for, told_to_airflow
+from lakehouse_airflow.runners.choosing import new_runner
+from lakehouse_airflow.runners.runner import DeferrableRunner, RunContext, Runner, task_labels
 
 COMMAND = (sys.executable, "-m", "crypto_lakehouse.cli", "step")
 

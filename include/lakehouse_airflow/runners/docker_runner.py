@@ -13,8 +13,8 @@ from typing import Any
 from airflow.sdk.exceptions import AirflowException, AirflowFailException
 
 from crypto_lakehouse.vocabulary import Step
-from runners.container import WORK, ContainerPlan, container_plan
-from runners.runner import RunContext
+from lakehouse_airflow.runners.container import WORK, ContainerPlan, container_plan
+from lakehouse_airflow.runners.runner import RunContext
 
 _GRACE_SECONDS = 10
 _LABEL = "crypto-lakehouse."

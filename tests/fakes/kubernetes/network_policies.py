@@ -7,7 +7,7 @@ from typing import Any
 
 import yaml
 
-MANIFEST = Path(__file__).parents[2] / "deploy" / "kubernetes" / "network.yaml"
+MANIFEST = Path(__file__).parents[3] / "deploy" / "kubernetes" / "network.yaml"
 Policy = dict[str, Any]
 
 

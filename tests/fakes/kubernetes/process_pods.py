@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
 
-from tests.runners.kubernetes_cluster import Ending, Line, Mount, Pod
+from tests.fakes.kubernetes.cluster import Ending, Line, Mount, Pod
 
 
 class ProcessRun:

@@ -11,9 +11,9 @@ from airflow.sdk.exceptions import AirflowException, AirflowFailException, TaskD
 
 from crypto_lakehouse.settings import EcsNetwork, EcsSettings, Settings
 from crypto_lakehouse.vocabulary import Step
-from runners.container import has_lake_folder, step_environment, step_name
-from runners.operator_runner import OperatorRunner
-from runners.runner import RunContext
+from lakehouse_airflow.runners.container import has_lake_folder, step_environment, step_name
+from lakehouse_airflow.runners.operator_runner import OperatorRunner
+from lakehouse_airflow.runners.runner import RunContext
 
 _REFUSALS = frozenset(
     {

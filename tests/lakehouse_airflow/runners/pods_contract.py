@@ -14,10 +14,10 @@ from typing import Any
 
 import pytest
 
-from tests.runners.conftest import GOOD, ORDER, WHAT_DECIDES, finished, task_context
-from tests.runners.kubernetes_cluster import Node
-from tests.runners.pod_security import OURS, RESTRICTED, violations
-from tests.runners.pods_place import (
+from tests.fakes.kubernetes.cluster import Node
+from tests.fakes.kubernetes.pod_security import OURS, RESTRICTED, violations
+from tests.lakehouse_airflow.runners.conftest import GOOD, ORDER, WHAT_DECIDES, finished, task_context
+from tests.lakehouse_airflow.runners.pods_place import (
     CANARY,
     REPOSITORY,
     SECRET_VARIABLE,
@@ -198,7 +198,7 @@ class PodsContract:
         self, deferrable: bool, place: Place
     ) -> None:
         place.operator(facts=GOOD, script=SLOW)
-        path = os.pathsep.join(str(REPOSITORY / name) for name in ("include", "plugins", "."))
+        path = os.pathsep.join(str(REPOSITORY / name) for name in ("include", "."))
         worker = subprocess.Popen([sys.executable, "-c", WORKER], env={**os.environ, "PYTHONPATH": path})
         try:
             place.wait_for("started")

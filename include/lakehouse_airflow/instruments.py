@@ -1,7 +1,7 @@
 """What the weekly DAG of instruments does for one market."""
 
 from crypto_lakehouse.vocabulary import Market
-from lakehouse_errors import told_to_airflow
+from lakehouse_airflow.errors import told_to_airflow
 
 
 def update_market(market: str) -> dict[str, int]:

@@ -28,7 +28,7 @@ unexport PYTHONDONTWRITEBYTECODE
 export GX_ANALYTICS_ENABLED := false
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo up test lint types contracts unit docs lock bench bench-peers clean images \
+.PHONY: help setup demo up test lint types contracts unit test-slow docs lock bench bench-peers clean images \
   test-containers docker-registry images-lint images-audit images-sbom manifests terraform terraform-scan \
   terraform-provider security workflows-lint release-notes release-check dist images-login images-push \
   images-sign release-publish
@@ -65,8 +65,11 @@ types: setup ## Static types, strict
 contracts: setup ## The architecture: who may import whom
 	$(BIN)/lint-imports
 
-unit: setup ## All tests
-	$(BIN)/python -m pytest -n 2 --dist worksteal
+unit: setup ## All tests but the slow set
+	$(BIN)/python -m pytest -n 2 --dist worksteal -m 'not slow'
+
+test-slow: setup ## The slow set: what takes long and is rarely needed
+	$(BIN)/python -m pytest -m slow
 
 docs: setup ## Write what is generated: the data dictionary, the README's dataset table, Terraform's tables
 	$(BIN)/python -m crypto_lakehouse.docs

@@ -169,7 +169,7 @@ class PlanOperator(RunOperator, SkipMixin):
     def _finished(self, result: StepResult, context: Context) -> Any:
         context["ti"].xcom_push(key="delta", value=result.orders.get(Step.DELTA.value, []))
         context["ti"].xcom_push(key="transform", value=result.orders.get("transform", []))
-        if result.status == NOTHING_TO_DO:
+        if result.status == "nothing_to_do":
             self.log.info("nothing to do: the lake already holds what the archive has")
             self.skip(context["ti"], context["task"].get_flat_relatives(upstream=False))
         return result.orders.get(Step.PULL.value, [])

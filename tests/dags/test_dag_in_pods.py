@@ -16,7 +16,7 @@ from tests.fakes.kubernetes.process_pods import Processes
 from tests.small_lake import SmallLake, small_lake
 
 pytest.importorskip("airflow.providers.cncf.kubernetes", reason="the provider is not installed")
-pytestmark = [pytest.mark.slow, pytest.mark.timeout(600), pytest.mark.filterwarnings("ignore")]
+pytestmark = [pytest.mark.long, pytest.mark.filterwarnings("ignore")]
 
 KLINES = "binance_um_klines"
 IMAGES = ("s5cmd", "polars", "quality", "exchange")

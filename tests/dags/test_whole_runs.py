@@ -19,7 +19,7 @@ from crypto_lakehouse.demo.airflow_home import airflow_environment, prepare
 from tests.fakes.exchange import Fault, LocalExchange
 from tests.small_lake import SmallLake, dropped, small_lake
 
-pytestmark = [pytest.mark.slow, pytest.mark.timeout(600)]
+pytestmark = pytest.mark.long
 
 NAME = "binance_spot_klines"
 NOW = datetime(2025, 1, 4, 4, 0, tzinfo=UTC)

@@ -18,6 +18,7 @@ from crypto_lakehouse.lake.local_storage import LocalStorage
 from crypto_lakehouse.lake.work import PlanRequest, read_plan_request, result_key, run_folder, write_order
 from crypto_lakehouse.settings import load_settings
 from crypto_lakehouse.vocabulary import Step
+from tests.waiting import STANDSTILL_SECONDS, wait_until
 
 pytestmark = pytest.mark.filterwarnings("ignore")
 ORDER = "runs/binance_um_klines/test-00000000/pull-000.json"
@@ -150,11 +151,9 @@ def test_killing_the_task_ends_the_step_and_what_it_started(operator: Any, lake:
 
     thread = threading.Thread(target=execute)
     thread.start()
-    deadline = time.monotonic() + 20
-    while not (child.is_file() and child.read_text()) and time.monotonic() < deadline:
-        time.sleep(0.02)
+    wait_until(lambda: child.is_file() and child.read_text())
     one.on_kill()
-    thread.join(20)
+    thread.join(STANDSTILL_SECONDS)
     assert not thread.is_alive()
     assert "left no result" in str(outcome[0])
     with pytest.raises(ProcessLookupError):
@@ -231,7 +230,7 @@ def test_a_plan_pushes_keys_of_orders_only(lake: Path, monkeypatch: pytest.Monke
     def planned(order_key: str, _context: object) -> Any:
         assert read_plan_request(LocalStorage(lake), order_key).first_day == "2025-01-02"
         orders = {"pull": ["runs/a/pull-000.json"], "transform": ["runs/a/transform-000.json"]}
-        return SimpleNamespace(orders=orders, counts={"objects_to_pull": 1})
+        return SimpleNamespace(orders=orders, counts={"objects_to_pull": 1}, status="succeeded")
 
     monkeypatch.setattr(one, "_run", planned)
     returned = one.execute({"dag_run": run_of(), "params": {}, "ti": ti})
@@ -249,6 +248,40 @@ def test_a_quarantine_turns_the_run_red_after_all_is_published() -> None:
     raise_quarantine(None)
     with pytest.raises(AirflowFailException, match="2 objects or partitions were quarantined"):
         raise_quarantine(2)
+
+
+@pytest.mark.parametrize("status", ["nothing_to_do", "succeeded"])
+def test_a_plan_with_nothing_to_do_skips_all_that_comes_after_it_and_no_other_does(
+    status: str, operator: Any, lake: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from airflow.sdk import DAG, BaseOperator
+    from airflow.sdk.exceptions import DownstreamTasksSkipped
+
+    from lakehouse_airflow import operators
+
+    with DAG(dag_id="binance_um_klines", schedule=None) as dag:
+        plan = operators.PlanOperator(task_id="plan", dataset="binance_um_klines")
+        plan >> BaseOperator(task_id="pull") >> BaseOperator(task_id="report")
+    run = run_of(run_type="manual")
+    result = result_key(f"{run_folder('binance_um_klines', run.run_id)}/plan.json", Step.PLAN)
+    script = WRITE_RESULT.format(path=str(lake / result), facts={"status": status, "counts": {}}, code=0)
+    monkeypatch.setattr(operators, "COMMAND", (sys.executable, "-c", script))
+    pushed: dict[str, Any] = {}
+    ti = SimpleNamespace(
+        xcom_push=lambda key, value: pushed.update({key: value}),
+        map_index=-1,
+        **{name: "x" for name in ("dag_id", "task_id", "run_id")},
+        try_number=1,
+    )
+    context = {"dag_run": run, "params": {}, "ti": ti, "task": dag.get_task("plan")}
+    if status == "succeeded":
+        assert plan.execute(context) == []
+        assert set(pushed) == {"delta", "transform"}
+        return
+    with pytest.raises(DownstreamTasksSkipped) as raised:
+        plan.execute(context)
+    assert set(raised.value.tasks) == {"pull", "report"}
+    assert plan.inherits_from_skipmixin, "Airflow skips them again where somebody clears one of them"
 
 
 def test_a_report_with_nothing_to_do_is_skipped_so_that_no_asset_event_is_sent(lake: Path) -> None:

@@ -16,10 +16,11 @@ from tests.fakes.kubernetes.pod_security import OURS, RESTRICTED, violations
 from tests.fakes.kubernetes.process_pods import Processes
 from tests.lakehouse_airflow.runners.conftest import GOOD, ORDER, finished, task_context
 from tests.lakehouse_airflow.runners.pods_contract import PodsContract
-from tests.lakehouse_airflow.runners.pods_place import Place, both_ways, failure, in_thread, is_final, wait_until
+from tests.lakehouse_airflow.runners.pods_place import Place, both_ways, failure, in_thread, is_final
+from tests.waiting import wait_until
 
 pytest.importorskip("airflow.providers.cncf.kubernetes", reason="the provider is not installed")
-pytestmark = [pytest.mark.filterwarnings("ignore"), pytest.mark.timeout(120)]
+pytestmark = pytest.mark.filterwarnings("ignore")
 
 
 @pytest.fixture
@@ -188,7 +189,7 @@ def test_a_pod_that_went_away_while_it_was_cleared_away_is_no_failure(place: Pla
 
     with pytest.raises(TaskDeferred):
         place.operator(code=9, deferrable=True).execute(task_context())
-    wait_until(place.ended, "the pod of an earlier try ended")
+    wait_until(place.ended)
     [name] = place.cluster.pods
     met: list[str] = []
 
@@ -214,10 +215,10 @@ def test_a_pod_that_is_there_and_gone_when_looked_at_may_be_tried_again(place: P
 def test_the_role_allows_what_airflow_does_and_nothing_more(place: Place) -> None:
     place.cluster.nodes = (Node(mib=128),)
     with in_thread(place.operator(facts=GOOD, deferrable=True)):
-        wait_until(lambda: ("watch", "events") in place.api.used, "a trigger waits for the pod")
+        wait_until(lambda: ("watch", "events") in place.api.used)
         place.cluster.nodes = (Node(),)
     failure(place.operator(code=3))
-    wait_until(lambda: place.cluster.pods == {}, "both pods are gone")
+    wait_until(lambda: place.cluster.pods == {})
     allowed = {(verb, resource) for rule in place.api.rules for verb in rule["verbs"] for resource in rule["resources"]}
     assert place.api.used == allowed
     assert place.api.refused == []

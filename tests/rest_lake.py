@@ -19,8 +19,7 @@ from crypto_lakehouse.exchange.windows import Series, Span, missing_windows
 from crypto_lakehouse.lake.bronze import BronzeLog, bronze_object
 from crypto_lakehouse.lake.local_storage import LocalStorage
 from crypto_lakehouse.lake.partition import partitions_between
-from crypto_lakehouse.lake.records import Manifest
-from crypto_lakehouse.lake.work import DeltaWindow
+from crypto_lakehouse.lake.records import DeltaWindow, Manifest
 from crypto_lakehouse.settings import ConformSettings, ExchangeSettings
 from crypto_lakehouse.silver.conform import ConformOutcome, InputObject, conform
 from crypto_lakehouse.spec import Dataset

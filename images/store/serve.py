@@ -1,7 +1,7 @@
 """Serves an S3 store on port 8333 from the volume at /data: SeaweedFS, whose other ports stay inside the container.
 
 Two buckets are there when it is well: the lake's, and one for the demonstration's archive, which anybody may read who
-reaches the port. Each has a key of its own, made by the keeper.
+reaches the port. Each has a key of its own, made by the service `secrets`.
 """
 
 import configparser

@@ -1,6 +1,6 @@
-"""Instants as numbers: microseconds since the epoch, UTC. Standard library only."""
+"""Instants as datetimes, as microseconds since the epoch and as text, all UTC. Standard library only."""
 
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, date, datetime, time, timedelta
 from decimal import Decimal
 
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
@@ -19,6 +19,24 @@ def microseconds(instant: datetime) -> int:
 def instant(number: int) -> datetime:
     """Returns the instant that is so many microseconds past the epoch."""
     return _EPOCH + timedelta(microseconds=number)
+
+
+def instant_from_iso(text: str) -> datetime:
+    """Returns the instant that a text in ISO form names; UTC unless it names another zone.
+
+    >>> instant_from_iso("2025-01-01T01:00:00+01:00") == instant_from_iso("2025-01-01") == midnight(date(2025, 1, 1))
+    True
+
+    Raises:
+        ValueError: It names none.
+    """
+    parsed = datetime.fromisoformat(text)
+    return parsed.astimezone(UTC) if parsed.tzinfo else parsed.replace(tzinfo=UTC)
+
+
+def midnight(day: date) -> datetime:
+    """Returns the first instant of a UTC day."""
+    return datetime.combine(day, time(tzinfo=UTC))
 
 
 def epoch_microseconds(value: int | str) -> int:
@@ -41,10 +59,9 @@ def seconds_microseconds(value: int | str) -> int:
 
 
 def iso_microseconds(text: str) -> int:
-    """Returns an instant in words, UTC unless they name another zone, in microseconds.
+    """Returns the instant that a text in ISO form names in microseconds; UTC unless it names another zone.
 
     >>> iso_microseconds("2025-01-01T00:00:00.123456Z")
     1735689600123456
     """
-    moment = datetime.fromisoformat(text)
-    return microseconds(moment if moment.tzinfo else moment.replace(tzinfo=UTC))
+    return microseconds(instant_from_iso(text))

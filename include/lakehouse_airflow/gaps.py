@@ -13,11 +13,16 @@ def runs_to_fill() -> list[dict[str, Any]]:
         AirflowFailException: The lake cannot be asked, and trying again changes nothing.
     """
     # The engines are loaded where the task runs, not where the DAG file is parsed.
-    from crypto_lakehouse.query import Lake
-    from crypto_lakehouse.query.filling import fills
+    from crypto_lakehouse.catalog.opening import open_catalog
+    from crypto_lakehouse.coverage.answers import Coverage
+    from crypto_lakehouse.coverage.filling import fills
+    from crypto_lakehouse.coverage.log import CoverageLog
+    from crypto_lakehouse.lake.opening import open_storage
+    from crypto_lakehouse.settings import load_settings
 
     with told_to_airflow():
-        found = fills(Lake.open())
+        settings = load_settings()
+        found = fills(Coverage(CoverageLog(open_storage(settings)), open_catalog(settings).datasets))
     return [{"trigger_dag_id": one.dataset, "conf": _params(one)} for one in found]
 
 

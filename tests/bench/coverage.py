@@ -9,11 +9,11 @@ from typing import Any
 
 import polars as pl
 
+from crypto_lakehouse.coverage.log import DAYS_SCHEMA, HOLES_SCHEMA, CoverageFrames, CoverageLog
+from crypto_lakehouse.coverage.tables import CoverageQuery, coverage, find_gaps
 from crypto_lakehouse.datasets import dataset
-from crypto_lakehouse.lake.coverage import DAYS_SCHEMA, HOLES_SCHEMA, CoverageFrames, CoverageLog
 from crypto_lakehouse.lake.local_storage import LocalStorage
 from crypto_lakehouse.lake.partition import Partition
-from crypto_lakehouse.query.coverage import Asked, coverage, find_gaps
 from crypto_lakehouse.settings import ConformSettings
 from crypto_lakehouse.silver.conform import InputObject, conform
 from crypto_lakehouse.vocabulary import Frequency, Interval
@@ -31,7 +31,7 @@ def run_gaps(symbols: int, days: int) -> dict[str, Any]:
     """Returns seconds of reading a log of `symbols` series of `days` days, and of finding what they lack."""
     log_rows = _days(symbols, days)
     frames = CoverageFrames(log_rows, _holes(log_rows), CoverageFrames.of().reconciliations)
-    asked = Asked(datetime(2030, 1, 1, tzinfo=UTC), last_day=FIRST + timedelta(days=days - 1))
+    asked = CoverageQuery(datetime(2030, 1, 1, tzinfo=UTC), last_day=FIRST + timedelta(days=days - 1))
     with tempfile.TemporaryDirectory(prefix="bench-gaps-") as folder:
         log = CoverageLog(LocalStorage(Path(folder)))
         log.append(KLINES, frames, datetime(2025, 1, 1, tzinfo=UTC))

@@ -15,7 +15,8 @@ from typing import Any
 from crypto_lakehouse.endpoints import SPOT_WEIGHT
 from crypto_lakehouse.exchange.bodies import decode
 from crypto_lakehouse.lake.local_storage import LocalStorage
-from crypto_lakehouse.lake.work import MAX_BATCH, DeltaOrder, DeltaWindow, write_order
+from crypto_lakehouse.lake.records import DeltaWindow
+from crypto_lakehouse.lake.work import MAX_BATCH, DeltaOrder, write_order
 from crypto_lakehouse.settings import ExchangeSettings, Settings
 from crypto_lakehouse.steps import run_step
 from crypto_lakehouse.vocabulary import Step

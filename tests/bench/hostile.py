@@ -13,14 +13,14 @@ from typing import Any
 import polars as pl
 
 from crypto_lakehouse.archive.planning import batches, plan_pull
-from crypto_lakehouse.archive.pulling import pull
+from crypto_lakehouse.archive.pulling import Transfer, pull
 from crypto_lakehouse.datasets import dataset
 from crypto_lakehouse.lake.bronze import BronzeLog
 from crypto_lakehouse.lake.local_storage import LocalStorage
 from crypto_lakehouse.lake.partition import Partition
 from crypto_lakehouse.lake.records import Verdict
+from crypto_lakehouse.lake.selection import Selection
 from crypto_lakehouse.lake.versions import store_candidate, verify_candidate
-from crypto_lakehouse.lake.work import PlanRequest
 from crypto_lakehouse.quality.gate import gate
 from crypto_lakehouse.settings import Settings
 from crypto_lakehouse.silver.conform import ConformedPartition, InputObject, conform
@@ -107,9 +107,11 @@ def _pulled(settings: Settings) -> tuple[dict[str, str], list[InputObject]]:
     storage = LocalStorage(Path(settings.lake))
     bronze, refused, inputs = BronzeLog(storage), {}, []
     day = DAY.isoformat()
-    request = PlanRequest(KLINES, "bench", day, day, ("HOSTILE*",), ("1m",))
-    for order in batches(plan_pull(request, settings, bronze), settings.transfer_profile("")):
-        outcome = pull(order, settings, storage, bronze)
+    selection = Selection.parse(KLINES, (day, day), symbols=["HOSTILE*"], intervals=["1m"])
+    profile = settings.transfer_profile()
+    plan = plan_pull(selection, settings, bronze, profile)
+    for objects in batches(plan.objects, profile.batch_objects):
+        outcome = pull(objects, Transfer(KLINES, settings, profile, storage))
         refused |= {one.key: one.reason for one in outcome.quarantined}
         inputs += [InputObject(one, Path(settings.lake) / one.path) for one in outcome.pulled]
     return refused, inputs

@@ -13,12 +13,13 @@ from pathlib import Path
 from typing import Any
 
 from crypto_lakehouse.archive.planning import batches, plan_pull
-from crypto_lakehouse.archive.pulling import pull
+from crypto_lakehouse.archive.pulling import Transfer, pull
 from crypto_lakehouse.archive.s5cmd import binary
 from crypto_lakehouse.demo.serving import serve_bucket
 from crypto_lakehouse.lake.bronze import BronzeLog
 from crypto_lakehouse.lake.local_storage import LocalStorage
-from crypto_lakehouse.lake.work import PlanRequest, PullOrder
+from crypto_lakehouse.lake.records import ObjectToPull
+from crypto_lakehouse.lake.selection import Selection
 from crypto_lakehouse.settings import ArchiveSettings, Settings, TransferProfile
 from tests.bench.conform import KLINES
 from tests.bench.files import small_contest
@@ -58,24 +59,26 @@ def _ours(archive: ArchiveSettings, expected: int) -> float:
     with tempfile.TemporaryDirectory(prefix="bench-pull-") as folder:
         settings = Settings(lake=f"{folder}/lake", archive=archive, work_folder=Path(folder) / "work")
         storage = LocalStorage(Path(settings.lake))
-        orders = _orders(settings, BronzeLog(storage))
+        batches_of_objects = _batches(settings, BronzeLog(storage))
+        transfer = Transfer(KLINES, settings, settings.transfer_profile(), storage)
 
-        def pull_batch(order: PullOrder) -> int:
-            return len(pull(order, settings, storage, BronzeLog(storage)).pulled)
+        def pull_batch(objects: tuple[ObjectToPull, ...]) -> int:
+            return len(pull(objects, transfer).pulled)
 
         started = time.perf_counter()
         with ThreadPoolExecutor(PARALLEL_BATCHES) as pool:
-            pulled = sum(pool.map(pull_batch, orders))
+            pulled = sum(pool.map(pull_batch, batches_of_objects))
         seconds = time.perf_counter() - started
     if pulled != expected:
         raise RuntimeError(f"{pulled} of {expected} objects were pulled")
     return seconds
 
 
-def _orders(settings: Settings, bronze: BronzeLog) -> list[PullOrder]:
+def _batches(settings: Settings, bronze: BronzeLog) -> list[tuple[ObjectToPull, ...]]:
     last = date(2023, 1, 1) + timedelta(364)
-    request = PlanRequest(KLINES, "bench", "2023-01-01", last.isoformat(), ("BENCH*",), ("1m",))
-    return list(batches(plan_pull(request, settings, bronze), settings.transfer_profile("")))
+    selection = Selection.parse(KLINES, ("2023-01-01", last.isoformat()), symbols=["BENCH*"], intervals=["1m"])
+    profile = settings.transfer_profile()
+    return batches(plan_pull(selection, settings, bronze, profile).objects, profile.batch_objects)
 
 
 def _bare(archive: ArchiveSettings, keys: list[str]) -> float:

@@ -40,22 +40,22 @@ def test_a_service_has_no_rights_and_knows_its_limits(name: str) -> None:
     assert service["pids_limit"]
     assert service["logging"]["options"] == {"max-size": "10m", "max-file": "3"}
     assert not {"privileged", "pid", "ipc", "devices"} & set(service)
-    if name != "engine":
+    if name != "guard":
         assert service["user"] == "10001:10001"
         assert "cap_add" not in service
 
 
 def test_only_the_guard_holds_the_engine_s_socket_and_it_has_no_network() -> None:
     holders = {name for name, one in SERVICES.items() if "docker.sock" in str(one.get("volumes"))}
-    assert holders == {"engine"}
-    assert SERVICES["engine"]["network_mode"] == "none"
+    assert holders == {"guard"}
+    assert SERVICES["guard"]["network_mode"] == "none"
     users = {
         (name, volume)
         for name, one in SERVICES.items()
         for volume in one.get("volumes", [])
         if volume.startswith("engine:")
     }
-    assert users == {("engine", "engine:/engine"), ("scheduler", "engine:/engine:ro")}
+    assert users == {("guard", "engine:/engine"), ("scheduler", "engine:/engine:ro")}
 
 
 def test_ports_are_on_loopback_alone() -> None:

@@ -53,7 +53,7 @@ AS_FORWARDED = {
     "Labels": {"crypto-lakehouse.step": "conform", "crypto-lakehouse.stack": "stack"},
 }
 """What is empty under a name that the guard does not know is left out."""
-guard = program("keeper/guard_engine.py")
+guard = program("guard/guard_engine.py")
 
 
 class EngineDouble(ThreadingMixIn, UnixStreamServer):

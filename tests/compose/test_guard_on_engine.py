@@ -13,7 +13,7 @@ from tests.compose.programs import program
 from tests.compose.test_guard import GOOD
 from tests.containers.engine import Engine, ensure_base
 
-guard = program("keeper/guard_engine.py")
+guard = program("guard/guard_engine.py")
 NAME = f"lakehouse-guarded-{os.getpid()}"
 STACK = f"test-guard-{os.getpid()}"
 LOOSENED = {

@@ -9,7 +9,7 @@ import pytest
 
 from tests.compose.programs import program
 
-secrets = program("keeper/make_secrets.py")
+secrets = program("secrets/make_secrets.py")
 FOLDERS = ("airflow", "archive", "database", "lake", "login")
 
 

@@ -31,7 +31,7 @@ from tests.waiting import wait_until
 pytestmark = [pytest.mark.containers, pytest.mark.timeout(7200), pytest.mark.filterwarnings("ignore")]
 
 PORTS = ("AIRFLOW_PORT", "STORE_PORT", "GLUE_PORT")
-LASTING = {"api-server", "dag-processor", "database", "engine", "glue", "scheduler", "store", "triggerer"}
+LASTING = {"api-server", "dag-processor", "database", "glue", "guard", "scheduler", "store", "triggerer"}
 SPOT, UM = "binance_spot_klines", "binance_um_klines"
 DAYS = (date(2024, 12, 30), date(2025, 1, 2))
 CONF = {"symbols": ["BTCUSDT"], "intervals": ["1h"], "start_date": str(DAYS[0]), "end_date": str(DAYS[1])}

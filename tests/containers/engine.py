@@ -15,7 +15,7 @@ REPOSITORY = Path(__file__).parents[2]
 IMAGES = ("s5cmd", "polars", "quality", "exchange", "airflow", "glue")
 """Those that hold the package."""
 
-OTHER_IMAGES = ("store", "database", "keeper")
+OTHER_IMAGES = ("store", "database", "guard", "secrets")
 PREFIX, TAG = os.environ.get("TEST_IMAGES", "crypto-lakehouse-test"), "test"
 """Two checkouts that share an engine keep apart by their prefix."""
 BASE = os.environ.get("BASE_IMAGE") or f"{PREFIX}/base:bookworm-python3.12"

@@ -24,5 +24,5 @@ def test_a_dag_run_has_a_throughput_with_each_runner(images: Engine) -> None:
 
 def test_a_cold_build_has_its_seconds_and_megabytes(images: Engine) -> None:
     found = alone("builds", 2)
-    assert found["keeper_seconds"] > 0
+    assert found["secrets_seconds"] > 0
     assert found["database_mb_over_its_base"] > 100

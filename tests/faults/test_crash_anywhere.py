@@ -13,9 +13,9 @@ import pytest
 from crypto_lakehouse.archive.keys import ArchiveKey
 from crypto_lakehouse.catalog.embedded import EmbeddedCatalog
 from crypto_lakehouse.catalog.rebuilding import rebuild, verify
+from crypto_lakehouse.coverage.log import CoverageLog
 from crypto_lakehouse.datasets import dataset
 from crypto_lakehouse.demo.synthetic import synthetic_csv, zipped
-from crypto_lakehouse.lake.coverage import CoverageLog
 from crypto_lakehouse.lake.local_storage import LocalStorage
 from crypto_lakehouse.vocabulary import Frequency, Interval
 from tests.fakes.bucket import FakeBucket, serving

@@ -7,14 +7,14 @@ from pathlib import Path
 import pytest
 
 from crypto_lakehouse.archive import bucket as bucket_module
-from crypto_lakehouse.archive.planning import batches, plan_pull
+from crypto_lakehouse.archive.planning import plan_pull
 from crypto_lakehouse.archive.pulling import pull
 from crypto_lakehouse.errors import SourceUnavailable
 from crypto_lakehouse.lake.bronze import BronzeLog
 from crypto_lakehouse.lake.local_storage import LocalStorage
-from crypto_lakehouse.lake.work import PlanRequest
+from crypto_lakehouse.lake.selection import Selection
 from crypto_lakehouse.settings import Settings
-from tests.crypto_lakehouse.archive.objects import QUICK, put_object, settings_for
+from tests.crypto_lakehouse.archive.objects import QUICK, put_object, settings_for, transfer_for
 from tests.fakes.bucket import FakeBucket, serving
 
 NAME = "binance_um_klines"
@@ -56,9 +56,10 @@ class Cutter:
 
 
 def bring(settings: Settings, bronze: BronzeLog) -> None:
-    request = PlanRequest(NAME, "test", "2024-01-01", "2024-01-31", ("BTCUSDT",), ("1m",))
-    for order in batches(plan_pull(request, settings, bronze), QUICK):
-        pull(order, settings, LocalStorage(Path(settings.lake)), bronze)
+    selection = Selection.parse(NAME, ("2024-01-01", "2024-01-31"), symbols=["BTCUSDT"], intervals=["1m"])
+    plan = plan_pull(selection, settings, bronze, QUICK)
+    if plan.objects:
+        pull(plan.objects, transfer_for(settings))
 
 
 def held(settings: Settings, bronze: BronzeLog) -> dict[str, bytes]:

@@ -28,7 +28,8 @@ from crypto_lakehouse.exchange.limiter import REFUSAL_SECONDS, RateLimiter
 from crypto_lakehouse.exchange.windows import Series
 from crypto_lakehouse.lake.bronze import BronzeLog
 from crypto_lakehouse.lake.local_storage import LocalStorage
-from crypto_lakehouse.lake.work import DeltaOrder, DeltaWindow, read_result, write_order
+from crypto_lakehouse.lake.records import DeltaWindow
+from crypto_lakehouse.lake.work import DeltaOrder, read_result, write_order
 from crypto_lakehouse.settings import Settings
 from crypto_lakehouse.steps import run_step
 from crypto_lakehouse.vocabulary import Frequency, Interval, Market, Step

@@ -12,6 +12,7 @@ import pytest
 
 from crypto_lakehouse import __version__
 from crypto_lakehouse.catalog.terraform import VARIABLES
+from tests.release.declared import MAKEFILES
 from tests.release.tools import PROJECT
 
 NOTES = runpy.run_path(str(PROJECT / "release" / "notes.py"))
@@ -86,7 +87,7 @@ def test_the_version_is_said_in_one_place() -> None:
     package = tomllib.loads((PROJECT / "pyproject.toml").read_text(encoding="utf-8"))
     assert package["tool"]["setuptools"]["dynamic"]["version"] == {"attr": "crypto_lakehouse.__version__"}
     assert NOTES["package_version"](PROJECT) == __version__
-    sources = [PROJECT / "Makefile", PROJECT / "pyproject.toml", PROJECT / "terraform" / "variables.tf"]
+    sources = [*MAKEFILES, PROJECT / "pyproject.toml", PROJECT / "terraform" / "variables.tf"]
     for path in (*sources, *PROJECT.glob("images/*/Dockerfile"), *PROJECT.glob(".github/workflows/*.yml")):
         said = re.findall(r"(?i)version\"?\W+" + re.escape(__version__), path.read_text(encoding="utf-8"))
         assert said == [], f"{path} says the version too: leave it to the Makefile, which passes it"

@@ -8,11 +8,12 @@ from typing import Any
 import pytest
 import yaml
 
+from tests.release.declared import makefiles_text
 from tests.release.tools import PROJECT, tool
 from tests.release.workflow_rules import faults, make_targets, run_lines
 
 WORKFLOWS = sorted((PROJECT / ".github" / "workflows").glob("*.yml"))
-TARGETS = make_targets((PROJECT / "Makefile").read_text(encoding="utf-8"))
+TARGETS = make_targets(makefiles_text())
 GOOD = """\
 name: Good
 on:

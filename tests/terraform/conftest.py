@@ -11,11 +11,14 @@ from typing import TYPE_CHECKING, Any
 import boto3
 import pytest
 
+from crypto_lakehouse.catalog.opening import open_catalog
+from crypto_lakehouse.coverage.answers import Coverage
+from crypto_lakehouse.coverage.filling import fills
+from crypto_lakehouse.coverage.log import CoverageLog
 from crypto_lakehouse.instruments.updating import update_instruments
 from crypto_lakehouse.lake.opening import open_storage
 from crypto_lakehouse.lake.work import PlanRequest, StepResult
 from crypto_lakehouse.query import Lake
-from crypto_lakehouse.query.filling import fills
 from crypto_lakehouse.running import RunSummary, new_run_id, run_pipeline
 from crypto_lakehouse.settings import Settings
 from crypto_lakehouse.steps import Progress, run_step
@@ -153,7 +156,7 @@ def pipeline_run(deployment: Deployment, tmp_path_factory: pytest.TempPathFactor
         with without_bucket_policy(deployment), recording(REGION) as calls:
             summary = run_pipeline(request, settings, step=_noted(calls))
             # What the DAG of gaps asks, in Airflow itself.
-            fills(Lake(settings))
+            fills(Coverage(CoverageLog(open_storage(settings)), open_catalog(settings).datasets))
             # And that of instruments.
             update_instruments(Market.UM, settings, storage=open_storage(settings))
             calls.caller = "reader"

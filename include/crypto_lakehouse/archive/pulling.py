@@ -18,11 +18,11 @@ from crypto_lakehouse.archive.checksum import published_sha256
 from crypto_lakehouse.archive.keys import ArchiveKey, bronze_path, parse_key
 from crypto_lakehouse.archive.s5cmd import Download, download
 from crypto_lakehouse.errors import ArchiveFileMissing, ChecksumMismatch, PermanentError, SourceUnavailable
+from crypto_lakehouse.instants import instant_from_iso
 from crypto_lakehouse.lake.bronze import BronzeLog, QuarantinedObject
-from crypto_lakehouse.lake.records import BronzeObject
+from crypto_lakehouse.lake.records import BronzeObject, ObjectToPull
 from crypto_lakehouse.lake.storage import Storage
-from crypto_lakehouse.lake.work import ObjectToPull, PullOrder
-from crypto_lakehouse.settings import ArchiveSettings, MissingChecksum, Settings
+from crypto_lakehouse.settings import ArchiveSettings, MissingChecksum, Settings, TransferProfile
 from crypto_lakehouse.vocabulary import ChecksumStatus
 
 Progress = Callable[[str, int, int], None]
@@ -32,22 +32,40 @@ _STAGING_PREFIX = "staging-"
 
 
 @dataclass(frozen=True, slots=True)
+class Transfer:
+    """How objects of a dataset come into Bronze.
+
+    Args:
+        dataset_name: The dataset.
+        settings: Where the archive is, its policies, and the folder for temporary files.
+        profile: Time limits, retries, connections.
+        storage: The lake.
+        progress: Called with what is counted, how much is done, and how much there is.
+    """
+
+    dataset_name: str
+    settings: Settings
+    profile: TransferProfile
+    storage: Storage
+    progress: Progress | None = None
+
+
+@dataclass(frozen=True, slots=True)
 class PullOutcome:
-    """What a batch came to: objects now in Bronze, those refused, and those that were there already."""
+    """The objects of a batch that are now in Bronze, and those that were refused."""
 
     pulled: list[BronzeObject]
     quarantined: list[QuarantinedObject]
-    already_there: int = 0
 
     @property
     def bytes(self) -> int:
         """Bytes of the objects pulled."""
-        return sum(one.size for one in self.pulled)
+        return sum(bronze_object.size for bronze_object in self.pulled)
 
 
 @dataclass(frozen=True, slots=True)
-class _Verified:
-    """A staged file that is what the archive vouches for, or all that can be known of it."""
+class _VerifiedFile:
+    """A staged file whose checksum is right, or that the archive has no checksum for."""
 
     wanted: ObjectToPull
     key: ArchiveKey
@@ -57,44 +75,43 @@ class _Verified:
 
 
 @dataclass(slots=True)
-class _Verdicts:
-    """How the staged files of one attempt fared."""
+class _Verification:
+    """Which objects of one attempt are verified, which are not and why, and which did not arrive."""
 
-    good: list[_Verified] = field(default_factory=list)
-    bad: dict[ObjectToPull, PermanentError] = field(default_factory=dict)
+    verified: list[_VerifiedFile] = field(default_factory=list)
+    refused: dict[ObjectToPull, PermanentError] = field(default_factory=dict)
     absent: list[ObjectToPull] = field(default_factory=list)
 
 
-def pull(
-    order: PullOrder, settings: Settings, storage: Storage, bronze: BronzeLog, progress: Progress | None = None
-) -> PullOutcome:
-    """Brings the order's objects into Bronze.
+def pull(objects: Sequence[ObjectToPull], transfer: Transfer) -> PullOutcome:
+    """Brings objects into Bronze.
 
-    An object that fails verification is downloaded again a few times, then quarantined with its reason; the others
-    are not held up by it.
+    An object that fails verification is downloaded again a few times, then quarantined with its reason. It does not
+    stop the others.
 
     Raises:
-        SourceUnavailable: Some objects could not be had; those that could are in Bronze, so a repeat is short.
-        InvalidRequest: The order names what is not an archive key.
+        SourceUnavailable: Some objects did not arrive; the others are in Bronze, so that a repeat is short.
+        InvalidRequest: A key is not an archive key.
     """
-    # The plan left out what Bronze held; an earlier try of this order is all that may have come since.
-    held = bronze.recent_etags(order.dataset)
-    wanted = [one for one in order.objects if held.get(one.key) != one.etag]
-    staging = _staging(settings)
+    bronze = BronzeLog(transfer.storage)
+    # The plan left out what Bronze had; an earlier attempt at this order is all that may have come since.
+    etags = bronze.recent_etags(transfer.dataset_name)
+    wanted = [candidate for candidate in objects if etags.get(candidate.key) != candidate.etag]
+    staging = _staging(transfer.settings)
     try:
-        verdicts = _verified_downloads(wanted, order, settings, staging, progress)
+        verification = _verified_downloads(wanted, transfer, staging)
         now = datetime.now(UTC)
         # Each file is made durable before the commit below; waiting for the disk overlaps.
         with ThreadPoolExecutor(_STORE_THREADS) as pool:
-            pulled = list(pool.map(lambda one: _store(one, order.dataset, storage, now), verdicts.good))
+            pulled = list(pool.map(lambda file: _store(file, transfer, now), verification.verified))
         bronze.commit(pulled)
-        refused = [_quarantined(one, error, now) for one, error in verdicts.bad.items()]
-        bronze.quarantine(order.dataset, refused)
+        refused = [_quarantined(candidate, error, now) for candidate, error in verification.refused.items()]
+        bronze.quarantine(transfer.dataset_name, refused)
     finally:
         shutil.rmtree(staging, ignore_errors=True)
-    if verdicts.absent:
-        raise _missing(order, verdicts.absent)
-    return PullOutcome(pulled, refused, len(order.objects) - len(wanted))
+    if verification.absent:
+        raise _missing(transfer, verification.absent, len(objects))
+    return PullOutcome(pulled, refused)
 
 
 def _staging(settings: Settings) -> Path:
@@ -112,58 +129,56 @@ def _remove_stale(base: Path) -> None:
             shutil.rmtree(folder, ignore_errors=True)
 
 
-def _verified_downloads(
-    wanted: Sequence[ObjectToPull], order: PullOrder, settings: Settings, staging: Path, progress: Progress | None
-) -> _Verdicts:
+def _verified_downloads(wanted: Sequence[ObjectToPull], transfer: Transfer, staging: Path) -> _Verification:
     """Downloads and verifies, and tries again what failed: a wrong checksum may be a broken transfer."""
-    result = _Verdicts()
+    result = _Verification()
     remaining = list(wanted)
-    for attempt in range(settings.archive.checksum_retries + 1):
+    for attempt in range(transfer.settings.archive.checksum_retries + 1):
         if not remaining:
             break
         folder = staging / f"attempt-{attempt}"
         folder.mkdir()
-        verdicts = _attempt(remaining, order, settings, folder, progress)
-        result.good += verdicts.good
-        result.bad, result.absent = verdicts.bad, verdicts.absent
-        remaining = [*verdicts.bad, *verdicts.absent]
+        verification = _attempt(remaining, transfer, folder)
+        result.verified += verification.verified
+        result.refused, result.absent = verification.refused, verification.absent
+        remaining = [*verification.refused, *verification.absent]
     return result
 
 
-def _attempt(
-    wanted: Sequence[ObjectToPull], order: PullOrder, settings: Settings, folder: Path, progress: Progress | None
-) -> _Verdicts:
-    # Numbers, not names, are the files' names: nothing of a key reaches a path.
-    numbered = dict(enumerate(wanted))
-    downloads = [
-        Download(key, f"{number}.{kind}")
-        for number, one in numbered.items()
-        for key, kind in ((one.key, "zip"), (f"{one.key}.CHECKSUM", "checksum"))
-        if kind == "zip" or one.has_checksum
-    ]
-
+def _attempt(wanted: Sequence[ObjectToPull], transfer: Transfer, folder: Path) -> _Verification:
     def report() -> None:
-        if progress:
-            progress("objects downloaded", sum(1 for _ in folder.glob("*.zip")), len(wanted))
+        if transfer.progress:
+            transfer.progress("objects downloaded", sum(1 for _ in folder.glob("*.zip")), len(wanted))
 
-    download(downloads, folder, settings.archive, settings.transfer_profile(order.profile), report)
+    archive = transfer.settings.archive
+    download(_downloads(wanted), folder, archive, transfer.profile, report)
     report()
-    verdicts = _Verdicts()
+    verification = _Verification()
     with ThreadPoolExecutor(_HASH_THREADS) as pool:
-        judged = pool.map(lambda item: _judge(item[1], folder, item[0], settings.archive), numbered.items())
-        for one, verdict in zip(wanted, judged, strict=True):
+        judged = pool.map(lambda item: _judge(item[1], folder, item[0], archive), enumerate(wanted))
+        for candidate, verdict in zip(wanted, judged, strict=True):
             if verdict is None:
-                verdicts.absent.append(one)
-            elif isinstance(verdict, _Verified):
-                verdicts.good.append(verdict)
+                verification.absent.append(candidate)
+            elif isinstance(verdict, _VerifiedFile):
+                verification.verified.append(verdict)
             else:
-                verdicts.bad[one] = verdict
-    return verdicts
+                verification.refused[candidate] = verdict
+    return verification
+
+
+def _downloads(wanted: Sequence[ObjectToPull]) -> list[Download]:
+    # Numbers, not keys, are the files' names: nothing of a key reaches a path.
+    return [
+        Download(key, f"{number}.{kind}")
+        for number, candidate in enumerate(wanted)
+        for key, kind in ((candidate.key, "zip"), (f"{candidate.key}.CHECKSUM", "checksum"))
+        if kind == "zip" or candidate.has_checksum
+    ]
 
 
 def _judge(
     wanted: ObjectToPull, folder: Path, number: int, archive: ArchiveSettings
-) -> _Verified | PermanentError | None:
+) -> _VerifiedFile | PermanentError | None:
     """Returns the verified file, why it is not, or None where the download did not arrive."""
     key, path = parse_key(wanted.key), folder / f"{number}.zip"
     if key is None:
@@ -172,15 +187,15 @@ def _judge(
     if not path.is_file() or (wanted.has_checksum and not checksum.is_file()):
         return None
     with path.open("rb") as file:
-        found = hashlib.file_digest(file, "sha256").hexdigest()
+        sha256 = hashlib.file_digest(file, "sha256").hexdigest()
     try:
-        status = _checked(wanted, found, checksum, archive)
+        status = _checksum_status(wanted, sha256, checksum, archive)
     except ChecksumMismatch as error:
         return error
-    return _Verified(wanted, key, path, found, status)
+    return _VerifiedFile(wanted, key, path, sha256, status)
 
 
-def _checked(wanted: ObjectToPull, found: str, checksum: Path, archive: ArchiveSettings) -> ChecksumStatus:
+def _checksum_status(wanted: ObjectToPull, sha256: str, checksum: Path, archive: ArchiveSettings) -> ChecksumStatus:
     name = wanted.key.rpartition("/")[2]
     if not wanted.has_checksum:
         if archive.missing_checksum is MissingChecksum.REFUSE:
@@ -189,51 +204,46 @@ def _checked(wanted: ObjectToPull, found: str, checksum: Path, archive: ArchiveS
             )
         return ChecksumStatus.ABSENT
     expected = published_sha256(checksum.read_bytes(), name)
-    if expected != found:
+    if expected != sha256:
         raise ChecksumMismatch(
-            f"its sha256 is {found}, its CHECKSUM says {expected}",
+            f"its sha256 is {sha256}, its CHECKSUM says {expected}",
             "It stays out of Bronze until the exchange publishes it anew",
             partition=name,
         )
     return ChecksumStatus.VERIFIED
 
 
-def _store(one: _Verified, dataset: str, storage: Storage, now: datetime) -> BronzeObject:
-    size = one.path.stat().st_size
-    path = bronze_path(one.key, one.sha256)
-    storage.put_file(one.path, path)
+def _store(file: _VerifiedFile, transfer: Transfer, now: datetime) -> BronzeObject:
+    size = file.path.stat().st_size
+    path = bronze_path(file.key, file.sha256)
+    transfer.storage.put_file(file.path, path)
     return BronzeObject(
-        dataset=dataset,
-        key=one.wanted.key,
-        symbol=one.key.symbol,
-        interval=str(one.key.interval or ""),
-        source=one.key.source,
-        start=one.key.start,
-        end=one.key.end,
+        dataset=transfer.dataset_name,
+        key=file.wanted.key,
+        symbol=file.key.symbol,
+        interval=str(file.key.interval or ""),
+        source=file.key.source,
+        start=file.key.start,
+        end=file.key.end,
         # Replaced between listing and download: no listing's tag fits, so that the next plan looks again.
-        etag=one.wanted.etag if size == one.wanted.size else "",
-        last_modified=_instant(one.wanted.last_modified),
+        etag=file.wanted.etag if size == file.wanted.size else "",
+        last_modified=instant_from_iso(file.wanted.last_modified),
         size=size,
-        sha256=one.sha256,
-        checksum=one.checksum,
+        sha256=file.sha256,
+        checksum=file.checksum,
         seen_at=now,
         path=path,
     )
 
 
-def _instant(text: str) -> datetime:
-    instant = datetime.fromisoformat(text)
-    return instant if instant.tzinfo else instant.replace(tzinfo=UTC)
+def _quarantined(refused: ObjectToPull, error: PermanentError, now: datetime) -> QuarantinedObject:
+    return QuarantinedObject(refused.key, refused.etag, type(error).__name__, error.what, now)
 
 
-def _quarantined(one: ObjectToPull, error: PermanentError, now: datetime) -> QuarantinedObject:
-    return QuarantinedObject(one.key, one.etag, type(error).__name__, error.what, now)
-
-
-def _missing(order: PullOrder, absent: Iterable[ObjectToPull]) -> SourceUnavailable:
-    keys = sorted(one.key for one in absent)
+def _missing(transfer: Transfer, absent: Iterable[ObjectToPull], wanted: int) -> SourceUnavailable:
+    keys = sorted(candidate.key for candidate in absent)
     return SourceUnavailable(
-        f"{len(keys)} of {len(order.objects)} objects did not arrive, the first is {keys[0]}",
+        f"{len(keys)} of {wanted} objects did not arrive, the first is {keys[0]}",
         "The others are in Bronze; repeat the run. If it stays so, plan again: the bucket may have changed",
-        dataset=order.dataset,
+        dataset=transfer.dataset_name,
     )

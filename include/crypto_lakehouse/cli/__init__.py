@@ -1,6 +1,6 @@
-"""The command line, `crypto-lakehouse`: what people type and what the DAGs run.
+"""The command line `crypto-lakehouse`, for people and for the DAGs.
 
-Nothing here computes. Engines are imported inside the commands, so that `--help` and a step's start stay quick.
+Nothing is computed here. The commands import their engines themselves, so that `--help` and steps start fast.
 """
 
 import gc
@@ -38,10 +38,10 @@ def build_app() -> typer.Typer:
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """Runs the command line and returns its exit code; see `edge` for what the codes mean."""
+    """Runs the command line and returns its exit code. The module `exit_codes` lists the codes."""
     code = run(build_app(), PROGRAM, arguments)
-    # DuckDB complains at exit of objects that were kept from the collector.
+    # DuckDB reports an error at exit for objects that the garbage collector did not free.
     if arguments is None and "duckdb" not in sys.modules:
-        # The process ends here: taking a gate's many objects apart one by one cost 0.7 s at exit.
+        # The process ends here. To free the many objects of a gate one by one took 0.7 s.
         gc.freeze()
     return code

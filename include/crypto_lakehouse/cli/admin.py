@@ -1,4 +1,4 @@
-"""`crypto-lakehouse admin`: prepare a lake, and see how it is."""
+"""`crypto-lakehouse admin`: prepare a lake, and show its state."""
 
 import shutil
 from pathlib import Path
@@ -14,14 +14,14 @@ if TYPE_CHECKING:
     from crypto_lakehouse.lake.records import PublishedPartition
     from crypto_lakehouse.settings import Settings
 
-app = typer.Typer(help="Prepare a lake, and see how it is.", rich_markup_mode=None)
+app = typer.Typer(help="Prepare a lake, and show its state.", rich_markup_mode=None)
 
 LAST_RUNS = 5
 
 
 @app.command(epilog=examples("admin setup", "admin setup --json"))
 def setup(*, as_json: JsonOption = False) -> None:
-    """Prove that the lake can be written, and create the catalog's tables; may be repeated at any time."""
+    """Check that the lake can be written, and create the tables of the catalog. May be repeated at any time."""
     from crypto_lakehouse.catalog.opening import open_catalog
     from crypto_lakehouse.lake.opening import open_storage
     from crypto_lakehouse.settings import load_settings
@@ -29,13 +29,13 @@ def setup(*, as_json: JsonOption = False) -> None:
     settings = load_settings()
     storage, catalog = open_storage(settings), open_catalog(settings)
     storage.write("setup/proof.txt", b"The lake can be written.\n")
-    for row in DATASETS:
-        catalog.ensure_table(row)
-    said = {"lake": storage.uri, "catalog": settings.catalog.kind.value, "tables": len(DATASETS)}
+    for dataset in DATASETS:
+        catalog.ensure_table(dataset)
+    facts = {"lake": storage.uri, "catalog": settings.catalog.kind.value, "tables": len(DATASETS)}
     if as_json:
-        print_json({"status": "succeeded", **said})
+        print_json({"status": "succeeded", **facts})
     else:
-        print(f"lake {said['lake']} is ready: {said['tables']} tables in the {said['catalog']} catalog")
+        print(f"lake {facts['lake']} is ready: {facts['tables']} tables in the {facts['catalog']} catalog")
 
 
 @app.command(epilog=examples("admin status", "admin status --json"))

@@ -1,13 +1,13 @@
-"""What the parser of the command line cannot do by itself: options that take several words."""
+"""Options with several values, which the parser of the command line does not support by itself."""
 
 from collections.abc import Sequence
 
-SEVERAL = frozenset({"--symbols", "--interval", "--intervals"})
-"""Options that take several values: repeated, or in one go with commas or spaces."""
+SEVERAL = frozenset({"--symbols", "--interval"})
+"""Options that take several values. An option may be repeated, or its values are separated by commas or spaces."""
 
 
 def gathered(arguments: Sequence[str]) -> list[str]:
-    """Returns the arguments with the words after an option of several values joined by commas.
+    """Returns the arguments with the values of each option joined by commas, where it takes several.
 
     >>> gathered(["ingest", "klines", "--symbols", "BTCUSDT", "ETHUSDT", "--json"])
     ['ingest', 'klines', '--symbols', 'BTCUSDT,ETHUSDT', '--json']
@@ -25,7 +25,7 @@ def gathered(arguments: Sequence[str]) -> list[str]:
 
 
 def split_values(values: Sequence[str]) -> list[str]:
-    """Returns the single values of an option that may be repeated and may join values by commas or spaces.
+    """Returns the single values of an option, without duplicates.
 
     >>> split_values(["BTCUSDT,ETHUSDT", "SOL*"])
     ['BTCUSDT', 'ETHUSDT', 'SOL*']

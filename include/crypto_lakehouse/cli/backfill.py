@@ -1,4 +1,4 @@
-"""`crypto-lakehouse backfill`: history without the archive."""
+"""`crypto-lakehouse backfill`: load history from the exchange's API, without the archive."""
 
 from datetime import UTC, datetime, timedelta
 from typing import Annotated
@@ -7,20 +7,20 @@ import typer
 
 from crypto_lakehouse.cli import options
 from crypto_lakehouse.cli.ingest import run_and_print
-from crypto_lakehouse.cli.options import Ask
+from crypto_lakehouse.cli.options import GivenOptions
 from crypto_lakehouse.cli.output import JsonOption, examples
 from crypto_lakehouse.errors import InvalidRequest
 from crypto_lakehouse.vocabulary import Market
 
-app = typer.Typer(help="Bring history without the archive.", rich_markup_mode=None)
+app = typer.Typer(help="Load history without the archive.", rich_markup_mode=None)
 
 LookbackOption = Annotated[int, typer.Option("--lookback-days", min=1, max=3650, help="How many days back from now.")]
 
 
-# With one command and no callback typer would take the group itself for that command.
+# Without a callback, typer makes the group itself the command if the group has only one.
 @app.callback()
 def _group() -> None:
-    """Bring history without the archive."""
+    """Load history without the archive."""
 
 
 @app.command(
@@ -41,11 +41,14 @@ def rest(
     market: options.MarketOption = None,
     as_json: JsonOption = False,
 ) -> None:
-    """Ask the exchange for days up to now, within its limits; what is there is skipped, and a repeated run goes on."""
+    """Request days up to now from the exchange, within its rate limits.
+
+    Days that the lake already has are skipped, and a repeated run continues where the last one stopped.
+    """
     if not symbols:
-        raise InvalidRequest("--symbols is missing", "Name the symbols to ask for: --symbols BTCUSDT,ETHUSDT")
+        raise InvalidRequest("--symbols is missing", "Name the symbols: --symbols BTCUSDT,ETHUSDT")
     today = datetime.now(UTC).date()
     first = today - timedelta(days=lookback_days)
     chosen = market or (Market.SPOT if data_type == "klines" else None)
     choice = (data_type, chosen, symbols, interval, first.isoformat(), today.isoformat())
-    run_and_print(Ask(*choice, pull=False, exchange=exchange), as_json)
+    run_and_print(GivenOptions(*choice, pull=False, exchange=exchange), as_json)

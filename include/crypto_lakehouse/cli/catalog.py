@@ -1,31 +1,22 @@
-"""`crypto-lakehouse catalog`: the catalog held against the lake."""
+"""`crypto-lakehouse catalog`: compare the catalog with the lake, or rebuild it."""
 
-from typing import TYPE_CHECKING, Annotated
+from typing import Annotated
 
 import typer
 
+from crypto_lakehouse.cli.options import DatasetArgument, chosen_datasets
 from crypto_lakehouse.cli.output import JsonOption, examples, note, print_json
 from crypto_lakehouse.cli.progress import listening
-from crypto_lakehouse.datasets import DATASETS
-from crypto_lakehouse.datasets import dataset as dataset_row
 from crypto_lakehouse.exit_codes import EXIT_PERMANENT
 
-if TYPE_CHECKING:
-    from crypto_lakehouse.spec import Dataset
+app = typer.Typer(help="Compare the catalog with the lake, or rebuild it.", rich_markup_mode=None)
 
-app = typer.Typer(help="Hold the catalog against the lake, or make it anew from it.", rich_markup_mode=None)
-
-DatasetArgument = Annotated[str, typer.Argument(help="A dataset such as binance_um_klines; all by default.")]
-DeepOption = Annotated[bool, typer.Option("--deep", help="Also read every file and compare its sha256.")]
-
-
-def _rows(dataset: str) -> "tuple[Dataset, ...]":
-    return (dataset_row(dataset),) if dataset else DATASETS
+DeepOption = Annotated[bool, typer.Option("--deep", help="Read every file and compare its sha256.")]
 
 
 @app.command(epilog=examples("catalog rebuild", "catalog rebuild binance_um_klines --json"))
 def rebuild(dataset: DatasetArgument = "", *, as_json: JsonOption = False) -> None:
-    """Point the catalog at the newest version of each partition that the lake's verdict log says passed."""
+    """Rebuild the catalog: publish the newest version of each partition that passed, by the lake's verdict log."""
     from crypto_lakehouse.catalog.opening import open_catalog
     from crypto_lakehouse.catalog.rebuilding import rebuild as rebuild_dataset
     from crypto_lakehouse.lake.opening import open_storage
@@ -33,11 +24,11 @@ def rebuild(dataset: DatasetArgument = "", *, as_json: JsonOption = False) -> No
 
     settings = load_settings()
     catalog, storage = open_catalog(settings), open_storage(settings)
-    rows, counts = _rows(dataset), {}
+    datasets, counts = chosen_datasets(dataset), {}
     with listening(quiet=as_json) as progress:
-        for done, row in enumerate(rows, start=1):
-            counts[row.name] = rebuild_dataset(catalog, storage, row)
-            progress("datasets rebuilt", done, len(rows))
+        for done, table in enumerate(datasets, start=1):
+            counts[table.name] = rebuild_dataset(catalog, storage, table)
+            progress("datasets rebuilt", done, len(datasets))
     if as_json:
         print_json({"status": "succeeded", "partitions": counts})
     else:
@@ -46,7 +37,7 @@ def rebuild(dataset: DatasetArgument = "", *, as_json: JsonOption = False) -> No
 
 @app.command(epilog=examples("catalog verify", "catalog verify binance_um_klines --deep", "catalog verify --json"))
 def verify(dataset: DatasetArgument = "", *, deep: DeepOption = False, as_json: JsonOption = False) -> None:
-    """Check that every published file is there with its size, and with --deep its bytes; exit code 65 if not."""
+    """Check that every published file exists with its size, and with --deep its bytes. Exit code 65 if not."""
     from crypto_lakehouse.catalog.opening import open_catalog
     from crypto_lakehouse.catalog.rebuilding import verify as verify_dataset
     from crypto_lakehouse.lake.opening import open_storage
@@ -54,19 +45,19 @@ def verify(dataset: DatasetArgument = "", *, deep: DeepOption = False, as_json: 
 
     settings = load_settings()
     catalog, storage = open_catalog(settings), open_storage(settings)
-    rows, faults = _rows(dataset), {}
+    datasets, faults = chosen_datasets(dataset), {}
     with listening(quiet=as_json) as progress:
-        for done, row in enumerate(rows, start=1):
-            faults[row.name] = [one.what for one in verify_dataset(catalog, storage, row, deep)]
-            progress("datasets verified", done, len(rows))
+        for done, table in enumerate(datasets, start=1):
+            faults[table.name] = [fault.what for fault in verify_dataset(catalog, storage, table, deep)]
+            progress("datasets verified", done, len(datasets))
     total = sum(map(len, faults.values()))
     if as_json:
         print_json({"status": "failed" if total else "succeeded", "faults": {k: v for k, v in faults.items() if v}})
     else:
-        print(f"{total} faults in {len(rows)} datasets")
-    for name, lines in faults.items():
-        for line in lines:
-            note(f"error: {name}: {line}")
+        print(f"{total} faults in {len(datasets)} datasets")
+    for name, messages in faults.items():
+        for message in messages:
+            note(f"error: {name}: {message}")
     if total:
-        note("Run `crypto-lakehouse catalog rebuild`, or run the partitions again")
+        note("Run `crypto-lakehouse catalog rebuild`, or build these partitions again")
         raise typer.Exit(EXIT_PERMANENT)

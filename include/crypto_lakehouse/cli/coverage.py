@@ -1,11 +1,11 @@
-"""What the commands about coverage share: the answer, and how it is shown."""
+"""What the commands about coverage share: reading it, and showing it."""
 
 import os
 import sys
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from crypto_lakehouse.cli.options import Series
+from crypto_lakehouse.cli.options import SeriesSelection
 from crypto_lakehouse.cli.output import note, print_table
 from crypto_lakehouse.errors import InvalidRequest
 
@@ -15,42 +15,46 @@ if TYPE_CHECKING:
     from crypto_lakehouse.reports.calendar import Calendar
 
 MAX_LISTED = 400
-"""Lines of a table that are printed: a year of days."""
+"""Lines of a table that are printed: a little more than a year of days."""
 MAX_CHARTS = 200
-"""Years of series in one picture: beyond, nobody looks, and browsers suffer."""
+"""Years of series in one picture. Browsers become slow with more."""
 
 
-def days_of(asked: Series) -> "pl.DataFrame":
-    """Returns the coverage that is asked for."""
+def days_of(selection: SeriesSelection) -> "pl.DataFrame":
+    """Returns the coverage of a selection, one row per series and UTC day."""
     from crypto_lakehouse.query import Lake
 
-    days = (asked.first_day, asked.last_day)
-    return Lake.open().coverage(asked.dataset.name, symbols=asked.symbols, intervals=asked.intervals, days=days)
+    return Lake.open().coverage(
+        selection.dataset.name,
+        symbols=selection.symbols,
+        intervals=selection.intervals,
+        days=(selection.first_day, selection.last_day),
+    )
 
 
-def print_days(found: "pl.DataFrame") -> None:
-    """Prints a line per day."""
-    print_listed(found.drop("dataset", "version", "at"))
+def print_days(days: "pl.DataFrame") -> None:
+    """Prints one line per day."""
+    print_listed(days.drop("dataset", "version", "at"))
 
 
-def print_listed(found: "pl.DataFrame") -> None:
-    """Prints a frame as a table, and says what was left off."""
-    print_table(found.columns, found.head(MAX_LISTED).iter_rows())
-    if found.height > MAX_LISTED:
-        note(f"cut off after {MAX_LISTED} of {found.height:,} lines; --json gives all")
+def print_listed(frame: "pl.DataFrame") -> None:
+    """Prints a frame as a table. A note on stderr gives the number of lines that were left out."""
+    print_table(frame.columns, frame.head(MAX_LISTED).iter_rows())
+    if frame.height > MAX_LISTED:
+        note(f"cut off after {MAX_LISTED} of {frame.height:,} lines; --json prints all")
 
 
-def print_calendar(found: "pl.DataFrame") -> None:
-    """Prints a month per row and a letter per day, with colours where the terminal has them."""
+def print_calendar(days: "pl.DataFrame") -> None:
+    """Prints one line per month and one letter per day, with colours where the terminal has them."""
     from crypto_lakehouse.reports.calendar import calendars
     from crypto_lakehouse.reports.calendar_text import calendar_lines
 
     coloured = sys.stdout.isatty() and not os.environ.get("NO_COLOR") and os.environ.get("TERM") != "dumb"
-    for line in calendar_lines(calendars(found), coloured=coloured):
+    for line in calendar_lines(calendars(days), coloured=coloured):
         print(line)
 
 
-def write_pictures(found: "pl.DataFrame", title: str, html: Path | None, png: Path | None) -> None:
+def write_pictures(days: "pl.DataFrame", title: str, html: Path | None, png: Path | None) -> None:
     """Writes the calendar as a page, as an image, or as both.
 
     Raises:
@@ -59,7 +63,7 @@ def write_pictures(found: "pl.DataFrame", title: str, html: Path | None, png: Pa
     from crypto_lakehouse.reports.calendar import calendars, charts
     from crypto_lakehouse.reports.calendar_page import calendar_page
 
-    drawn = calendars(found)
+    drawn = calendars(days)
     years = len(charts(drawn))
     if not 0 < years <= MAX_CHARTS:
         what = f"the picture would have {years:,} years of series, allowed are 1 to {MAX_CHARTS}"

@@ -1,4 +1,4 @@
-"""The edge of the command line: every error becomes two lines on stderr and an exit code that means something."""
+"""The edge of the command line: every error becomes two lines on stderr and an exit code."""
 
 import json
 import os
@@ -25,17 +25,17 @@ from crypto_lakehouse.exit_codes import (
 
 
 def exit_code(error: BaseException) -> int:
-    """Returns the exit code that an error stands for; one of the command line itself is a fault of usage."""
+    """Returns the exit code for an error. Errors of the command line itself are usage errors."""
     return EXIT_USAGE if isinstance(error, typer.TyperException) else exit_codes.exit_code(error)
 
 
 def run(app: typer.Typer, program: str, arguments: Sequence[str] | None = None) -> int:
-    """Runs the program and returns its exit code; no exception passes but those of the interpreter.
+    """Runs the program and returns its exit code. Only exceptions of the interpreter itself are raised.
 
     Args:
         app: The program.
         program: Its name in messages.
-        arguments: What follows the name; the process's own by default.
+        arguments: What follows the name. By default the arguments of the process.
     """
     given = list(sys.argv[1:] if arguments is None else arguments) or ["--help"]
     try:
@@ -47,20 +47,20 @@ def run(app: typer.Typer, program: str, arguments: Sequence[str] | None = None) 
         print("interrupted", file=sys.stderr)
         return EXIT_INTERRUPTED
     except (BrokenPipeError, SystemExit) as end:
-        # The reader of our output went away, as `| head` does; typer turns that into SystemExit.
+        # The reader of our output ended, for example `| head`. Typer raises SystemExit then.
         if not isinstance(end, BrokenPipeError) and not isinstance(end.__context__, BrokenPipeError):
             raise
-        # The interpreter would complain once more at exit.
+        # Without this the interpreter reports the broken pipe again at exit.
         os.dup2(os.open(os.devnull, os.O_WRONLY), 1)
         return EXIT_OK
-    # This is the edge: whatever broke becomes an exit code, and what we did not foresee shows its traceback.
+    # This is the edge: every error becomes an exit code, and unexpected errors show their traceback.
     except Exception as error:
         return _report(error, program, "--json" in given)
 
 
 @contextmanager
 def _terminable() -> Iterator[None]:
-    """Turns SIGTERM into an exit that unwinds, so that children and scratch folders are cleared away."""
+    """Turns SIGTERM into SystemExit, so that child processes and temporary folders are removed."""
     before = signal.signal(signal.SIGTERM, _terminate)
     try:
         yield
@@ -86,15 +86,15 @@ def _report(error: Exception, program: str, as_json: bool) -> int:
 
 
 def _lines(error: Exception, program: str) -> tuple[str, str]:
-    """Returns what happened and what to do about it, one line each."""
+    """Returns what happened and what to do, one line each."""
     if isinstance(error, LakehouseError):
         place = " ".join(part for part in (error.dataset, error.partition) if part)
         what = _one_line(f"{place}: {error.what}" if place else error.what)
-        usual = "Try again later" if isinstance(error, TransientError) else "Trying again changes nothing"
+        usual = "Try again later" if isinstance(error, TransientError) else "A second attempt would fail as well"
         return what, _one_line(error.advice) or usual
     if isinstance(error, typer.TyperException):
         return _one_line(error.format_message()), f"Run `{program} --help`, or a command with --help, for examples"
-    return _one_line(f"{type(error).__name__}: {error}"), "This is a fault of the program: please report the traceback"
+    return _one_line(f"{type(error).__name__}: {error}"), "This is a bug in the program: please report the traceback"
 
 
 def _one_line(text: str) -> str:

@@ -1,4 +1,4 @@
-"""`crypto-lakehouse gaps`: what is missing, and filling it."""
+"""`crypto-lakehouse gaps`: list what is missing, and fill it."""
 
 from typing import TYPE_CHECKING, Annotated
 
@@ -6,7 +6,7 @@ import typer
 
 from crypto_lakehouse.cli import options
 from crypto_lakehouse.cli.coverage import print_listed
-from crypto_lakehouse.cli.options import Ask
+from crypto_lakehouse.cli.options import GivenOptions
 from crypto_lakehouse.cli.output import JsonOption, examples, note, print_json
 from crypto_lakehouse.cli.progress import listening
 from crypto_lakehouse.exit_codes import exit_code
@@ -15,9 +15,9 @@ from crypto_lakehouse.lake.work import PlanRequest
 if TYPE_CHECKING:
     import polars as pl
 
-app = typer.Typer(help="See what is missing from the lake, and fill it.", rich_markup_mode=None)
+app = typer.Typer(help="List what is missing from the lake, and fill it.", rich_markup_mode=None)
 
-UnknownOption = Annotated[bool, typer.Option("--unknown", help="Leave out what upstream is known not to have.")]
+UnknownOption = Annotated[bool, typer.Option("--unknown", help="Leave out gaps that are known to exist at the source.")]
 
 
 @app.command(
@@ -35,22 +35,22 @@ def list_gaps(
     symbols: options.SymbolsOption = None,
     interval: options.IntervalsOption = None,
     start_date: options.FirstDayOption = "",
-    end_date: options.LastDayOption = "",
+    end_date: options.EndOption = "",
     unknown: UnknownOption = False,
     as_json: JsonOption = False,
 ) -> None:
-    """List what is missing: from when to when, how much, since when, and whether upstream is known to lack it."""
-    asked = options.checked_series(Ask(data_type, market, symbols, interval, start_date, end_date))
-    found = _gaps(asked)
+    """List what is missing: start, end, number of rows, when it was first seen, and whether the source lacks it too."""
+    selection = options.series_selection(GivenOptions(data_type, market, symbols, interval, start_date, end_date))
+    gaps = _gaps(selection)
     if unknown:
-        found = found.filter(found["known"] == "")
+        gaps = gaps.filter(gaps["known"] == "")
     if as_json:
-        print_json(found.to_dicts())
-    elif found.is_empty():
-        print(f"no gap is known in {asked.dataset.name}")
+        print_json(gaps.to_dicts())
+    elif gaps.is_empty():
+        print(f"no gaps are known in {selection.dataset.name}")
     else:
-        print_listed(found.drop("dataset"))
-        note(_words(found))
+        print_listed(gaps.drop("dataset"))
+        note(_words(gaps))
 
 
 @app.command(
@@ -67,28 +67,28 @@ def fill_gaps(
     symbols: options.SymbolsOption = None,
     interval: options.IntervalsOption = None,
     start_date: options.FirstDayOption = "",
-    end_date: options.LastDayOption = "",
+    end_date: options.EndOption = "",
     as_json: JsonOption = False,
 ) -> None:
-    """Fetch what is missing: from the archive where it has it by now, else from the exchange while it answers.
+    """Fetch what is missing: from the archive if it has it by now, else from the exchange.
 
-    What was asked for once and is not there is not asked for again; what is left is listed, with who does not have it.
+    What a source was requested for once and did not have is not requested again. The gaps that are left are listed.
     """
     from crypto_lakehouse.running import new_run_id, run_pipeline
     from crypto_lakehouse.settings import load_settings
 
-    asked = options.checked_series(Ask(data_type, market, symbols, interval, start_date, end_date))
-    before = _gaps(asked)
+    selection = options.series_selection(GivenOptions(data_type, market, symbols, interval, start_date, end_date))
+    before = _gaps(selection)
     if before.is_empty():
-        print_json({"before": [], "after": []}) if as_json else print(f"no gap is known in {asked.dataset.name}")
+        print_json({"before": [], "after": []}) if as_json else print(f"no gaps are known in {selection.dataset.name}")
         return
     with listening(quiet=as_json) as progress:
-        summary = run_pipeline(_request(asked, before, new_run_id("fill")), load_settings(), progress)
-    after = _gaps(asked)
+        summary = run_pipeline(_request(selection, before, new_run_id("fill")), load_settings(), progress)
+    after = _gaps(selection)
     if as_json:
         print_json({"before": before.to_dicts(), "after": after.to_dicts(), "counts": summary.counts()})
     else:
-        print(f"{_words(before)}; after asking: {_words(after)}")
+        print(f"{_words(before)}; after the requests: {_words(after)}")
         if not after.is_empty():
             print_listed(after.drop("dataset"))
     for failure in summary.failures:
@@ -97,20 +97,23 @@ def fill_gaps(
         raise typer.Exit(exit_code(summary.failures[0].error))
 
 
-def _gaps(asked: options.Series) -> "pl.DataFrame":
+def _gaps(selection: options.SeriesSelection) -> "pl.DataFrame":
     from crypto_lakehouse.query import Lake
 
     return Lake.open().gaps(
-        asked.dataset.name, symbols=asked.symbols, intervals=asked.intervals, days=(asked.first_day, asked.last_day)
+        selection.dataset.name,
+        symbols=selection.symbols,
+        intervals=selection.intervals,
+        days=(selection.first_day, selection.last_day),
     )
 
 
-def _request(asked: options.Series, gaps: "pl.DataFrame", run_id: str) -> PlanRequest:
-    from crypto_lakehouse.query.filling import fill_of
+def _request(selection: options.SeriesSelection, gaps: "pl.DataFrame", run_id: str) -> PlanRequest:
+    from crypto_lakehouse.coverage.filling import fill_of
 
-    fill = fill_of(asked.dataset.name, gaps)
+    fill = fill_of(selection.dataset.name, gaps)
     if fill is None:
-        raise ValueError("there are gaps")
+        raise ValueError("a fill needs at least one gap")
     return PlanRequest(
         dataset=fill.dataset,
         run_id=run_id,
@@ -122,8 +125,8 @@ def _request(asked: options.Series, gaps: "pl.DataFrame", run_id: str) -> PlanRe
     )
 
 
-def _words(found: "pl.DataFrame") -> str:
-    counted = int(found["missing"].fill_null(0).sum())
-    uncounted = found["missing"].null_count()
-    beyond = f", and what {uncounted:,} of them lack cannot be counted" if uncounted else ""
-    return f"{found.height:,} gaps; {counted:,} rows or ids are missing{beyond}"
+def _words(gaps: "pl.DataFrame") -> str:
+    counted = int(gaps["missing"].fill_null(0).sum())
+    uncounted = gaps["missing"].null_count()
+    uncountable = f"; {uncounted:,} gaps cannot be counted" if uncounted else ""
+    return f"{gaps.height:,} gaps; {counted:,} rows or ids are missing{uncountable}"

@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from crypto_lakehouse.cli import options
-from crypto_lakehouse.cli.options import Ask, plan_request
+from crypto_lakehouse.cli.options import GivenOptions, plan_request
 from crypto_lakehouse.cli.output import JsonOption, examples, note, print_json, print_table
 from crypto_lakehouse.cli.progress import listening
 from crypto_lakehouse.datasets import DATASETS
@@ -55,7 +55,7 @@ def _add(kind: DataType) -> None:
         as_json: JsonOption = False,
     ) -> None:
         choice = (kind.slug, market, symbols, interval, start_date, end_date, profile)
-        run_and_print(Ask(*choice, delta=delta, exchange=exchange), as_json)
+        run_and_print(GivenOptions(*choice, delta=delta, exchange=exchange), as_json)
 
     rows = [row for row in DATASETS if row.data_type is kind]
     name = _command_name(kind)
@@ -97,7 +97,7 @@ def transform(
 ) -> None:
     """Rebuild, gate and publish the partitions that are behind Bronze; does not look at the archive."""
     choice = (data_type, market, symbols, interval, start_date, end_date)
-    run_and_print(Ask(*choice, pull=False, delta=False, exchange=exchange), as_json)
+    run_and_print(GivenOptions(*choice, pull=False, delta=False, exchange=exchange), as_json)
 
 
 def plan(
@@ -116,8 +116,8 @@ def plan(
 ) -> None:
     """Compare the archive with the lake; write the work orders, or with --dry-run only say what they would be."""
     choice = (data_type, market, symbols, interval, start_date, end_date, profile)
-    ask = Ask(*choice, delta=delta, exchange=exchange)
-    settings, request = _request(ask)
+    given = GivenOptions(*choice, delta=delta, exchange=exchange)
+    settings, request = _request(given)
     with listening(quiet=as_json) as progress:
         from crypto_lakehouse import running
 
@@ -146,17 +146,17 @@ PLAN_EXAMPLES = examples(
 )
 
 
-def _request(ask: Ask) -> "tuple[Settings, PlanRequest]":
+def _request(given: GivenOptions) -> "tuple[Settings, PlanRequest]":
     from crypto_lakehouse.running import new_run_id
     from crypto_lakehouse.settings import load_settings
 
     settings = load_settings()
     # An unknown profile is refused here, before anything is written.
-    settings.transfer_profile(ask.profile)
-    return settings, plan_request(ask, new_run_id("cli"), settings.start_date)
+    settings.transfer_profile(given.profile)
+    return settings, plan_request(given, new_run_id("cli"), settings.start_date)
 
 
-def run_and_print(ask: Ask, as_json: bool) -> None:
+def run_and_print(given: GivenOptions, as_json: bool) -> None:
     """Carries out a whole run and prints what came of it.
 
     Raises:
@@ -164,7 +164,7 @@ def run_and_print(ask: Ask, as_json: bool) -> None:
     """
     from crypto_lakehouse.running import run_pipeline
 
-    settings, request = _request(ask)
+    settings, request = _request(given)
     with listening(quiet=as_json) as progress:
         summary = run_pipeline(request, settings, progress)
     if as_json:

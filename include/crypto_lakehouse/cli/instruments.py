@@ -1,4 +1,4 @@
-"""`crypto-lakehouse instruments`: the instrument master brought up to date."""
+"""`crypto-lakehouse instruments`: update the instrument master."""
 
 from dataclasses import asdict
 from datetime import UTC, datetime
@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from crypto_lakehouse.cli.options import RequiredMarketOption
 from crypto_lakehouse.cli.output import JsonOption, examples, print_json
 from crypto_lakehouse.cli.progress import listening
 from crypto_lakehouse.errors import InvalidRequest
@@ -15,23 +16,20 @@ from crypto_lakehouse.vocabulary import Market
 if TYPE_CHECKING:
     from crypto_lakehouse.instruments.exchange_info import ExchangeInfoBody
 
-app = typer.Typer(help="Keep the instrument master: what a symbol stood for, and when.", rich_markup_mode=None)
+app = typer.Typer(help="Update the instrument master: which instrument had a symbol, and when.", rich_markup_mode=None)
 
-MarketOption = Annotated[
-    Market, typer.Option("--market", "--trade-type", help="spot, um (USD-M), cm (COIN-M) or option.")
-]
 BodyOption = Annotated[
     list[Path] | None,
-    typer.Option("--exchange-info", help="A file with an exchangeInfo answer as received; may be repeated."),
+    typer.Option("--exchange-info", help="A file with an exchangeInfo response as received; may be repeated."),
 ]
 AskOption = Annotated[
-    bool, typer.Option("--ask/--no-ask", help="Ask the exchange for its exchangeInfo, where no file is given.")
+    bool, typer.Option("--ask/--no-ask", help="Request exchangeInfo from the exchange where no file is given.")
 ]
 
 
 @app.callback()
 def instruments() -> None:
-    """Keep the instrument master: what a symbol stood for, and when."""
+    """Update the instrument master: which instrument had a symbol, and when."""
 
 
 @app.command(
@@ -42,9 +40,13 @@ def instruments() -> None:
     )
 )
 def update(
-    market: MarketOption, *, exchange_info: BodyOption = None, ask: AskOption = True, as_json: JsonOption = False
+    market: RequiredMarketOption,
+    *,
+    exchange_info: BodyOption = None,
+    ask: AskOption = True,
+    as_json: JsonOption = False,
 ) -> None:
-    """List the archive's symbols and days, hear the exchange, and append a version of the master if anything is new."""
+    """List the symbols and days of the archive, request exchangeInfo, and add a version of the master if it changed."""
     from crypto_lakehouse.instruments.asking import ask_exchange_info
     from crypto_lakehouse.instruments.updating import update_instruments
     from crypto_lakehouse.lake.opening import open_storage
@@ -52,17 +54,17 @@ def update(
 
     bodies = [_body(path, market) for path in exchange_info or ()]
     settings = load_settings()
-    # A file that is given stands for what the exchange would say.
+    # A given file replaces the request to the exchange.
     if ask and not bodies:
         bodies = ask_exchange_info(market, settings)
     with listening(quiet=as_json) as progress:
-        found = update_instruments(market, settings, storage=open_storage(settings), bodies=bodies, progress=progress)
+        outcome = update_instruments(market, settings, storage=open_storage(settings), bodies=bodies, progress=progress)
     if as_json:
-        print_json({"status": "succeeded" if found.is_new_version else "nothing_to_do", **asdict(found)})
+        print_json({"status": "succeeded" if outcome.is_new_version else "nothing_to_do", **asdict(outcome)})
         return
-    word = "a new version" if found.is_new_version else "nothing is new"
-    print(f"{market}: {found.instruments:,} instruments of {found.symbols:,} symbols in the archive, {word}")
-    print(f"{found.added:,} added, {found.changed:,} changed, {found.removed:,} removed")
+    word = "a new version" if outcome.is_new_version else "nothing is new"
+    print(f"{market}: {outcome.instruments:,} instruments of {outcome.symbols:,} symbols in the archive, {word}")
+    print(f"{outcome.added:,} added, {outcome.changed:,} changed, {outcome.removed:,} removed")
 
 
 def _body(path: Path, market: Market) -> "ExchangeInfoBody":
@@ -72,5 +74,5 @@ def _body(path: Path, market: Market) -> "ExchangeInfoBody":
         text = path.read_text(encoding="utf-8")
     except (OSError, UnicodeDecodeError) as error:
         raise InvalidRequest(f"--exchange-info {path} cannot be read: {error}", "Name a file of JSON text") from error
-    # The exchange's own clock says when the answer was true; a saved file may be old.
+    # The file may be old: the response contains the exchange's own time.
     return ExchangeInfoBody(text, server_time(text, market) or datetime.now(UTC))

@@ -1,18 +1,24 @@
-"""How commands speak: the result on stdout, everything else on stderr."""
+"""Output of the commands: the result goes to stdout, everything else to stderr."""
 
 import json
 import sys
 from collections.abc import Iterable, Mapping, Sequence
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+if TYPE_CHECKING:
+    from rich.table import Table
+
 JsonOption = Annotated[bool, typer.Option("--json", help="Print one JSON document and nothing else to stdout.")]
+
+_PLAIN_WIDTH = 1_000_000
+"""Columns of an output that is not a terminal: wide enough to never wrap a line."""
 
 
 def examples(*lines: str) -> str:
-    """Returns an epilog that shows examples, one a line."""
-    # The control character keeps the help's formatter from joining the lines.
+    """Returns an epilog for a command's help with one example per line."""
+    # The control character keeps the help formatter from joining the lines.
     return "\b\nExamples:\n" + "\n".join(f"  crypto-lakehouse {line}" for line in lines)
 
 
@@ -22,14 +28,21 @@ def print_json(document: Mapping[str, Any] | Sequence[Any]) -> None:
 
 
 def print_table(columns: Sequence[str], rows: Iterable[Sequence[object]]) -> None:
-    """Prints a table of plain text, columns aligned; numbers to the right."""
-    texts = [[_text(cell) for cell in row] for row in rows]
-    right = [bool(texts) and all(_is_number(line[at]) for line in texts) for at in range(len(columns))]
-    widths = [max(len(line[at]) for line in [list(columns), *texts]) for at in range(len(columns))]
-    for line in [list(columns), *texts]:
-        cells = zip(line, widths, right, strict=True)
-        aligned = [text.rjust(width) if to_right else text.ljust(width) for text, width, to_right in cells]
-        print("  ".join(aligned).rstrip())
+    """Prints a table with aligned columns; columns of numbers are aligned to the right.
+
+    A terminal gets a bold header, and long cells are wrapped. Other outputs get plain text with one line per row.
+    """
+    from rich.console import Console
+
+    table = _table(columns, [[_text(value) for value in row] for row in rows])
+    if sys.stdout.isatty():
+        Console().print(table)
+        return
+    console = Console(width=_PLAIN_WIDTH, color_system=None, force_terminal=False)
+    with console.capture() as capture:
+        console.print(table)
+    for line in capture.get().splitlines():
+        print(line.rstrip())
 
 
 def note(text: str) -> None:
@@ -37,12 +50,26 @@ def note(text: str) -> None:
     print(text, file=sys.stderr)
 
 
-def _text(cell: object) -> str:
-    if cell is None:
+def _table(columns: Sequence[str], rows: Sequence[Sequence[str]]) -> "Table":
+    from rich.table import Table
+    from rich.text import Text
+
+    # Values are `Text`, because rich reads square brackets in a `str` as markup.
+    table = Table(box=None, pad_edge=False, header_style="bold")
+    for position, name in enumerate(columns):
+        is_numeric = bool(rows) and all(_is_number(row[position]) for row in rows)
+        table.add_column(Text(name), justify="right" if is_numeric else "left", overflow="fold")
+    for row in rows:
+        table.add_row(*map(Text, row))
+    return table
+
+
+def _text(value: object) -> str:
+    if value is None:
         return "-"
-    text = f"{cell:,}" if isinstance(cell, int) and not isinstance(cell, bool) else str(cell)
-    # A value from a file must not steer the terminal.
-    return "".join(one if one.isprintable() else "\N{REPLACEMENT CHARACTER}" for one in text)
+    text = f"{value:,}" if isinstance(value, int) and not isinstance(value, bool) else str(value)
+    # Control characters in data could change the terminal.
+    return "".join(letter if letter.isprintable() else "\N{REPLACEMENT CHARACTER}" for letter in text)
 
 
 def _is_number(text: str) -> bool:

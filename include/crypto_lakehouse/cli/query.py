@@ -1,4 +1,4 @@
-"""`crypto-lakehouse query`: what the lake holds, and questions to it."""
+"""`crypto-lakehouse query`: show what the lake has, and query it."""
 
 import sys
 from datetime import UTC, datetime
@@ -10,19 +10,19 @@ import typer
 
 from crypto_lakehouse.cli import options
 from crypto_lakehouse.cli.coverage import days_of, print_calendar, print_days, write_pictures
-from crypto_lakehouse.cli.options import Ask
+from crypto_lakehouse.cli.options import DatasetArgument, GivenOptions, RequiredMarketOption
 from crypto_lakehouse.cli.output import JsonOption, examples, note, print_json, print_table
 from crypto_lakehouse.errors import InvalidRequest
-from crypto_lakehouse.vocabulary import InstrumentKind, Market
+from crypto_lakehouse.vocabulary import InstrumentKind
 
 if TYPE_CHECKING:
     from crypto_lakehouse.query import QueryResult
 
-app = typer.Typer(help="See what the lake holds, and ask it in SQL.", rich_markup_mode=None)
+app = typer.Typer(help="Show what the lake has, and query it in SQL.", rich_markup_mode=None)
 
 
 class OutputFormat(StrEnum):
-    """How a result is written."""
+    """The format of a result."""
 
     TABLE = "table"
     CSV = "csv"
@@ -34,20 +34,19 @@ UNIVERSE_COLUMNS = (
     "instrument_id", "kind", "base_asset", "quote_asset", "valid_from", "valid_to", "status", "settles_at", "successor",
 )  # fmt: skip
 
-DatasetArgument = Annotated[str, typer.Argument(help="A dataset such as binance_um_klines; all by default.")]
-UniverseMarketOption = Annotated[
-    Market, typer.Option("--market", "--trade-type", help="spot, um (USD-M), cm (COIN-M) or option.")
-]
 AtOption = Annotated[str, typer.Option("--at", help="The UTC day, YYYY-MM-DD.")]
 KindOption = Annotated[
-    list[InstrumentKind] | None, typer.Option("--kind", help="Only this kind of instrument; may be repeated.")
+    list[InstrumentKind] | None,
+    typer.Option("--kind", help="Only this kind of instrument. May be repeated. [all kinds]"),
 ]
-TextArgument = Annotated[str, typer.Argument(help="One SELECT; every dataset is a table. `-` reads it from stdin.")]
-FormatOption = Annotated[OutputFormat, typer.Option("--format", help="How to write the result.")]
-OutputOption = Annotated[Path | None, typer.Option("--output", help="A new file for the result instead of stdout.")]
-MaxRowsOption = Annotated[int, typer.Option("--max-rows", min=0, help="Cut the result off here. [100 in a table]")]
-TimeoutOption = Annotated[float, typer.Option("--timeout", min=0.1, help="Seconds until the query is stopped.")]
-MemoryOption = Annotated[int, typer.Option("--memory-mib", min=64, help="Memory of the query engine.")]
+TextArgument = Annotated[
+    str, typer.Argument(help="One SELECT statement. Every dataset is a table. `-` reads the statement from stdin.")
+]
+FormatOption = Annotated[OutputFormat, typer.Option("--format", help="Format of the result.")]
+OutputOption = Annotated[Path | None, typer.Option("--output", help="A new file for the result. [stdout]")]
+MaxRowsOption = Annotated[int, typer.Option("--max-rows", min=0, help="Maximum rows of the result. [100 in a table]")]
+TimeoutOption = Annotated[float, typer.Option("--timeout", min=0.1, help="Stop the query after this many seconds.")]
+MemoryOption = Annotated[int, typer.Option("--memory-mib", min=64, help="Memory limit of the query engine.")]
 
 
 @app.command(
@@ -69,9 +68,13 @@ def info(dataset: DatasetArgument = "", *, symbols: options.SymbolsOption = None
         print_table(shown.columns, shown.iter_rows())
 
 
-CalendarOption = Annotated[bool, typer.Option("--calendar", help="Draw a month per row, a letter and colour per day.")]
-HtmlOption = Annotated[Path | None, typer.Option("--html", help="A new file for the calendar as a page of its own.")]
-PngOption = Annotated[Path | None, typer.Option("--png", help="A new file for the calendar as an image.")]
+CalendarOption = Annotated[
+    bool, typer.Option("--calendar", help="Print one line per month, with a letter and a colour per day.")
+]
+HtmlOption = Annotated[Path | None, typer.Option("--html", help="A new file for the calendar as an HTML page.")]
+PngOption = Annotated[
+    Path | None, typer.Option("--png", help="A new file for the calendar as an image. Needs the extra `reports`.")
+]
 
 
 @app.command(
@@ -89,27 +92,28 @@ def coverage(
     symbols: options.SymbolsOption = None,
     interval: options.IntervalsOption = None,
     start_date: options.FirstDayOption = "",
-    end_date: options.LastDayOption = "",
+    end_date: options.EndOption = "",
     calendar: CalendarOption = False,
     html: HtmlOption = None,
     png: PngOption = None,
     as_json: JsonOption = False,
 ) -> None:
-    """Show what the lake has of every UTC day: rows, what is missing, from which sources, and why."""
-    asked = options.checked_series(Ask(data_type, market, symbols, interval, start_date, end_date))
+    """Show the coverage of each UTC day: rows, missing rows, sources, and the reason."""
+    selection = options.series_selection(GivenOptions(data_type, market, symbols, interval, start_date, end_date))
     for name, file in (("--html", html), ("--png", png)):
         _check_new(name, file)
-    found = days_of(asked)
+    days = days_of(selection)
     if html is not None or png is not None:
-        write_pictures(found, f"Coverage of {asked.dataset.name}", html, png)
+        write_pictures(days, f"Coverage of {selection.dataset.name}", html, png)
     if as_json:
-        print_json(found.to_dicts())
-    elif found.is_empty():
-        print(f"nothing is known of {asked.dataset.name}" + (f" {', '.join(asked.symbols)}" if asked.symbols else ""))
+        print_json(days.to_dicts())
+    elif days.is_empty():
+        symbols_text = f" {', '.join(selection.symbols)}" if selection.symbols else ""
+        print(f"no coverage is known for {selection.dataset.name}{symbols_text}")
     elif calendar:
-        print_calendar(found)
+        print_calendar(days)
     elif html is None and png is None:
-        print_days(found)
+        print_days(days)
 
 
 @app.command(
@@ -120,18 +124,18 @@ def coverage(
     )
 )
 def universe(
-    market: UniverseMarketOption, at: AtOption, *, kind: KindOption = None, as_json: JsonOption = False
+    market: RequiredMarketOption, at: AtOption, *, kind: KindOption = None, as_json: JsonOption = False
 ) -> None:
-    """Show which instruments were listed on a day, those delisted since included."""
+    """Show the instruments that were listed on a day, including those that were delisted later."""
     from crypto_lakehouse.query import Lake
 
     day = options.checked_day("--at", at, datetime.now(UTC).date())
-    found = Lake.open().universe(market, day, kinds=kind or ())
+    listed = Lake.open().universe(market, day, kinds=kind or ())
     if as_json:
-        print_json(found.to_dicts())
+        print_json(listed.to_dicts())
     else:
-        print_table(UNIVERSE_COLUMNS, found.select(UNIVERSE_COLUMNS).iter_rows())
-        note(f"{found.height:,} instruments were listed on {day}")
+        print_table(UNIVERSE_COLUMNS, listed.select(UNIVERSE_COLUMNS).iter_rows())
+        note(f"{listed.height:,} instruments were listed on {day}")
 
 
 @app.command(
@@ -140,7 +144,7 @@ def universe(
         'query sql "SELECT * FROM binance_um_funding_rate" --format csv --output funding.csv',
         "query sql \"FROM binance_spot_klines WHERE month = '2025-01'\" --format parquet --output b.parquet",
         'query sql "SHOW TABLES" --json',
-        "query sql - < question.sql",
+        "query sql - < query.sql",
     )
 )
 def sql(
@@ -153,31 +157,31 @@ def sql(
     memory_mib: MemoryOption = 2048,
     as_json: JsonOption = False,
 ) -> None:
-    """Run one SELECT over published partitions; it can read these and do nothing else."""
+    """Run one SELECT statement over the published partitions. The statement can only read them."""
     from crypto_lakehouse.query import Lake, QueryLimits
 
     chosen = OutputFormat.JSON if as_json else output_format
     _check_output(chosen, output)
     rows = max_rows or (100 if chosen is OutputFormat.TABLE else QueryLimits().max_rows)
-    question = sys.stdin.read() if text == "-" else text
+    statement = sys.stdin.read() if text == "-" else text
     limits = QueryLimits(max_rows=rows, memory_mib=memory_mib, timeout_seconds=timeout)
-    result = Lake.open().query(question, limits)
+    result = Lake.open().query(statement, limits)
     _write(result, chosen, output)
     if result.truncated:
-        note(f"cut off after {rows:,} rows; raise --max-rows to see more")
+        note(f"cut off after {rows:,} rows; --max-rows raises the limit")
 
 
 def _check_output(chosen: OutputFormat, output: Path | None) -> None:
     if output is None and chosen is OutputFormat.PARQUET:
         raise InvalidRequest("Parquet cannot be printed", "Add --output FILE")
     if output is not None and chosen is OutputFormat.TABLE:
-        raise InvalidRequest("a table is for reading here", "Add --format csv, json or parquet")
+        raise InvalidRequest("--output cannot write the format table", "Add --format csv, json or parquet")
     _check_new("--output", output)
 
 
 def _check_new(option: str, file: Path | None) -> None:
     if file is not None and file.exists():
-        raise InvalidRequest(f"{option} {file} exists", "Name a new file; nothing is overwritten")
+        raise InvalidRequest(f"{option} {file} exists", "Name a new file: nothing is overwritten")
 
 
 def _write(result: "QueryResult", chosen: OutputFormat, output: Path | None) -> None:

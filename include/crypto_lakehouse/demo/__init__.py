@@ -1,1 +1,1 @@
-"""The demonstration: a synthetic archive, served as a bucket, run through the real DAGs."""
+"""The demonstration: the real DAGs on a synthetic archive that is served as a bucket."""

@@ -9,7 +9,7 @@ from crypto_lakehouse.errors import LakehouseError
 
 
 def main(arguments: list[str]) -> int:
-    """Returns the exit code: 0 when all went well, 1 when a DAG run failed, 65 when it could not be started."""
+    """Returns the exit code: 0 for success, 1 if a DAG run failed, 65 if the demonstration could not start."""
     console = Console(soft_wrap=True) if sys.stdout.isatty() else Console(soft_wrap=True, width=130)
     try:
         # These modules load only in a checkout.

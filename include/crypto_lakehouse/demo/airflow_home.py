@@ -1,4 +1,4 @@
-"""Where a laptop's Airflow lives and how it is set: the one place that says so."""
+"""The settings of Airflow on a laptop, and its start."""
 
 import os
 import signal
@@ -15,11 +15,11 @@ REPOSITORY = require_checkout()
 
 
 def airflow_environment(home: Path, lake: str, extra: Mapping[str, str] | None = None) -> dict[str, str]:
-    """Returns the environment in which Airflow and the steps it starts find each other.
+    """Returns the environment variables for Airflow and for the steps that it starts.
 
     Args:
-        home: Airflow's own folder: database, logs.
-        lake: The lake's root.
+        home: Folder of Airflow: database and logs.
+        lake: Root of the lake.
         extra: Further variables.
     """
     settings = {
@@ -30,10 +30,10 @@ def airflow_environment(home: Path, lake: str, extra: Mapping[str, str] | None =
         "AIRFLOW__CORE__PARALLELISM": "4",
         "AIRFLOW__CORE__DAGS_ARE_PAUSED_AT_CREATION": "True",
         "AIRFLOW__CORE__SIMPLE_AUTH_MANAGER_ALL_ADMINS": "True",
-        # All interfaces is the default; a laptop's Airflow is for its owner.
+        # The default is all interfaces. On a laptop only its owner should reach Airflow.
         "AIRFLOW__API__HOST": "127.0.0.1",
         "AIRFLOW__LOGGING__LOGGING_LEVEL": "WARNING",
-        # The API server builds its routes at a task's first call: on a busy laptop longer than the usual 5 s.
+        # The API server builds its routes at the first call. The default of 5 s is too short on a busy laptop.
         "AIRFLOW__WORKERS__EXECUTION_API_TIMEOUT": "60",
         "AIRFLOW__SCHEDULER__ENABLE_HEALTH_CHECK": "False",
         "AIRFLOW__DATABASE__SQL_ALCHEMY_CONNECT_ARGS": "lakehouse_airflow.sqlite_options.CONNECT_ARGS",
@@ -42,17 +42,17 @@ def airflow_environment(home: Path, lake: str, extra: Mapping[str, str] | None =
         "GX_ANALYTICS_ENABLED": "false",
         "PYTHONPATH": str(REPOSITORY / "include"),
         "PATH": f"{Path(sys.executable).parent}{os.pathsep}{os.environ.get('PATH', os.defpath)}",
-        # Some machines export it; every start of Airflow would then compile its sources again.
+        # Some machines set this variable. Each start of Airflow would then compile its sources again.
         "PYTHONDONTWRITEBYTECODE": "",
     }
     return {**os.environ, **settings, **(extra or {})}
 
 
 def prepare(environment: Mapping[str, str]) -> None:
-    """Creates Airflow's database and pools, where they are not there yet.
+    """Creates the database and the pools of Airflow, unless they exist.
 
     Raises:
-        SourceUnavailable: Airflow said no; its words are in the message.
+        SourceUnavailable: An Airflow command failed. The message contains its output.
     """
     home = Path(environment["AIRFLOW_HOME"])
     marker = home / ".prepared"
@@ -60,7 +60,7 @@ def prepare(environment: Mapping[str, str]) -> None:
         return
     home.mkdir(parents=True, exist_ok=True)
     pools = str(REPOSITORY / "config" / "pools.json")
-    # The DAGs are registered once here: two processes that both did it first would stand in each other's way.
+    # The DAGs are registered here once: two processes that register them at the same time block each other.
     for arguments in (["db", "migrate"], ["pools", "import", pools], ["dags", "reserialize"]):
         done = subprocess.run(  # noqa: S603  our own interpreter, an argument list
             [sys.executable, "-m", "airflow", *arguments],
@@ -75,8 +75,8 @@ def prepare(environment: Mapping[str, str]) -> None:
 
 
 def up(environment: Mapping[str, str]) -> int:
-    """Runs Airflow with its UI until it is interrupted, and then ends all of it; returns its exit code."""
-    # A session of its own: ending only the parent leaves the scheduler and its children behind.
+    """Runs Airflow with its UI until it is interrupted, then ends all its processes. Returns the exit code."""
+    # A session of its own, because the scheduler and its children do not end with their parent process.
     process = subprocess.Popen(
         [sys.executable, "-m", "airflow", "standalone"], env=dict(environment), start_new_session=True
     )

@@ -1,7 +1,7 @@
 """Synthetic prices: one continuous random path per symbol, the same on every machine.
 
-They look like a market and are none. Each day is a Brownian bridge between two levels that only the symbol and the
-day decide, so that days can be made in any order and still join.
+Each day is a Brownian bridge between two levels. The levels depend only on the symbol and the day, so that days can
+be generated in any order and still join.
 """
 
 import hashlib
@@ -20,7 +20,7 @@ _MINUTE_VOLATILITY = 0.0004
 
 
 def seeded(*parts: object) -> np.random.Generator:
-    """Returns a generator of chance that its arguments alone decide."""
+    """Returns a random number generator that is seeded with the arguments."""
     digest = hashlib.sha256("|".join(map(str, parts)).encode()).digest()
     return np.random.default_rng(int.from_bytes(digest[:8], "big"))
 
@@ -42,6 +42,6 @@ def minute_prices(symbol: str, day: date) -> Numbers:
 
 
 def prices_at(symbol: str, day: date, seconds: Numbers) -> Numbers:
-    """Returns the price at seconds of a day, between the minutes on a straight line."""
+    """Returns the price at seconds of a day, interpolated linearly between the minutes."""
     path = minute_prices(symbol, day)
     return np.interp(seconds, np.arange(MINUTES + 1) * 60.0, path)

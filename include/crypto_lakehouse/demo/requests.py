@@ -1,4 +1,4 @@
-"""Which DAG runs a demonstration makes, and of what archive."""
+"""The DAG runs of a demonstration, and the archive that they read."""
 
 from collections import defaultdict
 from dataclasses import dataclass
@@ -13,10 +13,10 @@ from crypto_lakehouse.errors import InvalidRequest
 from crypto_lakehouse.vocabulary import Interval, Market
 
 FIRST_DAY, LAST_DAY = date(2024, 12, 30), date(2025, 1, 2)
-"""Across a month's end, a year's end, and the day on which spot files turned to microseconds."""
+"""The days contain the end of a month and of a year, and the first day of spot files with microseconds."""
 
 EXCHANGE_NOW = datetime(2025, 1, 4, 4, 0, tzinfo=UTC)
-"""The time at the demonstration's exchange, where it stands still: the archive does not have yesterday yet."""
+"""The fixed time of the demonstration's exchange. At this time the archive does not have the previous day yet."""
 
 YESTERDAY = EXCHANGE_NOW.date() - timedelta(days=1)
 _DECEMBER = date(2024, 12, 1)
@@ -25,7 +25,7 @@ _REAL_DATASETS = ("binance_spot_klines", "binance_um_klines", "binance_um_fundin
 
 @dataclass(frozen=True, slots=True)
 class DagRun:
-    """One DAG run to make: the dataset, which is also the DAG's id, and its Params."""
+    """One DAG run: the dataset, which is also the id of the DAG, and its Params."""
 
     dataset: str
     conf: dict[str, Any]
@@ -36,11 +36,11 @@ def _days() -> tuple[date, ...]:
 
 
 def synthetic_requests() -> list[SyntheticRequest]:
-    """Returns what the demonstration's archive holds."""
+    """Returns the content of the demonstration's archive."""
     two, both = ("BTCUSDT", "ETHUSDT"), (Interval.M1, Interval.H1)
     days, december = _days(), (_DECEMBER,)
     return [
-        # The monthly file of December and daily ones of its last days: the daily ones win, and they agree.
+        # A monthly file for December and daily files for its last days. Daily files have the better rank; both agree.
         SyntheticRequest(dataset("binance_spot_klines"), two, days, december, both),
         SyntheticRequest(dataset("binance_spot_agg_trades"), two, days),
         SyntheticRequest(dataset("binance_um_klines"), two, days, december, both),
@@ -55,34 +55,34 @@ def synthetic_requests() -> list[SyntheticRequest]:
 
 
 def synthetic_runs() -> list[DagRun]:
-    """Returns a run for each dataset of the demonstration's archive, up to a day that it does not have yet."""
+    """Returns a run for each dataset of the demonstration's archive, up to a day that the archive does not have yet."""
     return [
         _run(
-            one.dataset.name,
-            one.symbols,
-            [str(interval) for interval in one.intervals],
+            request.dataset.name,
+            request.symbols,
+            [str(interval) for interval in request.intervals],
             (FIRST_DAY, YESTERDAY),
         )
-        for one in synthetic_requests()
+        for request in synthetic_requests()
     ]
 
 
 def folder_runs(folder: Path) -> list[DagRun]:
-    """Returns a run for each dataset that a folder laid out as the bucket holds, over all it holds.
+    """Returns a run for each dataset in a folder that has the layout of the bucket, over all days in it.
 
     Raises:
-        InvalidRequest: It holds no archive object.
+        InvalidRequest: The folder contains no archive object.
     """
-    found: dict[str, list[ArchiveKey]] = defaultdict(list)
+    keys_of: dict[str, list[ArchiveKey]] = defaultdict(list)
     for path in sorted(folder.glob("data/**/*.zip")):
         key = parse_key(path.relative_to(folder).as_posix())
         if key is not None:
-            found[key.dataset.name].append(key)
-    if not found:
+            keys_of[key.dataset.name].append(key)
+    if not keys_of:
         raise InvalidRequest(
-            f"{folder} holds no archive object", "It must hold data/spot/daily/klines/... as the bucket does"
+            f"{folder} contains no archive object", "It needs the layout of the bucket: data/spot/daily/klines/..."
         )
-    return [_folder_run(name, keys) for name, keys in sorted(found.items())]
+    return [_folder_run(name, keys) for name, keys in sorted(keys_of.items())]
 
 
 def _folder_run(name: str, keys: list[ArchiveKey]) -> DagRun:
@@ -93,10 +93,10 @@ def _folder_run(name: str, keys: list[ArchiveKey]) -> DagRun:
 
 
 def bucket_runs(symbols: tuple[str, ...], first: date, last: date) -> list[DagRun]:
-    """Returns runs over the real bucket: candles, funding and open interest of some symbols.
+    """Returns runs over the real bucket: klines, funding rates and open interest of some symbols.
 
     Raises:
-        InvalidRequest: No symbol or no sensible days were given.
+        InvalidRequest: There is no symbol, or the first day is after the last day.
     """
     if not symbols or first > last:
         raise InvalidRequest(

@@ -1,4 +1,4 @@
-"""The demonstration: an archive, a bucket, the real DAGs through Airflow, and what came of it."""
+"""The demonstration: serves an archive as a bucket, runs the real DAGs in Airflow, and shows the results."""
 
 import hashlib
 import json
@@ -33,22 +33,22 @@ from crypto_lakehouse.settings import ArchiveSettings
 
 HOME = REPOSITORY / ".demo"
 PROCESSES = 3
-"""Airflow processes that run DAGs side by side; much of their time they wait."""
+"""Airflow processes that run DAGs at the same time. They wait for much of their time."""
 
 
 @dataclass(frozen=True, slots=True)
 class Source:
-    """Where the demonstration's archive comes from, and what is run over it.
+    """The archive of a demonstration, and the DAG runs on it.
 
     Args:
-        words: What it is, for the reader.
-        home: Folder of its lake and its Airflow.
-        runs: The DAG runs to make.
-        folder: The folder to serve as a bucket; None for a bucket that is served already.
+        title: Short description for the reader.
+        home: Folder of the lake and of Airflow.
+        runs: The DAG runs.
+        folder: The folder to serve as a bucket. None for a bucket that exists.
         bucket: Name of the bucket.
     """
 
-    words: str
+    title: str
     home: Path
     runs: Sequence[DagRun]
     folder: Path | None
@@ -57,7 +57,7 @@ class Source:
 
 @dataclass(slots=True)
 class Finished:
-    """A DAG run that ended: its state, run id and seconds."""
+    """A finished DAG run: its state, run id and seconds."""
 
     dataset: str
     state: str
@@ -67,15 +67,15 @@ class Finished:
 
 @dataclass(slots=True)
 class _Board:
-    """Collects what the Airflow processes tell, and shows it line by line."""
+    """Collects the events of the Airflow processes, and prints them."""
 
     console: Console
     total: int
     finished: list[Finished] = field(default_factory=list)
     lock: threading.Lock = field(default_factory=threading.Lock)
 
-    def tell(self, line: str) -> None:
-        """Takes a line of an Airflow process."""
+    def take_line(self, line: str) -> None:
+        """Takes a line that an Airflow process printed. Only lines that start with @ are events."""
         with self.lock:
             if not line.startswith("@"):
                 return
@@ -91,14 +91,14 @@ class _Board:
 
 
 def chosen_source(archive: str, options: Mapping[str, str]) -> Source:
-    """Returns the source that the words given to `make demo` mean.
+    """Returns the source for the arguments of `make demo`.
 
     Args:
-        archive: Empty for the synthetic archive, a folder laid out as the bucket, or `s3://bucket`.
+        archive: Empty for the synthetic archive, a folder with the layout of the bucket, or `s3://bucket`.
         options: SYMBOLS, START and END, for a bucket.
 
     Raises:
-        InvalidRequest: There is no such folder, or the options are not sensible.
+        InvalidRequest: There is no such folder, or an option is missing or wrong.
     """
     if not archive:
         return Source("a synthetic archive", HOME / "synthetic", synthetic_runs(), HOME / "synthetic" / "archive")
@@ -112,16 +112,18 @@ def chosen_source(archive: str, options: Mapping[str, str]) -> Source:
         return Source(f"the bucket {bucket}", HOME / "bucket", bucket_runs(symbols, *days), None, bucket)
     folder = Path(archive).resolve()
     if not folder.is_dir():
-        raise InvalidRequest(f"{archive} is not a folder", "Give a folder laid out as the bucket: data/spot/daily/...")
+        raise InvalidRequest(
+            f"{archive} is not a folder", "Give a folder with the layout of the bucket: data/spot/daily/..."
+        )
     digest = hashlib.sha256(str(folder).encode()).hexdigest()[:8]
     return Source(f"the folder {archive}", HOME / f"folder-{digest}", folder_runs(folder), folder)
 
 
 def run_demo(source: Source, console: Console) -> int:
-    """Runs the demonstration; returns 0 when every DAG run succeeded."""
+    """Runs the demonstration. Returns 0 if every DAG run succeeded, else 1."""
     started = time.monotonic()
     console.print(
-        f"[bold]Crypto lakehouse[/]: {source.words}, {len(source.runs)} datasets, Airflow on an embedded lake"
+        f"[bold]Crypto lakehouse[/]: {source.title}, {len(source.runs)} datasets, Airflow on an embedded lake"
     )
     if source.folder == HOME / "synthetic" / "archive":
         _build_synthetic(source.folder, console)
@@ -132,7 +134,7 @@ def run_demo(source: Source, console: Console) -> int:
         console.print(f"Running the DAGs, {PROCESSES} at a time:")
         finished = _run_dags(source, environment, console)
     is_whole = show_summary(source.home / "lake", finished, console)
-    console.print(f"[dim]{time.monotonic() - started:.0f} s in all[/]")
+    console.print(f"[dim]{time.monotonic() - started:.0f} s in total[/]")
     return 0 if is_whole and len(finished) == len(source.runs) else 1
 
 
@@ -141,11 +143,11 @@ def _build_synthetic(folder: Path, console: Console) -> None:
     if marker.is_file():
         return
     console.print("Building a small [bold]synthetic[/] archive in the exchange's own format ...")
-    # Built aside and moved, so that an interrupted build is not taken for a whole one.
+    # Built in another folder and then moved, so that an interrupted build is not mistaken for a complete one.
     unfinished = folder.with_name("archive.unfinished")
     count = build_archive(unfinished, synthetic_requests())
     unfinished.replace(folder)
-    console.print(f"  {count} zips below {_shown(folder)}; nothing in them ever happened")
+    console.print(f"  {count} zips in {_shown(folder)}; no price in them is real")
 
 
 @contextmanager
@@ -159,7 +161,7 @@ def _endpoint(source: Source) -> Iterator[str]:
 
 @contextmanager
 def _exchange(source: Source) -> Iterator[dict[str, str]]:
-    """Yields where to ask for what the archive does not have: the real exchange for its bucket, none for a folder."""
+    """Yields the settings of the exchange: the real exchange for its bucket, none for a folder, else a local one."""
     if source.folder is None:
         yield {}
     elif source.folder != HOME / "synthetic" / "archive":
@@ -169,7 +171,7 @@ def _exchange(source: Source) -> Iterator[dict[str, str]]:
         with serve_exchange(program, REPOSITORY) as url:
             yield {
                 "CRYPTO_LAKEHOUSE_EXCHANGE__ENABLED": "true",
-                **{f"CRYPTO_LAKEHOUSE_EXCHANGE__{one.upper()}_URL": f"{url}/{one}" for one in ("spot", "um", "cm")},
+                **{f"CRYPTO_LAKEHOUSE_EXCHANGE__{name.upper()}_URL": f"{url}/{name}" for name in ("spot", "um", "cm")},
                 "CRYPTO_LAKEHOUSE_EXCHANGE__LIMITS_FILE": str(source.home / "limits.sqlite"),
             }
 
@@ -200,7 +202,7 @@ def _run_dags(source: Source, environment: Mapping[str, str], console: Console) 
 
 def _run_share(number: int, share: Sequence[DagRun], home: Path, environment: Mapping[str, str], board: _Board) -> None:
     orders = home / f"runs-{number}.json"
-    content: list[dict[str, Any]] = [{"dag_id": one.dataset, "conf": one.conf} for one in share]
+    content: list[dict[str, Any]] = [{"dag_id": run.dataset, "conf": run.conf} for run in share]
     orders.write_text(json.dumps(content), encoding="utf-8")
     log = home / f"airflow-{number}.log"
     arguments = [sys.executable, "-m", "lakehouse_airflow.run_dags", str(orders)]
@@ -209,11 +211,11 @@ def _run_share(number: int, share: Sequence[DagRun], home: Path, environment: Ma
             arguments, env=dict(environment), stdout=subprocess.PIPE, stderr=errors, text=True
         )
         for line in process.stdout or ():
-            board.tell(line)
+            board.take_line(line)
         if process.wait():
             board.console.print(f"[red]Airflow process {number} ended with {process.returncode}[/]; see {_shown(log)}")
 
 
 def _shown(path: Path) -> str:
-    """Returns a path as a reader in the repository would type it."""
+    """Returns a path relative to the repository, where it is inside."""
     return str(path.relative_to(REPOSITORY)) if path.is_relative_to(REPOSITORY) else str(path)

@@ -1,4 +1,4 @@
-"""Serves a folder as a public bucket on loopback, with rclone: a real S3 server over real HTTP."""
+"""Local servers for the demonstration: a public bucket by rclone, and the exchange of the tests."""
 
 import os
 import signal
@@ -20,13 +20,13 @@ _START_SECONDS = 20.0
 
 @contextmanager
 def serve_bucket(folder: Path, bucket: str = "data.binance.vision") -> Iterator[str]:
-    """Serves `folder` as a bucket that anyone on this machine may read; yields the endpoint's URL.
+    """Serves `folder` over S3 as a bucket that everyone on this machine may read. Yields the URL of the endpoint.
 
     Raises:
         SourceUnavailable: The server did not start.
     """
     with tempfile.TemporaryDirectory(prefix="bucket-") as parent:
-        # The server takes each folder below its root for a bucket.
+        # For the server each folder in its root is a bucket.
         (Path(parent) / bucket).symlink_to(folder.resolve(), target_is_directory=True)
         port = _free_port()
         arguments = [
@@ -46,7 +46,7 @@ def serve_bucket(folder: Path, bucket: str = "data.binance.vision") -> Iterator[
             start_new_session=True,
         )
         try:
-            _wait_until_it_answers(process, port)
+            _wait_for_answer(process, port)
             yield f"http://127.0.0.1:{port}"
         finally:
             with suppress(ProcessLookupError):
@@ -56,14 +56,14 @@ def serve_bucket(folder: Path, bucket: str = "data.binance.vision") -> Iterator[
 
 @contextmanager
 def serve_exchange(program: Sequence[str], folder: Path) -> Iterator[str]:
-    """Runs the exchange of the tests, whose data is the synthetic archive's; yields its URL.
+    """Runs the exchange of the tests, which has the same data as the synthetic archive. Yields its URL.
 
     Args:
-        program: What to run; it prints its URL and serves until it is told to end.
-        folder: Where it is run.
+        program: Command line. The program prints its URL, and serves until it gets a signal.
+        folder: Working folder of the program.
 
     Raises:
-        SourceUnavailable: It did not start.
+        SourceUnavailable: The program did not start.
     """
     process = subprocess.Popen(  # noqa: S603  our own interpreter and module, an argument list
         [*program], cwd=folder, stdout=subprocess.PIPE, text=True, start_new_session=True
@@ -80,7 +80,7 @@ def serve_exchange(program: Sequence[str], folder: Path) -> Iterator[str]:
 
 
 def _rclone() -> Path:
-    """Returns the rclone program that its wheel put beside the interpreter."""
+    """Returns the path of rclone, which its wheel installs beside the interpreter."""
     return Path(sys.executable).parent / "rclone"
 
 
@@ -90,7 +90,7 @@ def _free_port() -> int:
         return int(probe.getsockname()[1])
 
 
-def _wait_until_it_answers(process: "subprocess.Popen[bytes]", port: int) -> None:
+def _wait_for_answer(process: "subprocess.Popen[bytes]", port: int) -> None:
     deadline = time.monotonic() + _START_SECONDS
     with urllib3.PoolManager(retries=False, timeout=1.0) as pool:
         while time.monotonic() < deadline and process.poll() is None:

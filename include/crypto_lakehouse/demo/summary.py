@@ -1,4 +1,4 @@
-"""What a demonstration ends with: a table, the answer to a query, and where to look."""
+"""The end of a demonstration: a table of the runs, the result of a query, and the paths of lake and report."""
 
 from collections.abc import Sequence
 from pathlib import Path
@@ -8,8 +8,8 @@ import polars as pl
 from rich.console import Console
 from rich.table import Table
 
+from crypto_lakehouse.coverage.log import CoverageFrames, CoverageLog
 from crypto_lakehouse.errors import LakehouseError
-from crypto_lakehouse.lake.coverage import CoverageFrames, CoverageLog
 from crypto_lakehouse.lake.local_storage import LocalStorage
 from crypto_lakehouse.lake.verdicts import VerdictLog
 from crypto_lakehouse.lake.work import run_folder
@@ -25,7 +25,7 @@ _PREFERRED = ("binance_spot_klines", "binance_um_klines", "binance_cm_klines")
 
 
 class FinishedRun(Protocol):
-    """A DAG run that ended."""
+    """A finished DAG run."""
 
     dataset: str
     state: str
@@ -34,34 +34,35 @@ class FinishedRun(Protocol):
 
 
 def show_summary(lake: Path, finished: Sequence[FinishedRun], console: Console) -> bool:
-    """Prints the summary and writes the lake's report; returns whether every run succeeded."""
+    """Prints the summary and writes the report of the lake. Returns whether every run succeeded."""
     storage = LocalStorage(lake)
-    sections = [_section(storage, one) for one in sorted(finished, key=lambda one: one.dataset)]
-    states = {one.dataset: one.state for one in finished}
-    if sections and not any(one.objects or one.partitions for one in sections) and set(states.values()) == {"success"}:
-        console.print("\n[green]Nothing to do[/]: the lake already holds all that the archive and the exchange have.")
+    sections = [_section(storage, run) for run in sorted(finished, key=lambda run: run.dataset)]
+    states = {run.dataset: run.state for run in finished}
+    has_work = any(section.objects or section.partitions for section in sections)
+    if sections and not has_work and set(states.values()) == {"success"}:
+        console.print("\n[green]Nothing to do[/]: the lake already has everything from the archive and the exchange.")
     console.print(_table(sections, states))
-    _show_query(lake, [one.dataset for one in sections], console)
+    _show_query(lake, [section.dataset for section in sections], console)
     report = lake / "quality" / "report.html"
-    write_report(report, "Quality of the lake", [_published_section(storage, one) for one in sections])
+    write_report(report, "Quality of the lake", [_published_section(storage, section) for section in sections])
     console.print(f"\nLake            {lake}")
     console.print(f"Quality report  {report}")
     return all(state == "success" for state in states.values())
 
 
-def _section(storage: LocalStorage, one: FinishedRun) -> DatasetSection:
+def _section(storage: LocalStorage, run: FinishedRun) -> DatasetSection:
     try:
-        results = run_results(storage, f"{run_folder(one.dataset, one.run_id)}/plan.json")
+        results = run_results(storage, f"{run_folder(run.dataset, run.run_id)}/plan.json")
     except LakehouseError:
-        return DatasetSection(one.dataset, 0, 0, one.seconds, ())
-    return dataset_section(one.dataset, results)
+        return DatasetSection(run.dataset, 0, 0, run.seconds, ())
+    return dataset_section(run.dataset, results)
 
 
 def _published_section(storage: LocalStorage, run: DatasetSection) -> DatasetSection:
-    """Returns the latest verdict of every partition of a dataset, with the run's figures."""
+    """Returns the latest verdict of each partition of a dataset, with the figures of the run."""
     lines = [
-        PartitionLine(name, one.verdict.candidate.rows, one.verdict.condition, one.verdict.reasons)
-        for name, one in sorted(VerdictLog(storage).latest(run.dataset).items())
+        PartitionLine(name, record.verdict.candidate.rows, record.verdict.condition, record.verdict.reasons)
+        for name, record in sorted(VerdictLog(storage).latest(run.dataset).items())
     ]
     log = CoverageLog(storage)
     known = CoverageFrames(log.days(run.dataset), log.holes(run.dataset), log.reconciliations(run.dataset))
@@ -69,21 +70,17 @@ def _published_section(storage: LocalStorage, run: DatasetSection) -> DatasetSec
 
 
 def _table(sections: Sequence[DatasetSection], states: dict[str, str]) -> Table:
-    table = Table(title="What this run did", title_justify="left")
+    table = Table(title="Results of this run", title_justify="left")
     table.add_column("dataset")
     for name in ("objects", "bytes", "requests", "rows", "partitions"):
         table.add_column(name, justify="right")
     table.add_column("gate")
     table.add_column("seconds", justify="right")
-    for one in sections:
-        figures = (
-            f"{one.objects:,}",
-            f"{one.bytes:,}",
-            f"{one.requests:,}",
-            f"{one.rows:,}",
-            f"{len(one.partitions):,}",
-        )
-        table.add_row(one.dataset, *figures, _gate(one, states[one.dataset]), f"{one.seconds:.1f}")
+    for section in sections:
+        counts = (section.objects, section.bytes, section.requests, section.rows, len(section.partitions))
+        figures = [f"{count:,}" for count in counts]
+        gate = _gate(section, states[section.dataset])
+        table.add_row(section.dataset, *figures, gate, f"{section.seconds:.1f}")
     return table
 
 
@@ -96,12 +93,13 @@ def _gate(section: DatasetSection, state: str) -> str:
         Condition.QUARANTINED: "red",
         Condition.EMPTY: "dim",
     }
-    counts = ((one, section.count(one)) for one in Condition)
-    return ", ".join(f"[{colours[one]}]{count} {one}[/]" for one, count in counts if count) or "[dim]up to date[/]"
+    counts = [(condition, section.count(condition)) for condition in Condition]
+    texts = [f"[{colours[condition]}]{count} {condition}[/]" for condition, count in counts if count]
+    return ", ".join(texts) or "[dim]up to date[/]"
 
 
 def _show_query(lake: Path, datasets: Sequence[str], console: Console) -> None:
-    name = next((one for one in _PREFERRED if one in datasets), None)
+    name = next((name for name in _PREFERRED if name in datasets), None)
     if name is None:
         return
     sql = _SQL.format(name)

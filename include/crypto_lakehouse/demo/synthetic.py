@@ -1,6 +1,6 @@
-"""Builds a small synthetic archive in the exact format of the real one: zips, CHECKSUMs, headers or not, ms or us.
+"""Builds a small synthetic archive in the format of the real archive: zips, checksums, headers, timestamp units.
 
-Deterministic: the same requests give the same bytes everywhere. Plainly labelled: SYNTHETIC.txt lies at the root.
+The same requests give the same bytes on every machine. The file SYNTHETIC.txt at the root says that nothing is real.
 """
 
 import hashlib
@@ -12,30 +12,30 @@ from datetime import date, timedelta
 from pathlib import Path
 
 from crypto_lakehouse.archive.keys import ArchiveKey
-from crypto_lakehouse.demo.records import LINES, Day
+from crypto_lakehouse.demo.records import LINES, DayContent
 from crypto_lakehouse.spec import Dataset, HeaderRule
 from crypto_lakehouse.vocabulary import Frequency, Interval
 
 LABEL = """SYNTHETIC DATA
 
-Everything below this folder was computed by a program. It has the format of the exchange's public archive and none of
-its content: no price, volume or trade in it ever happened. Do not publish it, and do not draw conclusions from it.
+A program computed everything in this folder. It has the format of the exchange's public archive, but not its content.
+No price, volume or trade in it is real. Do not publish it, and do not draw conclusions from it.
 """
 _HEADER_SINCE = date(2022, 6, 1)
-"""Futures files that have a header only some of the time have one from about here on."""
+"""Futures files have a header from about this day on, in datasets where only some files have one."""
 
 
 @dataclass(frozen=True, slots=True)
 class SyntheticRequest:
-    """What to make of a dataset.
+    """What to generate for a dataset.
 
     Args:
-        dataset: The row of the table.
+        dataset: The dataset.
         symbols: Its symbols.
-        days: Days to make daily files for.
-        months: First days of the months to make monthly files for.
+        days: Days of daily files.
+        months: First days of the months of monthly files.
         intervals: Kline intervals of up to a day, where the dataset has intervals.
-        checksums: Whether CHECKSUM files lie beside the zips.
+        checksums: Whether each zip has a CHECKSUM file.
     """
 
     dataset: Dataset
@@ -46,7 +46,7 @@ class SyntheticRequest:
     checksums: bool = True
 
     def objects(self) -> Iterator[ArchiveKey]:
-        """Yields the objects asked for."""
+        """Yields the keys of the objects."""
         periods = [(Frequency.DAILY, day) for day in self.days] + [(Frequency.MONTHLY, day) for day in self.months]
         for symbol in self.symbols:
             for interval in self.intervals or (None,):
@@ -58,7 +58,7 @@ class SyntheticRequest:
 def build_archive(
     folder: Path, requests: Sequence[SyntheticRequest], progress: Callable[[str, int, int], None] | None = None
 ) -> int:
-    """Writes the archive below `folder`, laid out as the bucket is; returns how many zips it holds."""
+    """Writes the archive to `folder` with the layout of the bucket, and returns the number of zips."""
     folder.mkdir(parents=True, exist_ok=True)
     (folder / "SYNTHETIC.txt").write_text(LABEL, encoding="utf-8")
     wanted = [(key, request.checksums) for request in requests for key in request.objects()]
@@ -70,7 +70,7 @@ def build_archive(
 
 
 def synthetic_csv(key: ArchiveKey) -> bytes:
-    """Returns the CSV that an object of this key holds."""
+    """Returns the CSV content of the object with this key."""
     layout = key.dataset.layouts[0]
     has_header = layout.header is HeaderRule.ALWAYS or (
         layout.header is HeaderRule.SOMETIMES and key.first_day >= _HEADER_SINCE
@@ -78,26 +78,26 @@ def synthetic_csv(key: ArchiveKey) -> bytes:
     lines = [",".join(layout.columns)] if has_header else []
     day = key.first_day
     while day <= key.last_day:
-        lines += LINES[key.dataset.data_type](Day(key.dataset, key.symbol, day, key.interval))
+        lines += LINES[key.dataset.data_type](DayContent(key.dataset, key.symbol, day, key.interval))
         day += timedelta(days=1)
     return ("\n".join(lines) + "\n").encode()
 
 
 def write_object(folder: Path, key: ArchiveKey, csv: bytes, *, with_checksum: bool = True) -> Path:
-    """Writes an object's zip, and its CHECKSUM, under `folder`; returns the zip's path."""
+    """Writes the zip of an object and its CHECKSUM file to `folder`, and returns the path of the zip."""
     path = folder / key.key
     path.parent.mkdir(parents=True, exist_ok=True)
     content = zipped(f"{key.stem}.csv", csv)
     path.write_bytes(content)
     if with_checksum:
-        # As published: two blanks, and no newline at the end.
+        # The published files have two spaces and no newline at the end.
         line = f"{hashlib.sha256(content).hexdigest()}  {path.name}"
         (folder / key.checksum_key).write_text(line, encoding="utf-8")
     return path
 
 
 def zipped(name: str, content: bytes) -> bytes:
-    """Returns a zip of one deflated member with a fixed time stamp, so that equal content gives equal bytes."""
+    """Returns a zip with one member and a fixed timestamp, so that equal content gives equal bytes."""
     buffer = io.BytesIO()
     member = zipfile.ZipInfo(name, date_time=(2025, 1, 3, 0, 0, 0))
     member.compress_type = zipfile.ZIP_DEFLATED

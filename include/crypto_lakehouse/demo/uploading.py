@@ -1,6 +1,6 @@
-"""Puts the synthetic archive into a bucket of its own: `python -m crypto_lakehouse.demo.uploading`.
+"""Uploads the synthetic archive to a bucket: `python -m crypto_lakehouse.demo.uploading`.
 
-The settings say where: `archive.endpoint_url` and `archive.bucket`. The bucket must be there and open to readers.
+The settings `archive.endpoint_url` and `archive.bucket` name the bucket. It must exist and be readable without keys.
 """
 
 import sys
@@ -15,11 +15,11 @@ from crypto_lakehouse.lake.storage import Storage
 from crypto_lakehouse.settings import StorageSettings, load_settings
 
 MARKER = "SYNTHETIC.txt"
-"""Comes last, so that an interrupted upload is not taken for a whole one."""
+"""The file that is uploaded last, so that an interrupted upload is not mistaken for a complete one."""
 
 
 def main() -> int:
-    """Uploads what is not there yet; returns the exit code."""
+    """Uploads the archive unless it is there already, and returns the exit code."""
     try:
         archive = load_settings().archive
         place = StorageSettings(endpoint_url=archive.endpoint_url, region=archive.region)
@@ -31,7 +31,7 @@ def main() -> int:
 
 
 def upload(bucket: Storage) -> int:
-    """Builds the archive and stores it; returns how many files were stored, none where it is there already.
+    """Builds the archive and uploads it. Returns the number of uploaded files, 0 if the archive was there already.
 
     Raises:
         SourceUnavailable: The bucket did not answer.
@@ -42,7 +42,7 @@ def upload(bucket: Storage) -> int:
         folder = Path(place)
         build_archive(folder, synthetic_requests())
         keys = sorted(path.relative_to(folder).as_posix() for path in folder.rglob("*") if path.is_file())
-        for key in [*(one for one in keys if one != MARKER), MARKER]:
+        for key in [*(key for key in keys if key != MARKER), MARKER]:
             bucket.put_file(folder / key, key)
     return len(keys)
 

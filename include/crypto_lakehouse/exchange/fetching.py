@@ -13,9 +13,8 @@ from crypto_lakehouse.exchange.client import ExchangeClient, Page
 from crypto_lakehouse.exchange.paging import Ask, Stretch, pages, row_time, rows_of
 from crypto_lakehouse.exchange.rows import end_of
 from crypto_lakehouse.instants import instant, microseconds
-from crypto_lakehouse.lake.records import BronzeObject
+from crypto_lakehouse.lake.records import BronzeObject, DeltaWindow
 from crypto_lakehouse.lake.storage import Storage
-from crypto_lakehouse.lake.work import DeltaWindow
 from crypto_lakehouse.spec import Dataset, Query, RestShape, RestSource
 from crypto_lakehouse.symbols import symbol_key
 from crypto_lakehouse.vocabulary import ChecksumStatus, Interval, Source

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 
 from crypto_lakehouse.lake.partition import midnight, next_span_start
-from crypto_lakehouse.lake.work import DeltaWindow
+from crypto_lakehouse.lake.records import DeltaWindow
 from crypto_lakehouse.vocabulary import Interval, PartitionSpan
 
 Span = tuple[datetime, datetime]

@@ -9,7 +9,6 @@ import polars as pl
 
 from crypto_lakehouse.archive.bucket import Bucket
 from crypto_lakehouse.archive.listing import Folder, list_folders, matching_symbols
-from crypto_lakehouse.archive.planning import EARLIEST
 from crypto_lakehouse.datasets import dataset as dataset_row
 from crypto_lakehouse.errors import ListingSuspect
 from crypto_lakehouse.instruments.days import ArchiveDays, archive_days
@@ -17,6 +16,7 @@ from crypto_lakehouse.instruments.exchange_info import ExchangeInfoBody
 from crypto_lakehouse.instruments.instrument import instrument_frame
 from crypto_lakehouse.instruments.log import ExchangeInfoLog, InstrumentLog
 from crypto_lakehouse.instruments.master import build_instruments
+from crypto_lakehouse.lake.selection import EARLIEST
 from crypto_lakehouse.lake.storage import Storage
 from crypto_lakehouse.settings import Settings
 from crypto_lakehouse.spec import Dataset

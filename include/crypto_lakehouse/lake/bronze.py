@@ -63,12 +63,8 @@ class BronzeLog:
         versions = self._log(dataset).read().group_by("key").agg(pl.col("sha256").n_unique())
         return set(versions.filter(pl.col("sha256") > 1)["key"])
 
-    def objects_for(self, partition: Partition) -> list[BronzeObject]:
-        """Returns the newest objects that may hold rows of a partition, by key."""
-        return self.objects_by_partition(partition.dataset, [partition])[partition.name]
-
     def objects_by_partition(self, dataset: Dataset, partitions: Sequence[Partition]) -> dict[str, list[BronzeObject]]:
-        """Returns the same for many partitions at once, by partition name."""
+        """Returns the newest objects that may hold rows of each partition, by partition name; the objects by key."""
         import polars as pl
 
         wanted = sorted({one.symbol for one in partitions})

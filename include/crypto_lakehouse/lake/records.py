@@ -1,4 +1,4 @@
-"""The facts that travel between steps: Bronze objects, Silver manifests, verdicts. Plain data, JSON both ways."""
+"""The facts that travel between steps: what to bring, Bronze objects, Silver manifests, verdicts. Plain data."""
 
 import hashlib
 import json
@@ -11,6 +11,28 @@ from crypto_lakehouse.vocabulary import ChecksumStatus, Condition, Source
 
 TRANSFORM_VERSION = 2
 """Raise it when conform makes other rows or bytes from the same objects: every partition is then rebuilt."""
+
+
+@dataclass(frozen=True, slots=True)
+class ObjectToPull:
+    """One archive object that a pull batch is to bring, as the listing showed it."""
+
+    key: str
+    size: int
+    etag: str
+    last_modified: str
+    has_checksum: bool
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
+class DeltaWindow:
+    """A stretch of time of one symbol and interval to ask the exchange for: ISO instants, the end exclusive."""
+
+    symbol: str
+    interval: str
+    start: str
+    end: str
 
 
 @dataclass(frozen=True, slots=True)

@@ -13,6 +13,7 @@ from dataclasses import asdict, dataclass, field
 from typing import Any, TypeAlias, TypeVar
 
 from crypto_lakehouse.errors import InvalidRequest
+from crypto_lakehouse.lake.records import DeltaWindow, ObjectToPull
 from crypto_lakehouse.lake.storage import Storage
 from crypto_lakehouse.vocabulary import Step
 
@@ -54,18 +55,6 @@ class PlanRequest:
 
 
 @dataclass(frozen=True, slots=True)
-class ObjectToPull:
-    """One archive object that a pull batch is to bring, as the listing showed it."""
-
-    key: str
-    size: int
-    etag: str
-    last_modified: str
-    has_checksum: bool
-    reason: str
-
-
-@dataclass(frozen=True, slots=True)
 class PullOrder:
     """A batch of objects for one pull step."""
 
@@ -73,16 +62,6 @@ class PullOrder:
     run_id: str
     profile: str
     objects: tuple[ObjectToPull, ...]
-
-
-@dataclass(frozen=True, slots=True)
-class DeltaWindow:
-    """A stretch of time of one symbol and interval to ask the exchange for: ISO instants, the end exclusive."""
-
-    symbol: str
-    interval: str
-    start: str
-    end: str
 
 
 @dataclass(frozen=True, slots=True)

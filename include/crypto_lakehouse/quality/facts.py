@@ -10,9 +10,9 @@ from dataclasses import dataclass
 
 import polars as pl
 
+from crypto_lakehouse.coverage.cover import grid_step
 from crypto_lakehouse.lake.partition import Partition
 from crypto_lakehouse.spec import Check, Dataset, Expectation
-from crypto_lakehouse.vocabulary import Interval
 
 IS_NEW = "__is_new"
 
@@ -66,18 +66,6 @@ def _off_grid(partition: Partition, _: Expectation) -> Fact:
     step = grid_step(partition)
     time = pl.col(partition.dataset.event_time).dt.epoch("us")
     return Fact("rows_off_grid", _count(time % step != 0 if step else pl.lit(False)))
-
-
-def grid_step(partition: Partition, limit_seconds: float = 0.0) -> int:
-    """Returns the distance of a partition's rows in microseconds, 0 where it has no fixed grid.
-
-    Klines of more than a day start on days that depend on the interval, not on the epoch; they have no grid here.
-    """
-    if limit_seconds:
-        return int(limit_seconds * 1_000_000)
-    step = partition.interval.microseconds if partition.interval else None
-    longest = Interval.D1.microseconds or 0
-    return step if step is not None and step <= longest else 0
 
 
 def _close_time(partition: Partition, _: Expectation) -> Fact:

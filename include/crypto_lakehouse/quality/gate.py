@@ -9,16 +9,17 @@ from typing import Any
 
 import polars as pl
 
-from crypto_lakehouse.lake.coverage import CoverageFrames, Place, reconciled_day
+from crypto_lakehouse.coverage.days import PartitionCoverage, partition_coverage
+from crypto_lakehouse.coverage.known_faults import KnownFault, faults_of
+from crypto_lakehouse.coverage.log import CoverageFrames
+from crypto_lakehouse.coverage.records import PartitionVersion, ReconciledDay
+from crypto_lakehouse.lake.manifest import read_manifest
 from crypto_lakehouse.lake.partition import Partition
 from crypto_lakehouse.lake.records import Candidate, Manifest, Verdict
-from crypto_lakehouse.quality.days import PartitionCoverage, partition_coverage
 from crypto_lakehouse.quality.facts import FACT_OF_CHECK
-from crypto_lakehouse.quality.known_faults import KnownFault, faults_of
 from crypto_lakehouse.quality.profile import Profile, examine
 from crypto_lakehouse.quality.sentences import sentence
 from crypto_lakehouse.quality.suites import rules, suite
-from crypto_lakehouse.silver.manifest import read_manifest
 from crypto_lakehouse.spec import Dataset
 from crypto_lakehouse.vocabulary import Condition
 
@@ -66,20 +67,22 @@ def gate(dataset: Dataset, candidates: Sequence[tuple[Candidate, Path]], results
 
 def _frames(subjects: Sequence[_Subject]) -> CoverageFrames:
     reconciled = (
-        reconciled_day(_place(one.candidate), said) for one in subjects for said in one.manifest.reconciliations
+        ReconciledDay.of(_partition_version(one.candidate), said)
+        for one in subjects
+        for said in one.manifest.reconciliations
     )
     days = (day for one in subjects for day in one.coverage.days)
     return CoverageFrames.of(days, (hole for one in subjects for hole in one.coverage.holes), reconciled)
 
 
-def _place(candidate: Candidate) -> Place:
-    return Place.of(Partition.parse(candidate.dataset, candidate.partition), candidate.sha256)
+def _partition_version(candidate: Candidate) -> PartitionVersion:
+    return PartitionVersion.of(Partition.parse(candidate.dataset, candidate.partition), candidate.sha256)
 
 
 def _subject(dataset: Dataset, candidate: Candidate, path: Path) -> _Subject:
     partition, manifest = Partition.parse(dataset, candidate.partition), read_manifest(path)
     examined = examine(path, partition, manifest)
-    facts, coverage = examined.facts, partition_coverage(examined.cover, manifest, _place(candidate))
+    facts, coverage = examined.facts, partition_coverage(examined.cover, manifest, _partition_version(candidate))
     tolerated, gone = [], 0
     for fault in faults_of(partition, manifest.covered):
         fact = FACT_OF_CHECK[fault.check]

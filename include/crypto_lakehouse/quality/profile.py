@@ -8,10 +8,10 @@ import polars as pl
 import pyarrow as pa
 import pyarrow.parquet as pq
 
+from crypto_lakehouse.coverage.cover import Cover
 from crypto_lakehouse.errors import CorruptObject
 from crypto_lakehouse.lake.partition import Partition
 from crypto_lakehouse.lake.records import Manifest
-from crypto_lakehouse.quality.cover import Cover
 from crypto_lakehouse.quality.facts import IS_NEW, Fact, row_facts
 from crypto_lakehouse.vocabulary import ChecksumStatus, MergeStrategy, Source
 

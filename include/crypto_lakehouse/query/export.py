@@ -1,4 +1,4 @@
-"""Results as text and files for other programs."""
+"""Query results as CSV, JSON and Parquet."""
 
 import json
 from datetime import date, datetime
@@ -11,11 +11,11 @@ import polars as pl
 from crypto_lakehouse.query.session import QueryResult
 
 FORMULA_LEADS = ("=", "+", "-", "@", "\t", "\r")
-"""A text cell that starts with one of these is a formula to a spreadsheet, and may run a program there."""
+"""A spreadsheet reads a text cell that starts with one of these as a formula, which may run a program."""
 
 
 def csv_text(result: QueryResult) -> str:
-    """Returns the rows as CSV; text that a spreadsheet would take for a formula gets a leading apostrophe."""
+    """Returns the rows as CSV. Text that a spreadsheet would read as a formula gets a leading apostrophe."""
     frame = result.frame
     nested = [name for name, kind in frame.schema.items() if kind.is_nested()]
     plain = frame.with_columns(pl.col(nested).map_elements(str, return_dtype=pl.String)) if nested else frame
@@ -34,7 +34,7 @@ def _escaped(text: str) -> str:
 def json_text(result: QueryResult) -> str:
     """Returns one JSON document: columns, rows as objects, and whether rows were cut off.
 
-    Decimals are strings, so that no digit is lost; times are ISO with their zone.
+    Decimals are strings, so that no digit is lost. Times are ISO text with their time zone.
     """
     frame = result.frame
     document = {
@@ -43,10 +43,10 @@ def json_text(result: QueryResult) -> str:
         "row_count": frame.height,
         "truncated": result.truncated,
     }
-    return json.dumps(document, ensure_ascii=False, default=_ready) + "\n"
+    return json.dumps(document, ensure_ascii=False, default=_json_value) + "\n"
 
 
-def _ready(value: Any) -> Any:
+def _json_value(value: Any) -> Any:
     if isinstance(value, datetime | date):
         return value.isoformat()
     if isinstance(value, Decimal):

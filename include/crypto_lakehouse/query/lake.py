@@ -9,16 +9,16 @@ import polars as pl
 
 from crypto_lakehouse.catalog.catalog import Catalog
 from crypto_lakehouse.catalog.opening import open_catalog
+from crypto_lakehouse.coverage.answers import TABLES, Coverage, Day, checked_interval
+from crypto_lakehouse.coverage.log import CoverageLog
 from crypto_lakehouse.datasets import DATASETS
 from crypto_lakehouse.datasets import dataset as dataset_row
 from crypto_lakehouse.errors import ArchiveFileMissing, InvalidRequest
 from crypto_lakehouse.instruments.instrument import listed_on
 from crypto_lakehouse.instruments.log import InstrumentLog
-from crypto_lakehouse.lake.coverage import CoverageLog
 from crypto_lakehouse.lake.opening import open_storage
 from crypto_lakehouse.lake.partition import Partition
 from crypto_lakehouse.lake.records import PublishedPartition
-from crypto_lakehouse.query.knowledge import TABLES, Knowledge, checked_interval
 from crypto_lakehouse.query.scans import scan_files
 from crypto_lakehouse.query.session import FileView, QueryLimits, QueryResult, View, named_in, run_query
 from crypto_lakehouse.settings import Settings, load_settings
@@ -48,7 +48,7 @@ INFO_SCHEMA = pl.Schema(
 )
 
 
-class Lake(Knowledge):
+class Lake:
     """A lake to read from. It sees what the catalog publishes, and nothing else.
 
     Args:
@@ -59,10 +59,10 @@ class Lake(Knowledge):
     def __init__(self, settings: Settings, catalog: Catalog | None = None) -> None:
         self._settings = settings
         storage = open_storage(settings)
-        super().__init__(CoverageLog(storage))
         self._root = storage.uri
         self._masters = InstrumentLog(storage)
         self._catalog = catalog or open_catalog(settings)
+        self._coverage = Coverage(CoverageLog(storage), self._catalog.datasets)
 
     def __repr__(self) -> str:
         return f"Lake({self._root!r})"
@@ -145,6 +145,61 @@ class Lake(Knowledge):
         if first is not None:
             frame = frame.filter(pl.col(row.event_time) >= first)
         return frame if last is None else frame.filter(pl.col(row.event_time) < last)
+
+    def coverage(
+        self,
+        dataset: str = "",
+        *,
+        symbols: Sequence[str] | str = (),
+        intervals: Sequence[Interval | str] | str = (),
+        days: tuple[Day | None, Day | None] = (None, None),
+    ) -> pl.DataFrame:
+        """Returns a row per UTC day of each series: what the lake has of it, what is missing, and from which sources.
+
+        Args:
+            dataset: Its name; all by default.
+            symbols: Symbols, or globs of `*` and `?`; all by default.
+            intervals: Kline intervals; all by default.
+            days: First and last UTC day, inclusive; by default from the first covered day of each series to yesterday.
+
+        Raises:
+            InvalidRequest: A name, an interval or a day is not valid.
+        """
+        return self._coverage.table("coverage", dataset, symbols=symbols, intervals=intervals, days=days)
+
+    def gaps(
+        self,
+        dataset: str = "",
+        *,
+        symbols: Sequence[str] | str = (),
+        intervals: Sequence[Interval | str] | str = (),
+        days: tuple[Day | None, Day | None] = (None, None),
+    ) -> pl.DataFrame:
+        """Returns what is missing: from when to when, how much, since when, and whether upstream is known to lack it.
+
+        The arguments are the same as for `coverage`.
+
+        Raises:
+            InvalidRequest: A name, an interval or a day is not valid.
+        """
+        return self._coverage.table("gaps", dataset, symbols=symbols, intervals=intervals, days=days)
+
+    def reconciliation(
+        self,
+        dataset: str = "",
+        *,
+        symbols: Sequence[str] | str = (),
+        intervals: Sequence[Interval | str] | str = (),
+        days: tuple[Day | None, Day | None] = (None, None),
+    ) -> pl.DataFrame:
+        """Returns how two sources of the same rows compare: per day, rows equal and different, and in which columns.
+
+        The arguments are the same as for `coverage`.
+
+        Raises:
+            InvalidRequest: A name, an interval or a day is not valid.
+        """
+        return self._coverage.table("reconciliation", dataset, symbols=symbols, intervals=intervals, days=days)
 
     def instruments(self, market: Market | str, at: Instant | None = None) -> pl.DataFrame:
         """Returns every instrument that a market ever had, a row each; see docs/instruments.md for the columns.
@@ -243,7 +298,7 @@ class Lake(Knowledge):
 
     def _table(self, name: str, *, required: bool) -> View | None:
         if name in TABLES:
-            return self.known(name)
+            return self._coverage.lazy_table(name)
         if name != INSTRUMENTS:
             return self._view(dataset_row(name), required=required)
         masters = pl.concat([self._masters.latest(market) for market in Market])

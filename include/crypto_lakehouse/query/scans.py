@@ -1,4 +1,4 @@
-"""Published files as lazy frames: only the files that a question needs, and the partition values as columns."""
+"""Published files as lazy frames, with the partition values as columns."""
 
 from collections.abc import Sequence
 from typing import Any
@@ -10,23 +10,23 @@ from crypto_lakehouse.settings import StorageSettings
 from crypto_lakehouse.spec import Dataset
 
 VERSION = "version"
-"""The hive key of a partition's version folder; readers never see it."""
+"""The hive key of the version folder of a partition. It is removed from the columns."""
 
 
 def scan_files(
     dataset: Dataset, published: Sequence[PublishedPartition], root: str, storage: StorageSettings
 ) -> pl.LazyFrame:
-    """Returns the rows of published files, with the partition values beside the Silver columns.
+    """Returns the rows of published files, with the partition values as columns.
 
     Args:
         dataset: Their dataset.
-        published: What to read; at least one.
-        root: The lake's root, as `Storage.uri` gives it.
-        storage: How to reach it where it is S3.
+        published: The partitions to read, at least one.
+        root: Root of the lake, as in `Storage.uri`.
+        storage: Settings of the S3 store, where the lake is in S3.
     """
     hive = pl.Schema({name: pl.String() for name in (*dataset.partition_keys, VERSION)})
     return pl.scan_parquet(
-        [f"{root}/{one.file}" for one in published],
+        [f"{root}/{partition.file}" for partition in published],
         hive_partitioning=True,
         hive_schema=hive,
         glob=False,
@@ -38,12 +38,12 @@ def _in_s3(settings: StorageSettings) -> dict[str, Any]:
     options = {"storage_options": storage_options(settings)}
     if settings.access_key_id is not None:
         return options
-    # Told of an endpoint, Polars takes it that keys are given too, and asks nobody for them.
+    # With an endpoint, Polars expects keys in the options and does not look for credentials elsewhere.
     return {**options, "credential_provider": pl.CredentialProviderAWS(region_name=settings.region)}
 
 
 def storage_options(settings: StorageSettings) -> dict[str, str]:
-    """Returns what Polars needs to read from the lake's S3 store; without keys it asks whom the store's client asks."""
+    """Returns the options with which Polars reads from S3. Without keys, Polars uses the AWS credential chain."""
     options = {"aws_region": settings.region}
     if settings.endpoint_url:
         options["aws_endpoint_url"] = settings.endpoint_url

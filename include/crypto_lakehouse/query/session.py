@@ -1,8 +1,8 @@
-"""SQL over published partitions in a DuckDB that can read those files and do nothing else.
+"""SQL over published partitions in a DuckDB session that can only read their files.
 
-DuckDB takes SQL for code: it reads and writes files, loads extensions and opens sockets. So a session is built for
-one query. It gets a view per dataset that the query names, may open exactly the files behind these views, and its
-configuration is locked before the query is seen. Only one statement that reads is let in.
+In DuckDB, SQL can read and write files, load extensions and open sockets. So each query gets a session of its own. The
+session has one view per table that the query names, and it may only open the files of these views. Its configuration
+is locked before the query runs. Only a single SELECT statement is accepted.
 """
 
 import re
@@ -21,18 +21,18 @@ from crypto_lakehouse.spec import Dataset
 
 BATCH_ROWS = 50_000
 MAX_TEXT = 100_000
-"""Characters of a query, at most."""
+"""Maximum number of characters of a query."""
 
 
 @dataclass(frozen=True, slots=True)
 class QueryLimits:
-    """What one query may use.
+    """The limits of one query.
 
     Args:
-        max_rows: Rows of its result.
-        memory_mib: Memory of the engine; nothing is spilled to disk.
+        max_rows: Maximum number of rows of the result.
+        memory_mib: Memory of the engine. Nothing is written to disk.
         threads: Threads of the engine.
-        timeout_seconds: Wall time until it is interrupted.
+        timeout_seconds: Wall time after which the query is interrupted.
     """
 
     max_rows: int = 1_000_000
@@ -43,7 +43,7 @@ class QueryLimits:
 
 @dataclass(frozen=True, slots=True)
 class QueryResult:
-    """Rows of a query, and whether there were more than the limit let through."""
+    """The rows of a query, and whether rows beyond the limit were cut off."""
 
     frame: pl.DataFrame
     truncated: bool
@@ -51,29 +51,29 @@ class QueryResult:
 
 @dataclass(frozen=True, slots=True)
 class FileView:
-    """A dataset as local files, which DuckDB reads itself."""
+    """A table as local files, which DuckDB reads itself."""
 
     dataset: Dataset
     files: tuple[str, ...]
 
 
 View = FileView | pl.LazyFrame
-"""What stands behind a view: local files, or a frame that fetches from elsewhere."""
+"""The content of a view: local files, or a lazy frame that reads from elsewhere."""
 
 
 def run_query(text: str, views: Mapping[str, View], limits: QueryLimits) -> QueryResult:
-    """Returns the rows of one reading statement over the views.
+    """Returns the rows of one SELECT statement over the views.
 
     Args:
         text: The statement.
-        views: What it can see, by name.
-        limits: What it may use.
+        views: The views that the statement can read, by name.
+        limits: The limits of the query.
 
     Raises:
-        InvalidRequest: It is not one reading statement, is wrong, or needs more than the limits allow.
+        InvalidRequest: The text is not one SELECT statement, has an error, or exceeds the limits.
         SourceUnavailable: A file could not be read.
     """
-    statement = reading_statement(text)
+    statement = select_statement(text)
     try:
         with closing(_connect(limits)) as connection:
             for name, view in views.items():
@@ -86,29 +86,30 @@ def run_query(text: str, views: Mapping[str, View], limits: QueryLimits) -> Quer
         raise _translated(error, limits) from error
 
 
-def reading_statement(text: str) -> duckdb.Statement:
-    """Returns the statement if it is a single one that reads.
+def select_statement(text: str) -> duckdb.Statement:
+    """Returns the statement if the text is a single SELECT.
 
     Raises:
-        InvalidRequest: It is none, several, or one that does something else.
+        InvalidRequest: The text has no statement, several, or a statement of another kind.
     """
     if len(text) > MAX_TEXT:
         raise InvalidRequest(f"the query has {len(text)} characters, allowed are {MAX_TEXT}", "Shorten it")
     try:
         statements = duckdb.extract_statements(text)
         kinds = [statement.type.name for statement in statements]
-    # ValueError: DuckDB's Python client does not know every kind of statement its parser does (UPDATE EXTENSIONS).
+    # ValueError: DuckDB's Python client does not know every kind of statement of its parser (UPDATE EXTENSIONS).
     except (duckdb.Error, ValueError) as error:
-        raise InvalidRequest(f"the query cannot be read: {_first_line(error)}", "See docs/query.md") from error
-    # EXPLAIN is not let in either: EXPLAIN ANALYZE carries out what it explains.
+        raise InvalidRequest(f"the query cannot be parsed: {_first_line(error)}", "See docs/query.md") from error
+    # EXPLAIN is not accepted either, because EXPLAIN ANALYZE runs the statement.
     if kinds != ["SELECT"]:
-        said = ", ".join(kinds) or "no statement"
-        raise InvalidRequest(f"the query holds {said}; allowed is one SELECT", "Queries only read; send one at a time")
+        kinds_text = ", ".join(kinds) or "no statement"
+        what = f"the query contains {kinds_text}; allowed is one SELECT"
+        raise InvalidRequest(what, "Queries can only read. Send one statement at a time")
     return statements[0]
 
 
 def named_in(text: str, names: Sequence[str]) -> list[str]:
-    """Returns those of `names` that occur in a query as words, in the order given; a view costs, so few are made."""
+    """Returns the names that occur in a query as words. Views are made for these only, because each view takes time."""
     words = set(re.findall(r"[a-z0-9_]+", text.lower()))
     return [name for name in names if name in words]
 
@@ -124,7 +125,7 @@ def _connect(limits: QueryLimits) -> duckdb.DuckDBPyConnection:
             "autoload_known_extensions": False,
             "allow_community_extensions": False,
             "allow_persistent_secrets": False,
-            # Otherwise SQL reads the variables of the Python program around it.
+            # Without this setting, SQL can read the variables of the Python program.
             "python_enable_replacements": False,
         },
     )
@@ -135,7 +136,7 @@ def _create_view(connection: duckdb.DuckDBPyConnection, name: str, view: View) -
         connection.register(name, view)
         return
     keys = ", ".join(f"{_quoted(key)}: 'VARCHAR'" for key in view.dataset.partition_keys)
-    # The name and the keys are the dataset table's, the files the catalog's; all are quoted.
+    # The name and the keys come from the dataset table, the files from the catalog. All are quoted.
     connection.execute(
         f'CREATE VIEW "{name}" AS SELECT * EXCLUDE ({VERSION}) FROM read_parquet('  # noqa: S608
         f"{_list(view.files)}, hive_partitioning = true, hive_types = {{{keys}}}, hive_types_autocast = false)"
@@ -143,7 +144,7 @@ def _create_view(connection: duckdb.DuckDBPyConnection, name: str, view: View) -
 
 
 def _lock(connection: duckdb.DuckDBPyConnection, files: Sequence[str]) -> None:
-    """Takes from the session all it could do besides reading these files; there is no way back."""
+    """Limits the session to reading these files. Nothing in the session can undo this."""
     connection.execute("SET TimeZone = 'UTC'")
     connection.execute(f"SET allowed_paths = {_list(files)}")
     connection.execute("SET enable_external_access = false")
@@ -185,13 +186,16 @@ def _bounded(reader: pa.RecordBatchReader, max_rows: int) -> QueryResult:
 def _translated(error: duckdb.Error, limits: QueryLimits) -> LakehouseError:
     if isinstance(error, duckdb.InterruptException):
         what = f"the query took longer than {limits.timeout_seconds:g} s"
-        return InvalidRequest(what, "Ask for fewer symbols or a shorter time, or raise the limit")
+        return InvalidRequest(what, "Query fewer symbols or a shorter time, or raise the limit")
     if isinstance(error, duckdb.OutOfMemoryException):
         what = f"the query needs more than {limits.memory_mib} MiB"
-        return InvalidRequest(what, "Ask for less at once, raise the limit, or read with Lake.scan, which streams")
+        return InvalidRequest(what, "Query less data at once, raise the limit, or use Lake.scan, which streams")
     if isinstance(error, duckdb.IOException):
-        return SourceUnavailable(f"a published file cannot be read: {_first_line(error)}", "Try again; else rebuild it")
-    return InvalidRequest(f"the query is not acceptable: {_first_line(error)}", "Names and types: docs/datasets.md")
+        return SourceUnavailable(
+            f"a published file cannot be read: {_first_line(error)}",
+            "Try again. If it fails again, build the partition again",
+        )
+    return InvalidRequest(f"the query failed: {_first_line(error)}", "Names and types: docs/datasets.md")
 
 
 def _first_line(error: Exception) -> str:

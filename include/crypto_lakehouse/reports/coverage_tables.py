@@ -5,7 +5,7 @@ from dataclasses import dataclass
 
 import polars as pl
 
-from crypto_lakehouse.lake.coverage import CoverageFrames
+from crypto_lakehouse.coverage.log import CoverageFrames
 from crypto_lakehouse.reports.calendar import calendars, charts
 from crypto_lakehouse.reports.calendar_page import SvgChart, svg_chart
 

@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from crypto_lakehouse.lake.coverage import CoverageFrames
+from crypto_lakehouse.coverage.log import CoverageFrames
 from crypto_lakehouse.reports.calendar_page import LEGEND
 from crypto_lakehouse.reports.coverage_tables import CoveragePart, coverage_part
 from crypto_lakehouse.reports.rendering import render

@@ -15,10 +15,11 @@ import polars as pl
 import pyarrow.parquet as pq
 
 from crypto_lakehouse.lake.partition import Partition
+from crypto_lakehouse.lake.partition_file import ROW_GROUP_ROWS, PartitionWriter
+from crypto_lakehouse.silver.background import Background
 from crypto_lakehouse.silver.merge import ROW
 from crypto_lakehouse.silver.order import own_key, sort_columns
 from crypto_lakehouse.silver.reconcile import PLACE
-from crypto_lakehouse.silver.write import ROW_GROUP_ROWS, Background, PartitionWriter
 
 Piece = Callable[[], pl.DataFrame]
 """Reads a stretch of rows."""

@@ -11,12 +11,13 @@ import polars as pl
 
 from crypto_lakehouse import __version__
 from crypto_lakehouse.lake.partition import Partition
+from crypto_lakehouse.lake.partition_file import PartitionWriter
 from crypto_lakehouse.lake.records import Manifest, ManifestInput, RefusedInput, inputs_digest
+from crypto_lakehouse.silver.background import Background
 from crypto_lakehouse.silver.buffers import Run
 from crypto_lakehouse.silver.inputs import InputObject, identity, precedence
 from crypto_lakehouse.silver.merge import MergeCounts
 from crypto_lakehouse.silver.range_merge import merge_runs
-from crypto_lakehouse.silver.write import Background, PartitionWriter
 from crypto_lakehouse.vocabulary import Source
 
 

@@ -15,6 +15,7 @@ from crypto_lakehouse.lake.bronze import covers
 from crypto_lakehouse.lake.partition import Partition
 from crypto_lakehouse.lake.records import RefusedInput
 from crypto_lakehouse.settings import ConformSettings
+from crypto_lakehouse.silver.background import Background
 from crypto_lakehouse.silver.building import Building, ConformedPartition
 from crypto_lakehouse.silver.decode.zips import ZipBounds
 from crypto_lakehouse.silver.inputs import InputObject, Segment, identity
@@ -22,7 +23,6 @@ from crypto_lakehouse.silver.parse import SourceShape, parse_block
 from crypto_lakehouse.silver.reading import Block, ReadAhead, stream_blocks, zip_bounds
 from crypto_lakehouse.silver.routing import CheckedRows, route_streamed, route_whole, split_by_series
 from crypto_lakehouse.silver.shape import shape_rows
-from crypto_lakehouse.silver.write import Background
 from crypto_lakehouse.spec import Dataset
 
 __all__ = ["ConformOutcome", "ConformedPartition", "InputObject", "conform"]

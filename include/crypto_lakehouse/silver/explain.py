@@ -3,7 +3,7 @@
 import re
 from collections.abc import Mapping
 
-from crypto_lakehouse.silver.schema import DECIMALS
+from crypto_lakehouse.lake.table_schema import DECIMALS
 from crypto_lakehouse.spec import Column, SourceLayout, TimeEncoding
 from crypto_lakehouse.vocabulary import LogicalType
 

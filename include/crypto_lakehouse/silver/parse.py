@@ -6,9 +6,9 @@ from decimal import Decimal, DecimalException, InvalidOperation
 import polars as pl
 
 from crypto_lakehouse.errors import ContentRefused, SchemaDrift
+from crypto_lakehouse.lake.table_schema import DECIMALS
 from crypto_lakehouse.silver.bytegate import ByteFacts, check_bytes, has_long_fraction
 from crypto_lakehouse.silver.explain import first_bad_line
-from crypto_lakehouse.silver.schema import DECIMALS
 from crypto_lakehouse.spec import Column, Dataset, Derivation, SourceLayout, TimeEncoding
 from crypto_lakehouse.vocabulary import LogicalType
 

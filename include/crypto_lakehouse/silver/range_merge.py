@@ -5,11 +5,12 @@ from itertools import pairwise
 
 import polars as pl
 
+from crypto_lakehouse.lake.partition_file import PartitionWriter
+from crypto_lakehouse.silver.background import Background
 from crypto_lakehouse.silver.buffers import Piece, Run, stored_rows
 from crypto_lakehouse.silver.inputs import InputObject
 from crypto_lakehouse.silver.merge import MergeCounts, merge_rows
 from crypto_lakehouse.silver.order import own_key, sort_columns
-from crypto_lakehouse.silver.write import Background, PartitionWriter
 from crypto_lakehouse.spec import Dataset
 
 ROWS_PER_RANGE = 500_000

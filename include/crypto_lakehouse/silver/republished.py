@@ -14,7 +14,7 @@ from pathlib import Path
 import polars as pl
 import pyarrow.parquet as pq
 
-from crypto_lakehouse.lake.coverage import Place, ReconciledDay, reconciled_day
+from crypto_lakehouse.coverage.records import PartitionVersion, ReconciledDay
 from crypto_lakehouse.lake.partition import Partition, midnight
 from crypto_lakehouse.lake.records import Manifest, ManifestInput, Reconciliation
 from crypto_lakehouse.silver.inputs import RANK
@@ -125,12 +125,12 @@ def _compare(dataset: Dataset, new: pl.DataFrame, former: pl.DataFrame, sums: _S
 
 
 def _reconciled(partition: Partition, sources: dict[date, Source], sums: _Sums) -> list[ReconciledDay]:
-    place = Place.of(partition, "")
+    place = PartitionVersion.of(partition, "")
     said = {one.day: one for one in sums.tally.reconciliations()}
     rows = []
     for day, source in sorted(sources.items()):
         found = said.get(day.isoformat())
         figures = (found.equal, found.different, found.columns) if found else (0, 0, ())
         pair = Reconciliation(day.isoformat(), source, source, *figures)
-        rows.append(reconciled_day(place, pair, sums.only_kept[day], sums.only_other[day]))
+        rows.append(ReconciledDay.of(place, pair, sums.only_kept[day], sums.only_other[day]))
     return rows

@@ -10,9 +10,9 @@ import polars as pl
 
 from crypto_lakehouse.columns import metrics_stamp_lag
 from crypto_lakehouse.errors import ContentRefused
+from crypto_lakehouse.lake.table_schema import DECIMALS, polars_type
 from crypto_lakehouse.silver.inputs import Segment, allowed_times
 from crypto_lakehouse.silver.parse import SYMBOL_SOURCES, SourceShape
-from crypto_lakehouse.silver.schema import DECIMALS, polars_type
 from crypto_lakehouse.spec import Column, Dataset, Derivation, TimeEncoding
 from crypto_lakehouse.vocabulary import LogicalType, TimeUnit
 

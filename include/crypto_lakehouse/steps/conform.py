@@ -4,9 +4,9 @@ from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 from crypto_lakehouse.catalog.opening import open_catalog
+from crypto_lakehouse.coverage.records import record_json
 from crypto_lakehouse.datasets import dataset as dataset_row
 from crypto_lakehouse.lake.bronze import BronzeLog
-from crypto_lakehouse.lake.coverage import record_json
 from crypto_lakehouse.lake.partition import Partition
 from crypto_lakehouse.lake.records import BronzeObject, Candidate, PublishedPartition, inputs_digest, record_to_json
 from crypto_lakehouse.lake.versions import store_candidate

@@ -9,8 +9,8 @@ from crypto_lakehouse.errors import LakehouseError, PermanentError, RateLimited
 from crypto_lakehouse.exchange.client import ExchangeClient, open_limiter
 from crypto_lakehouse.exchange.fetching import fetch, store
 from crypto_lakehouse.lake.bronze import BronzeLog
-from crypto_lakehouse.lake.records import BronzeObject
-from crypto_lakehouse.lake.work import DeltaOrder, DeltaWindow, StepResult, read_delta_order
+from crypto_lakehouse.lake.records import BronzeObject, DeltaWindow
+from crypto_lakehouse.lake.work import DeltaOrder, StepResult, read_delta_order
 from crypto_lakehouse.spec import Dataset
 from crypto_lakehouse.steps.context import Outcome, StepContext, result
 from crypto_lakehouse.vocabulary import Step

@@ -9,14 +9,14 @@ from fnmatch import fnmatchcase
 import polars as pl
 
 from crypto_lakehouse.archive.keys import parse_key
-from crypto_lakehouse.archive.planning import PullPlan, requested_days
-from crypto_lakehouse.datasets import dataset as dataset_row
+from crypto_lakehouse.archive.planning import PullPlan
+from crypto_lakehouse.coverage.log import CoverageLog
 from crypto_lakehouse.errors import InvalidRequest
 from crypto_lakehouse.exchange.windows import Series, Span, clustered, missing_windows
 from crypto_lakehouse.lake.bronze import BronzeLog
-from crypto_lakehouse.lake.coverage import CoverageLog
 from crypto_lakehouse.lake.partition import midnight
-from crypto_lakehouse.lake.work import DeltaWindow, PlanRequest
+from crypto_lakehouse.lake.records import DeltaWindow
+from crypto_lakehouse.lake.selection import Selection
 from crypto_lakehouse.settings import Settings
 from crypto_lakehouse.spec import Dataset
 from crypto_lakehouse.vocabulary import HoleKind, Source
@@ -41,30 +41,45 @@ class DeltaPlan:
         return {"windows_to_ask": len(self.windows)}
 
 
+@dataclass(frozen=True, slots=True)
+class DeltaSought:
+    """Which data to ask the exchange for.
+
+    Args:
+        selection: Which data the run is about.
+        is_wanted: Whether to ask for what the archive does not have.
+        fill: Whether to ask also for the holes in what the archive has.
+    """
+
+    selection: Selection
+    is_wanted: bool = True
+    fill: bool = False
+
+
 def plan_delta(
-    request: PlanRequest, settings: Settings, bronze: BronzeLog, coverage: CoverageLog, pull: PullPlan
+    sought: DeltaSought, settings: Settings, bronze: BronzeLog, coverage: CoverageLog, pull: PullPlan
 ) -> DeltaPlan:
     """Returns what is to be asked of the exchange once the pull is done.
 
     A request that ends yesterday or later reaches up to now; one of older days stays within them.
 
     Raises:
-        InvalidRequest: The request's days are not acceptable, or a glob can match nothing.
+        InvalidRequest: A glob can match nothing.
     """
-    row = dataset_row(request.dataset)
+    row = sought.selection.dataset
     source = row.rest
-    if source is None or not request.delta or not settings.exchange.enabled:
+    if source is None or not sought.is_wanted or not settings.exchange.enabled:
         return DeltaPlan()
     if source.needs_key and settings.exchange.api_key is None:
         return DeltaPlan()
     held = _Held.of(row, bronze, pull)
     now = datetime.now(UTC)
-    wanted = _wanted(request, now)
-    holes = _holes(row, coverage) if request.fill else {}
+    wanted = _wanted(sought.selection, now)
+    holes = _holes(row, coverage) if sought.fill else {}
     return DeltaPlan(
         tuple(
             window
-            for series, span in _series(row, request, settings, held, wanted)
+            for series, span in _series(sought.selection, settings, held, wanted)
             for window in (
                 *missing_windows(series, span, held.spans[series], now),
                 *_hole_windows(series, _cut(span, holes.get(series, ())), held.answered[series], now),
@@ -150,23 +165,21 @@ def _check_globs(row: Dataset, patterns: Iterable[str], held: _Held) -> None:
         )
 
 
-def _wanted(request: PlanRequest, now: datetime) -> Span:
-    first, last = requested_days(request)
+def _wanted(selection: Selection, now: datetime) -> Span:
+    first, last = selection.first_day, selection.last_day
     is_live = last >= now.date() - timedelta(days=1)
     return midnight(first), now if is_live else midnight(last + timedelta(days=1))
 
 
-def _series(
-    row: Dataset, request: PlanRequest, settings: Settings, held: _Held, wanted: Span
-) -> Iterator[tuple[Series, Span]]:
+def _series(selection: Selection, settings: Settings, held: _Held, wanted: Span) -> Iterator[tuple[Series, Span]]:
     """Yields the series to look at, each with the time in which it was traded as far as that is known."""
-    market = settings.market_filter(row)
-    intervals = request.intervals or tuple(one.value for one in market.intervals) if row.has_interval else ("",)
-    patterns = request.symbols or market.symbols
+    market = settings.market_filter(selection.dataset)
+    intervals = tuple(interval or "" for interval in selection.with_defaults(market.intervals))
+    patterns = selection.symbols or market.symbols
     named = {one for one in patterns if not set("*?") & set(one)}
     for series in sorted({Series(symbol, interval) for symbol in named for interval in intervals}):
         yield series, wanted
-    _check_globs(row, patterns, held)
+    _check_globs(selection.dataset, patterns, held)
     for series, (first, last) in sorted(held.archive.items()):
         is_wanted = series.interval in intervals and any(fnmatchcase(series.symbol, one) for one in patterns)
         if is_wanted and series.symbol not in named:

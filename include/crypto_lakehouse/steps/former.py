@@ -3,13 +3,13 @@
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
+from crypto_lakehouse.coverage.records import ReconciledDay
 from crypto_lakehouse.errors import PermanentError
 from crypto_lakehouse.lake.bronze import BronzeLog
-from crypto_lakehouse.lake.coverage import ReconciledDay
+from crypto_lakehouse.lake.manifest import read_manifest
 from crypto_lakehouse.lake.records import Candidate, PublishedPartition
 from crypto_lakehouse.lake.versions import verify_candidate
 from crypto_lakehouse.silver.conform import ConformedPartition
-from crypto_lakehouse.silver.manifest import read_manifest
 from crypto_lakehouse.silver.republished import compare_versions, replaced_inputs
 from crypto_lakehouse.steps.context import StepContext
 

@@ -4,8 +4,9 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+from crypto_lakehouse.coverage.log import CoverageFrames, write_frames
+from crypto_lakehouse.coverage.records import ReconciledDay, reconciled_day_from_json
 from crypto_lakehouse.datasets import dataset as dataset_row
-from crypto_lakehouse.lake.coverage import CoverageFrames, ReconciledDay, reconciled_day_from_json, write_frames
 from crypto_lakehouse.lake.records import Candidate, Verdict, candidate_from_json, record_to_json
 from crypto_lakehouse.lake.versions import verify_candidate
 from crypto_lakehouse.lake.work import StepResult, read_result, read_transform_order
@@ -54,7 +55,12 @@ def _judge(
 
 def _with_versions(republished: list[ReconciledDay], candidates: list[Candidate]) -> list[ReconciledDay]:
     versions = {one.partition: one.sha256[:16] for one in candidates}
-    return [replace(one, place=replace(one.place, version=versions[one.place.partition])) for one in republished]
+    return [
+        replace(
+            one, partition_version=replace(one.partition_version, version=versions[one.partition_version.partition])
+        )
+        for one in republished
+    ]
 
 
 def evidence_folder(order_key: str) -> str:

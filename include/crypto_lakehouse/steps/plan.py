@@ -12,12 +12,12 @@ import polars as pl
 from crypto_lakehouse.archive.keys import parse_key
 from crypto_lakehouse.archive.planning import PullPlan, batches, plan_pull
 from crypto_lakehouse.catalog.opening import open_catalog
-from crypto_lakehouse.datasets import dataset as dataset_row
+from crypto_lakehouse.coverage.log import CoverageLog
 from crypto_lakehouse.errors import InvalidRequest
 from crypto_lakehouse.exchange.windows import batched
 from crypto_lakehouse.lake.bronze import BronzeLog
-from crypto_lakehouse.lake.coverage import CoverageLog
 from crypto_lakehouse.lake.partition import Partition, midnight, partitions_between
+from crypto_lakehouse.lake.selection import Selection
 from crypto_lakehouse.lake.staleness import stale_partitions
 from crypto_lakehouse.lake.verdicts import VerdictLog
 from crypto_lakehouse.lake.work import (
@@ -26,6 +26,7 @@ from crypto_lakehouse.lake.work import (
     DeltaOrder,
     Order,
     PlanRequest,
+    PullOrder,
     StepResult,
     TransformOrder,
     read_plan_request,
@@ -34,7 +35,7 @@ from crypto_lakehouse.lake.work import (
 from crypto_lakehouse.settings import Settings
 from crypto_lakehouse.spec import Dataset
 from crypto_lakehouse.steps.context import Outcome, StepContext, result
-from crypto_lakehouse.steps.delta_plan import DeltaPlan, plan_delta
+from crypto_lakehouse.steps.delta_plan import DeltaPlan, DeltaSought, plan_delta
 from crypto_lakehouse.vocabulary import Interval, Step
 
 _DAYS = (pl.col("start").dt.date(), (pl.col("end") - pl.duration(microseconds=1)).dt.date())
@@ -50,7 +51,7 @@ def plan(context: StepContext) -> StepResult:
     request = read_plan_request(context.storage, context.order_key)
     found = compare(context, request)
     made: dict[str, Sequence[Order]] = {
-        Step.PULL.value: batches(found.pull, context.settings.transfer_profile(request.profile)),
+        Step.PULL.value: _pull_orders(context, found.pull, request),
         Step.DELTA.value: _delta_orders(found.delta, request),
         "transform": _transform_orders(context, request, found),
     }
@@ -81,12 +82,14 @@ def compare(context: StepContext, request: PlanRequest) -> Comparison:
     Raises:
         LakehouseError: The listing failed or is suspect, or the request is not acceptable.
     """
-    nothing_to_pull = PullPlan(request, (), 0, 0, 0, {})
-    bronze = BronzeLog(context.storage)
-    pull_plan = plan_pull(request, context.settings, bronze, context.progress) if request.pull else nothing_to_pull
-    row = dataset_row(request.dataset)
-    delta_plan = plan_delta(request, context.settings, bronze, CoverageLog(context.storage), pull_plan)
-    held = _held_partitions(row, bronze, request, context.settings)
+    settings, bronze = context.settings, BronzeLog(context.storage)
+    selection = selection_of(request)
+    profile = settings.transfer_profile(request.profile)
+    pull_plan = plan_pull(selection, settings, bronze, profile, context.progress) if request.pull else PullPlan()
+    row = selection.dataset
+    sought = DeltaSought(selection, is_wanted=request.delta, fill=request.fill)
+    delta_plan = plan_delta(sought, settings, bronze, CoverageLog(context.storage), pull_plan)
+    held = _held_partitions(selection, bronze, settings)
     pulled = [*_pulled(row, pull_plan)]
     changing = {one.name: one for one in (*(one for one, _ in pulled), *_asked(row, delta_plan))}
     sizes: Counter[str] = Counter()
@@ -95,6 +98,16 @@ def compare(context: StepContext, request: PlanRequest) -> Comparison:
     behind = _behind(context, row, {one.name: one for one, _ in held})
     stale = sorted((changing | {one.name: one for one in behind}).values(), key=_order)
     return Comparison(pull_plan, delta_plan, stale, sizes)
+
+
+def selection_of(request: PlanRequest) -> Selection:
+    """Returns which data a request is about.
+
+    Raises:
+        InvalidRequest: The request is not acceptable.
+    """
+    days = (request.first_day, request.last_day)
+    return Selection.parse(request.dataset, days, symbols=request.symbols, intervals=request.intervals)
 
 
 def _pulled(row: Dataset, pull_plan: PullPlan) -> Iterator[tuple[Partition, int]]:
@@ -130,21 +143,17 @@ def covered_partitions(
     return partitions_between(row, symbol, days[0] - margin, days[1] + margin, interval)
 
 
-def _held_partitions(
-    row: Dataset, bronze: BronzeLog, request: PlanRequest, settings: Settings
-) -> list[tuple[Partition, int]]:
+def _held_partitions(selection: Selection, bronze: BronzeLog, settings: Settings) -> list[tuple[Partition, int]]:
     """Returns each partition with the bytes of what Bronze holds of some days; a partition may come more than once."""
-    first, last = date.fromisoformat(request.first_day), date.fromisoformat(request.last_day)
-    held = bronze.latest(row.name).filter(
-        (pl.col("end") > midnight(first)) & (pl.col("start") < midnight(last + timedelta(days=1)))
-    )
-    if request.intervals:
-        held = held.filter(pl.col("interval").is_in(list(request.intervals)))
+    row, first, end = selection.dataset, midnight(selection.first_day), midnight(selection.last_day + timedelta(days=1))
+    held = bronze.latest(row.name).filter((pl.col("end") > first) & (pl.col("start") < end))
+    if selection.intervals:
+        held = held.filter(pl.col("interval").is_in(list(selection.intervals)))
     days = held.group_by("symbol", "interval", *_DAYS).agg(pl.col("size").sum())
     return [
         (partition, size)
         for symbol, interval, start, end, size in days.rows()
-        if _is_wanted(symbol, request.symbols or settings.market_filter(row).symbols)
+        if _is_wanted(symbol, selection.symbols or settings.market_filter(row).symbols)
         for partition in covered_partitions(row, symbol, Interval(interval) if interval else None, (start, end))
     ]
 
@@ -155,6 +164,13 @@ def _is_wanted(symbol: str, patterns: Iterable[str]) -> bool:
 
 def _order(partition: Partition) -> tuple[str, str, date]:
     return partition.interval or "", partition.symbol, partition.first_day
+
+
+def _pull_orders(context: StepContext, plan: PullPlan, request: PlanRequest) -> list[PullOrder]:
+    size = min(context.settings.transfer_profile(request.profile).batch_objects, MAX_BATCH)
+    return [
+        PullOrder(request.dataset, request.run_id, request.profile, objects) for objects in batches(plan.objects, size)
+    ]
 
 
 def _delta_orders(plan: DeltaPlan, request: PlanRequest) -> list[DeltaOrder]:

@@ -5,16 +5,16 @@ from datetime import UTC, datetime
 
 from crypto_lakehouse.catalog.catalog import Catalog
 from crypto_lakehouse.catalog.opening import open_catalog
+from crypto_lakehouse.coverage.log import CoverageFrames, CoverageLog
+from crypto_lakehouse.coverage.published import published_coverage, unreadable_days
 from crypto_lakehouse.datasets import dataset as dataset_row
 from crypto_lakehouse.lake.bronze import BronzeLog
-from crypto_lakehouse.lake.coverage import CoverageFrames, CoverageLog
 from crypto_lakehouse.lake.partition import Partition
 from crypto_lakehouse.lake.records import BronzeObject, PublishedPartition, Verdict, inputs_digest, verdict_from_json
 from crypto_lakehouse.lake.verdicts import VerdictLog
 from crypto_lakehouse.lake.work import StepResult, read_result, read_transform_order
 from crypto_lakehouse.spec import Dataset
 from crypto_lakehouse.steps.context import Outcome, StepContext, result
-from crypto_lakehouse.steps.coverage import published_coverage, unread_days
 from crypto_lakehouse.vocabulary import Condition, Step
 
 
@@ -41,7 +41,7 @@ def publish(context: StepContext) -> StepResult:
     if current:
         frames = published_coverage(context.storage, str(gated.payload.get("coverage", "")), current)
         unread = [one for one in current if _is_unread(catalog, row, one)]
-        frames = frames.joined(CoverageFrames.of(unread_days(row, unread, objects)))
+        frames = frames.joined(CoverageFrames.of(unreadable_days(row, unread, objects)))
         CoverageLog(context.storage).append(row.name, frames, now)
         VerdictLog(context.storage).append(row.name, order.run_id, current, now)
     passed = [one for one in current if one.condition.is_published]

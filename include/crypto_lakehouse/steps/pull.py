@@ -1,7 +1,7 @@
 """The pull step: one batch of archive objects into Bronze."""
 
+from crypto_lakehouse.archive.pulling import Transfer
 from crypto_lakehouse.archive.pulling import pull as pull_objects
-from crypto_lakehouse.lake.bronze import BronzeLog
 from crypto_lakehouse.lake.work import StepResult, read_pull_order
 from crypto_lakehouse.steps.context import Outcome, StepContext, result
 from crypto_lakehouse.vocabulary import ChecksumStatus, Step
@@ -14,8 +14,9 @@ def pull(context: StepContext) -> StepResult:
         LakehouseError: The archive did not answer, or not with what it listed.
     """
     order = read_pull_order(context.storage, context.order_key)
-    bronze = BronzeLog(context.storage)
-    outcome = pull_objects(order, context.settings, context.storage, bronze, context.progress)
+    profile = context.settings.transfer_profile(order.profile)
+    transfer = Transfer(order.dataset, context.settings, profile, context.storage, context.progress)
+    outcome = pull_objects(order.objects, transfer)
     counts = {
         "objects": len(outcome.pulled),
         "bytes": sum(one.size for one in outcome.pulled),

@@ -5,16 +5,16 @@ from collections.abc import Iterable
 from dataclasses import replace
 from typing import Any
 
+from crypto_lakehouse.coverage.log import CoverageFrames, CoverageLog
+from crypto_lakehouse.coverage.published import published_coverage
 from crypto_lakehouse.errors import ArchiveFileMissing, LakehouseError, QualityGateFailed
 from crypto_lakehouse.lake.bronze import BronzeLog
-from crypto_lakehouse.lake.coverage import CoverageFrames, CoverageLog
 from crypto_lakehouse.lake.records import Verdict, verdict_from_json
 from crypto_lakehouse.lake.storage import Storage
 from crypto_lakehouse.lake.verdicts import VerdictLog
 from crypto_lakehouse.lake.work import StepResult, read_plan_request, read_result
 from crypto_lakehouse.reports.quality_report import DatasetSection, PartitionLine, quality_report
 from crypto_lakehouse.steps.context import FAILED, Outcome, StepContext, result
-from crypto_lakehouse.steps.coverage import published_coverage
 from crypto_lakehouse.vocabulary import Step
 
 _OF_TRANSFORM = (Step.CONFORM, Step.GATE, Step.PUBLISH)

@@ -5,8 +5,10 @@ from datetime import date
 from pathlib import Path
 
 from crypto_lakehouse.archive.keys import ArchiveKey
+from crypto_lakehouse.archive.pulling import Transfer
 from crypto_lakehouse.datasets import dataset
 from crypto_lakehouse.demo.synthetic import zipped
+from crypto_lakehouse.lake.local_storage import LocalStorage
 from crypto_lakehouse.settings import Settings, TransferProfile
 from crypto_lakehouse.vocabulary import Frequency, Interval
 from tests.fakes.bucket import FakeBucket
@@ -40,3 +42,8 @@ def settings_for(bucket: FakeBucket, folder: Path) -> Settings:
     return Settings(
         lake=str(folder / "lake"), work_folder=folder / "work", archive=bucket.archive, profiles={"default": QUICK}
     )
+
+
+def transfer_for(settings: Settings, dataset_name: str = "binance_um_klines") -> Transfer:
+    """Returns a transfer into the lake of these settings."""
+    return Transfer(dataset_name, settings, settings.transfer_profile(), LocalStorage(Path(settings.lake)))

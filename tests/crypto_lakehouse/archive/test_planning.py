@@ -3,22 +3,29 @@ from pathlib import Path
 
 import pytest
 
-from crypto_lakehouse.archive.planning import batches, plan_pull
+from crypto_lakehouse.archive.planning import PullPlan, batches, plan_pull
 from crypto_lakehouse.archive.pulling import pull
 from crypto_lakehouse.errors import InvalidRequest, ListingSuspect
 from crypto_lakehouse.lake.bronze import BronzeLog, QuarantinedObject
 from crypto_lakehouse.lake.local_storage import LocalStorage
-from crypto_lakehouse.lake.work import PlanRequest
-from crypto_lakehouse.settings import Settings, TransferProfile
-from tests.crypto_lakehouse.archive.objects import put_object, settings_for
+from crypto_lakehouse.lake.selection import Selection
+from crypto_lakehouse.settings import Settings
+from tests.crypto_lakehouse.archive.objects import put_object, settings_for, transfer_for
 from tests.fakes.bucket import FakeBucket
 
 DAILY = [date(2024, 1, day) for day in range(1, 6)]
 
 
-def request(dataset: str = "binance_um_klines", **others: object) -> PlanRequest:
-    chosen = {"first_day": "2024-01-01", "last_day": "2024-01-31", "symbols": ("BTCUSDT",), "intervals": ("1m",)}
-    return PlanRequest(dataset=dataset, run_id="test", **{**chosen, **others})  # type: ignore[arg-type]
+def planned(
+    settings: Settings,
+    bronze: BronzeLog,
+    dataset: str = "binance_um_klines",
+    days: tuple[str, str] = ("2024-01-01", "2024-01-31"),
+    symbols: tuple[str, ...] = ("BTCUSDT",),
+    intervals: tuple[str, ...] = ("1m",),
+) -> PullPlan:
+    selection = Selection.parse(dataset, days, symbols=symbols, intervals=intervals)
+    return plan_pull(selection, settings, bronze, settings.transfer_profile())
 
 
 @pytest.fixture
@@ -35,7 +42,7 @@ def test_daily_files_serve_a_month_without_a_monthly_one(
     bucket: FakeBucket, settings: Settings, bronze: BronzeLog
 ) -> None:
     keys = [put_object(bucket, "binance_um_klines", day) for day in DAILY]
-    plan = plan_pull(request(), settings, bronze)
+    plan = planned(settings, bronze)
     assert [one.key for one in plan.objects] == keys
     assert {one.reason for one in plan.objects} == {"new"}
     assert all(one.has_checksum for one in plan.objects)
@@ -47,7 +54,7 @@ def test_a_monthly_file_stands_for_its_days(bucket: FakeBucket, settings: Settin
         put_object(bucket, "binance_um_klines", day)
     february = put_object(bucket, "binance_um_klines", date(2024, 2, 1))
     month = put_object(bucket, "binance_um_klines", date(2024, 1, 1), monthly=True)
-    plan = plan_pull(request(last_day="2024-02-01"), settings, bronze)
+    plan = planned(settings, bronze, days=("2024-01-01", "2024-02-01"))
     assert sorted(one.key for one in plan.objects) == sorted([month, february])
     assert plan.days_without_object == {}
 
@@ -57,7 +64,7 @@ def test_spot_klines_take_both_because_they_are_known_to_disagree(
 ) -> None:
     keys = [put_object(bucket, "binance_spot_klines", day) for day in DAILY]
     keys.append(put_object(bucket, "binance_spot_klines", date(2024, 1, 1), monthly=True))
-    plan = plan_pull(request("binance_spot_klines"), settings, bronze)
+    plan = planned(settings, bronze, "binance_spot_klines")
     assert sorted(one.key for one in plan.objects) == sorted(keys)
 
 
@@ -65,12 +72,10 @@ def test_what_bronze_holds_is_not_pulled_again_and_what_was_replaced_is(
     bucket: FakeBucket, settings: Settings, bronze: BronzeLog
 ) -> None:
     keys = [put_object(bucket, "binance_um_klines", day) for day in DAILY]
-    storage = LocalStorage(Path(settings.lake))
-    for order in batches(plan_pull(request(), settings, bronze), TransferProfile()):
-        pull(order, settings, storage, bronze)
-    assert plan_pull(request(), settings, bronze).counts()["objects_unchanged"] == 5
+    pull(planned(settings, bronze).objects, transfer_for(settings))
+    assert planned(settings, bronze).counts()["objects_unchanged"] == 5
     put_object(bucket, "binance_um_klines", DAILY[2], rows=b"other\n")
-    plan = plan_pull(request(), settings, bronze)
+    plan = planned(settings, bronze)
     assert [(one.key, one.reason) for one in plan.objects] == [(keys[2], "republished")]
     assert plan.bytes == plan.objects[0].size > 0
 
@@ -79,26 +84,24 @@ def test_an_object_known_to_be_bad_waits_until_it_changes(
     bucket: FakeBucket, settings: Settings, bronze: BronzeLog
 ) -> None:
     key = put_object(bucket, "binance_um_klines", DAILY[0])
-    etag = plan_pull(request(), settings, bronze).objects[0].etag
+    etag = planned(settings, bronze).objects[0].etag
     bronze.quarantine("binance_um_klines", [QuarantinedObject(key, etag, "ChecksumMismatch", "bad", datetime.now(UTC))])
-    plan = plan_pull(request(), settings, bronze)
+    plan = planned(settings, bronze)
     assert (plan.objects, plan.quarantined) == ((), 1)
     put_object(bucket, "binance_um_klines", DAILY[0], rows=b"mended\n")
-    assert len(plan_pull(request(), settings, bronze).objects) == 1
+    assert len(planned(settings, bronze).objects) == 1
 
 
 def test_a_listing_that_shrank_is_an_alarm_and_not_a_delisting(
     bucket: FakeBucket, settings: Settings, bronze: BronzeLog
 ) -> None:
     keys = [put_object(bucket, "binance_um_klines", day) for day in DAILY]
-    storage = LocalStorage(Path(settings.lake))
-    for order in batches(plan_pull(request(), settings, bronze), TransferProfile()):
-        pull(order, settings, storage, bronze)
+    pull(planned(settings, bronze).objects, transfer_for(settings))
     del bucket.objects[keys[3]]
-    with pytest.raises(ListingSuspect, match=r"1 of the objects Bronze holds .*-2024-01-04"):
-        plan_pull(request(), settings, bronze)
+    with pytest.raises(ListingSuspect, match=r"1 of the objects that Bronze has .*-2024-01-04"):
+        planned(settings, bronze)
     allowed = settings.model_copy(update={"archive": settings.archive.model_copy(update={"allow_shrinkage": True})})
-    assert plan_pull(request(), allowed, bronze).vanished == 1
+    assert planned(allowed, bronze).vanished == 1
 
 
 def test_a_glob_finds_symbols_in_the_bucket_delisted_ones_too(
@@ -107,16 +110,16 @@ def test_a_glob_finds_symbols_in_the_bucket_delisted_ones_too(
     for symbol in ("BTCUSDT", "BTCUSDT_240329", "ETHUSDT", "CVCUSDTSETTLED"):
         put_object(bucket, "binance_um_klines", DAILY[0], symbol=symbol)
     bucket.objects["data/futures/um/daily/klines/..%2F/1m/x.zip"] = b""
-    plan = plan_pull(request(symbols=("BTC*", "CVC?SDTSETTLED")), settings, bronze)
+    plan = planned(settings, bronze, symbols=("BTC*", "CVC?SDTSETTLED"))
     assert [one.key.split("/")[5] for one in plan.objects] == ["BTCUSDT", "BTCUSDT_240329", "CVCUSDTSETTLED"]
 
 
 @pytest.mark.parametrize(
     "wrong",
     [
-        {"first_day": "2024-02-01", "last_day": "2024-01-01"},
-        {"first_day": "yesterday"},
-        {"first_day": "1999-01-01"},
+        {"days": ("2024-02-01", "2024-01-01")},
+        {"days": ("yesterday", "2024-01-31")},
+        {"days": ("1999-01-01", "2024-01-31")},
         {"intervals": ("1s",)},
         {"intervals": ("1M",)},
         {"symbols": ("../../etc/passwd",)},
@@ -127,14 +130,11 @@ def test_a_request_that_makes_no_sense_is_refused(
     wrong: dict[str, object], bucket: FakeBucket, settings: Settings, bronze: BronzeLog
 ) -> None:
     with pytest.raises(InvalidRequest):
-        plan_pull(request(**wrong), settings, bronze)
+        planned(settings, bronze, **wrong)  # type: ignore[arg-type]
     assert bucket.requests == []
 
 
-def test_batches_hold_at_most_as_many_as_the_profile_says(
-    bucket: FakeBucket, settings: Settings, bronze: BronzeLog
-) -> None:
+def test_batches_hold_at_most_as_many_as_they_may(bucket: FakeBucket, settings: Settings, bronze: BronzeLog) -> None:
     for day in DAILY:
         put_object(bucket, "binance_um_klines", day)
-    orders = batches(plan_pull(request(), settings, bronze), TransferProfile(batch_objects=2))
-    assert [len(order.objects) for order in orders] == [2, 2, 1]
+    assert [len(batch) for batch in batches(planned(settings, bronze).objects, 2)] == [2, 2, 1]

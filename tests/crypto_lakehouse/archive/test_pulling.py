@@ -1,18 +1,19 @@
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from datetime import date
 from pathlib import Path
 
 import pytest
 
-from crypto_lakehouse.archive.planning import batches, plan_pull
+from crypto_lakehouse.archive.planning import PullPlan, plan_pull
 from crypto_lakehouse.archive.pulling import PullOutcome, pull
 from crypto_lakehouse.errors import InvalidRequest, SourceUnavailable
 from crypto_lakehouse.lake.bronze import BronzeLog
 from crypto_lakehouse.lake.local_storage import LocalStorage
-from crypto_lakehouse.lake.work import ObjectToPull, PlanRequest, PullOrder
+from crypto_lakehouse.lake.records import ObjectToPull
+from crypto_lakehouse.lake.selection import Selection
 from crypto_lakehouse.settings import MissingChecksum, Settings
 from crypto_lakehouse.vocabulary import ChecksumStatus
-from tests.crypto_lakehouse.archive.objects import QUICK, put_object, settings_for
+from tests.crypto_lakehouse.archive.objects import QUICK, put_object, settings_for, transfer_for
 from tests.fakes.bucket import FakeBucket
 from tests.waiting import STANDSTILL_SECONDS
 
@@ -28,12 +29,13 @@ class Lake:
         self.storage = LocalStorage(Path(settings.lake))
         self.bronze = BronzeLog(self.storage)
 
-    def orders(self) -> list[PullOrder]:
-        request = PlanRequest(NAME, "test", "2024-01-01", "2024-01-31", ("BTCUSDT",), ("1m",))
-        return batches(plan_pull(request, self.settings, self.bronze), QUICK)
+    def plan(self) -> PullPlan:
+        selection = Selection.parse(NAME, ("2024-01-01", "2024-01-31"), symbols=["BTCUSDT"], intervals=["1m"])
+        return plan_pull(selection, self.settings, self.bronze, QUICK)
 
-    def pull(self) -> PullOutcome:
-        return pull(self.orders()[0], self.settings, self.storage, self.bronze)
+    def pull(self, objects: Sequence[ObjectToPull] = ()) -> PullOutcome:
+        """Pulls what a plan made before named, or what a new one names."""
+        return pull(objects or self.plan().objects, transfer_for(self.settings))
 
     def held(self) -> dict[str, bytes]:
         """Returns what Bronze says it holds, key to bytes."""
@@ -61,10 +63,10 @@ def test_verified_objects_land_in_bronze_with_all_that_is_known_of_them(lake: La
 
 def test_nothing_is_pulled_twice(lake: Lake) -> None:
     put_object(lake.bucket, NAME, DAYS[0])
-    order = lake.orders()[0]
-    pull(order, lake.settings, lake.storage, lake.bronze)
+    objects = lake.plan().objects
+    assert len(lake.pull(objects).pulled) == 1
     lake.bucket.requests.clear()
-    assert pull(order, lake.settings, lake.storage, lake.bronze).already_there == 1
+    assert lake.pull(objects).pulled == []
     assert lake.bucket.requests == []
 
 
@@ -101,7 +103,7 @@ def test_a_bad_checksum_is_tried_again_then_quarantined_and_holds_nobody_up(kind
     assert reason in outcome.quarantined[0].reason
     attempts = sum(path.endswith("2024-01-02.zip.CHECKSUM") for path in lake.bucket.requests)
     assert attempts >= 1 + lake.settings.archive.checksum_retries
-    assert lake.orders() == []
+    assert lake.plan().objects == ()
 
 
 @pytest.mark.parametrize("status", [403, 404])
@@ -156,13 +158,13 @@ def test_control_without_a_checksum_the_same_flip_goes_unseen(lake: Lake) -> Non
 
 def test_an_object_replaced_after_the_listing_is_taken_as_it_is_and_looked_at_again(lake: Lake) -> None:
     key = put_object(lake.bucket, NAME, DAYS[0])
-    order = lake.orders()[0]
+    objects = lake.plan().objects
     put_object(lake.bucket, NAME, DAYS[0], rows=b"a longer, later version\n" * 3)
-    pull(order, lake.settings, lake.storage, lake.bronze)
+    lake.pull(objects)
     assert lake.held() == {key: lake.bucket.objects[key]}
-    assert [one.reason for one in lake.orders()[0].objects] == ["republished"]
+    assert [one.reason for one in lake.plan().objects] == ["republished"]
     lake.pull()
-    assert lake.orders() == []
+    assert lake.plan().objects == ()
 
 
 def test_a_version_republished_later_stands_beside_the_old_one(lake: Lake) -> None:
@@ -195,15 +197,15 @@ def test_a_checksum_replaced_between_zip_and_checksum_settles_at_the_next_attemp
 
 @pytest.mark.parametrize("key", ["data/spot/x'; rm -rf /.zip", 'a"b.zip', "a#b.zip", "a*b.zip", "a\nrm x.zip"])
 def test_a_key_that_a_command_file_could_misread_never_reaches_it(key: str, lake: Lake) -> None:
-    order = PullOrder(NAME, "test", "", (ObjectToPull(key, 1, "etag", "2026-01-01T00:00:00Z", False, "new"),))
+    objects = [ObjectToPull(key, 1, "etag", "2026-01-01T00:00:00Z", False, "new")]
     with pytest.raises(InvalidRequest):
-        pull(order, lake.settings, lake.storage, lake.bronze)
+        lake.pull(objects)
     assert lake.bucket.requests == []
 
 
 def test_a_batch_that_takes_too_long_is_ended_and_says_so(lake: Lake, monkeypatch: pytest.MonkeyPatch) -> None:
     put_object(lake.bucket, NAME, DAYS[0])
-    order = lake.orders()[0]
+    objects = lake.plan().objects
     hasty = QUICK.model_copy(update={"batch_timeout_seconds": 0.5})
     lake.settings = lake.settings.model_copy(update={"profiles": {"default": hasty}})
     import threading
@@ -218,7 +220,7 @@ def test_a_batch_that_takes_too_long_is_ended_and_says_so(lake: Lake, monkeypatc
     lake.bucket.fault = stall
     try:
         with pytest.raises(SourceUnavailable, match=r"not done after 0\.5 s"):
-            pull(order, lake.settings, lake.storage, lake.bronze)
+            lake.pull(objects)
     finally:
         release.set()
     assert lake.held() == {}

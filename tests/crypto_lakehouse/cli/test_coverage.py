@@ -7,7 +7,8 @@ from pathlib import Path
 import pytest
 
 from crypto_lakehouse.cli import main
-from crypto_lakehouse.lake.coverage import CoverageFrames, CoverageLog, DayCoverage, Hole, Place
+from crypto_lakehouse.coverage.log import CoverageFrames, CoverageLog
+from crypto_lakehouse.coverage.records import DayCoverage, Hole, PartitionVersion
 from crypto_lakehouse.lake.local_storage import LocalStorage
 from crypto_lakehouse.vocabulary import DayCondition, HoleKind
 
@@ -18,7 +19,9 @@ DAYS = ["--start-date", "2024-01-01", "--end-date", "2024-01-04"]
 @pytest.fixture
 def covered(lake_folder: Path) -> Path:
     """A lake that knows of two whole days, one of them with a hole."""
-    place = Place("binance_spot_klines", "kline_interval=1h/symbol_key=BTCUSDT/month=2024-01", "BTCUSDT", "1h", "v")
+    place = PartitionVersion(
+        "binance_spot_klines", "kline_interval=1h/symbol_key=BTCUSDT/month=2024-01", "BTCUSDT", "1h", "v"
+    )
     days = [
         DayCoverage(place, date(2024, 1, 1), DayCondition.AVAILABLE, "", 24, 24, 0, "archive_daily"),
         DayCoverage(place, date(2024, 1, 2), DayCondition.DEGRADED, "3 of 24 rows", 21, 24, 3, "archive_daily"),
@@ -70,7 +73,7 @@ def test_a_picture_of_nothing_is_refused(lake_folder: Path, tmp_path: Path, caps
     assert main(["query", "coverage", *SERIES, "--html", str(tmp_path / "c.html")]) == 64
     assert "0 years of series" in capsys.readouterr().err
     assert main(["query", "coverage", *SERIES]) == 0
-    assert capsys.readouterr().out == "nothing is known of binance_spot_klines BTCUSDT\n"
+    assert capsys.readouterr().out == "no coverage is known for binance_spot_klines BTCUSDT\n"
 
 
 def test_gaps_are_listed_with_what_is_known_or_without(covered: Path, capsys: pytest.CaptureFixture[str]) -> None:
@@ -87,7 +90,7 @@ def test_gaps_are_listed_with_what_is_known_or_without(covered: Path, capsys: py
 
 def test_no_gap_is_said_in_words(lake_folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["gaps", "list", *SERIES]) == 0
-    assert capsys.readouterr().out == "no gap is known in binance_spot_klines\n"
+    assert capsys.readouterr().out == "no gaps are known in binance_spot_klines\n"
 
 
 @pytest.mark.parametrize(

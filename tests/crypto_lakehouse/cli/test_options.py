@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from crypto_lakehouse.cli.arguments import gathered, split_values
-from crypto_lakehouse.cli.options import Ask, checked_day, checked_symbols, chosen_dataset, plan_request
+from crypto_lakehouse.cli.options import GivenOptions, checked_day, checked_symbols, chosen_dataset, plan_request
 from crypto_lakehouse.errors import InvalidRequest
 from crypto_lakehouse.vocabulary import Exchange, Market
 
@@ -84,7 +84,7 @@ def test_an_exchange_chooses_among_datasets_of_one_type(
     name: str, market: Market | None, exchange: Exchange, dataset: str
 ) -> None:
     assert chosen_dataset(name, market, exchange).name == dataset
-    assert plan_request(Ask(name, market, ["A"], exchange=exchange), "r", "2024-01-01").dataset == dataset
+    assert plan_request(GivenOptions(name, market, ["A"], exchange=exchange), "r", "2024-01-01").dataset == dataset
 
 
 @pytest.mark.parametrize(
@@ -149,14 +149,14 @@ def test_a_symbol_given_twice_counts_once() -> None:
 
 
 def test_an_ask_becomes_a_request() -> None:
-    ask = Ask("klines", Market.UM, ["BTC*"], ["1h,1m"], "2024-12-01", "2025-01-31", "bad-network")
+    ask = GivenOptions("klines", Market.UM, ["BTC*"], ["1h,1m"], "2024-12-01", "2025-01-31", "bad-network")
     request = plan_request(ask, "r", "2020-01-01")
     assert (request.dataset, request.symbols, request.intervals) == ("binance_um_klines", ("BTC*",), ("1h", "1m"))
     assert (request.first_day, request.last_day, request.profile) == ("2024-12-01", "2025-01-31", "bad-network")
 
 
 def test_without_days_a_request_goes_from_the_configured_start_to_yesterday() -> None:
-    request = plan_request(Ask("metrics", Market.UM), "r", "2024-01-01")
+    request = plan_request(GivenOptions("metrics", Market.UM), "r", "2024-01-01")
     assert request.first_day == "2024-01-01"
     assert request.last_day == (datetime.now(UTC).date() - timedelta(days=1)).isoformat()
 
@@ -164,12 +164,12 @@ def test_without_days_a_request_goes_from_the_configured_start_to_yesterday() ->
 @pytest.mark.parametrize(
     "ask",
     [
-        Ask("klines", Market.UM, start="2025-01-02", end="2025-01-01"),
-        Ask("klines", Market.UM, intervals=["7m"]),
-        Ask("klines", Market.UM, intervals=["1s"]),
-        Ask("metrics", Market.UM, intervals=["1m"]),
+        GivenOptions("klines", Market.UM, start="2025-01-02", end="2025-01-01"),
+        GivenOptions("klines", Market.UM, intervals=["7m"]),
+        GivenOptions("klines", Market.UM, intervals=["1s"]),
+        GivenOptions("metrics", Market.UM, intervals=["1m"]),
     ],
 )
-def test_an_ask_that_contradicts_itself_or_the_table_is_refused(ask: Ask) -> None:
+def test_an_ask_that_contradicts_itself_or_the_table_is_refused(ask: GivenOptions) -> None:
     with pytest.raises(InvalidRequest):
         plan_request(ask, "r", "2024-01-01")

@@ -8,7 +8,7 @@ import pytest
 
 from crypto_lakehouse.datasets import dataset
 from crypto_lakehouse.errors import ExchangeRefused, RateLimited
-from crypto_lakehouse.lake.work import DeltaWindow
+from crypto_lakehouse.lake.records import DeltaWindow
 from tests.crypto_lakehouse.exchange.venue_lake import KLINES, TRADES, VenueLake, candle_lines, tick_lines
 from tests.fakes.exchange.faults import Fault
 from tests.rest_lake import utc, window

@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from crypto_lakehouse.exchange.windows import Series, Span, batched, missing_windows, subtract
-from crypto_lakehouse.lake.work import DeltaWindow
+from crypto_lakehouse.lake.records import DeltaWindow
 from crypto_lakehouse.vocabulary import Interval
 from tests.fakes.exchange.long_candles import next_open, opens_on
 from tests.rest_lake import utc

@@ -8,7 +8,7 @@ from pathlib import Path
 import polars as pl
 
 from crypto_lakehouse.datasets import dataset
-from crypto_lakehouse.demo.records import Day, kline_lines, trade_lines
+from crypto_lakehouse.demo.records import DayContent, kline_lines, trade_lines
 from crypto_lakehouse.exchange.client import ExchangeClient, open_limiter
 from crypto_lakehouse.lake.bronze import BronzeLog
 from crypto_lakehouse.lake.opening import open_storage
@@ -71,12 +71,14 @@ def yesterday() -> date:
 
 def candle_lines(day: date, interval: Interval) -> list[list[str]]:
     """Returns the candles of a day as Binance's archive has them: both venues tell the same market."""
-    return [line.split(",") for line in kline_lines(Day(dataset("binance_spot_klines"), "BTCUSDT", day, interval))]
+    return [
+        line.split(",") for line in kline_lines(DayContent(dataset("binance_spot_klines"), "BTCUSDT", day, interval))
+    ]
 
 
 def tick_lines(day: date) -> list[list[str]]:
     """Returns the trades of a day as Binance's archive has them."""
-    return [line.split(",") for line in trade_lines(Day(dataset("binance_spot_trades"), "BTCUSDT", day))]
+    return [line.split(",") for line in trade_lines(DayContent(dataset("binance_spot_trades"), "BTCUSDT", day))]
 
 
 __all__ = ["KLINES", "TRADES", "AskedLake", "VenueLake", "VirtualTime", "candle_lines", "tick_lines", "yesterday"]

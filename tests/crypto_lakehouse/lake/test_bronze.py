@@ -49,8 +49,12 @@ def test_the_newest_version_of_an_object_counts_and_comes_back_as_it_went_in(bro
     old, new = held("a"), held("a", sha256="t", seen_at=SEEN.replace(year=2027))
     bronze.commit([new])
     bronze.commit([old, held("b")])
-    assert bronze.objects_for(PARTITION) == [new, held("b")]
+    assert objects_of(bronze, PARTITION) == [new, held("b")]
     assert bronze.latest("binance_cm_klines").is_empty()
+
+
+def objects_of(bronze: BronzeLog, partition: Partition) -> list[BronzeObject]:
+    return bronze.objects_by_partition(partition.dataset, [partition])[partition.name]
 
 
 @pytest.mark.parametrize(
@@ -66,15 +70,15 @@ def test_the_newest_version_of_an_object_counts_and_comes_back_as_it_went_in(bro
 )
 def test_an_object_covers_what_its_name_says(changes: dict[str, object], covers: bool, bronze: BronzeLog) -> None:
     bronze.commit([held("a", **changes)])
-    assert bool(bronze.objects_for(PARTITION)) == covers
+    assert bool(objects_of(bronze, PARTITION)) == covers
 
 
 def test_a_dataset_s_tolerance_reaches_over_the_end_of_a_year(bronze: BronzeLog) -> None:
     row = dataset("binance_um_metrics")
     one = held("a", date(2023, 12, 31), dataset=row.name, interval="")
     bronze.commit([one])
-    assert bronze.objects_for(Partition(row, "BTCUSDT", date(2024, 1, 1))) == [one]
-    assert bronze.objects_for(Partition(row, "BTCUSDT", date(2025, 1, 1))) == []
+    assert objects_of(bronze, Partition(row, "BTCUSDT", date(2024, 1, 1))) == [one]
+    assert objects_of(bronze, Partition(row, "BTCUSDT", date(2025, 1, 1))) == []
 
 
 def test_quarantined_objects_are_remembered_with_the_newest_reason(bronze: BronzeLog) -> None:

@@ -5,13 +5,13 @@ import polars as pl
 import pytest
 
 from crypto_lakehouse.archive.keys import ArchiveKey
+from crypto_lakehouse.coverage import known_faults
+from crypto_lakehouse.coverage.known_faults import KNOWN_FAULTS, KnownFault
 from crypto_lakehouse.datasets import DATASETS, dataset
 from crypto_lakehouse.demo.synthetic import synthetic_csv, write_object
 from crypto_lakehouse.errors import CorruptObject
 from crypto_lakehouse.lake.partition import Partition, partitions_between, span_start
-from crypto_lakehouse.quality import known_faults
 from crypto_lakehouse.quality.facts import FACT_OF_CHECK
-from crypto_lakehouse.quality.known_faults import KNOWN_FAULTS, KnownFault
 from crypto_lakehouse.quality.profile import profile
 from crypto_lakehouse.quality.sentences import sentence
 from crypto_lakehouse.quality.suites import rules, suite

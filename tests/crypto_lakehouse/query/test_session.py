@@ -8,7 +8,7 @@ import pytest
 
 from crypto_lakehouse.errors import InvalidRequest, LakehouseError
 from crypto_lakehouse.query import Lake, QueryLimits
-from crypto_lakehouse.query.session import named_in, reading_statement
+from crypto_lakehouse.query.session import named_in, select_statement
 from crypto_lakehouse.settings import Settings
 
 CANARY = "canary-1f0c"
@@ -192,7 +192,7 @@ def test_a_result_without_end_is_cut_off_while_it_streams(lake: Lake) -> None:
 )
 def test_what_is_not_one_statement_is_refused_before_anything_is_opened(text: str) -> None:
     with pytest.raises(InvalidRequest):
-        reading_statement(text)
+        select_statement(text)
 
 
 @pytest.mark.parametrize(
@@ -207,7 +207,7 @@ def test_what_is_not_one_statement_is_refused_before_anything_is_opened(text: st
     ],
 )
 def test_one_statement_that_reads_is_let_in(text: str) -> None:
-    assert reading_statement(text).type is duckdb.StatementType.SELECT
+    assert select_statement(text).type is duckdb.StatementType.SELECT
 
 
 def test_datasets_are_found_by_whole_words_in_any_case() -> None:

@@ -5,7 +5,7 @@ from collections.abc import Callable
 import polars as pl
 import pytest
 
-from crypto_lakehouse.lake.coverage import CoverageFrames
+from crypto_lakehouse.coverage.log import CoverageFrames
 from crypto_lakehouse.reports import coverage_tables
 from crypto_lakehouse.reports.coverage_tables import coverage_part
 from crypto_lakehouse.reports.quality_report import DatasetSection, quality_report

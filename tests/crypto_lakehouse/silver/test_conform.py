@@ -12,12 +12,13 @@ import pyarrow.parquet as pq
 import pytest
 
 from crypto_lakehouse.datasets import dataset
+from crypto_lakehouse.lake import partition_file
+from crypto_lakehouse.lake.manifest import read_manifest
 from crypto_lakehouse.lake.partition import Partition
 from crypto_lakehouse.lake.records import inputs_digest
 from crypto_lakehouse.settings import ConformSettings
-from crypto_lakehouse.silver import buffers, range_merge, reading, write
+from crypto_lakehouse.silver import buffers, range_merge, reading
 from crypto_lakehouse.silver.conform import ConformOutcome, InputObject, conform
-from crypto_lakehouse.silver.manifest import read_manifest
 from crypto_lakehouse.spec import Dataset
 from crypto_lakehouse.vocabulary import Frequency, Interval, MergeStrategy, Source
 from tests.archive_builder import agg_trade_rows, archive_file, build_input, csv, kline_rows
@@ -220,7 +221,7 @@ def test_one_identifier_at_two_times_is_a_conflict_even_far_apart(tmp_path: Path
 
 
 def test_row_groups_have_a_fixed_number_of_rows(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(write, "ROW_GROUP_ROWS", 300)
+    monkeypatch.setattr(partition_file, "ROW_GROUP_ROWS", 300)
     made = build(SPOT_KLINES, [MARCH], month_of_klines(tmp_path), tmp_path / "work").partitions[0]
     metadata = pq.read_metadata(made.file)
     assert [metadata.row_group(number).num_rows for number in range(metadata.num_row_groups)] == [300, 300, 200]

@@ -11,9 +11,9 @@ import pytest
 from crypto_lakehouse.archive.keys import ArchiveKey, parse_key
 from crypto_lakehouse.datasets import DATASETS
 from crypto_lakehouse.lake.partition import partitions_between
+from crypto_lakehouse.lake.table_schema import polars_type
 from crypto_lakehouse.settings import ConformSettings
 from crypto_lakehouse.silver.conform import InputObject, conform
-from crypto_lakehouse.silver.schema import polars_schema
 from crypto_lakehouse.spec import Dataset
 from tests.archive_builder import build_input, input_at
 from tests.random_files import random_file
@@ -30,7 +30,7 @@ def silver_rows(one: InputObject, key: ArchiveKey, folder: Path) -> list[tuple[A
     files = [made.file for made in outcome.partitions if made.file]
     frames = [pl.read_parquet(file) for file in files]
     for frame in frames:
-        assert frame.schema == polars_schema(row)
+        assert frame.schema == {column.name: polars_type(column) for column in row.columns}
     return [tuple(map(_plain, values)) for frame in frames for values in _integers(frame, row).rows()]
 
 

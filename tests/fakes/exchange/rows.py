@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Protocol
 
 from crypto_lakehouse.archive.keys import ArchiveKey, object_folder, parse_key
-from crypto_lakehouse.demo.records import LINES, Day
+from crypto_lakehouse.demo.records import LINES, DayContent
 from crypto_lakehouse.spec import TimeEncoding
 from crypto_lakehouse.vocabulary import DataType, Frequency, Interval
 from tests.fakes.exchange.long_candles import is_long, merged, next_open, opens_on
@@ -45,10 +45,10 @@ class SyntheticRows:
     def lines(self, series: Series, day: date) -> list[str]:
         make = LINES[series.dataset.data_type]
         if not is_long(series.interval):
-            return list(make(Day(series.dataset, series.symbol, day, series.interval)))
+            return list(make(DayContent(series.dataset, series.symbol, day, series.interval)))
         length = (next_open(series.interval, day) - day).days
         days = [day + timedelta(days=number) for number in range(length)]
-        return [merged([next(make(Day(series.dataset, series.symbol, one, Interval.D1))) for one in days])]
+        return [merged([next(make(DayContent(series.dataset, series.symbol, one, Interval.D1))) for one in days])]
 
 
 @lru_cache(maxsize=64)

@@ -11,7 +11,7 @@ import ccxt
 import pytest
 
 from crypto_lakehouse.datasets import dataset
-from crypto_lakehouse.demo.records import LINES, Day
+from crypto_lakehouse.demo.records import LINES, DayContent
 from crypto_lakehouse.vocabulary import DataType, Interval, Market
 from tests.fakes.exchange.ccxt_urls import binance_urls
 from tests.fakes.exchange.rows import FolderRows
@@ -32,7 +32,7 @@ AGG_TRADE_KEYS = {
 
 def archive_lines(name: str, symbol: str, day: date = YESTERDAY, interval: Interval | None = None) -> list[str]:
     row = dataset(name)
-    return list(LINES[row.data_type](Day(row, symbol, day, interval)))
+    return list(LINES[row.data_type](DayContent(row, symbol, day, interval)))
 
 
 def as_lines(rows: list[list[object]]) -> list[str]:

@@ -6,7 +6,7 @@ from decimal import Decimal
 import ccxt
 
 from crypto_lakehouse.datasets import dataset
-from crypto_lakehouse.demo.records import Day, kline_lines, trade_lines
+from crypto_lakehouse.demo.records import DayContent, kline_lines, trade_lines
 from crypto_lakehouse.vocabulary import Interval
 from tests.fakes.exchange.ccxt_urls import coinbase_urls, kraken_urls
 from tests.fakes.exchange.faults import Fault
@@ -19,11 +19,13 @@ TRADES = "coinbase/products/BTC-USD/trades"
 
 
 def spot_candles() -> list[list[str]]:
-    return [line.split(",") for line in kline_lines(Day(dataset("binance_spot_klines"), "BTCUSDT", DAY, Interval.M1))]
+    return [
+        line.split(",") for line in kline_lines(DayContent(dataset("binance_spot_klines"), "BTCUSDT", DAY, Interval.M1))
+    ]
 
 
 def spot_trades(day: date = DAY) -> list[list[str]]:
-    return [line.split(",") for line in trade_lines(Day(dataset("binance_spot_trades"), "BTCUSDT", day))]
+    return [line.split(",") for line in trade_lines(DayContent(dataset("binance_spot_trades"), "BTCUSDT", day))]
 
 
 def test_coinbase_candles_are_numbers_newest_first_and_at_most_three_hundred(exchange: LocalExchange) -> None:

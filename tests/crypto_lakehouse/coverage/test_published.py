@@ -7,7 +7,7 @@ from pathlib import Path
 import polars as pl
 import pytest
 
-from crypto_lakehouse.lake.coverage import CoverageLog
+from crypto_lakehouse.coverage.log import CoverageLog
 from tests.small_lake import SmallLake, dropped, put, small_lake
 
 SPOT, UM, TICKS, METRICS = "binance_spot_klines", "binance_um_klines", "binance_spot_agg_trades", "binance_um_metrics"
@@ -206,9 +206,9 @@ def test_the_report_of_a_run_shows_what_sources_said_and_what_is_missing(small: 
     small.publish(SPOT, "2024-02-02", dropped(2, 4))
     small.publish(SPOT, "2024-02-04")
     page = Path(small.run(SPOT, "2024-01-01", "2024-02-04").report).read_text()
-    assert "<h3>What sources say of each other</h3>" in page
+    assert "<h3>Comparison of sources</h3>" in page
     assert "archive_daily" in page and "archive_monthly" in page and "close" in page
-    assert "<h3>Holes</h3>" in page
+    assert "<h3>Gaps</h3>" in page
     assert "2024-02-02 02:00" in page
     assert page.count('<svg class="calendar" viewBox') == 1
 

@@ -7,10 +7,10 @@ from typing import Any
 import numpy as np
 import polars as pl
 
+from crypto_lakehouse.coverage.holes import DAY_US, HOUR_US, IdGaps, Points, bounds, grid_points
 from crypto_lakehouse.lake.partition import Partition
-from crypto_lakehouse.quality.facts import grid_step
-from crypto_lakehouse.quality.holes import DAY_US, HOUR_US, IdGaps, Points, bounds, grid_points
 from crypto_lakehouse.spec import Check, Expectation
+from crypto_lakehouse.vocabulary import Interval
 
 _BUSY_ROWS_PER_HOUR = 60
 """A stream with this many rows an hour has an hour without any only if something is wrong."""
@@ -116,6 +116,18 @@ class Cover:
         )
         first = f"{stale['hour'][0]:%Y-%m-%dT%H:00Z} in band {stale['band'][0]}" if stale.height else ""
         return {"hours_stale": stale.height, "hours_first_stale": first}
+
+
+def grid_step(partition: Partition, limit_seconds: float = 0.0) -> int:
+    """Returns the distance of a partition's rows in microseconds, 0 where it has no fixed grid.
+
+    Klines of more than a day start on days that depend on the interval, not on the epoch; they have no grid here.
+    """
+    if limit_seconds:
+        return int(limit_seconds * 1_000_000)
+    step = partition.interval.microseconds if partition.interval else None
+    longest = Interval.D1.microseconds or 0
+    return step if step is not None and step <= longest else 0
 
 
 def _ascending(points: Points) -> Points:

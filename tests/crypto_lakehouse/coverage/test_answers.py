@@ -6,13 +6,14 @@ from pathlib import Path
 
 import pytest
 
+from crypto_lakehouse.coverage.known_holes import KNOWN_HOLES, KnownHole
+from crypto_lakehouse.coverage.log import CoverageFrames, CoverageLog
+from crypto_lakehouse.coverage.records import DayCoverage, Hole, PartitionVersion
+from crypto_lakehouse.coverage.tables import COVERAGE_SCHEMA, GAPS_SCHEMA, CoverageQuery, coverage, find_gaps
 from crypto_lakehouse.datasets import DATASETS, dataset
 from crypto_lakehouse.errors import InvalidRequest
-from crypto_lakehouse.known_holes import KNOWN_HOLES, KnownHole
-from crypto_lakehouse.lake.coverage import CoverageFrames, CoverageLog, DayCoverage, Hole, Place
 from crypto_lakehouse.lake.local_storage import LocalStorage
 from crypto_lakehouse.query import Lake
-from crypto_lakehouse.query.coverage import COVERAGE_SCHEMA, GAPS_SCHEMA, Asked, coverage, find_gaps
 from crypto_lakehouse.settings import Settings
 from crypto_lakehouse.vocabulary import DayCondition, HoleKind
 from tests.small_lake import small_lake
@@ -26,11 +27,11 @@ def utc(day: date, hour: int = 0) -> datetime:
     return datetime(day.year, day.month, day.day, hour, tzinfo=UTC)
 
 
-def place(month: str, symbol: str = "BTCUSDT", version: str = "v") -> Place:
-    return Place(NAME, f"kline_interval=1h/symbol_key={symbol}/month={month}", symbol, "1h", version)
+def place(month: str, symbol: str = "BTCUSDT", version: str = "v") -> PartitionVersion:
+    return PartitionVersion(NAME, f"kline_interval=1h/symbol_key={symbol}/month={month}", symbol, "1h", version)
 
 
-def whole(where: Place, first: date, count: int = 1, condition: DayCondition = A) -> list[DayCoverage]:
+def whole(where: PartitionVersion, first: date, count: int = 1, condition: DayCondition = A) -> list[DayCoverage]:
     missing = 24 if condition is M else 0
     return [
         DayCoverage(where, first + timedelta(days=n), condition, "why", 24 - missing, 24, missing, "archive_daily")
@@ -48,8 +49,8 @@ def add(log: CoverageLog, days: list[DayCoverage], holes: list[Hole] | None = No
     log.append(NAME, CoverageFrames.of(days, holes or []), at)
 
 
-def asked(**other: object) -> Asked:
-    return Asked(NOW, **other)  # type: ignore[arg-type]
+def asked(**other: object) -> CoverageQuery:
+    return CoverageQuery(NOW, **other)  # type: ignore[arg-type]
 
 
 def conditions(log: CoverageLog, **other: object) -> list[str]:
@@ -87,10 +88,10 @@ def test_days_between_two_partitions_are_missing_whatever_their_partitions_know(
 
 def test_nothing_is_missing_after_a_dataset_ended(log: CoverageLog) -> None:
     ended = dataset("binance_um_book_ticker")
-    where = Place(ended.name, "symbol_key=BTCUSDT/date=2024-03-28", "BTCUSDT", "", "v")
+    where = PartitionVersion(ended.name, "symbol_key=BTCUSDT/date=2024-03-28", "BTCUSDT", "", "v")
     day = DayCoverage(where, date(2024, 3, 28), A, "", 10, None, None, "archive_daily")
     log.append(ended.name, CoverageFrames.of([day]), NOW)
-    found = coverage(log, ended, Asked(datetime(2026, 1, 1, tzinfo=UTC)))
+    found = coverage(log, ended, CoverageQuery(datetime(2026, 1, 1, tzinfo=UTC)))
     assert found.select("day", "condition", "missing", "kline_interval").rows() == [
         (date(2024, 3, 28), "available", None, None),
         (date(2024, 3, 29), "missing", None, None),
@@ -100,10 +101,10 @@ def test_nothing_is_missing_after_a_dataset_ended(log: CoverageLog) -> None:
 
 def test_days_of_a_month_that_is_not_out_are_pending_where_only_monthly_files_exist(log: CoverageLog) -> None:
     funding = dataset("binance_um_funding_rate")
-    where = Place(funding.name, "symbol_key=BTCUSDT/year=2024", "BTCUSDT", "", "v")
+    where = PartitionVersion(funding.name, "symbol_key=BTCUSDT/year=2024", "BTCUSDT", "", "v")
     day = DayCoverage(where, date(2024, 1, 31), A, "", 3, None, None, "archive_monthly")
     log.append(funding.name, CoverageFrames.of([day]), NOW)
-    now = [coverage(log, funding, Asked(datetime(2024, 3, day, tzinfo=UTC))) for day in (10, 20)]
+    now = [coverage(log, funding, CoverageQuery(datetime(2024, 3, day, tzinfo=UTC))) for day in (10, 20)]
     assert set(now[0]["condition"][1:]) == {"pending"}
     assert now[1]["condition"].to_list() == ["available", *["missing"] * 29, *["pending"] * 19]
 
@@ -113,7 +114,7 @@ def test_a_day_that_was_pending_is_degraded_once_the_rest_is_overdue(log: Covera
     pending = DayCoverage(where, last, P, "until 10:00 UTC", 10, 10, 0, "rest")
     rest = Hole(where, utc(last, 10), utc(date(2024, 2, 1)), 14, HoleKind.DAYS, "", "")
     add(log, [pending], [rest])
-    early = Asked(datetime(2024, 2, 1, tzinfo=UTC))
+    early = CoverageQuery(datetime(2024, 2, 1, tzinfo=UTC))
     assert coverage(log, dataset(NAME), early).select("condition", "expected", "missing").rows() == [("pending", 10, 0)]
     assert find_gaps(log, dataset(NAME), early).is_empty()
     late = coverage(log, dataset(NAME), asked(last_day=last))

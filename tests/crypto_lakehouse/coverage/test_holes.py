@@ -9,13 +9,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from crypto_lakehouse.lake.coverage import DayCoverage, Hole, Place
-from crypto_lakehouse.lake.partition import Partition
-from crypto_lakehouse.lake.records import Manifest, ManifestInput
-from crypto_lakehouse.quality import known_faults
-from crypto_lakehouse.quality.cover import Cover
-from crypto_lakehouse.quality.days import PartitionCoverage, partition_coverage
-from crypto_lakehouse.quality.holes import (
+from crypto_lakehouse.coverage import known_faults
+from crypto_lakehouse.coverage.cover import Cover
+from crypto_lakehouse.coverage.days import PartitionCoverage, partition_coverage
+from crypto_lakehouse.coverage.holes import (
     DAY_US,
     HOUR_US,
     MAX_HOLES,
@@ -25,7 +22,10 @@ from crypto_lakehouse.quality.holes import (
     point_runs,
     uncovered_runs,
 )
-from crypto_lakehouse.quality.known_faults import KnownFault
+from crypto_lakehouse.coverage.known_faults import KnownFault
+from crypto_lakehouse.coverage.records import DayCoverage, Hole, PartitionVersion
+from crypto_lakehouse.lake.partition import Partition
+from crypto_lakehouse.lake.records import Manifest, ManifestInput
 from crypto_lakehouse.spec import Check
 from crypto_lakehouse.vocabulary import ChecksumStatus, DayCondition, HoleKind, Source
 
@@ -60,7 +60,7 @@ def found(
         frame = frame.with_columns(pl.Series("agg_trade_id", ids, pl.Int64))
     for start in range(0, frame.height, 7):
         cover.add(frame.slice(start, 7))
-    return partition_coverage(cover, manifest, Place.of(partition, "0123456789abcdef"))
+    return partition_coverage(cover, manifest, PartitionVersion.of(partition, "0123456789abcdef"))
 
 
 def told(one: DayCoverage) -> tuple[object, ...]:

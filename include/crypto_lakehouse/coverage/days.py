@@ -7,10 +7,8 @@ from datetime import UTC, date, datetime, timedelta
 
 import numpy as np
 
-from crypto_lakehouse.lake.coverage import DayCoverage, Hole, Place
-from crypto_lakehouse.lake.records import Manifest
-from crypto_lakehouse.quality.cover import Cover
-from crypto_lakehouse.quality.holes import (
+from crypto_lakehouse.coverage.cover import Cover
+from crypto_lakehouse.coverage.holes import (
     DAY_US,
     HOUR_US,
     Points,
@@ -22,7 +20,9 @@ from crypto_lakehouse.quality.holes import (
     points_between,
     uncovered_runs,
 )
-from crypto_lakehouse.quality.known_faults import KnownFault, faults_of
+from crypto_lakehouse.coverage.known_faults import KnownFault, faults_of
+from crypto_lakehouse.coverage.records import DayCoverage, Hole, PartitionVersion
+from crypto_lakehouse.lake.records import Manifest
 from crypto_lakehouse.spec import Check
 from crypto_lakehouse.vocabulary import DayCondition, HoleKind, Source
 
@@ -43,17 +43,17 @@ class PartitionCoverage:
     holes: tuple[Hole, ...]
 
 
-def partition_coverage(cover: Cover, manifest: Manifest, place: Place) -> PartitionCoverage:
+def partition_coverage(cover: Cover, manifest: Manifest, partition_version: PartitionVersion) -> PartitionCoverage:
     """Returns the coverage of a partition whose rows have all passed by.
 
     Args:
         cover: What was collected of them.
         manifest: The partition's manifest.
-        place: The partition and its version.
+        partition_version: The partition and its version.
     """
     if not manifest.covered:
         return PartitionCoverage((), ())
-    facts = _Facts(cover, manifest, place)
+    facts = _Facts(cover, manifest, partition_version)
     return PartitionCoverage(
         tuple(facts.day(number) for number in facts.numbers),
         tuple(facts.hole(run) for run in at_most(facts.runs())),
@@ -63,8 +63,8 @@ def partition_coverage(cover: Cover, manifest: Manifest, place: Place) -> Partit
 class _Facts:
     """What days and holes are told from; days are numbered since the epoch."""
 
-    def __init__(self, cover: Cover, manifest: Manifest, place: Place) -> None:
-        self.cover, self.place, self.step = cover, place, cover.step
+    def __init__(self, cover: Cover, manifest: Manifest, partition_version: PartitionVersion) -> None:
+        self.cover, self.partition_version, self.step = cover, partition_version, cover.step
         self.covered = bounds(manifest.covered)
         self.numbers = range(self.covered[0][0] // DAY_US, (self.covered[-1][1] - 1) // DAY_US + 1)
         self.sources = _sources_by_day(manifest, self.numbers)
@@ -88,7 +88,7 @@ class _Facts:
         known = [one for one in self.faults if one.check is _CHECK_OF.get(run.kind) and _holds(one, days)]
         beside = {source for day in days for source in self.sources.get(day, ())}
         named = "" if run.kind is HoleKind.DAYS else _ranked(beside)
-        return Hole(self.place, start, end, run.missing, run.kind, _words(known), named)
+        return Hole(self.partition_version, start, end, run.missing, run.kind, _words(known), named)
 
     def day(self, number: int) -> DayCoverage:
         """Returns a day as a record."""
@@ -103,7 +103,7 @@ class _Facts:
         elif is_pending:
             condition, unknown = DayCondition.PENDING, [f"until {clock(reached)} UTC", *unknown]
         return DayCoverage(
-            self.place,
+            self.partition_version,
             _EPOCH + timedelta(days=number),
             condition,
             "; ".join([*unknown, *known]),

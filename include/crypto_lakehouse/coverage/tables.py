@@ -6,8 +6,8 @@ from fnmatch import fnmatchcase
 
 import polars as pl
 
-from crypto_lakehouse.known_holes import holes_of
-from crypto_lakehouse.lake.coverage import RECONCILIATIONS_SCHEMA, CoverageLog
+from crypto_lakehouse.coverage.known_holes import holes_of
+from crypto_lakehouse.coverage.log import RECONCILIATIONS_SCHEMA, CoverageLog
 from crypto_lakehouse.schedule import is_monthly
 from crypto_lakehouse.spec import Dataset
 from crypto_lakehouse.vocabulary import DayCondition, HoleKind, Interval
@@ -52,7 +52,7 @@ RECONCILIATION_SCHEMA = pl.Schema({name: kind for name, kind in RECONCILIATIONS_
 
 
 @dataclass(frozen=True, slots=True)
-class Asked:
+class CoverageQuery:
     """Which series and days are asked for.
 
     Args:
@@ -70,30 +70,30 @@ class Asked:
     last_day: date | None = None
 
 
-def coverage(log: CoverageLog, dataset: Dataset, asked: Asked) -> pl.DataFrame:
+def coverage(log: CoverageLog, dataset: Dataset, query: CoverageQuery) -> pl.DataFrame:
     """Returns a row per UTC day of each series, of the columns of COVERAGE_SCHEMA.
 
     A day that the log does not speak of is missing, or pending while its file may still come. There is none before
     the first covered day of a series, and none of these after the dataset's end.
     """
-    spoken = _asked_for(log.days(dataset.name), asked)
+    spoken = _asked_for(log.days(dataset.name), query)
     if spoken.is_empty():
         return pl.DataFrame(schema=COVERAGE_SCHEMA)
-    joined = _calendar(spoken, dataset, asked).join(spoken, on=[*_SERIES, "day"], how="left")
+    joined = _calendar(spoken, dataset, query).join(spoken, on=[*_SERIES, "day"], how="left")
     per_day = pl.col("kline_interval").replace_strict(_rows_per_day(dataset, spoken), return_dtype=pl.Int64)
-    overdue = pl.col("day") < _overdue_before(dataset, asked.now)
+    overdue = pl.col("day") < _overdue_before(dataset, query.now)
     told = joined.with_columns(per_day.alias("_per_day"), overdue.alias("_overdue")).with_columns(_implied())
     return told.with_columns(pl.lit(dataset.name).alias("dataset"), _interval()).select(COVERAGE_SCHEMA.names())
 
 
-def find_gaps(log: CoverageLog, dataset: Dataset, asked: Asked) -> pl.DataFrame:
+def find_gaps(log: CoverageLog, dataset: Dataset, query: CoverageQuery) -> pl.DataFrame:
     """Returns what is missing, of the columns of GAPS_SCHEMA: one row per unbroken stretch of time of a series.
 
     Holes and missing days that touch are one gap, except that what upstream is known not to have stays apart.
     Identifiers that are skipped are gaps of their own: the time around them is not empty.
     """
-    days = coverage(log, dataset, asked).with_columns(pl.col("kline_interval").fill_null(""))
-    holes = _holes(log, dataset, asked, days)
+    days = coverage(log, dataset, query).with_columns(pl.col("kline_interval").fill_null(""))
+    holes = _holes(log, dataset, query, days)
     ids = pl.col("kind") == HoleKind.IDS.value
     stretches = explained(pl.concat([holes.filter(~ids), _missing_days(days, dataset)]), dataset)
     found = pl.concat([_merged(stretches), holes.filter(ids)]).sort(*_SERIES, "start", "end")
@@ -103,33 +103,33 @@ def find_gaps(log: CoverageLog, dataset: Dataset, asked: Asked) -> pl.DataFrame:
     return told.with_columns(_interval()).select(GAPS_SCHEMA.names())
 
 
-def reconciliation(log: CoverageLog, dataset: Dataset, asked: Asked) -> pl.DataFrame:
+def reconciliation(log: CoverageLog, dataset: Dataset, query: CoverageQuery) -> pl.DataFrame:
     """Returns what sources with the same keys said, a row per series, day and pair of sources."""
-    found = _asked_for(log.reconciliations(dataset.name), asked)
+    found = _asked_for(log.reconciliations(dataset.name), query)
     within = [pl.lit(value=True)]
-    within += [pl.col("day") >= asked.first_day] if asked.first_day else []
-    within += [pl.col("day") <= asked.last_day] if asked.last_day else []
+    within += [pl.col("day") >= query.first_day] if query.first_day else []
+    within += [pl.col("day") <= query.last_day] if query.last_day else []
     sorted_rows = found.filter(*within).sort(*_SERIES, "day", "kept", "other")
     return sorted_rows.with_columns(_interval()).select(RECONCILIATION_SCHEMA.names())
 
 
-def _asked_for(rows: pl.DataFrame, asked: Asked) -> pl.DataFrame:
-    if asked.intervals:
-        rows = rows.filter(pl.col("kline_interval").is_in(list(asked.intervals)))
-    if asked.symbols:
+def _asked_for(rows: pl.DataFrame, query: CoverageQuery) -> pl.DataFrame:
+    if query.intervals:
+        rows = rows.filter(pl.col("kline_interval").is_in(list(query.intervals)))
+    if query.symbols:
         held = rows["symbol"].unique().to_list()
-        wanted = [one for one in held if any(fnmatchcase(one, pattern) for pattern in asked.symbols)]
+        wanted = [one for one in held if any(fnmatchcase(one, pattern) for pattern in query.symbols)]
         rows = rows.filter(pl.col("symbol").is_in(wanted))
     return rows
 
 
-def _calendar(spoken: pl.DataFrame, dataset: Dataset, asked: Asked) -> pl.DataFrame:
+def _calendar(spoken: pl.DataFrame, dataset: Dataset, query: CoverageQuery) -> pl.DataFrame:
     """Returns a row for every day asked for of every series, with the first and last day spoken of."""
-    yesterday = asked.now.astimezone(UTC).date() - timedelta(days=1)
-    implied = min(asked.last_day or yesterday, dataset.ended or date.max)
+    yesterday = query.now.astimezone(UTC).date() - timedelta(days=1)
+    implied = min(query.last_day or yesterday, dataset.ended or date.max)
     series = spoken.group_by(_SERIES).agg(pl.col("day").min().alias("_first"), pl.col("day").max().alias("_last"))
-    first = pl.max_horizontal("_first", pl.lit(asked.first_day or date.min))
-    last = pl.min_horizontal(pl.max_horizontal("_last", pl.lit(implied)), pl.lit(asked.last_day or date.max))
+    first = pl.max_horizontal("_first", pl.lit(query.first_day or date.min))
+    last = pl.min_horizontal(pl.max_horizontal("_last", pl.lit(implied)), pl.lit(query.last_day or date.max))
     ranged = series.with_columns(first.alias("_from"), last.alias("_to")).filter(pl.col("_from") <= pl.col("_to"))
     days = pl.date_ranges("_from", "_to").alias("day")
     return ranged.select(*_SERIES, "_last", days).explode("day").sort(*_SERIES, "day")
@@ -193,15 +193,15 @@ def _interval() -> pl.Expr:
 _GAP = ["start", "end", "kind", "missing", "reason", "known", "sources", "since"]
 
 
-def _holes(log: CoverageLog, dataset: Dataset, asked: Asked, days: pl.DataFrame) -> pl.DataFrame:
+def _holes(log: CoverageLog, dataset: Dataset, query: CoverageQuery, days: pl.DataFrame) -> pl.DataFrame:
     """Returns the holes that lie in days asked for, without the rest of a day that is still to come."""
-    held = _asked_for(log.holes(dataset.name), asked).with_columns(
+    held = _asked_for(log.holes(dataset.name), query).with_columns(
         pl.lit("").alias("reason"), pl.col("first_seen").alias("since")
     )
     first, last = pl.col("start").dt.date(), (pl.col("end") - pl.duration(microseconds=1)).dt.date()
     within = pl.lit(value=True)
-    within &= last >= asked.first_day if asked.first_day else within
-    within &= first <= asked.last_day if asked.last_day else within
+    within &= last >= query.first_day if query.first_day else within
+    within &= first <= query.last_day if query.last_day else within
     awaited = days.filter(pl.col("condition") == DayCondition.PENDING.value).select(*_SERIES, "day")
     rest = (held.filter(pl.col("kind") == HoleKind.DAYS.value).with_columns(first.alias("day"))).join(
         awaited, on=[*_SERIES, "day"], how="semi"

@@ -1,4 +1,4 @@
-"""The physical types of Silver in Polars and in Arrow, derived from a dataset's columns. There are no floats."""
+"""The physical types of a table's files in Polars and in Arrow, derived from its columns. Silver has no floats."""
 
 from functools import lru_cache
 
@@ -37,16 +37,6 @@ _ARROW: dict[LogicalType, pa.DataType] = {
 def polars_type(column: Column) -> pl.DataType:
     """Returns the Polars type of a Silver column."""
     return _POLARS[column.type]
-
-
-def polars_schema(dataset: Dataset) -> pl.Schema:
-    """Returns the Polars schema of a dataset's Silver rows.
-
-    >>> from crypto_lakehouse.datasets import dataset
-    >>> polars_schema(dataset("binance_um_funding_rate"))["funding_rate"]
-    Decimal(precision=38, scale=18)
-    """
-    return pl.Schema({column.name: _POLARS[column.type] for column in dataset.columns})
 
 
 @lru_cache

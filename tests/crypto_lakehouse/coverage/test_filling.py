@@ -10,8 +10,10 @@ from typing import Any
 import pytest
 
 from crypto_lakehouse.cli import main
+from crypto_lakehouse.coverage.answers import Coverage
+from crypto_lakehouse.coverage.filling import fillable, fills
+from crypto_lakehouse.coverage.log import CoverageLog
 from crypto_lakehouse.query import Lake
-from crypto_lakehouse.query.filling import fills, worth_asking
 from crypto_lakehouse.settings import load_settings
 from tests.fakes.exchange import LocalExchange, SyntheticRows
 from tests.small_lake import SmallLake, dropped, small_lake
@@ -94,7 +96,7 @@ def test_what_nobody_has_is_said_and_not_asked_again(place: Place, capsys: pytes
     assert place.asked() == asked
     assert [one["missing"] for one in said["after"]] == [2]
     assert main(["gaps", "fill", *ASKED]) == 0
-    assert "2 rows or ids are missing; after asking: 1 gaps; 2 rows" in capsys.readouterr().out.replace("\n", " ")
+    assert "2 rows or ids are missing; after the requests: 1 gaps; 2 rows" in capsys.readouterr().out.replace("\n", " ")
 
 
 def test_without_fill_a_run_leaves_holes_in_what_the_archive_has_alone(place: Place) -> None:
@@ -123,10 +125,10 @@ def test_the_daily_dag_triggers_what_may_be_filled_and_nothing_afterwards(
 ) -> None:
     place.ingest()
     lake = Lake.open()
-    (run,) = fills(lake)
+    (run,) = fills(Coverage(CoverageLog(place.lake.storage), lake.datasets))
     assert (run.dataset, run.symbols, run.intervals, run.first_day) == (KLINES, ("BTCUSDT",), ("1h",), date(2025, 1, 2))
     fill(capsys)
-    assert worth_asking(lake.gaps(KLINES, days=(date(2025, 1, 1), date(2025, 1, 3)))).is_empty()
+    assert fillable(lake.gaps(KLINES, days=(date(2025, 1, 1), date(2025, 1, 3)))).is_empty()
 
 
 def test_history_comes_without_an_archive_and_is_not_asked_for_twice(

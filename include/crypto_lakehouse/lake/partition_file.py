@@ -1,26 +1,20 @@
 """Writes Silver rows as Parquet: row groups of a fixed number of rows, so that bytes follow from rows alone."""
 
 import hashlib
-from collections.abc import Callable
-from concurrent.futures import Future, ThreadPoolExecutor
 from pathlib import Path
-from typing import Any, TypeVar
 
 import polars as pl
 import pyarrow as pa
 import pyarrow.parquet as pq
 
+from crypto_lakehouse.lake.manifest import MANIFEST_KEY
 from crypto_lakehouse.lake.records import Manifest
-from crypto_lakehouse.silver.manifest import MANIFEST_KEY
-from crypto_lakehouse.silver.schema import arrow_schema
+from crypto_lakehouse.lake.table_schema import arrow_schema
 from crypto_lakehouse.spec import Dataset, Derivation
 from crypto_lakehouse.vocabulary import LogicalType
 
 ROW_GROUP_ROWS = 250_000
 _DELTA_TYPES = frozenset({LogicalType.TIMESTAMP, LogicalType.INTEGER, LogicalType.DATE})
-_PENDING_WRITES = 2
-
-Result = TypeVar("Result")
 
 
 class PartitionWriter:
@@ -94,28 +88,3 @@ def _options(dataset: Dataset) -> dict[str, object]:
         "store_schema": False,
         "version": "2.6",
     }
-
-
-class Background:
-    """A thread that carries out writes in order, with few of them waiting, and hands back what failed."""
-
-    def __init__(self) -> None:
-        self._pool = ThreadPoolExecutor(1, "write")
-        self._pending: list[Future[Any]] = []
-
-    def submit(self, work: Callable[[], Result]) -> "Future[Result]":
-        """Queues work; waits while too much of it is unfinished, and raises what earlier work raised."""
-        while len(self._pending) >= _PENDING_WRITES:
-            self._pending.pop(0).result()
-        future = self._pool.submit(work)
-        self._pending.append(future)
-        return future
-
-    def drain(self) -> None:
-        """Waits for all work, and raises what it raised."""
-        while self._pending:
-            self._pending.pop(0).result()
-
-    def close(self) -> None:
-        """Ends the thread."""
-        self._pool.shutdown(wait=True)

@@ -6,22 +6,24 @@ from pathlib import Path
 import polars as pl
 import pytest
 
-from crypto_lakehouse.errors import ArchiveFileMissing, SourceUnavailable
-from crypto_lakehouse.lake.coverage import (
+from crypto_lakehouse.coverage.log import (
     DAYS_SCHEMA,
     HOLES_SCHEMA,
     RECONCILIATIONS_SCHEMA,
     CoverageFrames,
     CoverageLog,
-    DayCoverage,
-    Hole,
-    Place,
-    ReconciledDay,
     read_frames,
-    reconciled_day_from_json,
-    record_json,
     write_frames,
 )
+from crypto_lakehouse.coverage.records import (
+    DayCoverage,
+    Hole,
+    PartitionVersion,
+    ReconciledDay,
+    reconciled_day_from_json,
+    record_json,
+)
+from crypto_lakehouse.errors import ArchiveFileMissing, SourceUnavailable
 from crypto_lakehouse.lake.local_storage import LocalStorage
 from crypto_lakehouse.vocabulary import DayCondition, HoleKind
 
@@ -30,8 +32,8 @@ AT = datetime(2025, 1, 1, tzinfo=UTC)
 START = datetime(2024, 1, 1, 5, tzinfo=UTC)
 
 
-def place(month: str = "2024-01", version: str = "v1") -> Place:
-    return Place(NAME, f"kline_interval=1h/symbol_key=BTCUSDT/month={month}", "BTCUSDT", "1h", version)
+def place(month: str = "2024-01", version: str = "v1") -> PartitionVersion:
+    return PartitionVersion(NAME, f"kline_interval=1h/symbol_key=BTCUSDT/month={month}", "BTCUSDT", "1h", version)
 
 
 def frames(month: str = "2024-01", version: str = "v1", holes: int = 1, rows: int = 24) -> CoverageFrames:
@@ -77,7 +79,7 @@ def test_a_hole_keeps_when_it_was_first_seen(tmp_path: Path) -> None:
 
 
 def trades(day: int, first: int, last: int, sources: str = "archive_daily", partition: str = "") -> DayCoverage:
-    where = Place(NAME, partition or f"symbol_key=BTCUSDT/date=2024-01-{day:02}", "BTCUSDT", "", f"v{day}")
+    where = PartitionVersion(NAME, partition or f"symbol_key=BTCUSDT/date=2024-01-{day:02}", "BTCUSDT", "", f"v{day}")
     noon = datetime(2024, 1, day, 12, tzinfo=UTC)
     ends = (first, noon, last, noon + timedelta(hours=11))
     return DayCoverage(where, noon.date(), DayCondition.AVAILABLE, "", 9, None, 0, sources, *ends)

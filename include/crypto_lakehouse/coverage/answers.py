@@ -1,0 +1,127 @@
+"""What a lake answers about its coverage: the tables `coverage`, `gaps` and `reconciliation`, of one dataset or all."""
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import UTC, date, datetime
+from types import MappingProxyType
+
+import polars as pl
+
+from crypto_lakehouse.coverage import tables
+from crypto_lakehouse.coverage.log import CoverageLog
+from crypto_lakehouse.coverage.tables import CoverageQuery
+from crypto_lakehouse.datasets import dataset
+from crypto_lakehouse.errors import InvalidRequest
+from crypto_lakehouse.spec import Dataset
+from crypto_lakehouse.symbols import validated_pattern
+from crypto_lakehouse.vocabulary import Interval
+
+Answer = Callable[[CoverageLog, Dataset, CoverageQuery], pl.DataFrame]
+Day = date | str
+"""A UTC day: a date, or ISO text."""
+
+
+@dataclass(frozen=True, slots=True)
+class CoverageTable:
+    """One of the tables: the function that answers it for a dataset, and its columns."""
+
+    answer: Answer
+    schema: pl.Schema
+
+
+TABLES: Mapping[str, CoverageTable] = MappingProxyType(
+    {
+        "coverage": CoverageTable(tables.coverage, tables.COVERAGE_SCHEMA),
+        "gaps": CoverageTable(tables.find_gaps, tables.GAPS_SCHEMA),
+        "reconciliation": CoverageTable(tables.reconciliation, tables.RECONCILIATION_SCHEMA),
+    }
+)
+
+
+class Coverage:
+    """Answers questions about the coverage of a lake from its coverage log.
+
+    Args:
+        log: The log.
+        dataset_names: Returns the names of the datasets that the lake has tables for.
+    """
+
+    def __init__(self, log: CoverageLog, dataset_names: Callable[[], Sequence[str]]) -> None:
+        self._log, self._dataset_names = log, dataset_names
+
+    def datasets(self) -> list[Dataset]:
+        """Returns the datasets that the lake has tables for."""
+        return [dataset(name) for name in self._dataset_names()]
+
+    def table(
+        self,
+        table_name: str,
+        dataset_name: str = "",
+        *,
+        symbols: Sequence[str] | str = (),
+        intervals: Sequence[Interval | str] | str = (),
+        days: tuple[Day | None, Day | None] = (None, None),
+    ) -> pl.DataFrame:
+        """Returns one of the tables.
+
+        Args:
+            table_name: A key of `TABLES`.
+            dataset_name: The dataset; all by default.
+            symbols: Symbols, or globs of `*` and `?`; all by default.
+            intervals: Kline intervals; all by default.
+            days: First and last UTC day, inclusive; by default from the first covered day of each series to yesterday.
+
+        Raises:
+            InvalidRequest: A name, an interval or a day is not valid.
+        """
+        datasets = [dataset(dataset_name)] if dataset_name else self.datasets()
+        wanted_intervals = [intervals] if isinstance(intervals, str) else intervals
+        for interval in wanted_intervals if dataset_name else ():
+            checked_interval(datasets[0], interval)
+        first_day, last_day = map(_day, days)
+        if first_day and last_day and last_day < first_day:
+            raise InvalidRequest(
+                f"the last day {last_day} is before the first day {first_day}", "Exchange the two days"
+            )
+        query = CoverageQuery(
+            now=datetime.now(UTC),
+            symbols=tuple(map(validated_pattern, [symbols] if isinstance(symbols, str) else symbols)),
+            intervals=tuple(map(str, wanted_intervals)),
+            first_day=first_day,
+            last_day=last_day,
+        )
+        return self._over(table_name, datasets, query)
+
+    def lazy_table(self, table_name: str) -> pl.LazyFrame:
+        """Returns one of the tables over all datasets; it is computed only when something reads it."""
+        query = CoverageQuery(datetime.now(UTC))
+        return pl.defer(lambda: self._over(table_name, self.datasets(), query), schema=TABLES[table_name].schema)
+
+    def _over(self, table_name: str, datasets: Sequence[Dataset], query: CoverageQuery) -> pl.DataFrame:
+        table = TABLES[table_name]
+        frames = [table.answer(self._log, dataset, query) for dataset in datasets]
+        return pl.concat([pl.DataFrame(schema=table.schema), *frames])
+
+
+def checked_interval(dataset: Dataset, interval: Interval | str | None) -> Interval | None:
+    """Returns the interval of a request, None where the request names none.
+
+    Raises:
+        InvalidRequest: The dataset does not have it.
+    """
+    if interval is None:
+        return None
+    if interval not in {str(known) for known in dataset.intervals}:
+        known = ", ".join(dataset.intervals) or "none"
+        what = f"the dataset has no interval {str(interval)[:20]!r}"
+        raise InvalidRequest(what, f"Known: {known}", dataset=dataset.name)
+    return Interval(interval)
+
+
+def _day(day: Day | None) -> date | None:
+    if not isinstance(day, str):
+        return day.date() if isinstance(day, datetime) else day
+    try:
+        return date.fromisoformat(day)
+    except ValueError as error:
+        raise InvalidRequest(f"{day[:40]!r} is not a day", "Write it as 2024-12-31") from error

@@ -1,0 +1,47 @@
+"""Which gaps are worth a run: gaps that upstream may have, and that no answer of the exchange covers yet."""
+
+from dataclasses import dataclass
+from datetime import date, timedelta
+
+import polars as pl
+
+from crypto_lakehouse.coverage.answers import Coverage
+from crypto_lakehouse.vocabulary import Source
+
+
+@dataclass(frozen=True, slots=True)
+class Fill:
+    """A run that may fill gaps of a dataset: the series and the days to look at, both days inclusive."""
+
+    dataset: str
+    symbols: tuple[str, ...]
+    intervals: tuple[str, ...]
+    first_day: date
+    last_day: date
+
+
+def fills(coverage: Coverage) -> list[Fill]:
+    """Returns one run per dataset that has gaps which may be filled, in the order of the lake's datasets.
+
+    Raises:
+        LakehouseError: The lake did not answer.
+    """
+    live = [dataset.name for dataset in coverage.datasets() if not dataset.ended]
+    runs = (fill_of(name, fillable(coverage.table("gaps", name))) for name in live)
+    return [run for run in runs if run is not None]
+
+
+def fillable(gaps: pl.DataFrame) -> pl.DataFrame:
+    """Returns the gaps that upstream is not known to lack and that no answer of the exchange covers."""
+    return gaps.filter((pl.col("known") == "") & ~pl.col("sources").str.contains(Source.REST.value, literal=True))
+
+
+def fill_of(dataset_name: str, gaps: pl.DataFrame) -> Fill | None:
+    """Returns the run over all of a dataset's gaps, None where there are none."""
+    if gaps.is_empty():
+        return None
+    # The end of a gap is the first instant after it.
+    last = gaps.select((pl.col("end") - timedelta(microseconds=1)).max()).item()
+    first = gaps.select(pl.col("start").min()).item()
+    intervals = gaps["kline_interval"].drop_nulls().unique().sort().to_list()
+    return Fill(dataset_name, tuple(gaps["symbol"].unique().sort()), tuple(intervals), first.date(), last.date())

@@ -1,0 +1,162 @@
+"""The records of coverage: days, holes and reconciled days of partitions. Plain dataclasses, no engine."""
+
+from dataclasses import dataclass
+from datetime import date, datetime
+from typing import Any
+
+from crypto_lakehouse.lake.partition import Partition
+from crypto_lakehouse.lake.records import Reconciliation
+from crypto_lakehouse.vocabulary import DayCondition, HoleKind
+
+VERSION_DIGITS = 16
+"""A version is named by this many hexadecimal digits of its file's sha256."""
+
+
+@dataclass(frozen=True, slots=True)
+class PartitionVersion:
+    """The version of a partition that a record describes.
+
+    Args:
+        dataset: Name of the dataset.
+        partition: Name of the partition.
+        symbol: The raw symbol.
+        kline_interval: The kline interval; empty where the dataset has none.
+        version: The first 16 digits of the file's sha256; empty where nothing is published.
+    """
+
+    dataset: str
+    partition: str
+    symbol: str
+    kline_interval: str
+    version: str
+
+    @classmethod
+    def of(cls, partition: Partition, sha256: str) -> "PartitionVersion":
+        """Returns a partition's version, given the sha256 of its file; an empty one where nothing is published."""
+        interval = str(partition.interval or "")
+        return cls(partition.dataset.name, partition.name, partition.symbol, interval, sha256[:VERSION_DIGITS])
+
+
+@dataclass(frozen=True, slots=True)
+class DayCoverage:
+    """One UTC day of one partition.
+
+    Args:
+        partition_version: The partition and its version.
+        day: The day.
+        condition: What the lake has of the day.
+        reason: Why the condition is not `available`, with figures; empty where there is no reason.
+        rows: Rows of the day.
+        expected: Rows that the interval requires; of a pending day only up to the last covered instant. None where
+            the rows have no fixed distance.
+        missing: How many of the expected rows, or of the identifiers, are missing; None where it cannot be known.
+        sources: Names of the sources that cover the day, best first, comma separated.
+        first_id: Identifier of the first row, where identifiers increase by one.
+        first_at: Event time of the first row, likewise.
+        last_id: Identifier of the last row, likewise.
+        last_at: Event time of the last row, likewise.
+    """
+
+    partition_version: PartitionVersion
+    day: date
+    condition: DayCondition
+    reason: str
+    rows: int
+    expected: int | None
+    missing: int | None
+    sources: str
+    first_id: int | None = None
+    first_at: datetime | None = None
+    last_id: int | None = None
+    last_at: datetime | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Hole:
+    """A span of time in which something is missing.
+
+    Args:
+        partition_version: The partition and its version.
+        start: First instant of the span, UTC.
+        end: First instant after it. A hole between identifiers spans from the row before it to the row after it.
+        missing: Rows or identifiers that are missing; None where the expected number is not known.
+        kind: How it is known that something is missing.
+        known: Why upstream is known not to have it; empty where upstream may have it.
+        sources: Names of the sources that cover the span without the rows, best first, comma separated.
+    """
+
+    partition_version: PartitionVersion
+    start: datetime
+    end: datetime
+    missing: int | None
+    kind: HoleKind
+    known: str
+    sources: str
+
+
+@dataclass(frozen=True, slots=True)
+class ReconciledDay:
+    """How the rows of two sources compare on one day.
+
+    Both sources are the same where the exchange published an object again.
+
+    Args:
+        partition_version: The partition and its version.
+        day: UTC day, ISO.
+        kept: Source of the rows that are kept.
+        other: Source of the rows that are dropped.
+        equal: Keys whose rows are equal in both sources.
+        different: Keys whose rows differ.
+        only_kept: Keys that only the kept rows have; None except where an object replaced its former version.
+        only_other: Keys that only the dropped rows have, likewise.
+        columns: The columns that differ: `close, base_volume`.
+        largest: The largest difference of each column: `close 0.5, base_volume 12`.
+    """
+
+    partition_version: PartitionVersion
+    day: str
+    kept: str
+    other: str
+    equal: int
+    different: int
+    only_kept: int | None
+    only_other: int | None
+    columns: str
+    largest: str
+
+    @classmethod
+    def of(
+        cls,
+        partition_version: PartitionVersion,
+        reconciliation: Reconciliation,
+        only_kept: int | None = None,
+        only_other: int | None = None,
+    ) -> "ReconciledDay":
+        """Returns a reconciliation of a manifest as a record of its partition's version."""
+        differences = reconciliation.columns
+        return cls(
+            partition_version=partition_version,
+            day=reconciliation.day,
+            kept=reconciliation.kept.value,
+            other=reconciliation.other.value,
+            equal=reconciliation.equal,
+            different=reconciliation.different,
+            only_kept=only_kept,
+            only_other=only_other,
+            columns=", ".join(difference.column for difference in differences),
+            largest=", ".join(f"{each.column} {each.largest}" for each in differences if each.largest),
+        )
+
+
+CoverageRecord = DayCoverage | Hole | ReconciledDay
+
+
+def record_json(record: ReconciledDay) -> dict[str, Any]:
+    """Returns a reconciled day JSON-ready, for a step's result."""
+    version = {name: getattr(record.partition_version, name) for name in PartitionVersion.__slots__}
+    return {**{name: getattr(record, name) for name in ReconciledDay.__slots__}, "partition_version": version}
+
+
+def reconciled_day_from_json(raw: dict[str, Any]) -> ReconciledDay:
+    """Returns the reconciled day that `record_json` wrote."""
+    return ReconciledDay(**{**raw, "partition_version": PartitionVersion(**raw["partition_version"])})

@@ -1,0 +1,34 @@
+"""Writes beside the parsing: a thread that carries them out in order, with a bounded number of them waiting."""
+
+from collections.abc import Callable
+from concurrent.futures import Future, ThreadPoolExecutor
+from typing import Any, TypeVar
+
+_PENDING_WRITES = 2
+
+Result = TypeVar("Result")
+
+
+class Background:
+    """A thread that carries out writes in order, with few of them waiting, and hands back what failed."""
+
+    def __init__(self) -> None:
+        self._pool = ThreadPoolExecutor(1, "write")
+        self._pending: list[Future[Any]] = []
+
+    def submit(self, work: Callable[[], Result]) -> "Future[Result]":
+        """Queues work; waits while too much of it is unfinished, and raises what earlier work raised."""
+        while len(self._pending) >= _PENDING_WRITES:
+            self._pending.pop(0).result()
+        future = self._pool.submit(work)
+        self._pending.append(future)
+        return future
+
+    def drain(self) -> None:
+        """Waits for all work, and raises what it raised."""
+        while self._pending:
+            self._pending.pop(0).result()
+
+    def close(self) -> None:
+        """Ends the thread."""
+        self._pool.shutdown(wait=True)

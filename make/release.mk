@@ -1,0 +1,104 @@
+# What builds, checks and publishes a release: locks, images, scans, the package. The Makefile includes it.
+LOCKED_IMAGES := s5cmd polars quality exchange airflow store glue
+IMAGES := $(LOCKED_IMAGES) secrets guard database
+# What each image installs of the extras and groups of pyproject.toml; images/<name>/without.in lists what it leaves out.
+PACKAGES_s5cmd := pyproject.toml --extra pull
+PACKAGES_polars := pyproject.toml --extra pull --extra conform --extra reports --extra s3 --extra glue
+PACKAGES_quality := pyproject.toml --extra conform --extra gate --extra s3 --extra glue
+PACKAGES_exchange := pyproject.toml --extra conform --extra exchange --extra s3 --extra glue
+PACKAGES_airflow := pyproject.toml --extra airflow --extra postgres --extra pull --extra conform --extra s3 --extra glue
+PACKAGES_glue := pyproject.toml --extra s3 --extra glue --group glue-server
+PACKAGES_store := --group pyproject.toml:store
+# Environments of checks and tests, apart from ours.
+OTHER_LOCKS := images/checks/requirements tests/containers/requirements-ministack tests/terraform/requirements-checkov \
+  tests/deploy/requirements-manifests
+COMPILE := $(BIN)/uv pip compile --quiet --universal --python-version 3.11 --no-header $(if $(UPGRADE),--upgrade)
+REGISTRY ?= crypto-lakehouse
+VERSION := $(shell sed -n 's/^__version__ = "\(.*\)"$$/\1/p' include/crypto_lakehouse/__init__.py)
+# RELEASE=1 names images by the version of the package, as Terraform and the changelog do.
+TAG ?= $(if $(RELEASE),$(VERSION),latest)
+SOURCE ?= unknown
+BASE_IMAGE ?= python:3.12-slim-bookworm
+CHECKS := .venv-checks/bin
+# What is in the repository and may hold a secret. Hashes look like some, and so do the tests' made-up keys: locks,
+# tests and generated files are searched for the shapes of known kinds of keys alone.
+HASHED := requirements[^/]*\.txt$$|images/build\.txt$$|\.auto\.tfvars\.json$$|^tests/
+# Words that documentation and tests have in the place of a secret, and where a secret is read from.
+NAMES := ^(password|made-before|cat /secrets/[a-z/-]+|(crypto-lakehouse|lake-keys)[/-][a-z]+)\W*$$
+GUESSES := Base64HighEntropyString HexHighEntropyString KeywordDetector
+AS_ROOT := $(if $(filter 0,$(shell id -u)),,sudo)
+
+.PHONY: lock images images-lint images-audit images-sbom images-login images-push images-sign docker-registry \
+  workflows-lint security release-notes release-check dist release-publish
+
+lock: ## Pin all dependencies anew from pyproject.toml; what is pinned stays unless it must move: [UPGRADE=1]
+	$(COMPILE) pyproject.toml --all-extras --group dev --output-file requirements.txt
+	$(foreach name,$(LOCKED_IMAGES),$(COMPILE) --generate-hashes --constraint requirements.txt $(PACKAGES_$(name)) \
+	  $(if $(wildcard images/$(name)/without.in),--excludes images/$(name)/without.in) \
+	  --output-file images/$(name)/requirements.txt &&) true
+	$(COMPILE) --generate-hashes --constraint requirements.txt images/build.in --output-file images/build.txt
+	for lock in $(OTHER_LOCKS); do $(COMPILE) --generate-hashes $$lock.in \
+	  --output-file $$lock.txt || exit 1; done
+
+images: ## Build the images: [REGISTRY=.. TAG=.. BASE_IMAGE=..]
+	for name in $(IMAGES); do DOCKER_BUILDKIT=1 docker build --build-arg BASE_IMAGE=$(BASE_IMAGE) \
+	  --build-arg VERSION=$(VERSION) --build-arg REVISION=$$(git rev-parse HEAD) \
+	  --build-arg CREATED=$$(git log -1 --format=%cI) --build-arg SOURCE=$(SOURCE) \
+	  --tag $(REGISTRY)/$$name:$(TAG) --file images/$$name/Dockerfile . || exit 1; done
+
+docker-registry: ## Install the registry that pushing is tried against, a package of Debian's and Ubuntu's, unless it is here
+	@command -v docker-registry || { $(AS_ROOT) apt-get update --quiet && \
+	  $(AS_ROOT) apt-get install --quiet --yes --no-install-recommends docker-registry; }
+
+.venv-checks/.ready: images/checks/requirements.txt
+	$(PYTHON) -m venv .venv-checks
+	.venv-checks/bin/pip install --quiet --disable-pip-version-check --require-hashes --requirement $<
+	touch $@
+
+images-lint: .venv-checks/.ready ## Lint the Dockerfiles
+	$(CHECKS)/hadolint images/*/Dockerfile
+
+images-audit: .venv-checks/.ready ## Look for known holes in all that is locked; fails where it cannot look
+	$(CHECKS)/python images/checks/audit.py requirements.txt $(foreach name,$(LOCKED_IMAGES),images/$(name)/requirements.txt)
+
+images-sbom: .venv-checks/.ready ## Write what each image holds, as CycloneDX, into sbom/: [REGISTRY=.. TAG=..]
+	$(CHECKS)/python images/checks/sbom.py $(foreach name,$(IMAGES),$(REGISTRY)/$(name):$(TAG))
+
+images-login: ## Log in to a registry: REGISTRY=HOST/PATH, with REGISTRY_USER and REGISTRY_PASSWORD in the environment
+	@$(PYTHON) release/registry.py login $(REGISTRY)
+
+images-push: ## Push the images, and write their digests to dist/images.sha256: [REGISTRY=.. TAG=..]
+	$(PYTHON) release/registry.py push $(foreach name,$(IMAGES),$(REGISTRY)/$(name):$(TAG))
+
+images-sign: ## Sign the pushed digests without a key, and attest their SBOMs; needs cosign: [DRY_RUN=1]
+	$(PYTHON) release/sign.py $(if $(DRY_RUN),--dry-run)
+
+workflows-lint: setup .venv-checks/.ready ## Lint the workflows, with bad ones as controls
+	$(CHECKS)/check-jsonschema --builtin-schema vendor.github-workflows .github/workflows/*.yml
+	$(CHECKS)/check-jsonschema --builtin-schema vendor.dependabot .github/dependabot.yml
+	$(CHECKS)/zizmor --offline --persona pedantic .github
+	CHECKS=$(CURDIR)/$(CHECKS) $(BIN)/python -m pytest -q tests/release/test_workflows.py
+
+security: setup .venv-checks/.ready ## Secrets in the repository, dangerous calls, and the controls of both
+	$(CHECKS)/detect-secrets-hook $(GUESSES:%=--disable-plugin %) --exclude-secrets '$(NAMES)' $$(git ls-files)
+	$(CHECKS)/detect-secrets-hook --exclude-secrets '$(NAMES)' $$(git ls-files | grep -vE '$(HASHED)')
+	$(CHECKS)/bandit --quiet --recursive --severity-level high include plugins dags images release
+	CHECKS=$(CURDIR)/$(CHECKS) $(BIN)/python -m pytest -q tests/release/test_scans.py tests/release/test_audit.py
+
+release-notes: ## Print what the changelog says of this version
+	@$(PYTHON) release/notes.py
+
+release-check: ## See that tag, version and changelog agree, and the base has a digest: BASE_IMAGE=.. [TAG_NAME=v1.2.3]
+	$(PYTHON) release/notes.py "$$TAG_NAME" > /dev/null
+	$(PYTHON) release/base.py $(BASE_IMAGE)
+
+dist: setup ## Build the package, its notes and the checksums of both into dist/
+	rm -rf build dist/*.whl && mkdir -p dist
+	SOURCE_DATE_EPOCH=$$(git log -1 --format=%ct) $(BIN)/pip wheel --quiet --disable-pip-version-check --no-deps \
+	  --no-build-isolation --wheel-dir dist .
+	$(PYTHON) release/notes.py > dist/notes.md
+	cd dist && sha256sum *.whl > SHA256SUMS
+
+release-publish: ## Publish the release with its notes, package, digests and SBOMs; needs gh and its token: [DRY_RUN=1]
+	$(if $(DRY_RUN),@echo) gh release create v$(VERSION) --verify-tag --title v$(VERSION) --notes-file dist/notes.md \
+	  dist/*.whl dist/SHA256SUMS dist/images.sha256 sbom/*.cdx.json

@@ -4,8 +4,8 @@ IMAGES := $(LOCKED_IMAGES) secrets guard database
 # What each image installs of the extras and groups of pyproject.toml; images/<name>/without.in lists what it leaves out.
 PACKAGES_s5cmd := pyproject.toml --extra pull
 PACKAGES_polars := pyproject.toml --extra pull --extra conform --extra reports --extra s3 --extra glue
-PACKAGES_quality := pyproject.toml --extra conform --extra gate --extra s3 --extra glue
-PACKAGES_exchange := pyproject.toml --extra conform --extra exchange --extra s3 --extra glue
+PACKAGES_quality := pyproject.toml --extra gate --extra s3
+PACKAGES_exchange := pyproject.toml --extra exchange --extra s3
 PACKAGES_airflow := pyproject.toml --extra airflow --extra postgres --extra pull --extra conform --extra s3 --extra glue
 PACKAGES_glue := pyproject.toml --extra s3 --extra glue --group glue-server
 PACKAGES_store := --group pyproject.toml:store

@@ -15,6 +15,7 @@ LakehouseError                  .dataset .partition .advice
    ├─ ExchangeRefused             the exchange will not serve this address, or not this request
    ├─ OutOfReach                  the exchange no longer answers for days so long ago
    ├─ StaleWork                   the layer below changed since the work was planned
+   ├─ MissingExtra                a library of an optional extra is not installed
    ├─ CorruptObject               a stored file no longer has the bytes that were written
    └─ InvalidRequest              a symbol, date, query or setting that is not acceptable
       └─ UnknownSymbol              the exchange does not have the symbol, or not there
@@ -96,6 +97,10 @@ class OutOfReach(PermanentError):
 
 class StaleWork(PermanentError):
     """The layer below changed since the work was planned; plan again."""
+
+
+class MissingExtra(PermanentError):
+    """A library of an optional extra is not installed."""
 
 
 class CorruptObject(PermanentError):

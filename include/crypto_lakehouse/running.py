@@ -8,10 +8,12 @@ from pathlib import Path
 from typing import Any
 
 from crypto_lakehouse.errors import LakehouseError
+from crypto_lakehouse.extras import require
 from crypto_lakehouse.lake.opening import open_storage
 from crypto_lakehouse.lake.work import PlanRequest, StepResult, run_folder, write_order
 from crypto_lakehouse.settings import Settings
 from crypto_lakehouse.steps import Progress, run_step
+from crypto_lakehouse.verbs import VERBS
 from crypto_lakehouse.vocabulary import Step
 
 RunStep = Callable[[Step, str, Settings, Progress | None], StepResult]
@@ -98,8 +100,10 @@ def run_pipeline(
         step: What carries out one work order.
 
     Raises:
+        MissingExtra: A library that one of the verbs needs is not installed; nothing was done.
         LakehouseError: The lake could not take the order.
     """
+    require(*_extras(request, settings))
     started = time.monotonic()
     key = f"{run_folder(request.dataset, request.run_id)}/plan.json"
     write_order(open_storage(settings), key, request)
@@ -117,6 +121,14 @@ def run_pipeline(
         run.steps((Step.REPORT,), [key])
     summary.seconds = round(time.monotonic() - started, 3)
     return summary
+
+
+def _extras(request: PlanRequest, settings: Settings) -> set[str]:
+    """Returns the extras of the verbs that a request leads to."""
+    unused = {Step.PULL} if not request.pull else set()
+    if not (request.delta and settings.exchange.enabled):
+        unused.add(Step.DELTA)
+    return {extra for verb in VERBS if verb.step not in unused for extra in verb.extras}
 
 
 def write_plan(request: PlanRequest, settings: Settings, progress: Progress | None = None) -> dict[str, Any]:

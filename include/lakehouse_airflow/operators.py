@@ -29,7 +29,7 @@ from crypto_lakehouse.lake.work import (
 from crypto_lakehouse.schedule import covered_days, with_lookback
 from crypto_lakehouse.settings import Settings, load_settings
 from crypto_lakehouse.vocabulary import Step
-from lakehouse_airflow.errors import raise_for, told_to_airflow
+from lakehouse_airflow.errors import raise_for, translated_errors
 from lakehouse_airflow.runners.choosing import new_runner
 from lakehouse_airflow.runners.runner import DeferrableRunner, RunContext, Runner, task_labels
 
@@ -105,7 +105,7 @@ class StepOperator(BaseOperator):
 
     def _read(self, order_key: str, code: int) -> StepResult:
         storage, step = open_storage(_settings()), Step(self.step)
-        with told_to_airflow():
+        with translated_errors():
             try:
                 result = read_result(storage, order_key, step)
             except ArchiveFileMissing as error:
@@ -211,13 +211,13 @@ def _nothing_was_planned(key: str) -> bool:
     return plan.status == "nothing_to_do"
 
 
-def handed_on(orders: list[str]) -> list[str]:
-    """Returns the plan's orders of one kind as a value of its own: Airflow maps only over returned values."""
+def returned(orders: list[str]) -> list[str]:
+    """Returns the plan's orders of one kind. Airflow maps tasks only over the return value of a task."""
     return orders
 
 
-def raise_quarantine(quarantined: int | None) -> None:
-    """Fails the run when something was quarantined, after everything sound has been published.
+def check_quarantine(quarantined: int | None) -> None:
+    """Fails the run if something was quarantined, after everything else was published.
 
     Raises:
         AirflowFailException: Objects or partitions were quarantined.
@@ -267,7 +267,7 @@ def _mask_secrets(settings: Settings) -> None:
 
 
 def _settings() -> Settings:
-    with told_to_airflow():
+    with translated_errors():
         return load_settings()
 
 
@@ -281,9 +281,3 @@ def _settings_for(order_key: str) -> Settings:
     except LakehouseError:
         # The step itself says what is wrong with its order.
         return settings
-
-
-def log_failure(context: Context) -> None:
-    """Failure callback: one line that an alarm can match, naming the run and where to look."""
-    ti = context["ti"]
-    print(f"lakehouse_failure dag={ti.dag_id} task={ti.task_id} map_index={ti.map_index} run={ti.run_id}", flush=True)

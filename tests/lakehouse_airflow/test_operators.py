@@ -89,7 +89,7 @@ def test_a_failed_result_fails_even_where_the_process_says_success(operator: Any
 def test_a_good_result_with_a_bad_exit_code_is_a_failure(operator: Any) -> None:
     from airflow.sdk.exceptions import AirflowException
 
-    with pytest.raises(AirflowException, match="one of them lies"):
+    with pytest.raises(AirflowException, match="contradict each other"):
         operator(code=1, facts={"status": "succeeded", "counts": {}}).execute({})
 
 
@@ -242,12 +242,12 @@ def test_a_plan_pushes_keys_of_orders_only(lake: Path, monkeypatch: pytest.Monke
 def test_a_quarantine_turns_the_run_red_after_all_is_published() -> None:
     from airflow.sdk.exceptions import AirflowFailException
 
-    from lakehouse_airflow.operators import raise_quarantine
+    from lakehouse_airflow.operators import check_quarantine
 
-    raise_quarantine(0)
-    raise_quarantine(None)
+    check_quarantine(0)
+    check_quarantine(None)
     with pytest.raises(AirflowFailException, match="2 objects or partitions were quarantined"):
-        raise_quarantine(2)
+        check_quarantine(2)
 
 
 @pytest.mark.parametrize("status", ["nothing_to_do", "succeeded"])

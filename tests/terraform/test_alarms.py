@@ -176,7 +176,7 @@ def test_the_line_of_airflow_s_callback_is_none_of_the_steps(
     filters: list[dict[str, Any]], capsys: pytest.CaptureFixture[str]
 ) -> None:
     pytest.importorskip("airflow", reason="Airflow is not installed")
-    from lakehouse_airflow.operators import log_failure
+    from lakehouse_airflow.errors import log_failure
     from tests.lakehouse_airflow.runners.conftest import task_context
 
     log_failure(task_context())

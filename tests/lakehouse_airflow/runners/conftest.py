@@ -24,7 +24,7 @@ WHAT_DECIDES = pytest.mark.parametrize(
     ("facts", "code", "message", "final"),
     [
         (None, 0, "left no result", False),
-        (GOOD, 1, "one of them lies", False),
+        (GOOD, 1, "contradict each other", False),
         (FAILED, 0, "why", True),
         (FAILED, 65, "why", True),
         (None, 137, "left no result", False),

@@ -8,6 +8,7 @@ from datetime import date, timedelta
 from pathlib import Path
 
 from crypto_lakehouse.datasets import dataset
+from crypto_lakehouse.demo.airflow_home import run_commands
 from crypto_lakehouse.demo.serving import serve_bucket
 from crypto_lakehouse.demo.synthetic import SyntheticRequest, build_archive
 from tests.dags.scheduled_airflow import ScheduledAirflow, scheduled_airflow
@@ -47,8 +48,15 @@ def _next_month(month: date) -> date:
 
 
 @contextmanager
-def backfilling(folder: Path, published: Published, extra: Mapping[str, str]) -> Iterator[ScheduledAirflow]:
-    """Yields an Airflow whose archive has these objects; both DAGs may run, and nothing runs yet."""
+def backfilling(home: Path, folder: Path, published: Published, extra: Mapping[str, str]) -> Iterator[ScheduledAirflow]:
+    """Yields an Airflow whose archive has these objects; nothing of it runs yet.
+
+    Args:
+        home: A prepared home of Airflow.
+        folder: Where the archive and the lake come to be.
+        published: What the archive has.
+        extra: Further variables.
+    """
     requests = [
         SyntheticRequest(dataset(DAILY), ("BTCUSDT",), published.days),
         SyntheticRequest(dataset(MONTHLY), ("BTCUSDT",), months=published.months),
@@ -56,7 +64,8 @@ def backfilling(folder: Path, published: Published, extra: Mapping[str, str]) ->
     build_archive(folder / "archive", requests)
     with serve_bucket(folder / "archive") as endpoint:
         airflow = scheduled_airflow(
-            folder,
+            home,
+            folder / "lake",
             {
                 "CRYPTO_LAKEHOUSE_ARCHIVE__ENDPOINT_URL": endpoint,
                 "CRYPTO_LAKEHOUSE_MARKETS": json.dumps({"um": {"symbols": ["BTCUSDT"]}}),
@@ -68,7 +77,8 @@ def backfilling(folder: Path, published: Published, extra: Mapping[str, str]) ->
 
 def create_backfills(airflow: ScheduledAirflow, reprocess: str = "none") -> None:
     """Creates one backfill for each DAG, as a person does."""
-    airflow.commands(
+    run_commands(
+        airflow.environment,
         *(["dags", "unpause", dag_id, "--yes"] for dag_id in SPANS),
         *(
             [
@@ -91,7 +101,7 @@ def partitions(airflow: ScheduledAirflow) -> dict[str, dict[str, tuple[str, int]
     """Returns the published files and their rows, by partition, by dataset."""
     catalog = airflow.catalog()
     return {
-        name: {version.partition: (version.path, version.rows) for version in catalog.partitions(dataset(name))}
+        name: {version.partition: (version.file, version.rows) for version in catalog.partitions(dataset(name))}
         for name in SPANS
     }
 

@@ -1,6 +1,5 @@
 """A running Airflow of a test's own: its real scheduler, and the API through which tasks report."""
 
-import json
 import os
 import signal
 import socket
@@ -14,22 +13,12 @@ from pathlib import Path
 from typing import Any
 
 from crypto_lakehouse.catalog.embedded import EmbeddedCatalog
-from crypto_lakehouse.demo.airflow_home import airflow_environment, prepare
+from crypto_lakehouse.demo.airflow_home import airflow_environment
 from tests.waiting import wait_until
 
 SCHEDULER = (("scheduler",), ("api-server", "--apps", "execution"))
 """What runs tasks. The DAGs are registered already, so nothing has to parse them for the scheduler again and again."""
 EVERYTHING = (("standalone",),)
-
-_COMMANDS = """
-import json, sys
-from airflow.cli.cli_parser import get_parser
-parser = get_parser()
-for arguments in json.loads(sys.argv[1]):
-    chosen = parser.parse_args(arguments)
-    chosen.func(chosen)
-"""
-"""Airflow's command line, several commands in one process: loading Airflow takes longer than most commands do."""
 
 _PATIENCE = {
     "AIRFLOW__CORE__DAGBAG_IMPORT_TIMEOUT": "900",
@@ -63,17 +52,6 @@ class ScheduledAirflow:
                 )
                 stack.callback(_end, process)
             yield
-
-    def commands(self, *commands: Sequence[str]) -> None:
-        """Runs commands of Airflow's command line, one after another."""
-        done = subprocess.run(
-            [sys.executable, "-c", _COMMANDS, json.dumps(commands)],
-            env=self.environment,
-            capture_output=True,
-            text=True,
-            check=False,
-        )
-        assert done.returncode == 0, done.stdout + done.stderr
 
     def rows(self, sql: str) -> list[tuple[Any, ...]]:
         """Returns the answer of Airflow's database, which is only read."""
@@ -116,12 +94,12 @@ def _end(process: subprocess.Popen[bytes]) -> None:
         process.wait()
 
 
-def scheduled_airflow(folder: Path, extra: Mapping[str, str]) -> ScheduledAirflow:
-    """Returns an Airflow in a folder, prepared, and nothing of it running yet."""
+def scheduled_airflow(home: Path, lake: Path, extra: Mapping[str, str]) -> ScheduledAirflow:
+    """Returns the Airflow of a home that is prepared; nothing of it runs yet."""
     port = str(_free_port())
     environment = airflow_environment(
-        folder / "airflow",
-        str(folder / "lake"),
+        home,
+        str(lake),
         {
             "AIRFLOW__API__PORT": port,
             "AIRFLOW__CORE__EXECUTION_API_SERVER_URL": f"http://127.0.0.1:{port}/execution/",
@@ -132,8 +110,7 @@ def scheduled_airflow(folder: Path, extra: Mapping[str, str]) -> ScheduledAirflo
             **extra,
         },
     )
-    prepare(environment)
-    return ScheduledAirflow(environment, folder / "lake", folder / "airflow.log")
+    return ScheduledAirflow(environment, lake, home / "airflow.log")
 
 
 def _free_port() -> int:

@@ -22,8 +22,10 @@ pytestmark = [pytest.mark.slow, pytest.mark.timeout(7200)]
 PUBLISHED = Published(DAYS, MONTHS)
 
 
-def test_a_full_backfill_publishes_every_day_and_month_and_running_it_again_finds_nothing_to_do(tmp_path: Path) -> None:
-    with backfilling(tmp_path, PUBLISHED, {"AIRFLOW__CORE__PARALLELISM": "4"}) as airflow:
+def test_a_full_backfill_publishes_every_day_and_month_and_running_it_again_finds_nothing_to_do(
+    tmp_path: Path, airflow_home: Path
+) -> None:
+    with backfilling(airflow_home, tmp_path, PUBLISHED, {}) as airflow:
         create_backfills(airflow)
         with airflow.scheduling(EVERYTHING):
             airflow.wait_for_backfills()

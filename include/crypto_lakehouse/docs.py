@@ -1,4 +1,4 @@
-"""The pages that are generated from the dataset table: the README's overview and the data dictionary.
+"""What is generated from the tables: the README's overview, the data dictionary, the record of field ids.
 
 `python -m crypto_lakehouse.docs` (or `make docs`) rewrites them; a test fails while they differ from the table.
 Standard library only.
@@ -11,6 +11,7 @@ from types import MappingProxyType
 
 from crypto_lakehouse.checkout import require_checkout
 from crypto_lakehouse.datasets import DATASETS
+from crypto_lakehouse.field_ids import extended_record, parse_record, render_record
 from crypto_lakehouse.spec import (
     Check,
     Column,
@@ -104,8 +105,8 @@ Generated from `include/crypto_lakehouse/datasets.py` by `make docs`; edit the t
 
 There are no floats: a value of more decimals than its type holds is refused, never rounded. *nullable* columns may be
 empty in sound rows. Every dataset is also a SQL table of its name, with its partition values (`kline_interval`,
-`symbol_key`, `date`, `month` or `year`) as text columns. *degrades* marks an expectation that, when broken, leaves the
-partition readable with the reason; breaking any other keeps the partition from readers.
+`symbol_key`, `period`, `date`, `month` or `year`) as text columns. *degrades* marks an expectation that, when broken,
+leaves the partition readable with the reason; breaking any other keeps the partition from readers.
 """
 
 
@@ -283,11 +284,18 @@ def _areas(areas: Iterable[Area]) -> str:
     return _join(f"`{pattern}`" for area in areas for pattern in area.patterns)
 
 
+def _field_ids(recorded: Path) -> str:
+    """Returns the recorded field ids with those of new tables and columns; recorded ones are never changed."""
+    record = parse_record(recorded.read_text(encoding="utf-8")) if recorded.exists() else {}
+    return render_record(extended_record(record, DATASETS))
+
+
 def generated_pages(project: Path) -> dict[Path, str]:
     """Returns the generated files of a project folder with the text that they should have."""
     pages = {
         project / "docs" / "datasets.md": render_data_dictionary(),
         project / "docs" / "verbs.md": render_verbs(),
+        project / "docs" / "field_ids.json": _field_ids(project / "docs" / "field_ids.json"),
     }
     readme = project / "README.md"
     if readme.exists():

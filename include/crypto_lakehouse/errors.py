@@ -8,6 +8,7 @@ LakehouseError                  .dataset .partition .advice
    ├─ ArchiveFileMissing          an object that was listed or asked for is not there
    ├─ ChecksumMismatch            the bytes are not those the archive vouches for
    ├─ HostileArchive              a zip that breaks the rules of a safe archive object
+   ├─ DecoderMissing              an object whose bytes this version cannot decode
    ├─ SchemaDrift                 a header, width, type or unit that the table does not know
    ├─ ContentRefused              rows that cannot be true: other days, not numbers, wrong symbol
    ├─ ListingSuspect              a listing that is unsorted, repeats, or shrank
@@ -69,6 +70,10 @@ class ChecksumMismatch(PermanentError):
 
 class HostileArchive(PermanentError):
     """A zip that breaks the rules of a safe archive object."""
+
+
+class DecoderMissing(PermanentError):
+    """A Bronze object whose bytes have a form that this version cannot decode."""
 
 
 class SchemaDrift(PermanentError):

@@ -5,12 +5,13 @@ Airflow retries transient errors and no others.
 
 from collections.abc import Iterator
 from contextlib import contextmanager
+from typing import Any
 
 from airflow.sdk import Context
 from airflow.sdk.exceptions import AirflowException, AirflowFailException
 
 from crypto_lakehouse.errors import LakehouseError, TransientError
-from crypto_lakehouse.lake.work import StepResult
+from crypto_lakehouse.runs.results import StepResult
 
 
 @contextmanager
@@ -29,17 +30,17 @@ def translated_errors() -> Iterator[None]:
         raise AirflowFailException(str(error)) from error
 
 
-def raise_for(result: StepResult, code: int) -> None:
+def raise_for(result: StepResult[Any], code: int) -> None:
     """Raises an error if a step failed, or if its exit code contradicts a good result.
 
     Raises:
         AirflowException: The step failed, and a retry may help.
         AirflowFailException: The step failed, and a retry changes nothing.
     """
-    if result.status == "failed":
-        message = f"{result.step} failed: {result.error.get('class')}: {result.error.get('message')}"
-        retryable = result.error.get("transient") or not result.error.get("known")
-        raise (AirflowException if retryable else AirflowFailException)(message)
+    if result.error is not None:
+        message = f"{result.step} failed: {result.error.name}: {result.error.message}"
+        may_help = result.error.is_transient or not result.error.is_known
+        raise (AirflowException if may_help else AirflowFailException)(message)
     if code != 0:
         raise AirflowException(
             f"{result.step} wrote a good result and ended with exit code {code}: these contradict each other. "

@@ -22,7 +22,7 @@ def runs_to_fill() -> list[dict[str, Any]]:
 
     with translated_errors():
         settings = load_settings()
-        found = fills(Coverage(CoverageLog(open_storage(settings)), open_catalog(settings).datasets))
+        found = fills(Coverage(CoverageLog(open_storage(settings)), open_catalog(settings).tables))
     return [{"trigger_dag_id": one.dataset, "conf": _params(one)} for one in found]
 
 

@@ -1,6 +1,5 @@
 """The tree of errors: as its docstring draws it, two branches, and messages that name the place and the advice."""
 
-import pickle
 import re
 
 import pytest
@@ -21,12 +20,6 @@ def test_the_docstring_draws_the_whole_tree() -> None:
 def test_an_error_is_transient_or_permanent_and_never_both(kind: type[LakehouseError]) -> None:
     if kind is not LakehouseError:
         assert issubclass(kind, TransientError) is not issubclass(kind, PermanentError)
-
-
-@pytest.mark.parametrize("kind", ERRORS, ids=lambda kind: kind.__name__)
-def test_an_error_crosses_processes_with_its_facts(kind: type[LakehouseError]) -> None:
-    again = pickle.loads(pickle.dumps(kind("what", "advice", dataset="d", partition="p")))
-    assert (type(again), again.what, again.advice, again.dataset, again.partition) == (kind, "what", "advice", "d", "p")
 
 
 def test_a_message_is_what_happened_and_then_what_to_do() -> None:

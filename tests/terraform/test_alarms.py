@@ -14,8 +14,9 @@ from crypto_lakehouse.archive.keys import ArchiveKey
 from crypto_lakehouse.cli import main
 from crypto_lakehouse.errors import SourceUnavailable
 from crypto_lakehouse.lake.opening import open_storage
-from crypto_lakehouse.lake.work import PlanRequest, StepResult, read_result
 from crypto_lakehouse.running import new_run_id, run_pipeline
+from crypto_lakehouse.runs.orders import PlanRequest
+from crypto_lakehouse.runs.results import StepResult, read_result
 from crypto_lakehouse.settings import Settings, load_settings
 from crypto_lakehouse.steps import Progress
 from crypto_lakehouse.vocabulary import Step

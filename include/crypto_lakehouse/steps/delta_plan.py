@@ -19,9 +19,7 @@ from crypto_lakehouse.lake.records import DeltaWindow
 from crypto_lakehouse.lake.selection import Selection
 from crypto_lakehouse.settings import Settings
 from crypto_lakehouse.spec import Dataset
-from crypto_lakehouse.vocabulary import HoleKind, Source
-
-_DELTAS = frozenset({Source.REST.value, Source.STREAM.value})
+from crypto_lakehouse.vocabulary import HoleKind, ObjectForm, Source
 
 HOLES_TOGETHER = timedelta(hours=6)
 """Holes no farther apart are asked for at once: a page of klines reaches farther than that."""
@@ -130,20 +128,20 @@ class _Held:
         for symbol, interval, source, start, end in (
             bronze.latest(row.name).select("symbol", "interval", "source", "start", "end").iter_rows()
         ):
-            held._add(Series(symbol, interval), (start, end), is_archive=source not in _DELTAS)
+            held._add(Series(symbol, interval), (start, end), Source(source))
         for one in pull.objects:
             key = parse_key(one.key)
             if key is not None:
-                held._add(Series(key.symbol, key.interval or ""), (key.start, key.end), is_archive=True)
+                held._add(Series(key.symbol, key.interval or ""), (key.start, key.end), key.source)
         if not row.frequencies:
-            held.archive.update({series: (min(spans)[0], max(spans)[1]) for series, spans in held.answered.items()})
+            held.archive.update({series: (min(spans)[0], max(spans)[1]) for series, spans in held.spans.items()})
         return held
 
-    def _add(self, series: Series, span: Span, *, is_archive: bool) -> None:
+    def _add(self, series: Series, span: Span, source: Source) -> None:
         self.spans[series].append(span)
-        if not is_archive:
+        if source.form is ObjectForm.ANSWERS:
             self.answered[series].append(span)
-        else:
+        elif source.is_archive:
             known = self.archive.get(series, span)
             self.archive[series] = (min(known[0], span[0]), max(known[1], span[1]))
 

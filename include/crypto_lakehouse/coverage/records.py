@@ -12,6 +12,10 @@ VERSION_DIGITS = 16
 """A version is named by this many hexadecimal digits of its file's sha256."""
 
 
+NO_OBJECT = "no object covers it, and there are days before and after it"
+"""The reason of a missing day within a series."""
+
+
 @dataclass(frozen=True, slots=True)
 class PartitionVersion:
     """The version of a partition that a record describes.
@@ -92,6 +96,17 @@ class Hole:
     kind: HoleKind
     known: str
     sources: str
+
+
+@dataclass(frozen=True, slots=True)
+class Fill:
+    """A run that may fill gaps of a dataset: the series and the days to look at, both days inclusive."""
+
+    dataset: str
+    symbols: tuple[str, ...]
+    intervals: tuple[str, ...]
+    first_day: date
+    last_day: date
 
 
 @dataclass(frozen=True, slots=True)

@@ -13,8 +13,8 @@ from crypto_lakehouse.vocabulary import Step
 class DockerSettings(SettingsPart):
     """How steps run in containers of a Docker engine; see docs/containers.md."""
 
-    host: str | None = Field(None, description="The engine; by default what DOCKER_HOST says, or the local socket")
-    registry: str = Field("crypto-lakehouse", description="What the images' names start with")
+    host: str | None = Field(None, description="The engine; by default DOCKER_HOST, or the local socket")
+    registry: str = Field("crypto-lakehouse", description="Prefix of the image names")
     tag: str = "latest"
     images: dict[Step, str] = Field(default_factory=dict, description="Whole names, over registry and tag")
     user: str = Field("10001:10001", pattern=r"^[1-9][0-9]*:[0-9]+$", description="Never root")

@@ -29,7 +29,7 @@ class StepRequests(SettingsPart):
 
 
 class KubernetesSettings(SettingsPart):
-    """How steps run as pods; images, users and limits are those of `docker.*`."""
+    """How steps run as pods; images, users and limits come from `docker.*`."""
 
     namespace: str = Field("crypto-lakehouse", pattern=r"^[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?$")
     connection_id: str | None = Field(None, description="Airflow's; by default the cluster that the worker is in")
@@ -42,5 +42,5 @@ class KubernetesSettings(SettingsPart):
     tolerations: tuple[Toleration, ...] = ()
     lake_claim: str | None = Field(None, description="The volume claim of a lake that is a folder")
     startup_timeout_seconds: int = Field(600, gt=0, description="For a node and the image, until the step starts")
-    deadline_seconds: int = Field(21600, gt=0, description="The cluster ends a pod then, whoever waits for it or not")
+    deadline_seconds: int = Field(21600, gt=0, description="The cluster ends a pod after this time in any case")
     poll_seconds: float = Field(5.0, gt=0)

@@ -35,7 +35,7 @@ class StepLimits(SettingsPart):
 
 
 class StepSize(SettingsPart):
-    """How steps run whose orders are about much: over what is said for all."""
+    """How steps of large orders run. These settings replace the settings for all orders."""
 
     from_mib: int = Field(gt=0, description="Of the archive objects that an order is about, as downloaded")
     runner: RunnerKind | None = None

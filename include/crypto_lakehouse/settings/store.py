@@ -9,7 +9,7 @@ from crypto_lakehouse.settings.part import SettingsPart
 
 
 class CatalogKind(StrEnum):
-    """Which catalog says what is published."""
+    """The catalog that lists what is published."""
 
     EMBEDDED = "embedded"
     GLUE = "glue"

@@ -31,7 +31,6 @@ WORKER = """
 import os
 config = os.environ["KUBECONFIG"]
 from tests.lakehouse_airflow.runners.conftest import pull_operator, task_context
-from tests.waiting import STANDSTILL_SECONDS, wait_until
 os.environ["KUBECONFIG"] = config
 pull_operator().execute(task_context())
 """

@@ -13,7 +13,7 @@ from crypto_lakehouse.settings import load_settings
 from crypto_lakehouse.vocabulary import Step
 from tests.containers.conftest import open_to_all
 from tests.containers.engine import BASE, PREFIX, Engine
-from tests.lakehouse_airflow.runners.conftest import GOOD, ORDER, WHAT_DECIDES, pull_operator, step_script
+from tests.lakehouse_airflow.runners.conftest import GOOD, GOOD_FIGURES, ORDER, WHAT_DECIDES, pull_operator, step_script
 
 pytestmark = [pytest.mark.containers, pytest.mark.timeout(600), pytest.mark.filterwarnings("ignore")]
 
@@ -66,7 +66,7 @@ def lines_of_a_run() -> list[str]:
 
 
 def test_a_good_result_gives_its_counts(operator: Any) -> None:
-    assert operator(facts=GOOD).execute({}) == {"objects": 3}
+    assert operator(facts=GOOD).execute({}) == GOOD_FIGURES
 
 
 def test_the_log_has_the_step_s_lines(operator: Any) -> None:
@@ -138,7 +138,7 @@ def test_the_container_of_a_try_whose_worker_died_does_not_go_on_beside_the_next
         # It is at work long enough for the ghost to clear up what it takes for its own.
         one = operator(facts=GOOD, script="time.sleep(3)")
         assert (lake / "ghost").exists(), "the fault: it was at work"
-        assert one.execute({}) == {"objects": 3}
+        assert one.execute({}) == GOOD_FIGURES
         assert images.run("inspect", container, check=False).returncode != 0
     assert may_be_tried_again(ghost.error)
 

@@ -19,6 +19,7 @@ from tests.containers.ministack import CLUSTER, Ministack
 from tests.lakehouse_airflow.runners.conftest import (
     FAILED,
     GOOD,
+    GOOD_FIGURES,
     ORDER,
     finished,
     pull_operator,
@@ -119,7 +120,7 @@ def test_a_good_result_gives_its_counts_and_the_step_s_lines_are_in_the_log(
     deferrable: bool, operator: Any, ecs: Ministack, capfd: pytest.CaptureFixture[str]
 ) -> None:
     one = operator(facts=GOOD, script="print('a word of its own', flush=True)", deferrable=deferrable)
-    assert finished(one, task_context()) == {"objects": 3}
+    assert finished(one, task_context()) == GOOD_FIGURES
     said = "".join(capfd.readouterr())
     assert "] a word of its own" in said
     assert f"] a line of the step step pull --work-order {ORDER} --json" in said
@@ -230,7 +231,7 @@ def test_a_try_that_was_cut_off_is_joined_by_the_next_and_the_step_runs_once(
         operator(facts=GOOD, script=at_work(wait), deferrable=True).execute(task_context())
     is_up(ecs, lake)()
     again = pull_operator()
-    assert finished(again, task_context(try_number=2), (lake / "go").touch) == {"objects": 3}
+    assert finished(again, task_context(try_number=2), (lake / "go").touch) == GOOD_FIGURES
     assert len(tasks(ecs)) == before + 1
 
 

@@ -16,7 +16,7 @@ import pytest
 
 from tests.fakes.kubernetes.cluster import Node
 from tests.fakes.kubernetes.pod_security import OURS, RESTRICTED, violations
-from tests.lakehouse_airflow.runners.conftest import GOOD, ORDER, WHAT_DECIDES, finished, task_context
+from tests.lakehouse_airflow.runners.conftest import GOOD, GOOD_FIGURES, ORDER, WHAT_DECIDES, finished, task_context
 from tests.lakehouse_airflow.runners.pods_place import (
     CANARY,
     REPOSITORY,
@@ -39,7 +39,7 @@ class PodsContract:
     def test_a_good_result_gives_its_counts_and_the_pod_is_removed(self, deferrable: bool, place: Place) -> None:
         deferrals: list[int] = []
         one = place.operator(facts=GOOD, script="time.sleep(1)", deferrable=deferrable)
-        assert finished(one, task_context(), lambda: deferrals.append(1)) == {"objects": 3}
+        assert finished(one, task_context(), lambda: deferrals.append(1)) == GOOD_FIGURES
         assert bool(deferrals) is deferrable
         assert len(place.cluster.created) == 1
         wait_until(lambda: place.cluster.pods == {}, "the pod is gone")
@@ -163,7 +163,7 @@ class PodsContract:
         with in_thread(one) as task:
             wait_until(lambda: bool(place.cluster.events), "it was refused once")
             place.cluster.nodes = (Node(mib=8192),)
-        assert task.result == {"objects": 3}
+        assert task.result == GOOD_FIGURES
         assert place.cluster.events[0]["reason"] == "FailedScheduling", "the fault was met"
 
     def test_a_secret_that_is_nowhere_fails_in_the_time_said_and_tells_why(
@@ -190,7 +190,7 @@ class PodsContract:
         # The trigger never fires: the triggerer's machine is gone, and the task was retried.
         one = place.operator(facts=GOOD, script=SLOW)
         place.go_when_joined()
-        assert finished(one, task_context(try_number=2)) == {"objects": 3}
+        assert finished(one, task_context(try_number=2)) == GOOD_FIGURES
         assert len(place.cluster.created) == 1, "it was joined"
 
     @both_ways
@@ -208,7 +208,7 @@ class PodsContract:
             worker.wait()
         one = place.operator(facts=GOOD, script=SLOW, deferrable=deferrable)
         place.go_when_joined()
-        assert finished(one, task_context(try_number=2)) == {"objects": 3}
+        assert finished(one, task_context(try_number=2)) == GOOD_FIGURES
         assert len(place.cluster.created) == 1, "it was joined"
 
     def test_a_pod_of_an_earlier_try_that_has_ended_is_replaced(self, place: Place) -> None:
@@ -220,7 +220,7 @@ class PodsContract:
         place.go()
         wait_until(place.ended, "it ended")
         place.cluster.linger_seconds = 1.0
-        assert finished(place.operator(facts=GOOD), task_context(try_number=2)) == {"objects": 3}
+        assert finished(place.operator(facts=GOOD), task_context(try_number=2)) == GOOD_FIGURES
         assert len(place.cluster.created) == 2
         assert place.cluster.created[0]["metadata"]["name"] == place.cluster.created[1]["metadata"]["name"]
 
@@ -233,7 +233,7 @@ class PodsContract:
         [name] = place.cluster.pods
         # It marks a pod before it removes it, and the server broke down in between.
         place.cluster.label(name, {"already_checked": "True"})
-        assert finished(place.operator(facts=GOOD), task_context(try_number=2)) == {"objects": 3}
+        assert finished(place.operator(facts=GOOD), task_context(try_number=2)) == GOOD_FIGURES
         assert len(place.cluster.created) == 2
 
     def test_a_pod_of_another_lake_in_the_same_namespace_is_left_alone(self, place: Place, tmp_path: Path) -> None:
@@ -247,7 +247,7 @@ class PodsContract:
         other.chmod(0o777)
         place.monkeypatch.setenv("CRYPTO_LAKEHOUSE_LAKE", str(other))
         place.cluster.claims["lake-claim"] = other
-        assert finished(place.operator(facts=GOOD), task_context()) == {"objects": 3}
+        assert finished(place.operator(facts=GOOD), task_context()) == GOOD_FIGURES
         labels = [pod["metadata"]["labels"] for pod in place.cluster.created]
         assert [one["run_id"] for one in labels] == ["manual__1"] * 2, "the fault: Airflow's labels are the same"
         assert len({one["crypto-lakehouse/name"] for one in labels}) == 2
@@ -269,7 +269,7 @@ class PodsContract:
             place.wait_for("started")
             place.api.fault = cut
 
-        assert finished(one, task_context(), deferred) == {"objects": 3}
+        assert finished(one, task_context(), deferred) == GOOD_FIGURES
         assert len(cuts) == 2, "the fault was met"
         assert len(place.cluster.created) == 1
 
@@ -284,7 +284,7 @@ class PodsContract:
             return False
 
         place.api.lose = lose
-        assert finished(place.operator(facts=GOOD, deferrable=deferrable), task_context()) == {"objects": 3}
+        assert finished(place.operator(facts=GOOD, deferrable=deferrable), task_context()) == GOOD_FIGURES
         assert len(lost) == 1, "the fault was met"
         assert len(place.cluster.created) == 1
 
@@ -302,7 +302,7 @@ class PodsContract:
 
         place.api.cut = cut
         one = place.operator(facts=GOOD, script=TALKING, deferrable=deferrable)
-        assert finished(one, task_context()) == {"objects": 3}
+        assert finished(one, task_context()) == GOOD_FIGURES
         assert len(cuts) == 2, "the fault was met"
         said = "".join(capfd.readouterr())
         assert [number for number in range(40) if not re.search(rf"line {number}\b", said)] == []
@@ -322,7 +322,7 @@ class PodsContract:
         with in_thread(one) as task:
             wait_until(lambda: bool(cuts), "the watch was cut")
             place.cluster.nodes = (Node(),)
-        assert task.result == {"objects": 3}
+        assert task.result == GOOD_FIGURES
 
     @both_ways
     def test_a_pod_that_somebody_deletes_fails_the_try_and_the_next_succeeds(
@@ -335,7 +335,7 @@ class PodsContract:
             place.cluster.remove(name, 0.0)
         assert "left no result" in str(task.result)
         assert not is_final(task.result)
-        assert finished(place.operator(facts=GOOD), task_context(try_number=2)) == {"objects": 3}
+        assert finished(place.operator(facts=GOOD), task_context(try_number=2)) == GOOD_FIGURES
         assert len(place.cluster.created) == 2
 
     def test_a_node_that_is_gone_with_its_pod_fails_the_try_and_the_next_succeeds(self, place: Place) -> None:
@@ -344,7 +344,7 @@ class PodsContract:
             [name] = place.cluster.pods
             place.cluster.forget(name)
         assert "left no result" in str(task.result)
-        assert finished(place.operator(facts=GOOD), task_context(try_number=2)) == {"objects": 3}
+        assert finished(place.operator(facts=GOOD), task_context(try_number=2)) == GOOD_FIGURES
 
     @both_ways
     def test_a_pod_that_takes_too_long_is_ended_by_the_cluster(

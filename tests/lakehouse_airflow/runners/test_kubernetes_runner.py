@@ -14,7 +14,7 @@ from tests.fakes.kubernetes.api_server import rules_of_airflow, serving
 from tests.fakes.kubernetes.cluster import Node
 from tests.fakes.kubernetes.pod_security import OURS, RESTRICTED, violations
 from tests.fakes.kubernetes.process_pods import Processes
-from tests.lakehouse_airflow.runners.conftest import GOOD, ORDER, finished, task_context
+from tests.lakehouse_airflow.runners.conftest import GOOD, GOOD_FIGURES, ORDER, finished, task_context
 from tests.lakehouse_airflow.runners.pods_contract import PodsContract
 from tests.lakehouse_airflow.runners.pods_place import Place, both_ways, failure, in_thread, is_final, wait_until
 
@@ -180,7 +180,7 @@ def test_a_full_quota_is_waited_for_by_trying_again(place: Place) -> None:
     place.api.fault = lambda method, _path: (403, said) if method == "POST" else None
     assert not is_final(failure(one))
     place.api.fault = lambda _method, _path: None
-    assert finished(one, task_context(try_number=2)) == {"objects": 3}
+    assert finished(one, task_context(try_number=2)) == GOOD_FIGURES
 
 
 def test_a_pod_that_went_away_while_it_was_cleared_away_is_no_failure(place: Place) -> None:
@@ -200,7 +200,7 @@ def test_a_pod_that_went_away_while_it_was_cleared_away_is_no_failure(place: Pla
         return 404, "NotFound"
 
     place.api.fault = gone
-    assert finished(place.operator(facts=GOOD), task_context(try_number=2)) == {"objects": 3}
+    assert finished(place.operator(facts=GOOD), task_context(try_number=2)) == GOOD_FIGURES
     assert met, "the fault was met"
 
 
@@ -269,6 +269,6 @@ def test_a_large_order_runs_elsewhere_and_with_more(place: Place, lake: Path) ->
     load_settings.cache_clear()
     (lake / ORDER).parent.mkdir(parents=True)
     (lake / ORDER).write_text(json.dumps({"objects": [{"size": 1 << 19}, {"size": 1 << 19}]}))
-    assert finished(one, task_context()) == {"objects": 3}
+    assert finished(one, task_context()) == GOOD_FIGURES
     [pod] = place.cluster.created
     assert pod["spec"]["containers"][0]["resources"]["limits"]["memory"] == "9000Mi"

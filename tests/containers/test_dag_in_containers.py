@@ -11,7 +11,7 @@ from tests.containers.airflow_container import run_dags
 from tests.containers.engine import Engine, image
 from tests.small_lake import SmallLake, small_lake
 
-pytestmark = [pytest.mark.containers, pytest.mark.timeout(1800)]
+pytestmark = [pytest.mark.containers, pytest.mark.timeout(7200)]
 
 KLINES = "binance_um_klines"
 RUN = {

@@ -14,8 +14,9 @@ from crypto_lakehouse.vocabulary import Step
 from tests.containers.conftest import open_to_all
 from tests.containers.engine import BASE, PREFIX, Engine
 from tests.lakehouse_airflow.runners.conftest import GOOD, GOOD_FIGURES, ORDER, WHAT_DECIDES, pull_operator, step_script
+from tests.waiting import STANDSTILL_SECONDS, wait_until
 
-pytestmark = [pytest.mark.containers, pytest.mark.timeout(600), pytest.mark.filterwarnings("ignore")]
+pytestmark = [pytest.mark.containers, pytest.mark.timeout(7200), pytest.mark.filterwarnings("ignore")]
 
 CANARY = "canary-55aa"
 
@@ -197,14 +198,15 @@ class running:  # noqa: N801  read as a verb
 
     def __enter__(self) -> str:
         self.thread.start()
-        deadline = time.monotonic() + 30
-        while time.monotonic() < deadline:
-            if (found := ours(self.engine)) and self.engine.inspect(found[0])["State"]["Running"]:
-                time.sleep(1)
-                return found[0]
-            time.sleep(0.1)
-        raise AssertionError("no container came up")
+        container: str = wait_until(self._running)
+        # It is given a second in which to do its work.
+        time.sleep(1)
+        return container
+
+    def _running(self) -> str:
+        containers = ours(self.engine)
+        return containers[0] if containers and self.engine.inspect(containers[0])["State"]["Running"] else ""
 
     def __exit__(self, *_: object) -> None:
-        self.thread.join(60)
+        self.thread.join(STANDSTILL_SECONDS)
         assert not self.thread.is_alive()

@@ -17,7 +17,7 @@ from tests.lakehouse_airflow.runners.pods_place import SLOW, Place, both_ways, f
 
 __all__ = ["lake"]
 pytest.importorskip("airflow.providers.cncf.kubernetes", reason="the provider is not installed")
-pytestmark = [pytest.mark.containers, pytest.mark.timeout(600), pytest.mark.filterwarnings("ignore")]
+pytestmark = [pytest.mark.containers, pytest.mark.timeout(7200), pytest.mark.filterwarnings("ignore")]
 
 IMAGE = "crypto-lakehouse-kubernetes/step:test"
 # What the image does lies in the lake, so that one image does for all tests.

@@ -28,9 +28,10 @@ from tests.lakehouse_airflow.runners.conftest import (
     step_script,
     task_context,
 )
+from tests.waiting import STANDSTILL_SECONDS
 
 pytest.importorskip("airflow.providers.amazon", reason="the provider is not installed")
-pytestmark = [pytest.mark.filterwarnings("ignore"), pytest.mark.timeout(120)]
+pytestmark = pytest.mark.filterwarnings("ignore")
 
 CANARY = "canary-31fd"
 REGION = "us-east-1"
@@ -111,7 +112,7 @@ def client(endpoint: str, monkeypatch: pytest.MonkeyPatch) -> Iterator[Any]:
     )
     yield ecs
     state_manager.unset_transition("ecs::task")
-    requests.post(f"{endpoint}/moto-api/reset", timeout=10)
+    requests.post(f"{endpoint}/moto-api/reset", timeout=STANDSTILL_SECONDS)
 
 
 @pytest.fixture

@@ -148,11 +148,11 @@ class Paging(StrEnum):
     ID = "id"
     """By time to find the first row, then by identifier from the last one on."""
     BELOW_ID = "below_id"
-    """The newest rows below an identifier; the one at which a stretch of time begins is found by halving."""
+    """The newest rows below an identifier; the first one of a span is found by bisection."""
     AFTER_TIME = "after_time"
     """Oldest first after an instant given to the nanosecond; the next page starts just before the last row."""
     NEWEST = "newest"
-    """One page of the newest rows, whatever is asked."""
+    """One page of the newest rows, for every request."""
 
 
 class RestShape(StrEnum):
@@ -178,7 +178,7 @@ class RateLimit:
         name: Names the budget; endpoints of one name share it.
         amount: Weight, or requests, in a window.
         window_seconds: The window's length; windows start at multiples of it, UTC.
-        header: The answer's header that tells what is used, in lower case; empty where there is none.
+        header: The response header with the used amount, in lower case; empty if there is none.
     """
 
     name: str
@@ -212,7 +212,7 @@ class Query:
 
 @dataclass(frozen=True, slots=True)
 class Flag:
-    """A member of a row that says yes or no in words of its own."""
+    """A member of a row for yes or no, with the values of the exchange."""
 
     member: str | int
     yes: str
@@ -253,7 +253,7 @@ class RestEndpoint:
 
     @property
     def has_identifier(self) -> bool:
-        """Whether rows are told apart by an identifier, so that several may be of one instant."""
+        """Whether rows have an identifier, so that several rows may have the same time."""
         return self.identifier != ""
 
 
@@ -297,7 +297,7 @@ class RestSource:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Table:
-    """What every table of the lake is, whatever its layer: rows with a key and a time, in partitions behind a gate.
+    """A table of the lake in any layer: rows with a key and a time, in partitions behind a gate.
 
     The catalog, partitions, versions, verdicts, the gate, SQL, the data dictionary and Terraform work on this.
 
@@ -429,7 +429,7 @@ class Dataset(Table):
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "name", f"{self.exchange}_{self.market}_{self.data_type.slug}")
-        # Slots make a class anew, which the short form of super does not know.
+        # Slots create a new class, which the short form of super does not support.
         Table.__post_init__(self)
         known = {source for layout in self.layouts for source in layout.columns}
         unknown = {column.source for column in self.columns if column.source} - known

@@ -1,4 +1,4 @@
-"""The catalog held against the lake, or made anew from it: only files and the verdict log are truth."""
+"""Compares the catalog with the lake, or rebuilds it. Only files and the verdict log count."""
 
 import tempfile
 from dataclasses import asdict
@@ -17,9 +17,9 @@ _CANDIDATE_FIELDS = tuple(Candidate.__slots__)
 
 
 def rebuild(catalog: Catalog, storage: Storage, table: Table) -> int:
-    """Points the catalog at the newest version of each partition that passed the gate; returns how many.
+    """Publishes the newest version of each partition that passed the gate. Returns the number of partitions.
 
-    What the catalog holds beyond that is taken out: no verdict stands behind it, or its file is gone.
+    Other partitions are removed from the catalog: they have no verdict, or their file is missing.
 
     Raises:
         LakehouseError: The lake or the catalog did not answer.
@@ -27,12 +27,14 @@ def rebuild(catalog: Catalog, storage: Storage, table: Table) -> int:
     sizes = {file.key: file.size for file in storage.list(f"{table_folder(table)}/")}
     passed = VerdictLog(storage).latest_publishable(table)
     records = [
-        _record(one) for one in passed.values() if sizes.get(one.verdict.candidate.file) == one.verdict.candidate.bytes
+        _record(logged)
+        for logged in passed.values()
+        if sizes.get(logged.verdict.candidate.file) == logged.verdict.candidate.bytes
     ]
     catalog.ensure_table(table)
     if records:
         catalog.publish(records)
-    kept = {one.partition for one in records}
+    kept = {record.partition for record in records}
     for published in catalog.partitions(table):
         if published.partition not in kept:
             catalog.remove(Partition.parse(table, published.partition))
@@ -50,33 +52,33 @@ def _record(logged: LoggedVerdict) -> PublishedPartition:
 
 
 def verify(catalog: Catalog, storage: Storage, table: Table, deep: bool = False) -> list[LakehouseError]:
-    """Returns what is wrong with a table's published files: missing, of another size, or of other bytes.
+    """Returns the faults of a table's published files: missing, of another size, or with other bytes.
 
     Args:
-        catalog: What readers are told.
-        storage: What there is.
-        table: Whose partitions to look at.
-        deep: Whether to read every file and compare its sha256, not only its size.
+        catalog: The catalog.
+        storage: The lake.
+        table: The table.
+        deep: Read every file and compare its sha256, not only its size.
 
     Raises:
         LakehouseError: The lake or the catalog did not answer.
     """
     sizes = {file.key: file.size for file in storage.list(f"{table_folder(table)}/")}
     faults = []
-    for one in catalog.partitions(table):
-        fault = _fault(one, sizes.get(one.file), storage, deep=deep)
+    for record in catalog.partitions(table):
+        fault = _fault(record, sizes.get(record.file), storage, deep=deep)
         if fault is not None:
             faults.append(fault)
     return faults
 
 
-def _fault(one: PublishedPartition, size: int | None, storage: Storage, *, deep: bool) -> LakehouseError | None:
-    if size != one.bytes:
-        found = "is missing" if size is None else f"has {size} bytes, published were {one.bytes}"
-        return CorruptObject(f"{one.file} {found}", "Run the partition again", partition=one.partition)
+def _fault(record: PublishedPartition, size: int | None, storage: Storage, *, deep: bool) -> LakehouseError | None:
+    if size != record.bytes:
+        problem = "is missing" if size is None else f"has {size} bytes, published were {record.bytes}"
+        return CorruptObject(f"{record.file} {problem}", "Build the partition again", partition=record.partition)
     if not deep:
         return None
-    candidate = Candidate(**{name: getattr(one, name) for name in _CANDIDATE_FIELDS})
+    candidate = Candidate(**{name: getattr(record, name) for name in _CANDIDATE_FIELDS})
     with tempfile.TemporaryDirectory(prefix="verify-") as folder:
         try:
             verify_candidate(storage, candidate, Path(folder))

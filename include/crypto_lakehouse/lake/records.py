@@ -41,7 +41,7 @@ class BronzeObject:
     """One version of one source object, as the Bronze log records it: an archive's zip, or the bodies of REST answers.
 
     Args:
-        key: The archive key of the zip, or `rest/...` for a window that was asked of the exchange.
+        key: The archive key of the zip, or `rest/...` for a window that was requested from the exchange.
         path: Where its bytes lie, relative to the lake.
         source: Where it came from.
         start: First instant it covers, inclusive, UTC.
@@ -125,15 +125,15 @@ class ColumnDifference:
 
 @dataclass(frozen=True, slots=True)
 class Reconciliation:
-    """What two objects that held the same keys said of one day.
+    """The comparison of two objects with the same keys, for one day.
 
     Args:
         day: UTC day, ISO.
         kept: Source of the rows that were kept.
-        other: Source of the rows that were dropped for them.
-        equal: Rows that said the same.
-        different: Rows that did not.
-        columns: What differed, by column.
+        other: Source of the rows that were dropped.
+        equal: Number of equal rows.
+        different: Number of different rows.
+        columns: The differences, by column.
     """
 
     day: str
@@ -146,9 +146,9 @@ class Reconciliation:
 
 @dataclass(frozen=True, slots=True)
 class Manifest:
-    """What a Silver partition was made from; written into the Parquet file's own metadata.
+    """The inputs of a Silver partition, stored in the metadata of its Parquet file.
 
-    Holds no clock time and no run: the same inputs and code give the same bytes.
+    It contains no clock time and no run: the same inputs and code give the same bytes.
 
     Args:
         inputs_digest: See `inputs_digest`; equal digests mean nothing has to be rebuilt.
@@ -159,8 +159,8 @@ class Manifest:
         conflicts: Rows dropped because a better-ranked row with the same key and other values is kept.
         conflict_examples: At most 20 of them: key, what was kept, what was dropped.
         inversions: Rows that came before an earlier one in their file.
-        covered: Stretches of the span that accepted inputs cover: start and end, ISO, ascending, not touching.
-        reconciliations: What objects that held the same keys said, by day and pair of sources.
+        covered: Spans within the partition that accepted inputs cover: start and end, ISO, ascending, not touching.
+        reconciliations: Comparisons of objects with the same keys, by day and pair of sources.
     """
 
     dataset: str
@@ -255,9 +255,9 @@ class Candidate:
 
 @dataclass(frozen=True, slots=True)
 class Verdict:
-    """What the gate says of a candidate.
+    """The verdict of the gate on a candidate.
 
-    `reasons` are sentences for people, one per broken expectation, refused input or note; empty when available.
+    `reasons` are sentences for people, one per broken expectation, rejected input or note. Empty if available.
     """
 
     candidate: Candidate
@@ -267,7 +267,7 @@ class Verdict:
 
 @dataclass(frozen=True, slots=True)
 class PublishedPartition:
-    """What the catalog says of a partition: the version readers see."""
+    """The entry of a partition in the catalog: the version that readers see."""
 
     dataset: str
     partition: str

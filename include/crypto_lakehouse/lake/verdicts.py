@@ -1,4 +1,4 @@
-"""The verdict log: what the gate said of every candidate, newest last. The catalog can be rebuilt from it."""
+"""The log of the gate's verdicts on all candidates, newest last. The catalog can be rebuilt from it."""
 
 import json
 from collections.abc import Sequence

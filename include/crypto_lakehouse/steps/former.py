@@ -1,4 +1,4 @@
-"""What conform asks of the versions that readers see: where an object was replaced, what of its rows changed."""
+"""The comparison of rebuilt partitions with their published versions, after an object was replaced."""
 
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -17,24 +17,24 @@ from crypto_lakehouse.steps.context import StepContext
 def compare_with_former(
     context: StepContext, made: Sequence[ConformedPartition], published: Mapping[str, PublishedPartition]
 ) -> list[ReconciledDay]:
-    """Returns what partitions of replaced objects said before and say now, a row per day.
+    """Returns how partitions with replaced objects changed, one record per day.
 
-    A former file that is gone or damaged is passed over: it must not keep the partition from being rebuilt.
+    A missing or damaged former file is ignored: it must not prevent the rebuild of the partition.
 
     Args:
-        context: The step's.
-        made: The partitions as they were just built.
-        published: What readers see, by partition name.
+        context: The context of the step.
+        made: The partitions that were just built.
+        published: The published versions, by partition name.
     """
-    rebuilt = [one for one in made if one.file is not None and one.partition.name in published]
+    rebuilt = [built for built in made if built.file is not None and built.partition.name in published]
     if not rebuilt:
         return []
     replaced = BronzeLog(context.storage).replaced_keys(rebuilt[0].partition.dataset.name)
-    found: list[ReconciledDay] = []
-    for one in rebuilt:
-        if one.file is not None and any(each.key in replaced for each in one.manifest.inputs):
-            found += _compared(context, one, one.file, published[one.partition.name])
-    return found
+    days: list[ReconciledDay] = []
+    for built in rebuilt:
+        if built.file is not None and any(used.key in replaced for used in built.manifest.inputs):
+            days += _compared(context, built, built.file, published[built.partition.name])
+    return days
 
 
 def _compared(
@@ -48,8 +48,8 @@ def _compared(
         inputs = replaced_inputs(read_manifest(former), made.manifest)
     except PermanentError:
         return []
-    said = compare_versions(made.partition, former, file, inputs) if inputs else []
+    days = compare_versions(made.partition, former, file, inputs) if inputs else []
     if former.is_relative_to(folder):
-        # A download; a store in a folder gives its own file.
+        # A downloaded copy. A store in a folder returns its own file.
         former.unlink()
-    return said
+    return days

@@ -2,7 +2,6 @@
 
 from dataclasses import dataclass
 from datetime import date, datetime
-from typing import Any
 
 from crypto_lakehouse.lake.partition import Partition
 from crypto_lakehouse.lake.records import Reconciliation
@@ -117,7 +116,7 @@ class ReconciledDay:
 
     Args:
         partition_version: The partition and its version.
-        day: UTC day, ISO.
+        day: The UTC day.
         kept: Source of the rows that are kept.
         other: Source of the rows that are dropped.
         equal: Keys whose rows are equal in both sources.
@@ -129,7 +128,7 @@ class ReconciledDay:
     """
 
     partition_version: PartitionVersion
-    day: str
+    day: date
     kept: str
     other: str
     equal: int
@@ -151,7 +150,7 @@ class ReconciledDay:
         differences = reconciliation.columns
         return cls(
             partition_version=partition_version,
-            day=reconciliation.day,
+            day=date.fromisoformat(reconciliation.day),
             kept=reconciliation.kept.value,
             other=reconciliation.other.value,
             equal=reconciliation.equal,
@@ -164,14 +163,3 @@ class ReconciledDay:
 
 
 CoverageRecord = DayCoverage | Hole | ReconciledDay
-
-
-def record_json(record: ReconciledDay) -> dict[str, Any]:
-    """Returns a reconciled day JSON-ready, for a step's result."""
-    version = {name: getattr(record.partition_version, name) for name in PartitionVersion.__slots__}
-    return {**{name: getattr(record, name) for name in ReconciledDay.__slots__}, "partition_version": version}
-
-
-def reconciled_day_from_json(raw: dict[str, Any]) -> ReconciledDay:
-    """Returns the reconciled day that `record_json` wrote."""
-    return ReconciledDay(**{**raw, "partition_version": PartitionVersion(**raw["partition_version"])})

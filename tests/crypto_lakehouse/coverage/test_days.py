@@ -23,7 +23,7 @@ YEAR = Partition.parse("binance_um_metrics", "symbol_key=BTCUSDT/year=2024")
 
 
 def hours(*numbers: float) -> list[datetime]:
-    return [MIDNIGHT + timedelta(hours=one) for one in numbers]
+    return [MIDNIGHT + timedelta(hours=number) for number in numbers]
 
 
 def coverage_of(
@@ -34,7 +34,7 @@ def coverage_of(
     faults: FaultsByKind | None = None,
 ) -> PartitionCoverage:
     """Returns the coverage of rows at these times, by objects that cover these spans of hours."""
-    spans = tuple(tuple(one.isoformat() for one in hours(*span)) for span in covered)
+    spans = tuple(tuple(edge.isoformat() for edge in hours(*span)) for span in covered)
     inputs = tuple(
         ManifestInput(
             f"k{n}", "s", Source.ARCHIVE_DAILY, start, end, ChecksumStatus.VERIFIED, 1, "ms", header=False, inversions=0
@@ -60,7 +60,7 @@ def facts(day: DayCoverage) -> tuple[object, ...]:
 
 @given(
     present=st.sets(st.integers(0, 95)),
-    edges=st.lists(st.integers(0, 96), unique=True, min_size=2, max_size=6).filter(lambda one: len(one) % 2 == 0),
+    edges=st.lists(st.integers(0, 96), unique=True, min_size=2, max_size=6).filter(lambda edges: len(edges) % 2 == 0),
 )
 def test_holes_and_days_are_those_of_plain_sets(present: set[int], edges: list[int]) -> None:
     ordered = sorted(edges)
@@ -70,13 +70,13 @@ def test_holes_and_days_are_those_of_plain_sets(present: set[int], edges: list[i
     coverage = coverage_of(HOURLY, hours(*rows), *spans)
     in_holes: list[int] = []
     for hole in coverage.holes:
-        start, end = ((one - MIDNIGHT) // timedelta(hours=1) for one in (hole.start, hole.end))
+        start, end = ((edge - MIDNIGHT) // timedelta(hours=1) for edge in (hole.start, hole.end))
         in_holes += range(start, end)
         assert hole.missing == end - start
         assert (hole.kind is HoleKind.GRID) == set(range(start, end)).issubset(covered)
     first, last = min(covered) // 24, max(covered) // 24
     assert sorted(in_holes) == sorted(set(range(first * 24, last * 24 + 24)) - set(rows))
-    assert [one.day.day - 1 for one in coverage.days] == list(range(first, last + 1))
+    assert [day.day.day - 1 for day in coverage.days] == list(range(first, last + 1))
     for day in coverage.days:
         number = day.day.day - 1
         inside = set(range(number * 24, number * 24 + 24))
@@ -93,15 +93,15 @@ def test_gaps_between_identifiers_sum_up_to_what_is_skipped(steps: list[int]) ->
     ids = [10, *(10 + sum(steps[: n + 1]) for n in range(len(steps)))]
     coverage = coverage_of(TICKS, hours(*(n / 10 for n in range(len(ids)))), (0, 24), ids=ids)
     skipped = set(range(10, ids[-1])) - set(ids)
-    holes = [one for one in coverage.holes if one.kind is HoleKind.IDS]
-    assert sum(one.missing or 0 for one in holes) == len(skipped) == coverage.days[0].missing
+    holes = [hole for hole in coverage.holes if hole.kind is HoleKind.IDS]
+    assert sum(hole.missing or 0 for hole in holes) == len(skipped) == coverage.days[0].missing
     assert len(holes) == sum(step > 1 for step in steps)
 
 
 def test_the_ends_of_a_day_are_its_first_and_last_identifiers_however_rows_come() -> None:
     times = hours(1, 2, 23, 25, 30, 47)
     days = coverage_of(TICKS, times, (0, 48), ids=[10, 11, 12, 13, 14, 20]).days
-    assert [(one.first_id, one.first_at, one.last_id, one.last_at) for one in days] == [
+    assert [(day.first_id, day.first_at, day.last_id, day.last_at) for day in days] == [
         (10, times[0], 12, times[2]),
         (13, times[3], 20, times[5]),
     ]
@@ -110,7 +110,7 @@ def test_the_ends_of_a_day_are_its_first_and_last_identifiers_however_rows_come(
 
 def test_a_day_without_an_object_between_others_is_missing_and_a_hole() -> None:
     coverage = coverage_of(HOURLY, hours(*range(24), *range(72, 96)), (0, 24), (72, 96))
-    assert [facts(one) for one in coverage.days] == [
+    assert [facts(day) for day in coverage.days] == [
         (1, "available", 24, 24, 0), (2, "missing", 0, 24, 24), (3, "missing", 0, 24, 24), (4, "available", 24, 24, 0)
     ]  # fmt: skip
     [hole] = coverage.holes
@@ -150,10 +150,10 @@ def test_what_upstream_is_known_not_to_have_leaves_its_day_available() -> None:
     rows = hours(*(n for n in range(48) if n not in {3, 4, 30}))
     without = coverage_of(HOURLY, rows, (0, 48))
     coverage = coverage_of(HOURLY, rows, (0, 48), faults={HoleKind.GRID: [fault]})
-    assert [one.condition.value for one in coverage.days] == ["available", "degraded"]
+    assert [day.condition.value for day in coverage.days] == ["available", "degraded"]
     assert coverage.days[0].reason.endswith("the first at 03:00; known: halted, https://e.org/1")
-    assert [one.known for one in coverage.holes] == ["halted, https://e.org/1", ""]
-    assert [one.condition.value for one in without.days] == ["degraded", "degraded"]
+    assert [hole.known for hole in coverage.holes] == ["halted, https://e.org/1", ""]
+    assert [day.condition.value for day in without.days] == ["degraded", "degraded"]
 
 
 @pytest.mark.parametrize("month", [3, 10])
@@ -162,7 +162,7 @@ def test_days_are_utc_and_have_24_hours_when_clocks_change(month: int) -> None:
     offset = (partition.start - MIDNIGHT) // timedelta(hours=1)
     count = (partition.end - partition.start) // timedelta(hours=1)
     coverage = coverage_of(partition, hours(*range(offset, offset + count)), (offset, offset + count))
-    assert {facts(one)[1:] for one in coverage.days} == {("available", 24, 24, 0)}
+    assert {facts(day)[1:] for day in coverage.days} == {("available", 24, 24, 0)}
     assert len(coverage.days) == 31
 
 
@@ -170,7 +170,7 @@ def test_a_leap_year_has_366_days_of_288_periods() -> None:
     times = [YEAR.start + timedelta(minutes=5 * n) for n in range(366 * 288)]
     cover_hours = 366 * 24
     coverage = coverage_of(YEAR, times, (0, cover_hours))
-    assert {facts(one)[1:] for one in coverage.days} == {("available", 288, 288, 0)}
+    assert {facts(day)[1:] for day in coverage.days} == {("available", 288, 288, 0)}
     assert len(coverage.days) == 366
 
 

@@ -33,11 +33,11 @@ def test_runs_of_points_are_the_points_and_never_touch(points: set[int]) -> None
 def test_more_holes_than_are_told_apart_are_counted_in_the_last() -> None:
     points = np.arange(0, 10_000, 2)
     runs = missing_point_spans(points, HOUR_US, HoleKind.GRID)
-    assert (len(runs), sum(one.missing or 0 for one in runs)) == (MAX_HOLES, 5000)
+    assert (len(runs), sum(span.missing or 0 for span in runs)) == (MAX_HOLES, 5000)
     assert runs[-1].end == 9_999 * HOUR_US
     many = [MissingSpan(HoleKind.IDS, n, n + 1, 1) for n in range(1500)]
     kept = at_most([*runs, *many])
-    assert (len(kept), sum(one.missing or 0 for one in kept)) == (MAX_HOLES, 6500)
+    assert (len(kept), sum(span.missing or 0 for span in kept)) == (MAX_HOLES, 6500)
 
 
 def test_a_million_gaps_between_identifiers_are_held_as_a_thousand() -> None:
@@ -47,7 +47,7 @@ def test_a_million_gaps_between_identifiers_are_held_as_a_thousand() -> None:
         times = pl.Series([MIDNIGHT], dtype=pl.Datetime("us", "UTC")).new_from_index(0, len(ids))
         gaps.add(pl.DataFrame({"id": ids, "time": times}))
     assert len(gaps.spans) == MAX_HOLES
-    assert sum(one.missing or 0 for one in gaps.spans) == 999_999
+    assert sum(span.missing or 0 for span in gaps.spans) == 999_999
     assert gaps.by_day == {19723: (999_999, 19723 * DAY_US)}
 
 

@@ -16,14 +16,14 @@ def test_days_that_nobody_has_are_told_apart_from_those_beside_them(tmp_path: Pa
         small.publish("binance_um_metrics", "2024-06-14")
         small.run("binance_um_metrics", "2024-06-09", "2024-06-14")
         gaps = small.lake.gaps("binance_um_metrics", days=("2024-06-09", "2024-06-14"))
-    spans = [(f"{one['start']:%d}", f"{one['end']:%d}", one["missing"], bool(one["known"])) for one in gaps.to_dicts()]
+    spans = [(f"{gap['start']:%d}", f"{gap['end']:%d}", gap["missing"], bool(gap["known"])) for gap in gaps.to_dicts()]
     assert spans == [("10", "11", 288, False), ("11", "13", 576, True), ("13", "14", 288, False)]
     assert gaps["known"][1].endswith("/issues/336")
 
 
-@pytest.mark.parametrize("hole", KNOWN_HOLES, ids=lambda one: f"{one.datasets[0]} {one.start:%Y-%m-%d}")
+@pytest.mark.parametrize("hole", KNOWN_HOLES, ids=lambda hole: f"{hole.datasets[0]} {hole.start:%Y-%m-%d}")
 def test_every_known_hole_is_of_datasets_there_are_and_has_its_evidence(hole: KnownHole) -> None:
     assert hole.start < hole.end
     assert ": " in hole.reason or "listings" in hole.reason
     for pattern in hole.datasets:
-        assert any(fnmatchcase(row.name, pattern) for row in DATASETS), pattern
+        assert any(fnmatchcase(dataset.name, pattern) for dataset in DATASETS), pattern

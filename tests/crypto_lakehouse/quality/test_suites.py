@@ -15,10 +15,10 @@ from tests.crypto_lakehouse.quality.conformed import made
     "dataset", [dataset for dataset in DATASETS if dataset.frequencies], ids=lambda dataset: dataset.name
 )
 def test_every_rule_of_every_dataset_judges_a_fact_that_is_computed(dataset: Dataset, tmp_path: Path) -> None:
-    one = made(dataset, tmp_path)
-    assert one.file is not None
-    facts = profile(one.file, one.partition, one.manifest).with_counts({"known_faults_gone": 0}).facts
-    assert facts["rows"] == one.rows > 0
+    conformed = made(dataset, tmp_path)
+    assert conformed.file is not None
+    facts = profile(conformed.file, conformed.partition, conformed.manifest).with_counts({"known_faults_gone": 0}).facts
+    assert facts["rows"] == conformed.rows > 0
     for rule in rules(dataset):
         assert rule.fact in facts
         assert rule.reason(facts).startswith(f"{rule.fact}: ")
@@ -26,7 +26,7 @@ def test_every_rule_of_every_dataset_judges_a_fact_that_is_computed(dataset: Dat
         value = int(facts[rule.fact])
         assert rule.minimum is None or value >= rule.minimum
         assert rule.maximum is None or value <= rule.maximum
-    judged = [one.column for one in suite(dataset).expectations]
+    judged = [expectation.column for expectation in suite(dataset).expectations]
     assert judged[0] == "rows"
     assert judged == [rule.fact for rule in rules(dataset)]
 

@@ -1,6 +1,6 @@
 """Builds a mart's partition: reads what its inputs published, calls the mart's function, and writes the file.
 
-The function is pure. It takes a frame for each input by the name of its table, in order of time. The frame has the event
+The function is pure. It takes a frame for each input by the name of its table, in order of time. It has the event
 time and the columns that the mart's row names. Rows before the partition are the lookback. The function returns the
 columns of the mart without the symbol. Rows outside the partition are dropped: a function may compute them on its way.
 """

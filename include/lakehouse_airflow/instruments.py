@@ -12,13 +12,13 @@ def update_market(market: str) -> dict[str, int]:
         AirflowFailException: It cannot be, and trying again changes nothing.
     """
     # The engines are loaded where the task runs, not where the DAG file is parsed.
-    from crypto_lakehouse.instruments.asking import ask_exchange_info
+    from crypto_lakehouse.instruments.fetching import fetch_exchange_info
     from crypto_lakehouse.instruments.updating import update_instruments
     from crypto_lakehouse.lake.opening import open_storage
     from crypto_lakehouse.settings import load_settings
 
     with told_to_airflow():
         settings, chosen = load_settings(), Market(market)
-        bodies = ask_exchange_info(chosen, settings)
+        bodies = fetch_exchange_info(chosen, settings)
         found = update_instruments(chosen, settings, storage=open_storage(settings), bodies=bodies)
     return {"instruments": found.instruments, "added": found.added, "changed": found.changed, "removed": found.removed}

@@ -15,7 +15,7 @@ from typing import Any
 from crypto_lakehouse.endpoints import SPOT_WEIGHT
 from crypto_lakehouse.exchange.bodies import decode
 from crypto_lakehouse.lake.local_storage import LocalStorage
-from crypto_lakehouse.lake.records import DeltaWindow
+from crypto_lakehouse.lake.records import RequestSpan
 from crypto_lakehouse.lake.work import MAX_BATCH, DeltaOrder, write_order
 from crypto_lakehouse.settings import ExchangeSettings, Settings
 from crypto_lakehouse.steps import run_step
@@ -79,7 +79,7 @@ def _used_by_minute(folder: Path) -> list[int]:
 
 def _write_orders(storage: LocalStorage, names: list[str], days: int) -> list[str]:
     end = FIRST + timedelta(days=days)
-    windows = [DeltaWindow(name, "1m", FIRST.isoformat(), end.isoformat()) for name in names]
+    windows = [RequestSpan(name, "1m", FIRST.isoformat(), end.isoformat()) for name in names]
     keys = []
     for number, start in enumerate(range(0, len(windows), MAX_BATCH)):
         keys.append(f"runs/{DATASET}/bench/delta-{number:03}.json")

@@ -45,7 +45,7 @@ def test_a_page_of_each_endpoint_is_taken_and_costs_what_the_table_says(row: Dat
     interval = {"interval": Interval.M1.value} if row.has_interval else {}
     for endpoint in (*row.rest.endpoints, *((row.rest.locator,) if row.rest.locator else ())):
         asked = {row.rest.symbol_parameter: symbol, **dict(row.rest.parameters), **interval}
-        page = client.ask(endpoint, {**asked, "limit": endpoint.page_rows})
+        page = client.request(endpoint, {**asked, "limit": endpoint.page_rows})
         seen = lake.exchange.requests[-1]
         assert seen.status == 200
         assert seen.weight == (endpoint.weight if endpoint.limit.header else 0)

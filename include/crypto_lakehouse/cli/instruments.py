@@ -47,7 +47,7 @@ def update(
     as_json: JsonOption = False,
 ) -> None:
     """List the symbols and days of the archive, request exchangeInfo, and add a version of the master if it changed."""
-    from crypto_lakehouse.instruments.asking import ask_exchange_info
+    from crypto_lakehouse.instruments.fetching import fetch_exchange_info
     from crypto_lakehouse.instruments.updating import update_instruments
     from crypto_lakehouse.lake.opening import open_storage
     from crypto_lakehouse.settings import load_settings
@@ -56,7 +56,7 @@ def update(
     settings = load_settings()
     # A given file replaces the request to the exchange.
     if ask and not bodies:
-        bodies = ask_exchange_info(market, settings)
+        bodies = fetch_exchange_info(market, settings)
     with listening(quiet=as_json) as progress:
         outcome = update_instruments(market, settings, storage=open_storage(settings), bodies=bodies, progress=progress)
     if as_json:

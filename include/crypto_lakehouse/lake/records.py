@@ -7,6 +7,7 @@ from dataclasses import asdict, dataclass, field
 from datetime import date, datetime, timedelta
 from typing import Any
 
+from crypto_lakehouse.spans import Span
 from crypto_lakehouse.vocabulary import ChecksumStatus, Condition, Source
 
 TRANSFORM_VERSION = 2
@@ -26,13 +27,23 @@ class ObjectToPull:
 
 
 @dataclass(frozen=True, slots=True)
-class DeltaWindow:
-    """A stretch of time of one symbol and interval to ask the exchange for: ISO instants, the end exclusive."""
+class RequestSpan:
+    """A span of time of one symbol and interval to request from the exchange; ISO instants, the end exclusive."""
 
     symbol: str
     interval: str
     start: str
     end: str
+
+    @classmethod
+    def of(cls, symbol: str, interval: str, span: Span) -> "RequestSpan":
+        """Returns the request of a span."""
+        return cls(symbol, interval, span.start.isoformat(), span.end.isoformat())
+
+    @property
+    def span(self) -> Span:
+        """Its span of time."""
+        return Span.from_iso(self.start, self.end)
 
 
 @dataclass(frozen=True, slots=True)

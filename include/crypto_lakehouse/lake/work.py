@@ -13,7 +13,7 @@ from dataclasses import asdict, dataclass, field
 from typing import Any, TypeAlias, TypeVar
 
 from crypto_lakehouse.errors import InvalidRequest
-from crypto_lakehouse.lake.records import DeltaWindow, ObjectToPull
+from crypto_lakehouse.lake.records import ObjectToPull, RequestSpan
 from crypto_lakehouse.lake.storage import Storage
 from crypto_lakehouse.vocabulary import Step
 
@@ -71,7 +71,7 @@ class DeltaOrder:
     dataset: str
     run_id: str
     profile: str
-    windows: tuple[DeltaWindow, ...]
+    windows: tuple[RequestSpan, ...]
 
 
 @dataclass(frozen=True, slots=True)
@@ -165,7 +165,7 @@ def read_delta_order(storage: Storage, key: str) -> DeltaOrder:
         InvalidRequest: It is not one.
     """
     raw = _read(storage, key)
-    windows = tuple(_build(DeltaWindow, one, key) for one in raw.get("windows", ()))
+    windows = tuple(_build(RequestSpan, one, key) for one in raw.get("windows", ()))
     return _build(DeltaOrder, {**raw, "windows": windows}, key)
 
 

@@ -3,7 +3,7 @@
 from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
-from datetime import date, datetime, timedelta
+from datetime import date, timedelta
 from fnmatch import fnmatchcase
 from itertools import groupby
 
@@ -14,7 +14,7 @@ from crypto_lakehouse.archive.planning import PullPlan, batches, plan_pull
 from crypto_lakehouse.catalog.opening import open_catalog
 from crypto_lakehouse.coverage.log import CoverageLog
 from crypto_lakehouse.errors import InvalidRequest
-from crypto_lakehouse.exchange.windows import batched
+from crypto_lakehouse.exchange.missing import batched
 from crypto_lakehouse.lake.bronze import BronzeLog
 from crypto_lakehouse.lake.partition import Partition, midnight, partitions_between
 from crypto_lakehouse.lake.selection import Selection
@@ -122,8 +122,8 @@ def _pulled(row: Dataset, pull_plan: PullPlan) -> Iterator[tuple[Partition, int]
 def _asked(row: Dataset, delta_plan: DeltaPlan) -> Iterator[Partition]:
     for one in delta_plan.windows:
         interval = Interval(one.interval) if one.interval else None
-        last = datetime.fromisoformat(one.end) - timedelta(microseconds=1)
-        yield from covered_partitions(row, one.symbol, interval, (date.fromisoformat(one.start[:10]), last.date()))
+        days = one.span.days()
+        yield from covered_partitions(row, one.symbol, interval, (days[0], days[-1]))
 
 
 def _behind(context: StepContext, row: Dataset, held: dict[str, Partition]) -> list[Partition]:

@@ -8,7 +8,7 @@ import pytest
 
 from crypto_lakehouse.datasets import dataset
 from crypto_lakehouse.errors import ExchangeRefused, RateLimited
-from crypto_lakehouse.lake.records import DeltaWindow
+from crypto_lakehouse.lake.records import RequestSpan
 from tests.crypto_lakehouse.exchange.venue_lake import KLINES, TRADES, VenueLake, candle_lines, tick_lines
 from tests.fakes.exchange.faults import Fault
 from tests.rest_lake import utc, window
@@ -26,14 +26,14 @@ PATHS = {
 }
 
 
-def stretch(name: str, symbol: str, interval: str) -> DeltaWindow:
+def stretch(name: str, symbol: str, interval: str) -> RequestSpan:
     """Returns a window that the venue still answers: four hours of candles, or a day of trades."""
     return (
         window(symbol, interval, utc(2025, 1, 3, 2), utc(2025, 1, 3, 6)) if interval else window(symbol, "", DAY, NEXT)
     )
 
 
-def fetched(lake: VenueLake, name: str, asked: DeltaWindow) -> list[tuple[datetime, datetime]]:
+def fetched(lake: VenueLake, name: str, asked: RequestSpan) -> list[tuple[datetime, datetime]]:
     client = lake.client_of(dataset(name))
     client.server_time()
     return [(one.start, one.end) for one in lake.fetch(dataset(name), asked, client)]

@@ -12,10 +12,10 @@ from crypto_lakehouse.errors import ArchiveFileMissing, InvalidRequest
 from crypto_lakehouse.lake.local_storage import LocalStorage, validated_key
 from crypto_lakehouse.lake.work import (
     DeltaOrder,
-    DeltaWindow,
     ObjectToPull,
     PlanRequest,
     PullOrder,
+    RequestSpan,
     StepResult,
     TransformOrder,
     order_bytes,
@@ -58,7 +58,7 @@ def test_an_order_is_as_large_as_what_it_is_about(storage: LocalStorage) -> None
     objects = tuple(
         ObjectToPull(f"k{n}", size, "e", "2024-01-01T00:00:00", True, "new") for n, size in enumerate((5, 7))
     )
-    window = DeltaWindow("BTCUSDT", "1m", "2025-01-01", "2025-01-02")
+    window = RequestSpan("BTCUSDT", "1m", "2025-01-01", "2025-01-02")
     orders = {
         PullOrder("binance_um_klines", "r", "", objects): 12,
         TransformOrder("binance_um_klines", "r", "", ("p",), 40): 40,

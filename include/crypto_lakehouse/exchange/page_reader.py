@@ -1,8 +1,7 @@
-"""What one stretch of time of one endpoint is asked with, page by page."""
+"""One endpoint, read page by page: how a page is requested, and when it is requested again before it is accepted."""
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from datetime import datetime
 from itertools import pairwise
 from typing import Any
 
@@ -10,57 +9,68 @@ from crypto_lakehouse.errors import SchemaDrift, SourceUnavailable
 from crypto_lakehouse.exchange.client import Page
 from crypto_lakehouse.exchange.rows import rows_in, time_of
 from crypto_lakehouse.exchange.venue import Params
-from crypto_lakehouse.instants import instant
+from crypto_lakehouse.instants import instant, microseconds
+from crypto_lakehouse.spans import Span
 from crypto_lakehouse.spec import RestEndpoint, RestSource
 from crypto_lakehouse.vocabulary import Stamp
 
-Ask = Callable[[RestEndpoint, Params], Page]
-"""Asks an endpoint and returns its page."""
+FetchPage = Callable[[RestEndpoint, Params], Page]
+"""Requests a page of an endpoint and returns it."""
 
 Fault = Callable[[list[Any]], str]
-"""Says in words why rows cannot be the page that was asked for, or nothing."""
+"""Returns why rows cannot be the page that was requested; empty where they can."""
 
 Doubt = Callable[[list[Any]], bool]
-"""Says whether rows lack some that there might be."""
+"""Returns whether rows may be missing among these."""
 
 _UNITS = {Stamp.EPOCH: 1000, Stamp.SECONDS: 1_000_000, Stamp.ISO: 1_000_000, Stamp.NANOSECONDS: 1}
-"""How many microseconds apart the instants are that a request can tell apart; a nanosecond counts as one."""
+"""The resolution of a request's times in microseconds; a nanosecond counts as one."""
+
+_RETRIED = "The next run requests it again"
 
 
 @dataclass(frozen=True, slots=True)
-class Stretch:
-    """What to ask for.
+class RowRequest:
+    """Which rows to request.
 
     Args:
-        symbol: By the name the endpoint knows it by.
-        start: First instant, inclusive, UTC, a whole millisecond.
-        end: First instant past it.
+        symbol: The symbol, by its name in this endpoint.
+        span: The time of the rows; its start is a whole millisecond.
         step: Distance of rows in microseconds; 0 where they have no grid.
-        parameters: Further parameters, the kline interval for one.
+        parameters: Further parameters, such as the kline interval.
     """
 
     symbol: str
-    start: datetime
-    end: datetime
+    span: Span
     step: int
     parameters: tuple[tuple[str, str], ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
-class Asking:
-    """An endpoint in the asking."""
+class PageReader:
+    """Reads the rows of one request from one endpoint."""
 
     source: RestSource
     endpoint: RestEndpoint
-    stretch: Stretch
-    ask: Ask
+    request: RowRequest
+    fetch_page: FetchPage
+
+    @property
+    def start(self) -> int:
+        """First instant of the request, in microseconds since the epoch."""
+        return microseconds(self.request.span.start)
+
+    @property
+    def end(self) -> int:
+        """First instant after the request, in microseconds since the epoch."""
+        return microseconds(self.request.span.end)
 
     @property
     def base(self) -> dict[str, str | int]:
         """The parameters of every page."""
-        named: dict[str, str | int] = {self.source.symbol_parameter: self.stretch.symbol}
+        named: dict[str, str | int] = {self.source.symbol_parameter: self.request.symbol}
         limit = self.endpoint.query.limit
-        return {**named, **dict(self.stretch.parameters), **({limit: self.endpoint.page_rows} if limit else {})}
+        return {**named, **dict(self.request.parameters), **({limit: self.endpoint.page_rows} if limit else {})}
 
     def rows(self, page: Page) -> list[Any]:
         """Returns the rows of a page, oldest first.
@@ -71,48 +81,51 @@ class Asking:
         return rows_of(page, self.endpoint)
 
     def between(self, start: int, stop: int) -> dict[str, str | int]:
-        """Returns the parameters that ask for the time from `start` up to but without `stop`, in microseconds."""
+        """Returns the parameters that request the time from `start` up to but without `stop`, in microseconds."""
         query, unit = self.endpoint.query, _UNITS[self.endpoint.query.stamp]
-        # Ends are inclusive.
+        # The exchange takes ends as inclusive.
         return {query.start: written(start, query.stamp), query.end: written(stop - unit, query.stamp)}
 
-    def page(self, params: Params, fault: Fault, doubt: "Doubt | None" = None) -> Page:
-        """Returns a page; one out of place, doubtful or without rows is asked for once more.
+    def page(self, params: Params, fault: Fault, doubt: Doubt | None = None) -> Page:
+        """Returns a page; one that is wrong, doubtful or empty is requested once more.
 
-        A failing cache answers so. Of two doubtful ones the fuller counts.
+        The cache of an exchange that fails gives such pages. Of two doubtful pages, the one with more rows is taken.
 
         Raises:
-            SourceUnavailable: It is out of place again.
+            SourceUnavailable: The page is wrong again.
         """
-        doubtful = doubt or is_short_of(1)
-        page = self.ask(self.endpoint, {**self.base, **params})
+        is_doubtful = doubt or is_short_of(1)
+        page = self._fetched(params)
         rows = self.rows(page)
-        said = fault(rows)
-        if said or doubtful(rows):
-            again = self.ask(self.endpoint, {**self.base, **params})
-            more = self.rows(again)
-            page = again if said or not doubtful(more) or len(more) >= len(rows) else page
-            said = fault(self.rows(page))
-        if said:
-            raise SourceUnavailable(f"{self.endpoint.path} {said}", "It is asked again by the next run")
+        reason = fault(rows)
+        if reason or is_doubtful(rows):
+            second = self._fetched(params)
+            second_rows = self.rows(second)
+            page = second if reason or not is_doubtful(second_rows) or len(second_rows) >= len(rows) else page
+            reason = fault(self.rows(page))
+        if reason:
+            raise SourceUnavailable(f"{self.endpoint.path} {reason}", _RETRIED)
         return page
 
     def confirmed(self, params: Params, fault: Fault, doubt: Fault) -> Page:
-        """Returns a page that may be sound although it looks incomplete: doubtful or empty, it must come twice.
+        """Returns a page that may be right although it looks incomplete: a doubtful or empty page must come twice.
 
         Raises:
-            SourceUnavailable: It is out of place twice, or lacks rows the second time.
+            SourceUnavailable: The page is wrong twice, or has fewer rows the second time.
         """
-        first = self.rows(page := self.ask(self.endpoint, {**self.base, **params}))
+        first = self.rows(page := self._fetched(params))
         if first and not fault(first) and not doubt(first):
             return page
-        second = self.rows(page := self.ask(self.endpoint, {**self.base, **params}))
-        said = fault(second)
-        if not said and not fault(first) and self._names(first) - self._names(second):
-            said = doubt(second) or ("" if second else "answered nothing")
-        if said:
-            raise SourceUnavailable(f"{self.endpoint.path} {said}", "It is asked again by the next run")
+        second = self.rows(page := self._fetched(params))
+        reason = fault(second)
+        if not reason and not fault(first) and self._names(first) - self._names(second):
+            reason = doubt(second) or ("" if second else "returned nothing")
+        if reason:
+            raise SourceUnavailable(f"{self.endpoint.path} {reason}", _RETRIED)
         return page
+
+    def _fetched(self, params: Params) -> Page:
+        return self.fetch_page(self.endpoint, {**self.base, **params})
 
     def _names(self, rows: list[Any]) -> set[int]:
         name = number_of if self.endpoint.has_identifier else row_time
@@ -140,12 +153,12 @@ def rows_of(page: Page, endpoint: RestEndpoint) -> list[Any]:
         return rows_in(page.content, endpoint)
     except (LookupError, TypeError) as error:
         raise SchemaDrift(
-            f"{page.answer.path} answered no list: {page.answer.body[:80]!r}", "Look at its documentation"
+            f"{page.answer.path} returned no list: {page.answer.body[:80]!r}", "Look at its documentation"
         ) from error
 
 
 def row_time(row: Any, endpoint: RestEndpoint) -> int:
-    """Returns the time of a row in microseconds since the epoch, whichever way it is written.
+    """Returns the time of a row in microseconds since the epoch, in whichever way it is written.
 
     Raises:
         SchemaDrift: The row has no such time.
@@ -169,22 +182,22 @@ def number_of(row: Any, endpoint: RestEndpoint) -> int:
 
 
 def is_short_of(expected: int) -> Doubt:
-    """Returns the doubt of rows that are fewer than expected."""
+    """Returns a doubt that applies where there are fewer rows than expected."""
     return lambda rows: len(rows) < expected
 
 
 def ascending_between(start: int, end: int | None, endpoint: RestEndpoint) -> Fault:
-    """Returns the fault of rows that begin before `start`, or past `end`, or are not in order of time."""
+    """Returns a fault that applies where rows begin before `start`, or after `end`, or are not in order of time."""
     strictly = not endpoint.has_identifier
 
     def fault(rows: list[Any]) -> str:
         times = [row_time(row, endpoint) for row in rows]
         if times and times[0] < start:
-            return f"was asked from {start} on and answered from {times[0]} on: the page repeats"
+            return f"was asked for rows from {start} on and returned rows from {times[0]} on: the page repeats"
         if times and end is not None and times[0] >= end:
-            return f"was asked for what is before {end} and answered from {times[0]} on: the page is another's"
+            return f"was asked for rows before {end} and returned rows from {times[0]} on: it is another page"
         if any(later < earlier or (strictly and later == earlier) for earlier, later in pairwise(times)):
-            return "answered rows that are not in order of time"
+            return "returned rows that are not in order of time"
         return ""
 
     return fault

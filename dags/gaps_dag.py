@@ -1,12 +1,13 @@
-"""Once a day: look for what is missing, and have the datasets' own DAGs fetch what can still be had.
+"""Once a day: find days whose data is missing from the lake, and let the datasets' own DAGs fetch what still exists.
 
-**What it does.** `find` asks the coverage log for gaps that upstream is not known to have, and `fill` triggers one run
-of a dataset's DAG over the days of its gaps, with `fill` in its Params: the archive is looked at again, and the
-exchange is asked for the rest while it still answers. What was asked for once is not asked for again.
+**What it does.** `find` reads the coverage log and lists the missing days, except those that are known to be missing at
+the exchange too. `fill` triggers one run of a dataset's DAG for the days of its gaps, with `fill` in its Params: that
+run looks at the archive again, and requests from the exchange what the exchange still has. The lake records each
+answer, so nothing is requested twice.
 
-**When it fails.** A red `find`: the lake did not answer. A red run it triggered: see that run.
+**When it fails.** `find` failed: the lake did not answer. A run that `fill` triggered failed: see that run.
 
-**How to rerun.** Clear it, or trigger it: it looks at what is missing then.
+**How to rerun.** Clear the run, or trigger it: it looks for what is missing at that time.
 """
 
 from datetime import UTC, datetime, timedelta
@@ -15,11 +16,12 @@ from airflow.providers.standard.operators.trigger_dagrun import TriggerDagRunOpe
 from airflow.sdk import DAG, CronDataIntervalTimetable, task
 
 from crypto_lakehouse.schedule import GAPS_CRON
+from lakehouse_airflow.errors import log_failure
 from lakehouse_airflow.gaps import runs_to_fill
-from lakehouse_airflow.operators import log_failure
 
 with DAG(
     dag_id="fill_gaps",
+    description="Triggers runs of the datasets' DAGs for days whose data is missing",
     schedule=CronDataIntervalTimetable(GAPS_CRON, timezone="UTC"),
     start_date=datetime(2017, 8, 1, tzinfo=UTC),
     catchup=False,

@@ -1,12 +1,12 @@
-"""Once a week: what every symbol stands for, and since when.
+"""Once a week: update the instrument master, which records what each symbol stands for and since when.
 
-**What it does.** For each market, lists the archive's symbols and days, asks the exchange for its exchange info, and
-appends a version of the instrument master if anything is new.
+**What it does.** For each market, `update` lists the symbols and days of the archive, requests the exchange's own list
+of instruments, and appends a version to the instrument master if anything is new.
 
-**When it fails.** Retried, then red: the bucket or the exchange did not answer. "No longer listed": the bucket shows
-fewer symbols than the master knows; look at it before you allow it.
+**When it fails.** The bucket or the exchange did not answer, even after retries. "No longer listed": the bucket has
+fewer symbols than the master; check the bucket before you allow it.
 
-**How to rerun.** Clear it, or trigger it: nothing is appended when nothing is new.
+**How to rerun.** Clear the run, or trigger it: nothing is appended if nothing is new.
 """
 
 from datetime import UTC, datetime, timedelta
@@ -15,11 +15,12 @@ from airflow.sdk import DAG, CronDataIntervalTimetable, task
 
 from crypto_lakehouse.schedule import INSTRUMENTS_CRON
 from crypto_lakehouse.vocabulary import Market
+from lakehouse_airflow.errors import log_failure
 from lakehouse_airflow.instruments import update_market
-from lakehouse_airflow.operators import log_failure
 
 with DAG(
     dag_id="instruments",
+    description="Updates the instrument master of each market",
     schedule=CronDataIntervalTimetable(INSTRUMENTS_CRON, timezone="UTC"),
     start_date=datetime(2017, 8, 1, tzinfo=UTC),
     catchup=False,

@@ -1,11 +1,12 @@
 # What builds, checks and publishes a release: locks, images, scans, the package. The Makefile includes it.
-LOCKED_IMAGES := s5cmd polars quality exchange airflow store glue
+LOCKED_IMAGES := s5cmd polars quality exchange cli airflow store glue
 IMAGES := $(LOCKED_IMAGES) secrets guard database
 # What each image installs of the extras and groups of pyproject.toml; images/<name>/without.in lists what it leaves out.
 PACKAGES_s5cmd := pyproject.toml --extra pull
 PACKAGES_polars := pyproject.toml --extra pull --extra conform --extra reports --extra s3 --extra glue
-PACKAGES_quality := pyproject.toml --extra conform --extra gate --extra s3 --extra glue
-PACKAGES_exchange := pyproject.toml --extra conform --extra exchange --extra s3 --extra glue
+PACKAGES_quality := pyproject.toml --extra gate --extra s3
+PACKAGES_exchange := pyproject.toml --extra exchange --extra s3
+PACKAGES_cli := pyproject.toml --extra reports --extra s3 --extra glue
 PACKAGES_airflow := pyproject.toml --extra airflow --extra postgres --extra pull --extra conform --extra s3 --extra glue
 PACKAGES_glue := pyproject.toml --extra s3 --extra glue --group glue-server
 PACKAGES_store := --group pyproject.toml:store

@@ -47,7 +47,7 @@ module "glue" {
   database          = replace(local.name, "-", "_")
   description       = "Published partitions of ${local.name}"
   lake_uri          = local.lake_uri
-  datasets          = var.datasets
+  tables            = var.tables
   partition_indexes = var.glue_partition_indexes
   encrypt_catalog   = var.glue_catalog_encryption
   kms_key_arn       = module.key.arn

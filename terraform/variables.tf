@@ -37,9 +37,10 @@ variable "archive" {
   }
 }
 
-variable "datasets" {
-  description = "The Glue tables, derived from the dataset table: datasets.auto.tfvars.json, written by `make docs`."
+variable "tables" {
+  description = "The Glue tables, derived from the tables of datasets and marts: tables.auto.tfvars.json, written by `make docs`."
   type = map(object({
+    layer          = string
     description    = string
     fingerprint    = string
     live           = bool
@@ -50,7 +51,7 @@ variable "datasets" {
 }
 
 variable "verbs" {
-  description = "The steps' images, networks and rights, derived from the table of verbs: datasets.auto.tfvars.json, written by `make docs`."
+  description = "The steps' images, networks and rights, derived from the table of verbs: tables.auto.tfvars.json, written by `make docs`."
   type = map(object({
     image      = string
     reach      = string
@@ -69,7 +70,7 @@ variable "watched_datasets" {
   default     = ["binance_spot_klines", "binance_um_klines"]
 
   validation {
-    condition     = alltrue([for one in var.watched_datasets : try(var.datasets[one].live, false)])
+    condition     = alltrue([for one in var.watched_datasets : try(var.tables[one].live, false)])
     error_message = "Every watched dataset must be a live one of the dataset table."
   }
 }
@@ -86,7 +87,7 @@ variable "late_after_hours" {
 }
 
 variable "image_tag" {
-  description = "Tag of the images in the registry; tags are immutable, so a release has its own. Set by datasets.auto.tfvars.json."
+  description = "Tag of the images in the registry; tags are immutable, so a release has its own. Set by tables.auto.tfvars.json."
   type        = string
 }
 

@@ -171,7 +171,7 @@ def utc(*parts: int) -> datetime:
 
 def window(symbol: str, interval: str, start: datetime, end: datetime) -> RequestSpan:
     """Returns the request of a span between two instants."""
-    return RequestSpan.of(symbol, interval, Span(start, end))
+    return RequestSpan(symbol, interval, Span(start, end))
 
 
 def days_between(first: date, last: date) -> list[date]:

@@ -19,6 +19,10 @@ _DAILY = (Frequency.DAILY,)
 _MONTHLY = (Frequency.MONTHLY,)
 # The 3d, 1w and 1mo trees under daily died in 2023: in practice they exist under monthly only.
 _MONTHLY_ONLY_INTERVALS = (Interval.D3, Interval.W1, Interval.MO1)
+# A change rebuilds a whole partition. A month of 1s klines is 2,678,400 rows, so they go by day (86,400 rows). A month
+# of 1m klines is 44,640 rows, and of longer ones fewer. A year of these would be few rows too, but read from up to 365
+# daily files, and one bad file would hide a year.
+_DAILY_SECONDS = ((Interval.S1, PartitionSpan.DAY),)
 _FUTURES_INTERVALS = tuple(interval for interval in Interval if interval is not Interval.S1)
 
 _ALWAYS = (Expectation(Check.KEY_UNIQUE), Expectation(Check.TIME_ORDERED), Expectation(Check.WITHIN_PARTITION))
@@ -127,6 +131,7 @@ def _kline_shape(market: Market) -> dict[str, Any]:
         "key": ("open_time",),
         "event_time": "open_time",
         "span": PartitionSpan.MONTH,
+        "interval_spans": _DAILY_SECONDS if spot else (),
     }
 
 

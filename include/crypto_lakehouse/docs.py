@@ -104,8 +104,8 @@ Generated from `include/crypto_lakehouse/datasets.py` by `make docs`; edit the t
 
 There are no floats: a value of more decimals than its type holds is refused, never rounded. *nullable* columns may be
 empty in sound rows. Every dataset is also a SQL table of its name, with its partition values (`kline_interval`,
-`symbol_key`, `date`, `month` or `year`) as text columns. *degrades* marks an expectation that, when broken, leaves the
-partition readable with the reason; breaking any other keeps the partition from readers.
+`symbol_key`, `period`, `date`, `month` or `year`) as text columns. *degrades* marks an expectation that, when broken,
+leaves the partition readable with the reason; breaking any other keeps the partition from readers.
 """
 
 

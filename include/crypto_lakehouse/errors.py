@@ -8,6 +8,7 @@ LakehouseError                  .dataset .partition .advice
    ├─ ArchiveFileMissing          an object that was listed or asked for is not there
    ├─ ChecksumMismatch            the bytes are not those the archive vouches for
    ├─ HostileArchive              a zip that breaks the rules of a safe archive object
+   ├─ DecoderMissing              an object whose bytes this version cannot decode
    ├─ SchemaDrift                 a header, width, type or unit that the table does not know
    ├─ ContentRefused              rows that cannot be true: other days, not numbers, wrong symbol
    ├─ ListingSuspect              a listing that is unsorted, repeats, or shrank
@@ -15,6 +16,7 @@ LakehouseError                  .dataset .partition .advice
    ├─ ExchangeRefused             the exchange will not serve this address, or not this request
    ├─ OutOfReach                  the exchange no longer answers for days so long ago
    ├─ StaleWork                   the layer below changed since the work was planned
+   ├─ MissingExtra                a library of an optional extra is not installed
    ├─ CorruptObject               a stored file no longer has the bytes that were written
    └─ InvalidRequest              a symbol, date, query or setting that is not acceptable
       └─ UnknownSymbol              the exchange does not have the symbol, or not there
@@ -70,6 +72,10 @@ class HostileArchive(PermanentError):
     """A zip that breaks the rules of a safe archive object."""
 
 
+class DecoderMissing(PermanentError):
+    """A Bronze object whose bytes have a form that this version cannot decode."""
+
+
 class SchemaDrift(PermanentError):
     """A header, width, type or unit that the dataset table does not know."""
 
@@ -96,6 +102,10 @@ class OutOfReach(PermanentError):
 
 class StaleWork(PermanentError):
     """The layer below changed since the work was planned; plan again."""
+
+
+class MissingExtra(PermanentError):
+    """A library of an optional extra is not installed."""
 
 
 class CorruptObject(PermanentError):

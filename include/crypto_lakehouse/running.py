@@ -1,21 +1,26 @@
-"""A whole run in this process: the verbs in the order in which a DAG runs them."""
+"""A whole run in this process: the stages of the table of verbs, as a DAG runs them."""
 
 import time
-from collections.abc import Callable, Iterable
-from dataclasses import astuple, dataclass, field
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
 from crypto_lakehouse.errors import LakehouseError
+from crypto_lakehouse.extras import require
 from crypto_lakehouse.lake.opening import open_storage
-from crypto_lakehouse.lake.work import PlanRequest, StepResult, run_folder, write_order
+from crypto_lakehouse.runs.figures import RunFigures
+from crypto_lakehouse.runs.history import RunStatus, figures_of, status_of
+from crypto_lakehouse.runs.orders import PlanRequest, first_order_key, write_order
+from crypto_lakehouse.runs.results import PlanOutcome, ReportOutcome, StepResult
 from crypto_lakehouse.settings import Settings
 from crypto_lakehouse.steps import Progress, run_step
+from crypto_lakehouse.verbs import DATASET_RUN, Stage, verb_of
 from crypto_lakehouse.vocabulary import Step
 
-RunStep = Callable[[Step, str, Settings, Progress | None], StepResult]
-TRANSFORM = (Step.CONFORM, Step.GATE, Step.PUBLISH)
+RunStep = Callable[[Step, str, Settings, Progress | None], StepResult[Any]]
+"""Carries out one work order."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,49 +37,39 @@ class RunSummary:
     """What a run did.
 
     Args:
-        request: What it was asked for.
-        order_key: Its plan order in the lake.
-        results: Of every step that finished, in order.
-        failures: Of every step that did not.
+        request: What was asked for.
+        order_key: Key of its plan order in the lake.
+        results: Results of every step that succeeded, in order.
+        failures: Every step that failed.
         seconds: Wall time.
     """
 
     request: PlanRequest
     order_key: str
-    results: list[StepResult] = field(default_factory=list)
+    results: list[StepResult[Any]] = field(default_factory=list)
     failures: list[StepFailure] = field(default_factory=list)
     seconds: float = 0.0
 
     @property
-    def status(self) -> str:
-        """`failed`, `quarantined` where the gate refused something, `nothing_to_do` or `succeeded`."""
-        if self.failures:
-            return "failed"
-        if self.count(Step.GATE, "partitions_quarantined"):
-            return "quarantined"
-        planned = [result.status for result in self.results if result.step == Step.PLAN]
-        return planned[0] if planned else "succeeded"
+    def status(self) -> RunStatus:
+        """How the run ended."""
+        return status_of(self.results, is_failed=bool(self.failures))
 
     @property
     def report(self) -> str:
         """Where the run's quality report lies; empty where none was written."""
-        found = [str(result.payload.get("report", "")) for result in self.results if result.step == Step.REPORT]
-        return found[0] if found else ""
+        outcomes = (result.outcome for result in self.results)
+        return next((outcome.report for outcome in outcomes if isinstance(outcome, ReportOutcome)), "")
 
-    def count(self, step: Step, name: str) -> int:
-        """Returns a figure summed over all batches of a step; 0 where the step did not run."""
-        return sum(result.counts.get(name, 0) for result in self.results if result.step == step)
+    @property
+    def figures(self) -> RunFigures:
+        """The figures of all steps."""
+        return figures_of(self.results)
 
     def counts(self) -> dict[str, dict[str, int]]:
-        """Returns every figure, summed over batches, by step; the report only repeats the others'."""
-        totals: dict[str, dict[str, int]] = {}
-        for result in self.results:
-            if result.step == Step.REPORT:
-                continue
-            step = totals.setdefault(result.step, {})
-            for name, count in result.counts.items():
-                step[name] = step.get(name, 0) + count
-        return totals
+        """Returns the figures by step, of the steps that ran; the report only repeats the others'."""
+        ran = {result.step for result in self.results}
+        return {step: counts for step, counts in self.figures.by_step().items() if step in ran}
 
 
 def new_run_id(prefix: str) -> str:
@@ -98,25 +93,38 @@ def run_pipeline(
         step: What carries out one work order.
 
     Raises:
+        MissingExtra: A library that one of the verbs needs is not installed; nothing was done.
         LakehouseError: The lake could not take the order.
     """
+    require(*_extras(request, settings))
     started = time.monotonic()
-    key = f"{run_folder(request.dataset, request.run_id)}/plan.json"
-    write_order(open_storage(settings), key, request)
-    summary = RunSummary(request, key)
+    summary = RunSummary(request, write_request(request, settings))
     run = _Runner(settings, progress, step, summary)
-    run.steps((Step.PLAN,), [key])
-    orders = summary.results[0].orders if summary.results else {}
-    run.steps((Step.PULL,), orders.get("pull", []))
-    is_pulled = not summary.failures
-    # What the archive has is worth publishing although the exchange does not answer.
-    run.steps((Step.DELTA,), orders.get("delta", []))
-    if is_pulled:
-        run.steps(TRANSFORM, orders.get("transform", []))
-    if summary.results:
-        run.steps((Step.REPORT,), [key])
+    for stage in DATASET_RUN:
+        run.carry_out(stage)
     summary.seconds = round(time.monotonic() - started, 3)
     return summary
+
+
+def write_request(request: PlanRequest, settings: Settings) -> str:
+    """Writes the order that a run starts with and returns its key.
+
+    Raises:
+        LakehouseError: The lake could not take the order.
+    """
+    key = first_order_key(Step.PLAN, request.subject, request.run_id)
+    write_order(open_storage(settings), key, request)
+    return key
+
+
+def _extras(request: PlanRequest, settings: Settings) -> set[str]:
+    """Returns the extras of the verbs that a request leads to."""
+    unused = {Step.PULL} if not request.pull else set()
+    if not (request.delta and settings.exchange.enabled):
+        unused.add(Step.DELTA)
+    return {
+        extra for stage in DATASET_RUN for step in stage.steps if step not in unused for extra in verb_of(step).extras
+    }
 
 
 def write_plan(request: PlanRequest, settings: Settings, progress: Progress | None = None) -> dict[str, Any]:
@@ -125,11 +133,11 @@ def write_plan(request: PlanRequest, settings: Settings, progress: Progress | No
     Raises:
         LakehouseError: The plan failed.
     """
-    key = f"{run_folder(request.dataset, request.run_id)}/plan.json"
-    write_order(open_storage(settings), key, request)
+    key = write_request(request, settings)
     result = run_step(Step.PLAN, key, settings, progress)
-    orders = [order for keys in result.orders.values() for order in keys]
-    return {"dataset": request.dataset, "plan": key, "status": result.status, "counts": result.counts, "orders": orders}
+    orders = [order_key for keys in result.completed().orders.values() for order_key in keys]
+    facts = {"dataset": request.dataset, "plan": key, "status": result.status.value}
+    return {**facts, "counts": result.counts(), "orders": orders}
 
 
 def explain(request: PlanRequest, settings: Settings, progress: Progress | None = None) -> dict[str, Any]:
@@ -143,15 +151,15 @@ def explain(request: PlanRequest, settings: Settings, progress: Progress | None 
 
     # A comparison writes no file, so no scratch folder has to exist.
     context = StepContext(settings, open_storage(settings), "", Path(), progress or _silent)
-    found = compare(context, request)
+    comparison = compare(context, request)
     return {
         "dataset": request.dataset,
         "status": "dry_run",
-        "counts": {**found.pull.counts(), **found.delta.counts(), "partitions": len(found.stale)},
-        "objects": [f"{one.reason} {one.key} ({one.size:,} bytes)" for one in found.pull.objects],
-        "windows": [" ".join(part for part in astuple(one) if part) for one in found.delta.windows],
-        "partitions": [one.name for one in found.stale],
-        "days_without_object": found.pull.days_without_object,
+        "counts": comparison.figures().counts(),
+        "objects": [f"{wanted.reason} {wanted.key} ({wanted.size:,} bytes)" for wanted in comparison.pull.objects],
+        "windows": [str(wanted) for wanted in comparison.delta.windows],
+        "partitions": [partition.name for partition in comparison.stale],
+        "days_without_object": comparison.pull.days_without_object,
     }
 
 
@@ -159,30 +167,52 @@ def _silent(_what: str, _done: int, _total: int) -> None:
     """Listens to nothing."""
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class _Runner:
+    """Carries out the stages of a run, one after the other.
+
+    Args:
+        failed: The stages of which a step failed.
+    """
+
     settings: Settings
     progress: Progress | None
     step: RunStep
     summary: RunSummary
+    failed: set[str] = field(default_factory=set)
 
-    def steps(self, verbs: tuple[Step, ...], keys: list[str]) -> None:
-        """Runs the verbs one after the other for each order; a verb that fails ends its own order only."""
+    def carry_out(self, stage: Stage) -> None:
+        """Runs the steps of a stage for each of its orders, unless a stage failed that it needs."""
+        if self.failed.intersection(stage.needs):
+            return
+        keys = self._order_keys(stage)
         for done, key in enumerate(keys):
-            self._tell(verbs, done, len(keys))
-            self._order(verbs, key)
+            self._tell(stage, done, len(keys))
+            self._carry_out_order(stage, key)
         if keys:
-            self._tell(verbs, len(keys), len(keys))
+            self._tell(stage, len(keys), len(keys))
 
-    def _order(self, verbs: Iterable[Step], key: str) -> None:
-        for verb in verbs:
+    def _order_keys(self, stage: Stage) -> Sequence[str]:
+        if not verb_of(stage.steps[0]).is_mapped:
+            return (self.summary.order_key,)
+        outcomes = (result.outcome for result in self.summary.results)
+        return [
+            key
+            for outcome in outcomes
+            if isinstance(outcome, PlanOutcome)
+            for key in outcome.orders.get(stage.order_stem, ())
+        ]
+
+    def _carry_out_order(self, stage: Stage, key: str) -> None:
+        """Runs the steps of a stage for one order; a step that fails ends this order only."""
+        for step in stage.steps:
             try:
-                self.summary.results.append(self.step(verb, key, self.settings, self.progress))
+                self.summary.results.append(self.step(step, key, self.settings, self.progress))
             except LakehouseError as error:
-                self.summary.failures.append(StepFailure(verb, key, error))
+                self.summary.failures.append(StepFailure(step, key, error))
+                self.failed.add(stage.name)
                 return
 
-    def _tell(self, verbs: tuple[Step, ...], done: int, total: int) -> None:
+    def _tell(self, stage: Stage, done: int, total: int) -> None:
         if self.progress is not None:
-            name = verbs[0] if len(verbs) == 1 else "transform"
-            self.progress(f"{name} orders", done, total)
+            self.progress(f"{stage.name} orders", done, total)

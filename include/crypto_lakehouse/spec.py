@@ -1,4 +1,4 @@
-"""The row type of the dataset table, and the names derived from a row. Standard library only."""
+"""The row types of the tables of datasets and marts, and what is derived from a row. Standard library only."""
 
 from dataclasses import dataclass, field
 from datetime import date
@@ -10,6 +10,7 @@ from crypto_lakehouse.vocabulary import (
     Exchange,
     Frequency,
     Interval,
+    Layer,
     LogicalType,
     Market,
     MergeStrategy,
@@ -47,16 +48,17 @@ class Derivation(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Column:
-    """One Silver column.
+    """One column of a table.
 
     Args:
-        name: Its name in Silver.
+        name: Its name.
         type: What its values are.
         unit: The unit of a value: `quote per base`, `base`, `contracts`, `us since epoch`, ...
         meaning: One sentence for the data dictionary.
-        source: The archive column that it is typed from; empty where `derivation` says how it comes about.
-        derivation: How it comes about otherwise.
-        nullable: Whether the archive leaves it empty in rows that are otherwise sound.
+        source: The archive column that it is typed from, where it is one.
+        derivation: How it is derived from what the archive has, where it is.
+        formula: How a mart computes it, with the formula's source, where it is a mart's.
+        nullable: Whether it is empty in rows that are otherwise sound.
     """
 
     name: str
@@ -66,10 +68,11 @@ class Column:
     source: str = ""
     derivation: Derivation | None = None
     nullable: bool = False
+    formula: str = ""
 
     def __post_init__(self) -> None:
-        if bool(self.source) == (self.derivation is not None):
-            raise SpecificationError(f"column {self.name} needs a source column or a derivation, not both or none")
+        if sum((bool(self.source), self.derivation is not None, bool(self.formula))) != 1:
+            raise SpecificationError(f"column {self.name} needs one of a source column, a derivation and a formula")
 
 
 @dataclass(frozen=True, slots=True)
@@ -292,34 +295,30 @@ class RestSource:
     by_pair: bool = False
 
 
-@dataclass(frozen=True, slots=True)
-class Dataset:
-    """One row of the table: all that is known of exchange x market x data type.
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Table:
+    """What every table of the lake is, whatever its layer: rows with a key and a time, in partitions behind a gate.
+
+    The catalog, partitions, versions, verdicts, the gate, SQL, the data dictionary and Terraform work on this.
 
     Args:
-        frequencies: The archive trees that exist for it; none where the exchange has no archive of it.
-        intervals: The kline intervals it has; empty where there is no interval layer.
-        layouts: Every known shape of its files.
-        columns: The Silver columns, in order.
-        key: The Silver columns that identify a row within a partition's interval.
-        event_time: The Silver column that orders rows and decides the partition.
+        name: Its name, also its DAG and SQL table: `binance_um_agg_trades`.
+        layer: The layer it belongs to, and so the folder it lies in.
+        columns: Its columns, in order.
+        key: The columns that identify a row within a symbol and interval.
+        event_time: The column that orders rows and decides the partition.
         span: How much time a partition covers.
-        time_encoding: How source files write the event time.
+        interval_spans: The intervals whose partitions cover another span.
         expectations: The rules of its gate.
         description: One sentence.
-        ended: Last day the archive has, where publication stopped.
-        state: Free words about availability.
-        merge: Which row is kept when two objects hold the same key.
-        both_frequencies: Pull daily and monthly files of the same days, because they are known to disagree.
-        rest: Where its rows can be asked for while the archive does not have them.
-        sample_symbol: A symbol for examples and the synthetic archive.
+        intervals: The kline intervals it has; empty where it has none.
+        ended: Its last day, where it gets no more rows.
+        sample_symbol: A symbol for examples.
+        notes: Further sentences for the data dictionary.
     """
 
-    exchange: Exchange
-    market: Market
-    data_type: DataType
-    frequencies: tuple[Frequency, ...]
-    layouts: tuple[SourceLayout, ...]
+    name: str
+    layer: Layer
     columns: tuple[Column, ...]
     key: tuple[str, ...]
     event_time: str
@@ -327,44 +326,47 @@ class Dataset:
     expectations: tuple[Expectation, ...]
     description: str
     intervals: tuple[Interval, ...] = ()
-    monthly_only_intervals: tuple[Interval, ...] = ()
-    time_encoding: TimeEncoding = TimeEncoding.EPOCH
+    interval_spans: tuple[tuple[Interval, PartitionSpan], ...] = ()
     ended: date | None = None
-    state: str = "live"
-    merge: MergeStrategy = MergeStrategy.ARCHIVE_FIRST
-    both_frequencies: bool = False
     sample_symbol: str = "BTCUSDT"
-    day_tolerance_seconds: int = 0
-    rest: RestSource | None = None
-    notes: tuple[str, ...] = field(default=())
+    notes: tuple[str, ...] = ()
 
     def __post_init__(self) -> None:
         names = [column.name for column in self.columns]
         missing = {*self.key, self.event_time} - set(names)
         if len(set(names)) != len(names) or missing:
             raise SpecificationError(f"{self.name}: columns repeat, or key and event time name {sorted(missing)}")
-        known = {source for layout in self.layouts for source in layout.columns}
-        unknown = {column.source for column in self.columns if column.source} - known
-        if unknown:
-            raise SpecificationError(f"{self.name}: Silver columns read unknown source columns {sorted(unknown)}")
-
-    @property
-    def name(self) -> str:
-        """The dataset's name, also its DAG id and table: `binance_um_agg_trades`."""
-        return f"{self.exchange}_{self.market}_{self.data_type.slug}"
+        reserved = set(names) & {*self.partition_keys, "version"}
+        if reserved:
+            raise SpecificationError(f"{self.name}: columns have the names of partition keys: {sorted(reserved)}")
 
     @property
     def has_interval(self) -> bool:
-        """Whether the archive has an interval folder below the symbol."""
+        """Whether its partitions are of one kline interval each."""
         return bool(self.intervals)
 
     @property
+    def period_key(self) -> str:
+        """The hive key of a partition's days: `period` where spans differ by interval, else `date`, `month`, `year`."""
+        return "period" if self.has_interval else self.span.value
+
+    @property
     def partition_keys(self) -> tuple[str, ...]:
-        """The hive keys of a Silver partition, in path order."""
-        return (*(("kline_interval",) if self.has_interval else ()), "symbol_key", self.span.value)
+        """The hive keys of a partition, in path order."""
+        return (*(("kline_interval",) if self.has_interval else ()), "symbol_key", self.period_key)
+
+    def span_of(self, interval: Interval | None) -> PartitionSpan:
+        """Returns how much time a partition of an interval covers.
+
+        >>> from crypto_lakehouse.datasets import dataset
+        >>> klines = dataset("binance_spot_klines")
+        >>> klines.span_of(Interval.S1).name, klines.span_of(Interval.M1).name
+        ('DAY', 'MONTH')
+        """
+        return next((span for of, span in self.interval_spans if of is interval), self.span)
 
     def column(self, name: str) -> Column:
-        """Returns the Silver column called `name`.
+        """Returns the column called `name`.
 
         Raises:
             KeyError: There is none.
@@ -383,12 +385,56 @@ class Dataset:
         >>> dataset("binance_um_klines").rows_per_day(Interval.H1), dataset("binance_um_metrics").rows_per_day(None)
         (24, 288)
         """
-        rule = next((one for one in self.expectations if one.check is Check.GRID_COMPLETE), None)
+        rule = next((rule for rule in self.expectations if rule.check is Check.GRID_COMPLETE), None)
         if rule is None:
             return None
         step = int(rule.limit * 1_000_000) or (interval.microseconds if interval else None)
         day = Interval.D1.microseconds or 0
         return day // step if step and step <= day else None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Dataset(Table):
+    """One row of the first table, a Silver table: all that is known of exchange x market x data type.
+
+    Args:
+        exchange: The venue.
+        market: The segment of the venue.
+        data_type: The kind of record.
+        frequencies: The archive trees that exist for it; none where the exchange has no archive of it.
+        layouts: Every known shape of its files.
+        monthly_only_intervals: Intervals that the archive has in monthly files only.
+        time_encoding: How source files write the event time.
+        state: Free words about availability.
+        merge: Which row is kept when two objects hold the same key.
+        both_frequencies: Pull daily and monthly files of the same days, because they are known to disagree.
+        day_tolerance_seconds: How far outside its days a source file may hold rows.
+        rest: Where its rows can be asked for while the archive does not have them.
+    """
+
+    name: str = field(init=False)
+    layer: Layer = field(init=False, default=Layer.SILVER)
+    exchange: Exchange
+    market: Market
+    data_type: DataType
+    frequencies: tuple[Frequency, ...]
+    layouts: tuple[SourceLayout, ...]
+    monthly_only_intervals: tuple[Interval, ...] = ()
+    time_encoding: TimeEncoding = TimeEncoding.EPOCH
+    state: str = "live"
+    merge: MergeStrategy = MergeStrategy.ARCHIVE_FIRST
+    both_frequencies: bool = False
+    day_tolerance_seconds: int = 0
+    rest: RestSource | None = None
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "name", f"{self.exchange}_{self.market}_{self.data_type.slug}")
+        # Slots make a class anew, which the short form of super does not know.
+        Table.__post_init__(self)
+        known = {source for layout in self.layouts for source in layout.columns}
+        unknown = {column.source for column in self.columns if column.source} - known
+        if unknown:
+            raise SpecificationError(f"{self.name}: Silver columns read unknown source columns {sorted(unknown)}")
 
     def archive_prefix(self, frequency: Frequency) -> str:
         """Returns the archive folder above the symbols, with a trailing slash.
@@ -398,3 +444,53 @@ class Dataset:
         'data/futures/um/daily/aggTrades/'
         """
         return f"data/{self.market.archive_base}/{frequency}/{self.data_type}/"
+
+
+@dataclass(frozen=True, slots=True)
+class MartInput:
+    """A table that a mart reads.
+
+    Args:
+        table: The table's name: a dataset, or another mart.
+        columns: The columns it reads.
+        interval: The kline interval it reads, where the table has intervals.
+        lookback_rows: Rows from before a partition's first instant that its own rows depend on, by symbol.
+        lookback_days: Days before the partition in which these rows are looked for; older ones are not read.
+    """
+
+    table: str
+    columns: tuple[str, ...]
+    interval: Interval | None = None
+    lookback_rows: int = 0
+    lookback_days: int = 0
+
+    def __post_init__(self) -> None:
+        if bool(self.lookback_rows) != bool(self.lookback_days):
+            raise SpecificationError(f"input {self.table}: rows and days of lookback are given together")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Mart(Table):
+    """One row of the second table, a Gold table: a pure function of published partitions.
+
+    Args:
+        inputs: What it reads.
+        function: Where the function is that makes its rows, as `module:function`. It takes a frame for each input, by
+            the input's table name, and returns a frame of the mart's columns; it is loaded where a partition is built.
+        available_time: The column that holds when a row could have been known, or later.
+        version: Raise it when the function makes other rows from the same inputs: every partition is then rebuilt.
+    """
+
+    layer: Layer = field(init=False, default=Layer.GOLD)
+    inputs: tuple[MartInput, ...]
+    function: str
+    available_time: str
+    version: int = 1
+
+    def __post_init__(self) -> None:
+        Table.__post_init__(self)
+        names = [read.table for read in self.inputs]
+        if not names or len(set(names)) != len(names):
+            raise SpecificationError(f"{self.name}: a mart reads one table or more, each once")
+        if self.available_time not in {column.name for column in self.columns}:
+            raise SpecificationError(f"{self.name}: it has no column {self.available_time}, its available time")

@@ -75,6 +75,7 @@ class Verb:
         order_stem: How the files of its orders are called: `pull` for `pull-000.json`, `plan` for `plan.json`.
         is_mapped: Whether a run has many orders of it, which are numbered.
         image: The image that has what it needs.
+        extras: The extras of the package that bring its libraries.
         reach: The farthest place that it opens a connection to.
         reads: What it reads of the lake.
         writes: What it writes into the lake, its result file aside.
@@ -89,6 +90,7 @@ class Verb:
     order_stem: str
     is_mapped: bool = True
     image: Image = Image.POLARS
+    extras: tuple[str, ...] = ()
     reach: Reach = Reach.LAKE
     reads: tuple[Area, ...]
     writes: tuple[Area, ...] = ()
@@ -114,6 +116,7 @@ VERBS: tuple[Verb, ...] = (
         result="PlanOutcome",
         order_stem="plan",
         is_mapped=False,
+        extras=("pull",),
         reach=Reach.ARCHIVE,
         reads=(Area.RUNS, *_LOGS),
         writes=(Area.MAPPED_ORDERS,),
@@ -126,6 +129,7 @@ VERBS: tuple[Verb, ...] = (
         result="PullOutcome",
         order_stem="pull",
         image=Image.S5CMD,
+        extras=("pull",),
         reach=Reach.ARCHIVE,
         reads=(Area.RUNS, Area.BRONZE),
         writes=(Area.BRONZE_OBJECTS, Area.BRONZE_LOG, Area.BRONZE_QUARANTINE),
@@ -137,6 +141,7 @@ VERBS: tuple[Verb, ...] = (
         result="DeltaOutcome",
         order_stem="delta",
         image=Image.EXCHANGE,
+        extras=("exchange",),
         reach=Reach.EXCHANGE,
         reads=(Area.RUNS, Area.BRONZE),
         writes=(Area.BRONZE_ANSWERS, Area.BRONZE_LOG),
@@ -147,6 +152,7 @@ VERBS: tuple[Verb, ...] = (
         order="TransformOrder",
         result="ConformOutcome",
         order_stem="transform",
+        extras=("conform",),
         reads=(Area.RUNS, Area.BRONZE, Area.VERSIONS),
         writes=(Area.VERSIONS,),
         catalog=CatalogAccess.READ,
@@ -158,6 +164,7 @@ VERBS: tuple[Verb, ...] = (
         result="GateOutcome",
         order_stem="transform",
         image=Image.QUALITY,
+        extras=("gate",),
         reads=(Area.RUNS, Area.VERSIONS),
         writes=(Area.EVIDENCE,),
         help="Judge the candidates of a batch.",
@@ -178,6 +185,7 @@ VERBS: tuple[Verb, ...] = (
         result="ReportOutcome",
         order_stem="plan",
         is_mapped=False,
+        extras=("reports",),
         reads=(Area.RUNS, Area.EVIDENCE, *_LOGS),
         writes=(Area.REPORTS, *_LOGS),
         folds=_LOGS,

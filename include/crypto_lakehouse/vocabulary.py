@@ -57,6 +57,17 @@ class DataType(StrEnum):
         return self.name.lower()
 
 
+class Layer(StrEnum):
+    """How far rows are from what a source published; the value is the layer's folder in the lake."""
+
+    BRONZE = "bronze"
+    """The bytes as published, verified."""
+    SILVER = "silver"
+    """Typed, sorted, deduplicated rows: a pure function of Bronze."""
+    GOLD = "gold"
+    """Answers: a pure function of published partitions."""
+
+
 class Frequency(StrEnum):
     """How often the archive publishes a file, and so the span one file covers."""
 
@@ -138,6 +149,17 @@ class PartitionSpan(StrEnum):
     YEAR = "year"
 
 
+class ObjectForm(StrEnum):
+    """What the bytes of a Bronze object are; each form has a decoder of its own."""
+
+    ZIP = "zip"
+    """A zip with one CSV file, as the archive publishes it."""
+    ANSWERS = "answers"
+    """Answers of a REST API, as compressed JSON lines."""
+    MESSAGES = "messages"
+    """Messages of a stream, as they were received."""
+
+
 class Source(StrEnum):
     """Where a row came from, best first: the order is the ranking used when two sources hold one key.
 
@@ -148,6 +170,29 @@ class Source(StrEnum):
     ARCHIVE_MONTHLY = "archive_monthly"
     REST = "rest"
     STREAM = "stream"
+
+    @property
+    def is_archive(self) -> bool:
+        """Whether it is a file of the exchange's public archive."""
+        return self in (Source.ARCHIVE_DAILY, Source.ARCHIVE_MONTHLY)
+
+    @property
+    def rank(self) -> int:
+        """Its place when two sources hold one key: 0 is the best."""
+        return list(Source).index(self)
+
+    @property
+    def form(self) -> ObjectForm:
+        """What the bytes of its Bronze objects are."""
+        return _FORMS[self]
+
+
+_FORMS = {
+    Source.ARCHIVE_DAILY: ObjectForm.ZIP,
+    Source.ARCHIVE_MONTHLY: ObjectForm.ZIP,
+    Source.REST: ObjectForm.ANSWERS,
+    Source.STREAM: ObjectForm.MESSAGES,
+}
 
 
 class MergeStrategy(StrEnum):

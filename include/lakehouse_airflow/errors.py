@@ -1,21 +1,26 @@
-"""The one place where the lake's errors become Airflow's: transient ones are retried, all others are not."""
+"""Failures of tasks: how the lake's errors become Airflow's, and the line that an alarm matches.
+
+Airflow retries transient errors and no others.
+"""
 
 from collections.abc import Iterator
 from contextlib import contextmanager
+from typing import Any
 
+from airflow.sdk import Context
 from airflow.sdk.exceptions import AirflowException, AirflowFailException
 
 from crypto_lakehouse.errors import LakehouseError, TransientError
-from crypto_lakehouse.lake.work import StepResult
+from crypto_lakehouse.runs.results import StepResult
 
 
 @contextmanager
-def told_to_airflow() -> Iterator[None]:
-    """Raises what the lake raises as an error that Airflow retries, or as one that it does not.
+def translated_errors() -> Iterator[None]:
+    """Translates an error of the lake into an error that Airflow retries, or into one that it does not retry.
 
     Raises:
-        AirflowException: Trying again may help.
-        AirflowFailException: Trying again changes nothing.
+        AirflowException: The error is transient; a retry may help.
+        AirflowFailException: The error is permanent; a retry changes nothing.
     """
     try:
         yield
@@ -25,16 +30,25 @@ def told_to_airflow() -> Iterator[None]:
         raise AirflowFailException(str(error)) from error
 
 
-def raise_for(result: StepResult, code: int) -> None:
-    """Raises where a step's result says that it failed, or where its exit code contradicts a good result.
+def raise_for(result: StepResult[Any], code: int) -> None:
+    """Raises an error if a step failed, or if its exit code contradicts a good result.
 
     Raises:
-        AirflowException: Trying again may help.
-        AirflowFailException: Trying again changes nothing.
+        AirflowException: The step failed, and a retry may help.
+        AirflowFailException: The step failed, and a retry changes nothing.
     """
-    if result.status == "failed":
-        message = f"{result.step} failed: {result.error.get('class')}: {result.error.get('message')}"
-        retryable = result.error.get("transient") or not result.error.get("known")
-        raise (AirflowException if retryable else AirflowFailException)(message)
+    if result.error is not None:
+        message = f"{result.step} failed: {result.error.name}: {result.error.message}"
+        may_help = result.error.is_transient or not result.error.is_known
+        raise (AirflowException if may_help else AirflowFailException)(message)
     if code != 0:
-        raise AirflowException(f"{result.step} left a good result and exit code {code}: one of them lies")
+        raise AirflowException(
+            f"{result.step} wrote a good result and ended with exit code {code}: these contradict each other. "
+            "See the log above"
+        )
+
+
+def log_failure(context: Context) -> None:
+    """Failure callback: prints one line with the failed task's names, which an alarm can match."""
+    ti = context["ti"]
+    print(f"lakehouse_failure dag={ti.dag_id} task={ti.task_id} map_index={ti.map_index} run={ti.run_id}", flush=True)

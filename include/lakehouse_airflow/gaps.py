@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from lakehouse_airflow.errors import told_to_airflow
+from lakehouse_airflow.errors import translated_errors
 
 
 def runs_to_fill() -> list[dict[str, Any]]:
@@ -20,9 +20,9 @@ def runs_to_fill() -> list[dict[str, Any]]:
     from crypto_lakehouse.lake.opening import open_storage
     from crypto_lakehouse.settings import load_settings
 
-    with told_to_airflow():
+    with translated_errors():
         settings = load_settings()
-        found = fills(Coverage(CoverageLog(open_storage(settings)), open_catalog(settings).datasets))
+        found = fills(Coverage(CoverageLog(open_storage(settings)), open_catalog(settings).tables))
     return [{"trigger_dag_id": one.dataset, "conf": _params(one)} for one in found]
 
 

@@ -1,7 +1,7 @@
 """What the weekly DAG of instruments does for one market."""
 
 from crypto_lakehouse.vocabulary import Market
-from lakehouse_airflow.errors import told_to_airflow
+from lakehouse_airflow.errors import translated_errors
 
 
 def update_market(market: str) -> dict[str, int]:
@@ -17,7 +17,7 @@ def update_market(market: str) -> dict[str, int]:
     from crypto_lakehouse.lake.opening import open_storage
     from crypto_lakehouse.settings import load_settings
 
-    with told_to_airflow():
+    with translated_errors():
         settings, chosen = load_settings(), Market(market)
         bodies = fetch_exchange_info(chosen, settings)
         found = update_instruments(chosen, settings, storage=open_storage(settings), bodies=bodies)

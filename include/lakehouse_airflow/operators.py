@@ -17,19 +17,12 @@ from airflow.sdk.log import mask_secret
 from crypto_lakehouse.datasets import dataset as dataset_row
 from crypto_lakehouse.errors import ArchiveFileMissing, LakehouseError
 from crypto_lakehouse.lake.opening import open_storage
-from crypto_lakehouse.lake.work import (
-    PlanRequest,
-    StepResult,
-    order_bytes,
-    read_result,
-    result_key,
-    run_folder,
-    write_order,
-)
+from crypto_lakehouse.runs.orders import PlanRequest, first_order_key, order_of_step, write_order
+from crypto_lakehouse.runs.results import PlanOutcome, ReportOutcome, Status, StepResult, read_result, result_key
 from crypto_lakehouse.schedule import covered_days, with_lookback
 from crypto_lakehouse.settings import Settings, load_settings
 from crypto_lakehouse.vocabulary import Step
-from lakehouse_airflow.errors import raise_for, told_to_airflow
+from lakehouse_airflow.errors import raise_for, translated_errors
 from lakehouse_airflow.runners.choosing import new_runner
 from lakehouse_airflow.runners.runner import DeferrableRunner, RunContext, Runner, task_labels
 
@@ -76,7 +69,7 @@ class StepOperator(BaseOperator):
             TaskDeferred: It still runs.
         """
         order_key = order_key or self._order_key(context)
-        settings, step = _settings_for(order_key), Step(self.step)
+        settings, step = _settings_for(order_key, Step(self.step)), Step(self.step)
         runner = self._runner = new_runner(settings.runner_of(step), COMMAND)
         if not isinstance(runner, DeferrableRunner):
             raise AirflowException(f"{step} was deferred, and the settings name another runner now")
@@ -86,8 +79,8 @@ class StepOperator(BaseOperator):
     def _order_key(self, _context: Context) -> str:
         return self.work_order
 
-    def _finished(self, result: StepResult, _context: Context) -> Any:
-        return dict(result.counts)
+    def _finished(self, result: StepResult[Any], _context: Context) -> Any:
+        return result.counts()
 
     def _run_context(self, settings: Settings, context: Context) -> RunContext:
         _mask_secrets(settings)
@@ -96,16 +89,16 @@ class StepOperator(BaseOperator):
     def _log_line(self, line: str) -> None:
         self.log.info("%s", line)
 
-    def _run(self, order_key: str, context: Context) -> StepResult:
-        settings, step = _settings_for(order_key), Step(self.step)
+    def _run(self, order_key: str, context: Context) -> StepResult[Any]:
+        settings, step = _settings_for(order_key, Step(self.step)), Step(self.step)
         open_storage(settings).delete(result_key(order_key, step))
         self._runner = new_runner(settings.runner_of(step), COMMAND)
         code = self._runner.run(step, order_key, self._run_context(settings, context))
         return self._read(order_key, code)
 
-    def _read(self, order_key: str, code: int) -> StepResult:
+    def _read(self, order_key: str, code: int) -> StepResult[Any]:
         storage, step = open_storage(_settings()), Step(self.step)
-        with told_to_airflow():
+        with translated_errors():
             try:
                 result = read_result(storage, order_key, step)
             except ArchiveFileMissing as error:
@@ -113,7 +106,7 @@ class StepOperator(BaseOperator):
                     f"{step} left no result for {order_key} (exit code {code}): it did not finish"
                 ) from error
         raise_for(result, code)
-        self.log.info("%s %s: %s", step, result.status, result.counts)
+        self.log.info("%s %s: %s", step, result.status, result.counts())
         return result
 
     def on_kill(self) -> None:
@@ -135,7 +128,7 @@ class RunOperator(StepOperator):
         self.dataset = dataset
 
     def _order_key(self, context: Context) -> str:
-        return f"{run_folder(self.dataset, context['dag_run'].run_id)}/plan.json"
+        return first_order_key(Step(self.step), self.dataset, context["dag_run"].run_id)
 
 
 class PlanOperator(RunOperator):
@@ -161,10 +154,11 @@ class PlanOperator(RunOperator):
         write_order(open_storage(_settings()), key, request)
         return self._finished(self._run(key, context), context)
 
-    def _finished(self, result: StepResult, context: Context) -> Any:
-        context["ti"].xcom_push(key="delta", value=result.orders.get(Step.DELTA.value, []))
-        context["ti"].xcom_push(key="transform", value=result.orders.get("transform", []))
-        return result.orders.get(Step.PULL.value, [])
+    def _finished(self, result: StepResult[Any], context: Context) -> Any:
+        outcome: PlanOutcome = result.completed()
+        for stem in ("delta", "transform"):
+            context["ti"].xcom_push(key=stem, value=list(outcome.orders.get(stem, ())))
+        return list(outcome.orders.get("pull", ()))
 
 
 class ReportOperator(RunOperator):
@@ -185,13 +179,15 @@ class ReportOperator(RunOperator):
             raise AirflowSkipException("nothing to do: the lake already holds what the archive has")
         return self._finished(self._run(key, context), context)
 
-    def _finished(self, result: StepResult, context: Context) -> Any:
-        context["ti"].xcom_push(key="quarantined", value=_quarantined(result.counts))
-        if not result.counts.get("partitions_published") and not _quarantined(result.counts):
+    def _finished(self, result: StepResult[Any], context: Context) -> Any:
+        outcome: ReportOutcome = result.completed()
+        figures = outcome.figures
+        context["ti"].xcom_push(key="quarantined", value=figures.quarantined)
+        if not figures.publish.partitions_published and not figures.quarantined:
             raise AirflowSkipException("nothing was published")
         for outlet in self.outlets:
-            context["outlet_events"][outlet].extra = dict(result.counts)
-        return dict(result.counts)
+            context["outlet_events"][outlet].extra = {**figures.counts()}
+        return figures.counts()
 
 
 def _nothing_was_planned(key: str) -> bool:
@@ -200,16 +196,16 @@ def _nothing_was_planned(key: str) -> bool:
     except LakehouseError:
         # The report itself says so, and fails.
         return False
-    return plan.status == "nothing_to_do"
+    return plan.status is Status.NOTHING_TO_DO
 
 
-def handed_on(orders: list[str]) -> list[str]:
-    """Returns the plan's orders of one kind as a value of its own: Airflow maps only over returned values."""
+def returned(orders: list[str]) -> list[str]:
+    """Returns the plan's orders of one kind. Airflow maps tasks only over the return value of a task."""
     return orders
 
 
-def raise_quarantine(quarantined: int | None) -> None:
-    """Fails the run when something was quarantined, after everything sound has been published.
+def check_quarantine(quarantined: int | None) -> None:
+    """Fails the run if something was quarantined, after everything else was published.
 
     Raises:
         AirflowFailException: Objects or partitions were quarantined.
@@ -219,10 +215,6 @@ def raise_quarantine(quarantined: int | None) -> None:
             f"{quarantined} objects or partitions were quarantined; readers keep the former versions. "
             "See the run's report for the reasons"
         )
-
-
-def _quarantined(counts: Mapping[str, int]) -> int:
-    return sum(counts.get(name, 0) for name in ("partitions_quarantined", "objects_quarantined", "objects_refused"))
 
 
 def plan_request(dataset: str, run: Any, params: Mapping[str, Any]) -> PlanRequest:
@@ -259,23 +251,17 @@ def _mask_secrets(settings: Settings) -> None:
 
 
 def _settings() -> Settings:
-    with told_to_airflow():
+    with translated_errors():
         return load_settings()
 
 
-def _settings_for(order_key: str) -> Settings:
+def _settings_for(order_key: str, step: Step) -> Settings:
     """Returns the settings that hold for an order of this size."""
     settings = _settings()
     if not settings.sizes:
         return settings
     try:
-        return settings.for_order(order_bytes(open_storage(settings), order_key))
+        return settings.for_order(order_of_step(open_storage(settings), order_key, step).work_bytes)
     except LakehouseError:
         # The step itself says what is wrong with its order.
         return settings
-
-
-def log_failure(context: Context) -> None:
-    """Failure callback: one line that an alarm can match, naming the run and where to look."""
-    ti = context["ti"]
-    print(f"lakehouse_failure dag={ti.dag_id} task={ti.task_id} map_index={ti.map_index} run={ti.run_id}", flush=True)

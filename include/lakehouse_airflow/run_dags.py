@@ -1,7 +1,7 @@
-"""Runs DAGs through Airflow without a scheduler, one after another: `python -m lakehouse_airflow.run_dags RUNS.json`.
+"""Runs DAGs one after another, without Airflow's scheduler: `python -m lakehouse_airflow.run_dags RUNS.json`.
 
-RUNS.json holds a list of {"dag_id": ..., "conf": {...}}. Lines that start with `@` on standard output tell the
-progress as JSON. The exit code is 1 when a run did not succeed.
+RUNS.json holds a list of {"dag_id": ..., "conf": {...}}. Lines that start with `@` on standard output
+report the progress as JSON. The exit code is 1 if a run failed.
 """
 
 import json
@@ -12,18 +12,22 @@ from typing import Any
 
 
 def main(path: Path) -> int:
-    """Runs the DAGs that the file names; returns the exit code."""
+    """Runs the DAGs that the file lists.
+
+    Returns:
+        The exit code: 0 if every run succeeded, else 1.
+    """
     runs = json.loads(path.read_text(encoding="utf-8"))
     dags = _dags()
     failed = 0
     for number, run in enumerate(runs):
-        _tell(event="start", dag_id=run["dag_id"], number=number + 1, total=len(runs))
+        _report(event="start", dag_id=run["dag_id"], number=number + 1, total=len(runs))
         started = time.monotonic()
         outcome = dags[run["dag_id"]].test(run_conf=run["conf"])
         state = str(getattr(outcome, "state", "failed"))
         failed += state != "success"
         seconds = round(time.monotonic() - started, 1)
-        _tell(event="end", dag_id=run["dag_id"], state=state, run_id=outcome.run_id, seconds=seconds)
+        _report(event="end", dag_id=run["dag_id"], state=state, run_id=outcome.run_id, seconds=seconds)
     return 1 if failed else 0
 
 
@@ -36,8 +40,8 @@ def _dags() -> Any:
     return bag.dags
 
 
-def _tell(**facts: Any) -> None:
-    print(f"@{json.dumps(facts)}", flush=True)
+def _report(**fields: Any) -> None:
+    print(f"@{json.dumps(fields)}", flush=True)
 
 
 if __name__ == "__main__":

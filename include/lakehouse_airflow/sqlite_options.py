@@ -1,4 +1,4 @@
-"""How a laptop's Airflow speaks to its SQLite file: whoever finds it locked waits, instead of failing after 5 s."""
+"""Options of the connection to Airflow's SQLite file on a laptop: wait for its lock, instead of failing after 5 s."""
 
 CONNECT_ARGS = {"timeout": 120}
-"""Named by AIRFLOW__DATABASE__SQL_ALCHEMY_CONNECT_ARGS; seconds."""
+"""Seconds to wait. AIRFLOW__DATABASE__SQL_ALCHEMY_CONNECT_ARGS names this object."""

@@ -20,9 +20,9 @@ from crypto_lakehouse.archive.keys import ArchiveKey
 from crypto_lakehouse.datasets import dataset
 from crypto_lakehouse.demo.airflow_home import REPOSITORY, airflow_environment, prepare
 from crypto_lakehouse.demo.synthetic import synthetic_csv
-from crypto_lakehouse.lake.work import PlanRequest, run_folder
 from crypto_lakehouse.query import Lake
 from crypto_lakehouse.running import new_run_id, run_pipeline
+from crypto_lakehouse.runs.orders import PlanRequest, run_folder
 from crypto_lakehouse.settings import RunnerKind, Settings
 from crypto_lakehouse.vocabulary import Frequency, Interval, Step
 from tests.containers.engine import (

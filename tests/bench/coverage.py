@@ -89,7 +89,7 @@ def _days(symbols: int, days: int) -> pl.DataFrame:
     month = pl.col("day").dt.strftime("%Y-%m")
     return rows.with_columns(
         *(pl.lit(value).alias(name) for name, value in (whole | texts).items()),
-        pl.format("kline_interval=1m/symbol_key={}/month={}", "symbol", month).alias("partition"),
+        pl.format("kline_interval=1m/symbol_key={}/period={}", "symbol", month).alias("partition"),
         *(pl.lit(None).alias(name) for name in ("first_id", "first_at", "last_id", "last_at", "at")),
     ).select([pl.col(name).cast(kind) for name, kind in DAYS_SCHEMA.items()])
 

@@ -16,8 +16,9 @@ from crypto_lakehouse.endpoints import SPOT_WEIGHT
 from crypto_lakehouse.exchange.bodies import decode
 from crypto_lakehouse.lake.local_storage import LocalStorage
 from crypto_lakehouse.lake.records import RequestSpan
-from crypto_lakehouse.lake.work import MAX_BATCH, DeltaOrder, write_order
+from crypto_lakehouse.runs.orders import MAX_BATCH, DeltaOrder, write_order
 from crypto_lakehouse.settings import ExchangeSettings, Settings
+from crypto_lakehouse.spans import Span
 from crypto_lakehouse.steps import run_step
 from crypto_lakehouse.vocabulary import Step
 from tests.bench.contender import peak_mb
@@ -43,7 +44,7 @@ def run_delta(symbols: int, days: int) -> dict[str, Any]:
         # From the start of a minute, so that every minute that another one follows is a whole one.
         time.sleep(60.5 - time.time() % 60 if symbols > 1 else 0)
         started, cpu = time.time(), time.process_time()
-        counts = [run_step(Step.DELTA, one, settings).counts for one in orders]
+        counts = [run_step(Step.DELTA, one, settings).counts() for one in orders]
         seconds, cpu_seconds = time.time() - started, time.process_time() - cpu
         used = _used_by_minute(Path(folder))
     rows = symbols * days * 1440
@@ -79,7 +80,7 @@ def _used_by_minute(folder: Path) -> list[int]:
 
 def _write_orders(storage: LocalStorage, names: list[str], days: int) -> list[str]:
     end = FIRST + timedelta(days=days)
-    windows = [RequestSpan(name, "1m", FIRST.isoformat(), end.isoformat()) for name in names]
+    windows = [RequestSpan(name, "1m", Span(FIRST, end)) for name in names]
     keys = []
     for number, start in enumerate(range(0, len(windows), MAX_BATCH)):
         keys.append(f"runs/{DATASET}/bench/delta-{number:03}.json")

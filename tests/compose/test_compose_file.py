@@ -13,7 +13,7 @@ EXAMPLE = REPOSITORY / ".env.example"
 TEXT = FILE.read_text(encoding="utf-8")
 STACK: dict[str, Any] = yaml.safe_load(TEXT)
 SERVICES: dict[str, dict[str, Any]] = STACK["services"]
-ONCE = {"secrets", "demo", "s5cmd", "polars", "quality", "exchange", "migrate"}
+ONCE = {"secrets", "demo", "cli", "s5cmd", "polars", "quality", "exchange", "migrate"}
 
 
 def test_every_variable_is_explained_and_every_explained_one_is_used() -> None:
@@ -93,7 +93,7 @@ def test_secrets_are_mounted_where_they_are_needed_and_nowhere_else() -> None:
     assert holders["login"] == {"secrets", "api-server"}
     assert holders["database-secrets"] == {"secrets", "database"}
     assert holders["archive-key"] == {"secrets", "store", "demo"}
-    assert holders["lake-key"] == {"secrets", "store", "glue", "scheduler"}
+    assert holders["lake-key"] == {"secrets", "store", "glue", "scheduler", "cli"}
     assert holders["airflow-secrets"] == {
         *("secrets", "migrate", "api-server", "scheduler", "dag-processor", "triggerer")
     }

@@ -12,7 +12,7 @@ from typing import Any
 from crypto_lakehouse import __version__
 
 REPOSITORY = Path(__file__).parents[2]
-IMAGES = ("s5cmd", "polars", "quality", "exchange", "airflow", "glue")
+IMAGES = ("s5cmd", "polars", "quality", "exchange", "cli", "airflow", "glue")
 """Those that hold the package."""
 
 OTHER_IMAGES = ("store", "database", "guard", "secrets")

@@ -95,7 +95,7 @@ def test_an_image_that_is_nowhere_is_named(operator: Any, monkeypatch: pytest.Mo
     # A registry on a closed port of this machine: nothing outside is asked.
     monkeypatch.setenv("CRYPTO_LAKEHOUSE_DOCKER", json.dumps({"images": {"pull": "127.0.0.1:9/nowhere:none"}}))
     load_settings.cache_clear()
-    with pytest.raises(AirflowException, match=r"no image 127\.0\.0\.1:9/nowhere:none"):
+    with pytest.raises(AirflowException, match=r"image 127\.0\.0\.1:9/nowhere:none does not exist"):
         one.execute({})
 
 

@@ -131,8 +131,8 @@ def test_a_good_result_gives_its_counts_and_the_step_s_lines_are_in_the_log(
     [
         (None, 0, "left no result", False, True),
         (None, 0, "left no result", False, False),
-        (GOOD, 3, "one of them lies", False, True),
-        (GOOD, 3, "one of them lies", False, False),
+        (GOOD, 3, "contradict each other", False, True),
+        (GOOD, 3, "contradict each other", False, False),
         (FAILED, 0, "why", True, True),
         (FAILED, 65, "why", True, True),
         (None, 75, "left no result", False, True),

@@ -83,6 +83,7 @@ LOADS = {
     "polars": "crypto_lakehouse.steps.conform, crypto_lakehouse.steps.publish",
     "quality": "crypto_lakehouse.steps.gate",
     "exchange": "crypto_lakehouse.steps.delta",
+    "cli": "crypto_lakehouse.query, crypto_lakehouse.catalog.glue",
     "airflow": "airflow.sdk, lakehouse_airflow.operators, lakehouse_airflow.runners.choosing",
 }
 

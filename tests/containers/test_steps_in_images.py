@@ -8,9 +8,10 @@ from pathlib import Path
 import pytest
 
 from crypto_lakehouse.lake.opening import open_storage
-from crypto_lakehouse.lake.work import PlanRequest, StepResult, read_result
 from crypto_lakehouse.query import Lake
 from crypto_lakehouse.running import new_run_id, run_pipeline
+from crypto_lakehouse.runs.orders import PlanRequest
+from crypto_lakehouse.runs.results import StepResult, read_result
 from crypto_lakehouse.settings import ExchangeSettings, Settings
 from crypto_lakehouse.steps import Progress
 from crypto_lakehouse.vocabulary import Step
@@ -76,7 +77,7 @@ def test_a_whole_run_in_the_images_publishes_what_archive_and_exchange_have(
     summary = run_pipeline(request, settings_of(lake, exchange), step=in_images)
     assert summary.failures == []
     assert set(in_images.done) == set(Step)
-    assert summary.count(Step.PULL, "objects") == 2
+    assert summary.figures.pull.objects == 2
     assert any(one.path.endswith("klines") for one in exchange.requests), "the exchange was asked"
     days = Lake(lake.settings).coverage(KLINES, days=(date(2025, 1, 1), date(2025, 1, 3))).to_dicts()
     assert [one["rows"] for one in days] == [24, 24, 24]

@@ -48,7 +48,7 @@ def catalog(request: pytest.FixtureRequest, tmp_path: Path) -> Catalog:
 def partition(
     row: Dataset, symbol: str = "BTCUSDT", day: date = date(2024, 5, 1), interval: Interval = Interval.M1
 ) -> Partition:
-    return Partition(row, symbol, span_start(row.span, day), interval if row.has_interval else None)
+    return Partition(row, symbol, span_start(row.span_of(interval), day), interval if row.has_interval else None)
 
 
 def record(one: Partition, version: str = "1", **changes: Any) -> PublishedPartition:
@@ -85,7 +85,7 @@ def test_a_partition_is_unknown_until_it_is_published_then_new_then_replaced(cat
 
 
 def test_nothing_is_published_of_a_dataset_without_a_table(catalog: Catalog) -> None:
-    assert catalog.datasets() == []
+    assert catalog.tables() == []
     assert catalog.partitions(KLINES) == []
     assert catalog.partition(partition(KLINES)) is None
 
@@ -97,7 +97,7 @@ def test_every_dataset_has_a_table_that_gives_back_what_it_was_given(row: Datase
     one = record(partition(row, row.sample_symbol))
     catalog.publish([one])
     assert catalog.partitions(row) == [one]
-    assert catalog.datasets() == [row.name]
+    assert catalog.tables() == [row.name]
 
 
 def test_partitions_are_found_by_symbol_interval_and_days(catalog: Catalog) -> None:
@@ -238,7 +238,7 @@ def test_a_table_gains_columns_and_refuses_other_changes(aws: str) -> None:
     client: Any = catalog._client
     table = client.get_table(DatabaseName=catalog._database, Name=KLINES.name)["Table"]
     assert [one["Name"] for one in table["StorageDescriptor"]["Columns"]] == [one.name for one in KLINES.columns]
-    assert [one["Name"] for one in table["PartitionKeys"]] == ["kline_interval", "symbol_key", "month"]
+    assert [one["Name"] for one in table["PartitionKeys"]] == ["kline_interval", "symbol_key", "period"]
     with pytest.raises(SchemaDrift, match="only be added at the end"):
         catalog.ensure_table(older)
 

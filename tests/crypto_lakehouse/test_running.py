@@ -1,19 +1,41 @@
 """A run in this process goes the way a DAG goes, and says what came of each step."""
 
 from collections.abc import Callable
+from datetime import UTC, datetime
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from crypto_lakehouse.errors import LakehouseError, PermanentError, SourceUnavailable
 from crypto_lakehouse.lake.local_storage import LocalStorage
-from crypto_lakehouse.lake.work import PlanRequest, StepResult, read_plan_request
 from crypto_lakehouse.running import Progress, new_run_id, run_pipeline
+from crypto_lakehouse.runs.figures import (
+    ConformFigures,
+    GateFigures,
+    PlanFigures,
+    PublishFigures,
+    PullFigures,
+    RunFigures,
+)
+from crypto_lakehouse.runs.orders import PlanRequest, read_order
+from crypto_lakehouse.runs.results import (
+    ConformOutcome,
+    GateOutcome,
+    Outcome,
+    PartitionWithoutRows,
+    PlanOutcome,
+    PublishOutcome,
+    PullOutcome,
+    ReportOutcome,
+    Status,
+    StepResult,
+)
 from crypto_lakehouse.settings import Settings
 from crypto_lakehouse.vocabulary import Step
 
 REQUEST = PlanRequest("binance_um_klines", "test", "2024-12-01", "2025-01-31", ("BTCUSDT",), ("1h",))
-TWO_BATCHES = {"pull": ["pull-000", "pull-001"], "transform": ["transform-000", "transform-001"]}
+TWO_BATCHES = {"pull": ("pull-000", "pull-001"), "transform": ("transform-000", "transform-001")}
 
 
 class FakeSteps:
@@ -21,7 +43,7 @@ class FakeSteps:
 
     def __init__(
         self,
-        orders: dict[str, list[str]] | None = None,
+        orders: dict[str, tuple[str, ...]] | None = None,
         failures: dict[tuple[Step, str], LakehouseError] | None = None,
         quarantined: int = 0,
     ) -> None:
@@ -30,16 +52,25 @@ class FakeSteps:
         self._failures = failures or {}
         self._quarantined = quarantined
 
-    def __call__(self, step: Step, key: str, settings: Settings, progress: Progress | None) -> StepResult:
+    def __call__(self, step: Step, key: str, settings: Settings, progress: Progress | None) -> StepResult[Any]:
         name = key.rpartition("/")[2].removesuffix(".json")
         self.calls.append(f"{step} {name}")
         if (step, name) in self._failures:
             raise self._failures[step, name]
-        counts = {"rows": 10, "partitions_quarantined": self._quarantined if step is Step.GATE else 0}
-        orders = self._orders if step is Step.PLAN else {}
-        status = "succeeded" if self._orders or step is not Step.PLAN else "nothing_to_do"
-        payload = {"report": "report.html"} if step is Step.REPORT else {}
-        return StepResult(step.value, "binance_um_klines", "test", status, counts, orders, payload)
+        outcome = self._outcome(step)
+        status = Status.NOTHING_TO_DO if outcome.is_idle else Status.SUCCEEDED
+        return StepResult(step, "binance_um_klines", "test", status, datetime.now(UTC), 0.1, outcome)
+
+    def _outcome(self, step: Step) -> Outcome:
+        outcomes: dict[Step, Outcome] = {
+            Step.PLAN: PlanOutcome(PlanFigures(), self._orders),
+            Step.PULL: PullOutcome(PullFigures(objects=10)),
+            Step.CONFORM: ConformOutcome(ConformFigures(rows=10), without_rows=(PartitionWithoutRows("p", "d"),)),
+            Step.GATE: GateOutcome(GateFigures(partitions_quarantined=self._quarantined)),
+            Step.PUBLISH: PublishOutcome(PublishFigures()),
+            Step.REPORT: ReportOutcome(RunFigures(), "report.html"),
+        }
+        return outcomes[step]
 
 
 @pytest.fixture
@@ -51,7 +82,7 @@ def settings(tmp_path: Path) -> Settings:
 def test_a_run_writes_its_order_and_goes_from_plan_to_report_batch_by_batch(settings: Settings) -> None:
     steps = FakeSteps()
     summary = run_pipeline(REQUEST, settings, step=steps)
-    assert read_plan_request(LocalStorage(Path(settings.lake)), summary.order_key) == REQUEST
+    assert read_order(LocalStorage(Path(settings.lake)), summary.order_key, PlanRequest) == REQUEST
     assert steps.calls == [
         "plan plan",
         "pull pull-000",
@@ -65,8 +96,8 @@ def test_a_run_writes_its_order_and_goes_from_plan_to_report_batch_by_batch(sett
         "report plan",
     ]
     assert (summary.status, summary.failures, summary.report) == ("succeeded", [], "report.html")
-    assert summary.count(Step.CONFORM, "rows") == 20
-    assert summary.counts()["pull"]["rows"] == 20
+    assert summary.figures.conform.rows == 20
+    assert summary.counts()["pull"]["objects"] == 20
     assert "report" not in summary.counts()
 
 

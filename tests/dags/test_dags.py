@@ -100,6 +100,7 @@ def test_every_dag_says_what_it_is_and_can_fail_well(row: Any, dags: dict[str, A
     dag = dags[row.name]
     assert dag.catchup is False
     assert dag.tags == {"silver", row.exchange.value, row.market.value, row.data_type.slug}
+    assert dag.description == row.description
     assert row.description in dag.doc_md
     assert "How to rerun" in dag.doc_md
     assert set(dag.params) >= {"symbols", "start_date", "end_date", "profile"}
@@ -116,10 +117,10 @@ def test_the_tasks_and_their_order(dags: dict[str, Any]) -> None:
     downstream = {task.task_id: sorted(task.downstream_task_ids) for task in dag.tasks}
     assert downstream["transform.conform"] == ["transform.gate"]
     assert downstream["transform.gate"] == ["transform.publish"]
-    assert downstream["pull"] == ["batches"]
-    assert "transform.conform" in downstream["batches"]
+    assert downstream["pull"] == ["transform_orders"]
+    assert "transform.conform" in downstream["transform_orders"]
     assert "transform.conform" in downstream["delta"]
-    assert downstream["report"] == ["raise_quarantine"]
+    assert downstream["report"] == ["check_quarantine"]
     pools = {task.task_id: task.pool for task in dag.tasks}
     assert (pools["plan"], pools["pull"], pools["transform.conform"], pools["transform.gate"]) == (
         *("exchange", "exchange"),

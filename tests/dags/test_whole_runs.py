@@ -80,7 +80,7 @@ def place(tmp_path: Path, prepared: Path) -> Iterator[Place]:
 def test_both_sides_meet_in_one_partition(place: Place, tmp_path: Path) -> None:
     code, states = place.run(tmp_path)
     assert (code, set(states.values())) == (0, {"success"})
-    assert place.published() == {"kline_interval=1h/symbol_key=BTCUSDT/month=2025-01": 72}
+    assert place.published() == {"kline_interval=1h/symbol_key=BTCUSDT/period=2025-01": 72}
 
 
 def test_an_exchange_that_refuses_us_holds_up_nothing_but_itself(place: Place, tmp_path: Path) -> None:
@@ -89,7 +89,7 @@ def test_an_exchange_that_refuses_us_holds_up_nothing_but_itself(place: Place, t
     assert place.exchange.fired[Fault.GEO_451] == 1
     assert code == 1
     assert (states["delta"], states["transform.publish"], states["report"]) == ("failed", "success", "failed")
-    assert place.published() == {"kline_interval=1h/symbol_key=BTCUSDT/month=2025-01": 48}
+    assert place.published() == {"kline_interval=1h/symbol_key=BTCUSDT/period=2025-01": 48}
 
 
 def test_an_archive_that_fails_builds_nothing_from_halves(place: Place, tmp_path: Path) -> None:

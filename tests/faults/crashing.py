@@ -19,7 +19,7 @@ BOUNDARIES = {
     "store file": "crypto_lakehouse.lake.local_storage:LocalStorage.put_file",
     "bronze commit": "crypto_lakehouse.lake.bronze:BronzeLog.commit",
     "cleanup": "crypto_lakehouse.archive.pulling:shutil.rmtree",
-    "unzip": "crypto_lakehouse.silver.reading:member_chunks",
+    "unzip": "crypto_lakehouse.silver.decode.zips:member_chunks",
     "parse": "crypto_lakehouse.steps.conform:conform_partitions",
     "write": "crypto_lakehouse.lake.partition_file:PartitionWriter.close",
     "candidate": "crypto_lakehouse.steps.conform:store_candidate",
@@ -81,8 +81,8 @@ def run_to_its_end(run: Run) -> int:
 
 def carry_out(run: Run) -> None:
     """Runs the pipeline; the target of the process."""
-    from crypto_lakehouse.lake.work import PlanRequest
     from crypto_lakehouse.running import run_pipeline
+    from crypto_lakehouse.runs.orders import PlanRequest
     from crypto_lakehouse.settings import ArchiveSettings, Settings
 
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))

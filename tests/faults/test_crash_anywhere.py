@@ -24,7 +24,7 @@ from tests.faults.crashing import carry_out as carry_out_run
 
 ROW = dataset("binance_um_klines")
 KEY = ArchiveKey(ROW, Frequency.DAILY, "BTCUSDT", Interval.M1, date(2024, 1, 10))
-PARTITION = "kline_interval=1m/symbol_key=BTCUSDT/month=2024-01"
+PARTITION = "kline_interval=1m/symbol_key=BTCUSDT/period=2024-01"
 CRASHES = [
     Crash(boundary, is_after, how)
     for boundary in BOUNDARIES
@@ -148,7 +148,7 @@ def test_two_runs_of_one_partition_at_once_end_in_the_same_bytes(
 def test_an_overtaken_run_does_not_put_its_older_answer_over_the_newer(
     bucket: FakeBucket, versions: dict[str, str], tmp_path: Path
 ) -> None:
-    from crypto_lakehouse.lake.work import TransformOrder, write_order
+    from crypto_lakehouse.runs.orders import TransformOrder, write_order
     from crypto_lakehouse.settings import Settings
     from crypto_lakehouse.steps import run_step
     from crypto_lakehouse.vocabulary import Step
@@ -163,7 +163,7 @@ def test_an_overtaken_run_does_not_put_its_older_answer_over_the_newer(
     for step in (Step.CONFORM, Step.GATE):
         run_step(step, key, settings)
     assert run_to_its_end(Run(lake, bucket.endpoint, "newer")) == 0
-    assert run_step(Step.PUBLISH, key, settings).counts["partitions_superseded"] == 1
+    assert run_step(Step.PUBLISH, key, settings).counts()["partitions_superseded"] == 1
     assert seen(lake) == versions["new"]
 
 

@@ -16,6 +16,7 @@ from crypto_lakehouse.settings import ConformSettings
 from crypto_lakehouse.silver import parse, reading, shape
 from crypto_lakehouse.silver.bytegate import ByteFacts
 from crypto_lakehouse.silver.conform import ConformOutcome, conform
+from crypto_lakehouse.silver.decode import blocks
 from crypto_lakehouse.spec import Dataset, SourceLayout
 from crypto_lakehouse.vocabulary import Interval
 from tests.archive_builder import agg_trade_rows, archive_file, build_input, csv, epoch_ms, kline_rows
@@ -65,7 +66,7 @@ REFUSED: dict[str, tuple[bytes, str, str]] = {
     "10 MB field": (with_field(6, 1, "1" * 10_000_000), "ContentRefused", ""),
     "quote bomb": (with_field(6, 1, '"' * 50_001), "SchemaDrift", "quotes around or within values; line 7"),
     "quote in a column that is not read": (with_field(6, 11, '"0'), "SchemaDrift", "quotes around or within values"),
-    "plus sign": (with_field(6, 1, "+5"), "SchemaDrift", "a plus sign that is no exponent's; line 7"),
+    "plus sign": (with_field(6, 1, "+5"), "SchemaDrift", "a plus sign outside an exponent; line 7"),
     "empty value": (with_field(6, 1, ""), "ContentRefused", "no value in column open"),
     "quoted empty value": (with_field(6, 1, '""'), "SchemaDrift", "quotes around or within values"),
     "another day": (csv(kline_rows(date(2024, 3, 3), 60)), "ContentRefused", "the first at 2024-03-03T00:00:00+00:00"),
@@ -92,8 +93,8 @@ REFUSED: dict[str, tuple[bytes, str, str]] = {
 def way_of_reading(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> str:
     """Small files read whole, or every file streamed in blocks of a few lines."""
     if request.param == "streamed":
-        monkeypatch.setattr(reading, "SMALL_ZIP_BYTES", 0)
-        monkeypatch.setattr(reading, "BLOCK_BYTES", 2048)
+        monkeypatch.setattr(reading, "SMALL_OBJECT_BYTES", 0)
+        monkeypatch.setattr(blocks, "BLOCK_BYTES", 2048)
     return str(request.param)
 
 
@@ -194,7 +195,7 @@ def test_rows_of_another_symbol_are_refused(tmp_path: Path, way_of_reading: str)
     content = header + line % b"BTCUSDT" + (line % b"ETHUSDT").replace(b"00:05", b"00:10")
     one = build_input(archive_file(row.name, "2024-03-02"), content, tmp_path)
     outcome = conform(row, [Partition(row, "BTCUSDT", date(2024, 1, 1))], [one], tmp_path, ConformSettings())
-    assert outcome.refused[0].reason == "1 rows are of 'ETHUSDT', the name says 'BTCUSDT'", way_of_reading
+    assert outcome.refused[0].reason == "1 rows have the symbol 'ETHUSDT', the file name has 'BTCUSDT'", way_of_reading
     assert outcome.partitions[0].file is None
 
 

@@ -29,8 +29,10 @@ from crypto_lakehouse.exchange.missing import Series
 from crypto_lakehouse.lake.bronze import BronzeLog
 from crypto_lakehouse.lake.local_storage import LocalStorage
 from crypto_lakehouse.lake.records import RequestSpan
-from crypto_lakehouse.lake.work import DeltaOrder, read_result, write_order
+from crypto_lakehouse.runs.orders import DeltaOrder, write_order
+from crypto_lakehouse.runs.results import read_result
 from crypto_lakehouse.settings import Settings
+from crypto_lakehouse.spans import Span
 from crypto_lakehouse.steps import run_step
 from crypto_lakehouse.vocabulary import Frequency, Interval, Market, Step
 from tests.fakes.exchange import Fault, LocalExchange, SeenRequest
@@ -345,9 +347,7 @@ def test_the_header_tells_what_others_behind_the_address_use(open_lake: OpenLake
 
 def months_of_windows(count: int) -> tuple[RequestSpan, ...]:
     starts = [utc(2022 + number // 12, 1 + number % 12, 1) for number in range(count)]
-    return tuple(
-        RequestSpan("BTCUSDT", "1d", one.isoformat(), (one + timedelta(days=20)).isoformat()) for one in starts
-    )
+    return tuple(RequestSpan("BTCUSDT", "1d", Span(one, one + timedelta(days=20))) for one in starts)
 
 
 @pytest.mark.parametrize(
@@ -376,7 +376,7 @@ def test_one_window_that_may_not_be_asked_stops_those_that_wait(
         # Those under way in the three other threads may still be answered; none of the twenty that wait is asked.
         assert sum(one.path.endswith("klines") for one in exchange.requests) <= 8
         result = read_result(storage, key, Step.DELTA)
-        assert (result.status, result.error["class"]) == ("failed", error.__name__)
+        assert (result.status, result.error.name) == ("failed", error.__name__)
         held = BronzeLog(storage).latest(UM.name).height
         answered = sum(one.path.endswith("klines") and one.status == 200 for one in exchange.requests)
         assert held == answered, "what was answered is kept"

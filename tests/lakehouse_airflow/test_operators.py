@@ -15,9 +15,12 @@ from typing import Any
 import pytest
 
 from crypto_lakehouse.lake.local_storage import LocalStorage
-from crypto_lakehouse.lake.work import PlanRequest, read_plan_request, result_key, run_folder, write_order
+from crypto_lakehouse.runs.figures import PlanFigures
+from crypto_lakehouse.runs.orders import PlanRequest, read_order, run_folder, write_order
+from crypto_lakehouse.runs.results import PlanOutcome, Status, StepResult, result_key
 from crypto_lakehouse.settings import load_settings
 from crypto_lakehouse.vocabulary import Step
+from tests.step_results import failed_pull, idle_plan, succeeded_pull
 
 pytestmark = pytest.mark.filterwarnings("ignore")
 ORDER = "runs/binance_um_klines/test-00000000/pull-000.json"
@@ -25,7 +28,7 @@ ORDER = "runs/binance_um_klines/test-00000000/pull-000.json"
 WRITE_RESULT = """
 import json, pathlib, sys
 path = pathlib.Path({path!r}); path.parent.mkdir(parents=True, exist_ok=True)
-path.write_text(json.dumps(dict(step="pull", dataset="binance_um_klines", run_id="r", **{facts!r})))
+path.write_text(json.dumps({facts!r}))
 print("a line of the step")
 sys.exit({code})
 """
@@ -54,13 +57,9 @@ def operator(lake: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[..., Any]:
     return make
 
 
-def failed(*, transient: bool, known: bool = True) -> dict[str, Any]:
-    return {"status": "failed", "error": {"class": "X", "message": "why", "transient": transient, "known": known}}
-
-
 def test_a_good_result_gives_its_counts_and_nothing_else(operator: Any, caplog: pytest.LogCaptureFixture) -> None:
-    one = operator(facts={"status": "succeeded", "counts": {"objects": 3}, "payload": {"big": "x" * 9999}})
-    assert one.execute({}) == {"objects": 3}
+    one = operator(facts=succeeded_pull(objects=3))
+    assert one.execute({}) == {"objects": 3, "bytes": 0, "unverified": 0, "objects_quarantined": 0}
 
 
 def test_success_without_a_result_is_a_failure(operator: Any) -> None:
@@ -73,7 +72,7 @@ def test_success_without_a_result_is_a_failure(operator: Any) -> None:
 def test_a_result_of_an_earlier_try_does_not_count(operator: Any, lake: Path) -> None:
     from airflow.sdk.exceptions import AirflowException
 
-    operator(facts={"status": "succeeded", "counts": {}}).execute({})
+    operator(facts=succeeded_pull()).execute({})
     with pytest.raises(AirflowException, match="left no result"):
         operator(code=0).execute({})
 
@@ -82,14 +81,14 @@ def test_a_failed_result_fails_even_where_the_process_says_success(operator: Any
     from airflow.sdk.exceptions import AirflowFailException
 
     with pytest.raises(AirflowFailException, match="why"):
-        operator(code=0, facts=failed(transient=False)).execute({})
+        operator(code=0, facts=failed_pull()).execute({})
 
 
 def test_a_good_result_with_a_bad_exit_code_is_a_failure(operator: Any) -> None:
     from airflow.sdk.exceptions import AirflowException
 
-    with pytest.raises(AirflowException, match="one of them lies"):
-        operator(code=1, facts={"status": "succeeded", "counts": {}}).execute({})
+    with pytest.raises(AirflowException, match="contradict each other"):
+        operator(code=1, facts=succeeded_pull()).execute({})
 
 
 @pytest.mark.parametrize("name", ["CRYPTO_LAKEHOUSE_STORAGE__SECRET_ACCESS_KEY", "AWS_SESSION_TOKEN", "NOT_A_SECRET"])
@@ -111,14 +110,12 @@ def test_a_secret_that_a_step_prints_is_blotted_out_of_the_log(
     assert said == f"a line with {canary if name == 'NOT_A_SECRET' else '***'}."
 
 
-@pytest.mark.parametrize(
-    "error", [{"transient": True}, {"transient": False, "known": False}], ids=["transient", "unknown"]
-)
+@pytest.mark.parametrize("error", [{"is_transient": True}, {"is_known": False}], ids=["transient", "unknown"])
 def test_what_may_pass_is_tried_again(error: dict[str, bool], operator: Any) -> None:
     from airflow.sdk.exceptions import AirflowException, AirflowFailException
 
     with pytest.raises(AirflowException) as raised:
-        operator(code=75, facts=failed(**error)).execute({})
+        operator(code=75, facts=failed_pull(**error)).execute({})
     assert not isinstance(raised.value, AirflowFailException)
 
 
@@ -229,9 +226,10 @@ def test_a_plan_pushes_keys_of_orders_only(lake: Path, monkeypatch: pytest.Monke
     one = operators.PlanOperator(task_id="plan", dataset="binance_um_klines")
 
     def planned(order_key: str, _context: object) -> Any:
-        assert read_plan_request(LocalStorage(lake), order_key).first_day == "2025-01-02"
-        orders = {"pull": ["runs/a/pull-000.json"], "transform": ["runs/a/transform-000.json"]}
-        return SimpleNamespace(orders=orders, counts={"objects_to_pull": 1})
+        assert read_order(LocalStorage(lake), order_key, PlanRequest).first_day == "2025-01-02"
+        orders = {"pull": ("runs/a/pull-000.json",), "transform": ("runs/a/transform-000.json",)}
+        outcome = PlanOutcome(PlanFigures(objects_to_pull=1), orders)
+        return StepResult(Step.PLAN, "a", "r", Status.SUCCEEDED, datetime.now(UTC), 0.1, outcome)
 
     monkeypatch.setattr(one, "_run", planned)
     returned = one.execute({"dag_run": run_of(), "params": {}, "ti": ti})
@@ -243,12 +241,12 @@ def test_a_plan_pushes_keys_of_orders_only(lake: Path, monkeypatch: pytest.Monke
 def test_a_quarantine_turns_the_run_red_after_all_is_published() -> None:
     from airflow.sdk.exceptions import AirflowFailException
 
-    from lakehouse_airflow.operators import raise_quarantine
+    from lakehouse_airflow.operators import check_quarantine
 
-    raise_quarantine(0)
-    raise_quarantine(None)
+    check_quarantine(0)
+    check_quarantine(None)
     with pytest.raises(AirflowFailException, match="2 objects or partitions were quarantined"):
-        raise_quarantine(2)
+        check_quarantine(2)
 
 
 def test_a_report_with_nothing_to_do_is_skipped_so_that_no_asset_event_is_sent(lake: Path) -> None:
@@ -259,7 +257,6 @@ def test_a_report_with_nothing_to_do_is_skipped_so_that_no_asset_event_is_sent(l
     run = run_of()
     key = f"{run_folder('binance_um_klines', run.run_id)}/plan.json"
     write_order(LocalStorage(lake), key, PlanRequest("binance_um_klines", "r", "2025-01-01", "2025-01-01"))
-    result = {"step": "plan", "dataset": "binance_um_klines", "run_id": "r", "status": "nothing_to_do"}
-    LocalStorage(lake).write(result_key(key, Step.PLAN), json.dumps(result).encode())
+    LocalStorage(lake).write(result_key(key, Step.PLAN), json.dumps(idle_plan()).encode())
     with pytest.raises(AirflowSkipException, match="nothing to do"):
         ReportOperator(task_id="report", dataset="binance_um_klines").execute({"dag_run": run})

@@ -17,9 +17,10 @@ from crypto_lakehouse.coverage.filling import fills
 from crypto_lakehouse.coverage.log import CoverageLog
 from crypto_lakehouse.instruments.updating import update_instruments
 from crypto_lakehouse.lake.opening import open_storage
-from crypto_lakehouse.lake.work import PlanRequest, StepResult
 from crypto_lakehouse.query import Lake
 from crypto_lakehouse.running import RunSummary, new_run_id, run_pipeline
+from crypto_lakehouse.runs.orders import PlanRequest
+from crypto_lakehouse.runs.results import StepResult
 from crypto_lakehouse.settings import Settings
 from crypto_lakehouse.steps import Progress, run_step
 from crypto_lakehouse.vocabulary import Market, Step

@@ -14,8 +14,9 @@ from crypto_lakehouse.archive.keys import ArchiveKey
 from crypto_lakehouse.cli import main
 from crypto_lakehouse.errors import SourceUnavailable
 from crypto_lakehouse.lake.opening import open_storage
-from crypto_lakehouse.lake.work import PlanRequest, StepResult, read_result
 from crypto_lakehouse.running import new_run_id, run_pipeline
+from crypto_lakehouse.runs.orders import PlanRequest
+from crypto_lakehouse.runs.results import StepResult, read_result
 from crypto_lakehouse.settings import Settings, load_settings
 from crypto_lakehouse.steps import Progress
 from crypto_lakehouse.vocabulary import Step
@@ -176,7 +177,7 @@ def test_the_line_of_airflow_s_callback_is_none_of_the_steps(
     filters: list[dict[str, Any]], capsys: pytest.CaptureFixture[str]
 ) -> None:
     pytest.importorskip("airflow", reason="Airflow is not installed")
-    from lakehouse_airflow.operators import log_failure
+    from lakehouse_airflow.errors import log_failure
     from tests.lakehouse_airflow.runners.conftest import task_context
 
     log_failure(task_context())

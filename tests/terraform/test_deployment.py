@@ -25,7 +25,7 @@ pytestmark = [
     pytest.mark.filterwarnings("ignore::DeprecationWarning"),
 ]
 DATA = (
-    "silver/binance_um_klines/kline_interval=1h/symbol_key=BTCUSDT/month=2024-05/version=0123456789abcdef/data.parquet"
+    "silver/binance_um_klines/kline_interval=1h/symbol_key=BTCUSDT/period=2024-05/version=0123456789abcdef/data.parquet"
 )
 LAKE = f"arn:aws:s3:::{NAME}-lake-123456789012"
 

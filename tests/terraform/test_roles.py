@@ -53,7 +53,7 @@ BRONZE_LOG = "bronze/binance_um_klines/log/20240501T000000-0.parquet"
 VERDICTS = "silver/binance_um_klines/verdicts/20240501T000000-0.parquet"
 COVERAGE = "coverage/binance_um_klines/days/20240501T000000-0.parquet"
 DATA = (
-    "silver/binance_um_klines/kline_interval=1h/symbol_key=BTCUSDT/month=2024-05/version=0123456789abcdef/data.parquet"
+    "silver/binance_um_klines/kline_interval=1h/symbol_key=BTCUSDT/period=2024-05/version=0123456789abcdef/data.parquet"
 )
 RUN = "runs/binance_um_klines/test-00000000"
 EVIDENCE = "quality/binance_um_klines/test-00000000/transform-000/days.parquet"

@@ -26,11 +26,11 @@ def test_stale_variables_are_noticed_and_rewritten_once(tmp_path: Path) -> None:
     assert main(tmp_path, said.append) == main(tmp_path, said.append) == 0
     assert said == [f"rewrote {VARIABLES}"]
     written = json.loads((tmp_path / VARIABLES).read_text(encoding="utf-8"))
-    assert sorted(written["datasets"]) == sorted(row.name for row in DATASETS)
+    assert sorted(written["tables"]) == sorted(row.name for row in DATASETS)
 
 
 def test_the_index_of_a_table_starts_with_the_symbol_and_leaves_no_key_out() -> None:
-    for name, table in json.loads(render_variables())["datasets"].items():
+    for name, table in json.loads(render_variables())["tables"].items():
         assert table["index_keys"][0] == "symbol_key", name
         assert sorted(table["index_keys"]) == sorted(table["partition_keys"])
 

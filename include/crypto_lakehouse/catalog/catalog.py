@@ -6,22 +6,22 @@ from typing import Protocol
 
 from crypto_lakehouse.lake.partition import Partition
 from crypto_lakehouse.lake.records import PublishedPartition
-from crypto_lakehouse.spec import Dataset
+from crypto_lakehouse.spec import Table
 from crypto_lakehouse.vocabulary import Interval
 
 
 class Catalog(Protocol):
     """Says which version of each partition readers see. `tests/contract` holds both implementations to it."""
 
-    def ensure_table(self, dataset: Dataset) -> None:
-        """Creates the dataset's table, or adds the columns the row has gained.
+    def ensure_table(self, table: Table) -> None:
+        """Creates a table, or adds the columns that its row has gained.
 
         Raises:
-            SchemaDrift: The existing table has a column the row has not, or one of another type.
+            SchemaDrift: The existing table has a column that the row lacks, or one of another type.
         """
 
     def publish(self, records: Sequence[PublishedPartition]) -> None:
-        """Points partitions at new versions: each is the old one or the new one at every instant.
+        """Points partitions at new versions: at every instant readers see the old one or the new one.
 
         Raises:
             LakehouseError: Some could not be published; the message names them. The others are.
@@ -32,7 +32,7 @@ class Catalog(Protocol):
 
     def partitions(
         self,
-        dataset: Dataset,
+        table: Table,
         *,
         symbols: Collection[str] | None = None,
         interval: Interval | None = None,
@@ -42,7 +42,7 @@ class Catalog(Protocol):
         """Returns the published partitions that touch the days given, both inclusive, sorted by name."""
 
     def remove(self, partition: Partition) -> None:
-        """Takes a partition out of readers' sight; removing what is not there is no error."""
+        """Takes a partition away from readers; it is no error if it is not there."""
 
-    def datasets(self) -> list[str]:
-        """Returns the names of the datasets that have a table, sorted."""
+    def tables(self) -> list[str]:
+        """Returns the names of the tables that were created, sorted."""

@@ -7,16 +7,16 @@ from contextlib import closing, contextmanager
 from datetime import date, datetime
 from pathlib import Path
 
-from crypto_lakehouse.datasets import dataset as dataset_row
 from crypto_lakehouse.errors import SourceUnavailable
 from crypto_lakehouse.lake.partition import Partition
 from crypto_lakehouse.lake.records import PublishedPartition
-from crypto_lakehouse.spec import Dataset
+from crypto_lakehouse.marts import table as table_row
+from crypto_lakehouse.spec import Table
 from crypto_lakehouse.vocabulary import Condition, Interval
 
 _BUSY_SECONDS = 60.0
 _SCHEMA = """
-CREATE TABLE IF NOT EXISTS datasets (name TEXT PRIMARY KEY) WITHOUT ROWID;
+CREATE TABLE IF NOT EXISTS tables (name TEXT PRIMARY KEY) WITHOUT ROWID;
 CREATE TABLE IF NOT EXISTS partitions (
     dataset TEXT NOT NULL, partition TEXT NOT NULL, symbol TEXT NOT NULL, kline_interval TEXT NOT NULL,
     first_day TEXT NOT NULL, last_day TEXT NOT NULL, location TEXT NOT NULL, file TEXT NOT NULL,
@@ -64,10 +64,10 @@ class EmbeddedCatalog:
         except sqlite3.OperationalError as error:
             raise SourceUnavailable(f"the catalog {self._path} did not answer: {error}", "Try again") from error
 
-    def ensure_table(self, dataset: Dataset) -> None:
-        """Remembers the dataset; an embedded table has no columns of its own, readers take the files'."""
+    def ensure_table(self, table: Table) -> None:
+        """Remembers the table; it has no columns of its own here, for readers take those of the files."""
         with self._connection() as connection:
-            connection.execute("INSERT OR IGNORE INTO datasets VALUES (?)", (dataset.name,))
+            connection.execute("INSERT OR IGNORE INTO tables VALUES (?)", (table.name,))
 
     def publish(self, records: Sequence[PublishedPartition]) -> None:
         """Points partitions at new versions, all of the call in one transaction.
@@ -77,20 +77,18 @@ class EmbeddedCatalog:
         """
         with self._connection() as connection:
             connection.execute("BEGIN IMMEDIATE")
-            connection.executemany(_UPSERT, [_row(one) for one in records])
+            connection.executemany(_UPSERT, [_row(record) for record in records])
             connection.execute("COMMIT")
 
     def partition(self, partition: Partition) -> PublishedPartition | None:
         """Returns what readers see of a partition, or None."""
         with self._connection() as connection:
-            found = connection.execute(
-                f"{_SELECT} AND partition = ?", (partition.dataset.name, partition.name)
-            ).fetchone()
-        return _record(found) if found else None
+            row = connection.execute(f"{_SELECT} AND partition = ?", (partition.table.name, partition.name)).fetchone()
+        return _record(row) if row else None
 
     def partitions(
         self,
-        dataset: Dataset,
+        table: Table,
         *,
         symbols: Collection[str] | None = None,
         interval: Interval | None = None,
@@ -98,7 +96,7 @@ class EmbeddedCatalog:
         last_day: date | None = None,
     ) -> list[PublishedPartition]:
         """Returns the published partitions that touch the days given, both inclusive, sorted by name."""
-        clauses, values = [_SELECT], [dataset.name]
+        clauses, values = [_SELECT], [table.name]
         if symbols is not None:
             # One bound value, however many symbols: SQLite bounds the number of placeholders.
             clauses.append("AND symbol IN (SELECT value FROM json_each(?))")
@@ -116,20 +114,20 @@ class EmbeddedCatalog:
         return [_record(row) for row in rows]
 
     def remove(self, partition: Partition) -> None:
-        """Takes a partition out of readers' sight; removing what is not there is no error."""
+        """Takes a partition away from readers; it is no error if it is not there."""
         with self._connection() as connection:
             connection.execute(
-                "DELETE FROM partitions WHERE dataset = ? AND partition = ?", (partition.dataset.name, partition.name)
+                "DELETE FROM partitions WHERE dataset = ? AND partition = ?", (partition.table.name, partition.name)
             )
 
-    def datasets(self) -> list[str]:
-        """Returns the names of the datasets that have a table, sorted."""
+    def tables(self) -> list[str]:
+        """Returns the names of the tables that were created, sorted."""
         with self._connection() as connection:
-            return [name for (name,) in connection.execute("SELECT name FROM datasets ORDER BY name")]
+            return [name for (name,) in connection.execute("SELECT name FROM tables ORDER BY name")]
 
 
 def _row(record: PublishedPartition) -> tuple[object, ...]:
-    partition = Partition.parse(dataset_row(record.dataset), record.partition)
+    partition = Partition.parse(table_row(record.dataset), record.partition)
     texts = {
         "first_time": record.first_time and record.first_time.isoformat(),
         "last_time": record.last_time and record.last_time.isoformat(),

@@ -1,4 +1,4 @@
-"""The AWS Glue catalog: tables generated from the dataset table, one Glue partition per published partition.
+"""The AWS Glue catalog: tables made from the rows of datasets and marts, one Glue partition per published partition.
 
 Terraform owns databases and tables in production; `ensure_table` then finds what it expects. The pipeline owns the
 partitions: a version is published by one update of a partition's location, old or new, never both.
@@ -15,12 +15,12 @@ import boto3
 from botocore.config import Config
 from botocore.exceptions import BotoCoreError, ClientError
 
-from crypto_lakehouse.datasets import dataset as dataset_row
 from crypto_lakehouse.errors import SchemaDrift, SourceUnavailable
-from crypto_lakehouse.lake.partition import Partition
+from crypto_lakehouse.lake.partition import Partition, table_folder
 from crypto_lakehouse.lake.records import PublishedPartition
+from crypto_lakehouse.marts import table as table_row
 from crypto_lakehouse.settings import CatalogSettings
-from crypto_lakehouse.spec import Dataset
+from crypto_lakehouse.spec import Table
 from crypto_lakehouse.symbols import symbol_key
 from crypto_lakehouse.vocabulary import Condition, Interval, LogicalType
 
@@ -49,30 +49,30 @@ _OUTPUT_FORMAT = "org.apache.hadoop.hive.ql.io.parquet.MapredParquetOutputFormat
 _SERDE = "org.apache.hadoop.hive.ql.io.parquet.serde.ParquetHiveSerDe"
 
 
-def glue_columns(dataset: Dataset) -> list[dict[str, str]]:
-    """Returns the dataset's columns as Glue spells them."""
+def glue_columns(table: Table) -> list[dict[str, str]]:
+    """Returns a table's columns as Glue spells them."""
     return [
-        {"Name": one.name, "Type": _TYPES[one.type], "Comment": f"{one.meaning} [{one.unit}]"[:255]}
-        for one in dataset.columns
+        {"Name": column.name, "Type": _TYPES[column.type], "Comment": f"{column.meaning} [{column.unit}]"[:255]}
+        for column in table.columns
     ]
 
 
-def table_input(dataset: Dataset, location: str) -> dict[str, Any]:
-    """Returns the Glue table of a dataset whose partitions lie below `location`."""
-    fingerprint = hashlib.sha256(json.dumps(glue_columns(dataset)).encode()).hexdigest()[:16]
+def table_input(table: Table, location: str) -> dict[str, Any]:
+    """Returns the Glue table of a row whose partitions lie below `location`."""
+    fingerprint = hashlib.sha256(json.dumps(glue_columns(table)).encode()).hexdigest()[:16]
     return {
-        "Name": dataset.name,
-        "Description": dataset.description,
+        "Name": table.name,
+        "Description": table.description,
         "TableType": "EXTERNAL_TABLE",
         "Parameters": {"classification": "parquet", "EXTERNAL": "TRUE", "schema_fingerprint": fingerprint},
-        "PartitionKeys": [{"Name": key, "Type": "string"} for key in dataset.partition_keys],
-        "StorageDescriptor": _descriptor(dataset, location),
+        "PartitionKeys": [{"Name": key, "Type": "string"} for key in table.partition_keys],
+        "StorageDescriptor": _descriptor(table, location),
     }
 
 
-def _descriptor(dataset: Dataset, location: str) -> dict[str, Any]:
+def _descriptor(table: Table, location: str) -> dict[str, Any]:
     return {
-        "Columns": glue_columns(dataset),
+        "Columns": glue_columns(table),
         "Location": location,
         "InputFormat": _INPUT_FORMAT,
         "OutputFormat": _OUTPUT_FORMAT,
@@ -98,23 +98,23 @@ class GlueCatalog:
             config=Config(retries={"mode": "adaptive", "total_max_attempts": 8}),
         )
 
-    def ensure_table(self, dataset: Dataset) -> None:
-        """Creates the dataset's table, or adds the columns the row has gained at its end.
+    def ensure_table(self, table: Table) -> None:
+        """Creates a table, or adds the columns that its row has gained at its end.
 
         Raises:
-            SchemaDrift: The existing table has a column the row has not, or one of another type.
+            SchemaDrift: The existing table has a column that the row lacks, or one of another type.
             SourceUnavailable: Glue did not answer.
         """
-        with _translated(dataset.name):
+        with _translated(table.name):
             self._ensure_database()
-            wanted = table_input(dataset, f"{self._lake}/silver/{dataset.name}")
+            wanted = table_input(table, f"{self._lake}/{table_folder(table)}")
             try:
-                held = self._client.get_table(DatabaseName=self._database, Name=dataset.name)["Table"]
+                held = self._client.get_table(DatabaseName=self._database, Name=table.name)["Table"]
             except self._client.exceptions.EntityNotFoundException:
                 self._create(wanted)
                 return
             columns = held.get("StorageDescriptor", {}).get("Columns", [])
-            if _is_older(dataset, [(one["Name"], one.get("Type", "")) for one in columns]):
+            if _is_older(table, [(one["Name"], one.get("Type", "")) for one in columns]):
                 self._client.update_table(DatabaseName=self._database, TableInput=cast("Any", wanted))
 
     def _ensure_database(self) -> None:
@@ -154,11 +154,11 @@ class GlueCatalog:
             )
 
     def _publish_chunk(self, chunk: Sequence[PublishedPartition]) -> dict[str, str]:
-        table = chunk[0].dataset
+        table_name = chunk[0].dataset
         inputs = {tuple(_values(one)): self._input(one) for one in chunk}
         names = {tuple(_values(one)): one.partition for one in chunk}
         created = self._client.batch_create_partition(
-            DatabaseName=self._database, TableName=table, PartitionInputList=cast("Any", list(inputs.values()))
+            DatabaseName=self._database, TableName=table_name, PartitionInputList=cast("Any", list(inputs.values()))
         )
         errors = {tuple(one["PartitionValues"]): one["ErrorDetail"]["ErrorCode"] for one in created.get("Errors", ())}
         held = [values for values, code in errors.items() if code == "AlreadyExistsException"]
@@ -166,7 +166,7 @@ class GlueCatalog:
         if held:
             updated = self._client.batch_update_partition(
                 DatabaseName=self._database,
-                TableName=table,
+                TableName=table_name,
                 Entries=cast(
                     "Any", [{"PartitionValueList": list(values), "PartitionInput": inputs[values]} for values in held]
                 ),
@@ -179,7 +179,7 @@ class GlueCatalog:
 
     def _input(self, record: PublishedPartition) -> dict[str, Any]:
         # A partition whose descriptor differs from its table's cannot be queried: both come from the row.
-        descriptor = _descriptor(dataset_row(record.dataset), f"{self._lake}/{record.location}")
+        descriptor = _descriptor(table_row(record.dataset), f"{self._lake}/{record.location}")
         return {"Values": _values(record), "StorageDescriptor": descriptor, "Parameters": _parameters(record)}
 
     def partition(self, partition: Partition) -> PublishedPartition | None:
@@ -188,20 +188,20 @@ class GlueCatalog:
         Raises:
             SourceUnavailable: Glue did not answer.
         """
-        with _translated(partition.dataset.name):
+        with _translated(partition.table.name):
             try:
                 held = self._client.get_partition(
                     DatabaseName=self._database,
-                    TableName=partition.dataset.name,
+                    TableName=partition.table.name,
                     PartitionValues=list(partition.values.values()),
                 )
             except self._client.exceptions.EntityNotFoundException:
                 return None
-        return _record(partition.dataset, held["Partition"])
+        return _record(partition.table, held["Partition"])
 
     def partitions(
         self,
-        dataset: Dataset,
+        table: Table,
         *,
         symbols: Collection[str] | None = None,
         interval: Interval | None = None,
@@ -214,26 +214,26 @@ class GlueCatalog:
             SourceUnavailable: Glue did not answer.
         """
         found = [
-            _record(dataset, raw)
+            _record(table, raw)
             for expression in _expressions(symbols, interval)
-            for raw in self._pages(dataset, expression)
+            for raw in self._pages(table, expression)
         ]
         kept = []
         for one in found:
-            partition = Partition.parse(dataset, one.partition)
+            partition = Partition.parse(table, one.partition)
             if (last_day is None or partition.first_day <= last_day) and (
                 first_day is None or partition.last_day >= first_day
             ):
                 kept.append(one)
         return sorted(kept, key=lambda one: one.partition)
 
-    def _pages(self, dataset: Dataset, expression: str) -> Iterator[Any]:
+    def _pages(self, table: Table, expression: str) -> Iterator[Any]:
         pages = self._client.get_paginator("get_partitions").paginate(
             DatabaseName=self._database,
-            TableName=dataset.name,
+            TableName=table.name,
             **({"Expression": expression} if expression else {}),  # type: ignore[arg-type]
         )
-        with _translated(dataset.name):
+        with _translated(table.name):
             try:
                 for page in pages:
                     yield from page["Partitions"]
@@ -242,23 +242,23 @@ class GlueCatalog:
                 return
 
     def remove(self, partition: Partition) -> None:
-        """Takes a partition out of readers' sight; removing what is not there is no error.
+        """Takes a partition away from readers; it is no error if it is not there.
 
         Raises:
             SourceUnavailable: Glue did not answer.
         """
-        with _translated(partition.dataset.name):
+        with _translated(partition.table.name):
             try:
                 self._client.delete_partition(
                     DatabaseName=self._database,
-                    TableName=partition.dataset.name,
+                    TableName=partition.table.name,
                     PartitionValues=list(partition.values.values()),
                 )
             except self._client.exceptions.EntityNotFoundException:
                 return
 
-    def datasets(self) -> list[str]:
-        """Returns the names of the datasets that have a table, sorted.
+    def tables(self) -> list[str]:
+        """Returns the names of the tables that were created, sorted.
 
         Raises:
             SourceUnavailable: Glue did not answer.
@@ -272,27 +272,27 @@ class GlueCatalog:
 
 
 @contextmanager
-def _translated(dataset: str) -> Iterator[None]:
+def _translated(table_name: str) -> Iterator[None]:
     try:
         yield
     except ClientError as error:
         code = error.response.get("Error", {}).get("Code", "unknown")
         raise SourceUnavailable(
-            f"Glue answered {code}", "Check the role's rights; then repeat", dataset=dataset
+            f"Glue answered {code}", "Check the role's rights; then repeat", dataset=table_name
         ) from error
     except BotoCoreError as error:
-        raise SourceUnavailable(f"Glue did not answer: {type(error).__name__}", "Repeat", dataset=dataset) from error
+        raise SourceUnavailable(f"Glue did not answer: {type(error).__name__}", "Repeat", dataset=table_name) from error
 
 
-def _is_older(dataset: Dataset, held: list[tuple[str, str]]) -> bool:
+def _is_older(table: Table, held: list[tuple[str, str]]) -> bool:
     """Returns whether a table lacks columns at its end; anything else that differs is refused."""
-    wanted = [(one["Name"], one["Type"]) for one in glue_columns(dataset)]
+    wanted = [(one["Name"], one["Type"]) for one in glue_columns(table)]
     if wanted[: len(held)] != held:
         different = [pair for pair in held if pair not in wanted] or held
         raise SchemaDrift(
             f"the Glue table has {different[0][0]} {different[0][1]} where the row of the table has not",
             "Columns may only be added at the end; give a changed column a new name",
-            dataset=dataset.name,
+            dataset=table.name,
         )
     return len(held) < len(wanted)
 
@@ -306,7 +306,7 @@ def _expressions(symbols: Collection[str] | None, interval: Interval | None) -> 
 
 
 def _values(record: PublishedPartition) -> list[str]:
-    return list(Partition.parse(dataset_row(record.dataset), record.partition).values.values())
+    return list(Partition.parse(table_row(record.dataset), record.partition).values.values())
 
 
 def _parameters(record: PublishedPartition) -> dict[str, str]:
@@ -330,16 +330,16 @@ def _parameters(record: PublishedPartition) -> dict[str, str]:
     }
 
 
-def _record(dataset: Dataset, raw: Any) -> PublishedPartition:
-    values = dict(zip(dataset.partition_keys, raw["Values"], strict=True))
+def _record(table: Table, raw: Any) -> PublishedPartition:
+    values = dict(zip(table.partition_keys, raw["Values"], strict=True))
     held = raw["Parameters"]
 
     def instant(name: str) -> datetime | None:
         return datetime.fromisoformat(held[name]) if held[name] else None
 
     return PublishedPartition(
-        dataset=dataset.name,
-        partition=Partition.from_values(dataset, values).name,
+        dataset=table.name,
+        partition=Partition.from_values(table, values).name,
         location=held["location"],
         file=held["file"],
         sha256=held["sha256"],

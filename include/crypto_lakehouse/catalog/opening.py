@@ -5,6 +5,7 @@ from pathlib import Path
 from crypto_lakehouse.catalog.catalog import Catalog
 from crypto_lakehouse.catalog.embedded import EmbeddedCatalog
 from crypto_lakehouse.errors import InvalidRequest
+from crypto_lakehouse.extras import require
 from crypto_lakehouse.settings import CatalogKind, Settings
 
 
@@ -12,9 +13,11 @@ def open_catalog(settings: Settings) -> Catalog:
     """Returns the deployment's catalog.
 
     Raises:
+        MissingExtra: The catalog is AWS Glue, and the extra `glue` is not installed.
         InvalidRequest: An embedded catalog has no place: the lake is remote and no path is set.
     """
     if settings.catalog.kind is CatalogKind.GLUE:
+        require("glue")
         from crypto_lakehouse.catalog.glue import GlueCatalog
 
         return GlueCatalog(settings.catalog, settings.lake)

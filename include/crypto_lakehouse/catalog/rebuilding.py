@@ -6,17 +6,17 @@ from pathlib import Path
 
 from crypto_lakehouse.catalog.catalog import Catalog
 from crypto_lakehouse.errors import CorruptObject, LakehouseError
-from crypto_lakehouse.lake.partition import Partition
+from crypto_lakehouse.lake.partition import Partition, table_folder
 from crypto_lakehouse.lake.records import Candidate, PublishedPartition
 from crypto_lakehouse.lake.storage import Storage
 from crypto_lakehouse.lake.verdicts import LoggedVerdict, VerdictLog
 from crypto_lakehouse.lake.versions import verify_candidate
-from crypto_lakehouse.spec import Dataset
+from crypto_lakehouse.spec import Table
 
 _CANDIDATE_FIELDS = tuple(Candidate.__slots__)
 
 
-def rebuild(catalog: Catalog, storage: Storage, dataset: Dataset) -> int:
+def rebuild(catalog: Catalog, storage: Storage, table: Table) -> int:
     """Points the catalog at the newest version of each partition that passed the gate; returns how many.
 
     What the catalog holds beyond that is taken out: no verdict stands behind it, or its file is gone.
@@ -24,18 +24,18 @@ def rebuild(catalog: Catalog, storage: Storage, dataset: Dataset) -> int:
     Raises:
         LakehouseError: The lake or the catalog did not answer.
     """
-    sizes = {one.key: one.size for one in storage.list(f"silver/{dataset.name}/")}
-    passed = VerdictLog(storage).latest_publishable(dataset.name)
+    sizes = {file.key: file.size for file in storage.list(f"{table_folder(table)}/")}
+    passed = VerdictLog(storage).latest_publishable(table.name)
     records = [
         _record(one) for one in passed.values() if sizes.get(one.verdict.candidate.file) == one.verdict.candidate.bytes
     ]
-    catalog.ensure_table(dataset)
+    catalog.ensure_table(table)
     if records:
         catalog.publish(records)
     kept = {one.partition for one in records}
-    for held in catalog.partitions(dataset):
-        if held.partition not in kept:
-            catalog.remove(Partition.parse(dataset, held.partition))
+    for published in catalog.partitions(table):
+        if published.partition not in kept:
+            catalog.remove(Partition.parse(table, published.partition))
     return len(records)
 
 
@@ -49,21 +49,21 @@ def _record(logged: LoggedVerdict) -> PublishedPartition:
     )
 
 
-def verify(catalog: Catalog, storage: Storage, dataset: Dataset, deep: bool = False) -> list[LakehouseError]:
-    """Returns what is wrong with the dataset's published files: missing, of another size, or of other bytes.
+def verify(catalog: Catalog, storage: Storage, table: Table, deep: bool = False) -> list[LakehouseError]:
+    """Returns what is wrong with a table's published files: missing, of another size, or of other bytes.
 
     Args:
         catalog: What readers are told.
         storage: What there is.
-        dataset: Whose partitions to look at.
+        table: Whose partitions to look at.
         deep: Whether to read every file and compare its sha256, not only its size.
 
     Raises:
         LakehouseError: The lake or the catalog did not answer.
     """
-    sizes = {one.key: one.size for one in storage.list(f"silver/{dataset.name}/")}
+    sizes = {file.key: file.size for file in storage.list(f"{table_folder(table)}/")}
     faults = []
-    for one in catalog.partitions(dataset):
+    for one in catalog.partitions(table):
         fault = _fault(one, sizes.get(one.file), storage, deep=deep)
         if fault is not None:
             faults.append(fault)

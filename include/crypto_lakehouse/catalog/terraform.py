@@ -1,7 +1,7 @@
 """The Glue tables and the verbs as Terraform's variables: Terraform owns tables, images, task definitions and roles.
 
-`python -m crypto_lakehouse.catalog.terraform` (or `make docs`) writes the file again from the table of datasets and the
-table of verbs. A test fails if the file differs from them.
+`python -m crypto_lakehouse.catalog.terraform` (or `make docs`) writes the file again from the tables of datasets, marts
+and verbs. A test fails if the file differs from them.
 """
 
 import json
@@ -13,18 +13,19 @@ from typing import TypedDict
 from crypto_lakehouse import __version__
 from crypto_lakehouse.catalog.glue import table_input
 from crypto_lakehouse.checkout import require_checkout
-from crypto_lakehouse.datasets import DATASETS
 from crypto_lakehouse.docs import write_changed
-from crypto_lakehouse.spec import Dataset
+from crypto_lakehouse.marts import tables
+from crypto_lakehouse.spec import Table
 from crypto_lakehouse.verbs import VERBS, Area, Verb
 
-VARIABLES = Path("terraform", "datasets.auto.tfvars.json")
+VARIABLES = Path("terraform", "tables.auto.tfvars.json")
 """The file's place in the project; Terraform reads it by its name."""
 
 
 class TableVariables(TypedDict):
     """A table as `variables.tf` declares it."""
 
+    layer: str
     description: str
     fingerprint: str
     live: bool
@@ -33,26 +34,27 @@ class TableVariables(TypedDict):
     columns: list[dict[str, str]]
 
 
-def table_variables(dataset: Dataset) -> TableVariables:
-    """Returns the variables of a dataset's table.
+def table_variables(table: Table) -> TableVariables:
+    """Returns the variables of a table.
 
     An index is used from its first key on, and what is always asked for is a symbol.
 
     >>> from crypto_lakehouse.datasets import dataset
     >>> table_variables(dataset("binance_um_klines"))["index_keys"]
-    ['symbol_key', 'kline_interval', 'month']
+    ['symbol_key', 'kline_interval', 'period']
     """
-    table = table_input(dataset, "")
-    keys = [one["Name"] for one in table["PartitionKeys"]]
+    glue = table_input(table, "")
+    keys = [one["Name"] for one in glue["PartitionKeys"]]
     return {
-        "description": table["Description"],
-        "fingerprint": table["Parameters"]["schema_fingerprint"],
-        "live": dataset.ended is None,
+        "layer": table.layer.value,
+        "description": glue["Description"],
+        "fingerprint": glue["Parameters"]["schema_fingerprint"],
+        "live": table.ended is None,
         "partition_keys": keys,
         "index_keys": sorted(keys, key=lambda key: key != "symbol_key"),
         "columns": [
             {name.lower(): one[name] for name in ("Name", "Type", "Comment")}
-            for one in table["StorageDescriptor"]["Columns"]
+            for one in glue["StorageDescriptor"]["Columns"]
         ],
     }
 
@@ -96,9 +98,9 @@ def _patterns(areas: Iterable[Area]) -> list[str]:
 
 def render_variables() -> str:
     """Returns the variables of all tables and verbs, and the tag of this version's images, as Terraform reads them."""
-    tables = {row.name: table_variables(row) for row in DATASETS}
     verbs = {verb.step.value: verb_variables(verb) for verb in VERBS}
-    variables = {"image_tag": __version__, "verbs": verbs, "datasets": tables}
+    of_tables = {table.name: table_variables(table) for table in tables()}
+    variables = {"image_tag": __version__, "verbs": verbs, "tables": of_tables}
     return json.dumps(variables, indent=2, ensure_ascii=False) + "\n"
 
 

@@ -69,7 +69,7 @@ def _free_bytes(settings: "Settings") -> int | None:
 
 
 def _published_facts(catalog: "Catalog") -> dict[str, Any]:
-    known = set(catalog.datasets())
+    known = set(catalog.tables())
     published = {row.name: catalog.partitions(row) for row in DATASETS if row.name in known}
     newest: dict[tuple[str, str], str] = {}
     for name, records in published.items():

@@ -10,7 +10,7 @@ from crypto_lakehouse.cli.options import GivenOptions
 from crypto_lakehouse.cli.output import JsonOption, examples, note, print_json
 from crypto_lakehouse.cli.progress import listening
 from crypto_lakehouse.exit_codes import exit_code
-from crypto_lakehouse.lake.work import PlanRequest
+from crypto_lakehouse.runs.orders import PlanRequest
 
 if TYPE_CHECKING:
     import polars as pl

@@ -11,11 +11,11 @@ from crypto_lakehouse.cli.progress import listening
 from crypto_lakehouse.datasets import DATASETS
 from crypto_lakehouse.exit_codes import EXIT_PERMANENT, exit_code
 from crypto_lakehouse.spec import Dataset
-from crypto_lakehouse.vocabulary import DataType, Step, market_name
+from crypto_lakehouse.vocabulary import DataType, market_name
 
 if TYPE_CHECKING:
-    from crypto_lakehouse.lake.work import PlanRequest
     from crypto_lakehouse.running import RunSummary
+    from crypto_lakehouse.runs.orders import PlanRequest
     from crypto_lakehouse.settings import Settings
 
 MAX_LISTED = 20
@@ -163,6 +163,7 @@ def run_and_print(given: GivenOptions, as_json: bool) -> None:
         typer.Exit: Steps failed, or the gate refused partitions.
     """
     from crypto_lakehouse.running import run_pipeline
+    from crypto_lakehouse.runs.history import RunStatus
 
     settings, request = _request(given)
     with listening(quiet=as_json) as progress:
@@ -175,7 +176,7 @@ def run_and_print(given: GivenOptions, as_json: bool) -> None:
         note(f"error: {failure.step} of {failure.order_key}: {failure.error}")
     if summary.failures:
         raise typer.Exit(exit_code(summary.failures[0].error))
-    if summary.status == "quarantined":
+    if summary.status is RunStatus.QUARANTINED:
         note("error: the gate refused partitions; readers keep what they had")
         note(f"See {summary.report}")
         raise typer.Exit(EXIT_PERMANENT)
@@ -190,8 +191,13 @@ def _document(summary: "RunSummary") -> dict[str, Any]:
         "report": summary.report,
         "counts": summary.counts(),
         "failures": [
-            {"step": one.step, "order": one.order_key, "class": type(one.error).__name__, "message": str(one.error)}
-            for one in summary.failures
+            {
+                "step": failure.step,
+                "order": failure.order_key,
+                "class": type(failure.error).__name__,
+                "message": str(failure.error),
+            }
+            for failure in summary.failures
         ],
         "seconds": summary.seconds,
     }
@@ -199,14 +205,16 @@ def _document(summary: "RunSummary") -> dict[str, Any]:
 
 def _print_summary(summary: "RunSummary") -> None:
     columns = ("dataset", "status", "pulled", "asked", "rows", "available", "degraded", "quarantined", "seconds")
-    gate = [summary.count(Step.GATE, f"partitions_{one}") for one in ("available", "degraded", "quarantined")]
+    figures = summary.figures
     row = (
         summary.request.dataset,
         summary.status.replace("_", " "),
-        summary.count(Step.PULL, "objects"),
-        summary.count(Step.DELTA, "requests"),
-        summary.count(Step.PUBLISH, "rows_published"),
-        *gate,
+        figures.pull.objects,
+        figures.delta.requests,
+        figures.publish.rows_published,
+        figures.gate.partitions_available,
+        figures.gate.partitions_degraded,
+        figures.gate.partitions_quarantined,
         f"{summary.seconds:.1f}",
     )
     print_table(columns, [row])

@@ -11,7 +11,7 @@ import typer
 from crypto_lakehouse.cli.arguments import split_values
 from crypto_lakehouse.datasets import DATASETS, dataset
 from crypto_lakehouse.errors import InvalidRequest
-from crypto_lakehouse.lake.work import PlanRequest
+from crypto_lakehouse.runs.orders import PlanRequest
 from crypto_lakehouse.spec import Dataset
 from crypto_lakehouse.symbols import validated_pattern
 from crypto_lakehouse.vocabulary import DataType, Exchange, Market

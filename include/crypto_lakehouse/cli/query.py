@@ -142,7 +142,7 @@ def universe(
     epilog=examples(
         "query sql \"SELECT symbol, max(close) FROM binance_um_klines WHERE kline_interval = '1h' GROUP BY ALL\"",
         'query sql "SELECT * FROM binance_um_funding_rate" --format csv --output funding.csv',
-        "query sql \"FROM binance_spot_klines WHERE month = '2025-01'\" --format parquet --output b.parquet",
+        "query sql \"FROM binance_spot_klines WHERE period = '2025-01'\" --format parquet --output b.parquet",
         'query sql "SHOW TABLES" --json',
         "query sql - < query.sql",
     )

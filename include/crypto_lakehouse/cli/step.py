@@ -1,6 +1,5 @@
 """`crypto-lakehouse step`: one verb for one work order, as the DAGs run it."""
 
-from dataclasses import asdict
 from typing import Annotated
 
 import typer
@@ -33,15 +32,12 @@ def _run(step: Step, work_order: str, as_json: bool) -> None:
     from crypto_lakehouse.steps import run_step
 
     with listening(quiet=as_json) as progress:
-        outcome = run_step(step, work_order, load_settings(), progress)
-    said = asdict(outcome)
-    # The payload is for the next step, which reads it from the result file; it can be large.
-    del said["payload"]
+        result = run_step(step, work_order, load_settings(), progress)
     if as_json:
-        print_json(said)
+        print_json(result.summary())
         return
-    print(f"{outcome.step} of {outcome.dataset}: {outcome.status.replace('_', ' ')} in {outcome.seconds:.1f} s")
-    for name, count in outcome.counts.items():
+    print(f"{result.step} of {result.subject}: {result.status.replace('_', ' ')} in {result.seconds:.1f} s")
+    for name, count in result.counts().items():
         print(f"  {name.replace('_', ' ')}: {count:,}")
 
 

@@ -6,7 +6,9 @@ from datetime import date, timedelta
 import polars as pl
 
 from crypto_lakehouse.coverage.answers import Coverage
-from crypto_lakehouse.vocabulary import Source
+from crypto_lakehouse.vocabulary import ObjectForm, Source
+
+_ANSWERS = [source.value for source in Source if source.form is ObjectForm.ANSWERS]
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,7 +35,7 @@ def fills(coverage: Coverage) -> list[Fill]:
 
 def fillable(gaps: pl.DataFrame) -> pl.DataFrame:
     """Returns the gaps that upstream is not known to lack and that no answer of the exchange covers."""
-    return gaps.filter((pl.col("known") == "") & ~pl.col("sources").str.contains(Source.REST.value, literal=True))
+    return gaps.filter((pl.col("known") == "") & ~pl.col("sources").str.contains_any(_ANSWERS))
 
 
 def fill_of(dataset_name: str, gaps: pl.DataFrame) -> Fill | None:

@@ -9,7 +9,7 @@ from crypto_lakehouse.lake.partition import Partition
 from crypto_lakehouse.lake.records import BronzeObject, Verdict
 from crypto_lakehouse.lake.storage import Storage
 from crypto_lakehouse.spec import Dataset
-from crypto_lakehouse.vocabulary import Condition, DayCondition, Source
+from crypto_lakehouse.vocabulary import Condition, DayCondition
 
 
 def published_coverage(storage: Storage, folder: str, verdicts: Sequence[Verdict]) -> CoverageFrames:
@@ -64,13 +64,10 @@ def _reason(verdict: Verdict) -> str:
     return f"quarantined: {'; '.join(verdict.reasons)}"
 
 
-_RANK = {source: rank for rank, source in enumerate(Source)}
-
-
 def _sources_by_day(partition: Partition, objects: Sequence[BronzeObject]) -> dict[date, list[str]]:
     """Returns the sources of each day that an object covers, best first."""
     sources_by_day: dict[date, list[str]] = {}
-    for bronze_object in sorted(objects, key=lambda bronze_object: _RANK[bronze_object.source]):
+    for bronze_object in sorted(objects, key=lambda bronze_object: bronze_object.source.rank):
         day = max(bronze_object.first_day, partition.first_day)
         while day <= min(bronze_object.last_day, partition.last_day):
             sources = sources_by_day.setdefault(day, [])

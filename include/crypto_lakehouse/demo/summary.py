@@ -12,12 +12,13 @@ from crypto_lakehouse.coverage.log import CoverageFrames, CoverageLog
 from crypto_lakehouse.errors import LakehouseError
 from crypto_lakehouse.lake.local_storage import LocalStorage
 from crypto_lakehouse.lake.verdicts import VerdictLog
-from crypto_lakehouse.lake.work import run_folder
 from crypto_lakehouse.query import Lake
 from crypto_lakehouse.reports.quality_report import DatasetSection, PartitionLine, write_report
+from crypto_lakehouse.runs.history import read_run
+from crypto_lakehouse.runs.orders import first_order_key
 from crypto_lakehouse.settings import Settings
-from crypto_lakehouse.steps.report import dataset_section, run_results
-from crypto_lakehouse.vocabulary import Condition
+from crypto_lakehouse.steps.report import dataset_section
+from crypto_lakehouse.vocabulary import Condition, Step
 
 _SQL = """SELECT symbol, kline_interval, count(*) AS rows, min(open_time) AS first, max(open_time) AS last,
        max(high) AS highest, min(low) AS lowest FROM {} GROUP BY ALL ORDER BY ALL"""
@@ -52,10 +53,10 @@ def show_summary(lake: Path, finished: Sequence[FinishedRun], console: Console) 
 
 def _section(storage: LocalStorage, run: FinishedRun) -> DatasetSection:
     try:
-        results = run_results(storage, f"{run_folder(run.dataset, run.run_id)}/plan.json")
+        record = read_run(storage, first_order_key(Step.PLAN, run.dataset, run.run_id))
     except LakehouseError:
         return DatasetSection(run.dataset, 0, 0, run.seconds, ())
-    return dataset_section(run.dataset, results)
+    return dataset_section(record)
 
 
 def _published_section(storage: LocalStorage, run: DatasetSection) -> DatasetSection:

@@ -38,7 +38,7 @@ def missing_spans(
     """
     parts = [part for left in subtract(wanted, covered) for part in left.months()]
     return [
-        RequestSpan.of(series.symbol, series.interval, part)
+        RequestSpan(series.symbol, series.interval, part)
         for part in parts
         if not series.interval or _has_whole_kline(Interval(series.interval), part, now or wanted.end)
     ]

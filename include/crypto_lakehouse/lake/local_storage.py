@@ -6,6 +6,7 @@ import re
 import secrets
 import shutil
 from collections.abc import Iterator
+from datetime import UTC, datetime
 from pathlib import Path
 
 from crypto_lakehouse.errors import ArchiveFileMissing, InvalidRequest
@@ -114,7 +115,10 @@ class LocalStorage:
         for path in sorted(found, key=lambda one: one.relative_to(self._root).as_posix()):
             status = _status(path)
             yield StoredObject(
-                path.relative_to(self._root).as_posix(), status.st_size, f"{status.st_mtime_ns:x}-{status.st_size:x}"
+                path.relative_to(self._root).as_posix(),
+                status.st_size,
+                f"{status.st_mtime_ns:x}-{status.st_size:x}",
+                datetime.fromtimestamp(status.st_mtime, UTC),
             )
 
     def delete(self, key: str) -> None:

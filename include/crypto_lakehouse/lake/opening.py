@@ -3,6 +3,7 @@
 from pathlib import Path
 
 from crypto_lakehouse.errors import InvalidRequest
+from crypto_lakehouse.extras import require
 from crypto_lakehouse.lake.local_storage import LocalStorage
 from crypto_lakehouse.lake.storage import Storage
 from crypto_lakehouse.settings import Settings
@@ -12,10 +13,12 @@ def open_storage(settings: Settings) -> Storage:
     """Returns the lake's store: a folder, or an S3 prefix where `settings.lake` starts with `s3://`.
 
     Raises:
+        MissingExtra: The lake is in S3, and the extra `s3` is not installed.
         InvalidRequest: The lake's address is of no known kind.
     """
     address = settings.lake
     if address.startswith("s3://"):
+        require("s3")
         from crypto_lakehouse.lake.s3_storage import S3Storage
 
         bucket, _, prefix = address.removeprefix("s3://").partition("/")

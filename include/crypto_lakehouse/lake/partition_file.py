@@ -1,4 +1,4 @@
-"""Writes Silver rows as Parquet: row groups of a fixed number of rows, so that bytes follow from rows alone."""
+"""Writes a partition's Parquet file: row groups of a fixed number of rows, so that equal rows give equal bytes."""
 
 import hashlib
 from pathlib import Path
@@ -14,16 +14,18 @@ from crypto_lakehouse.spec import Dataset, Derivation
 from crypto_lakehouse.vocabulary import LogicalType
 
 ROW_GROUP_ROWS = 250_000
+"""Rows in a row group, except in the last one and before a pause."""
+
 _DELTA_TYPES = frozenset({LogicalType.TIMESTAMP, LogicalType.INTEGER, LogicalType.DATE})
 
 
 class PartitionWriter:
-    """One Parquet file in the making; `append` and `close` are called by one thread at a time.
+    """A Parquet file that is being written; one thread at a time calls its methods.
 
     Args:
         path: Where the file is written.
-        dataset: Its dataset, whose columns it gets.
-        symbol: The raw symbol of its rows.
+        dataset: The dataset, whose columns the file gets.
+        symbol: The raw symbol of all rows.
     """
 
     def __init__(self, path: Path, dataset: Dataset, symbol: str) -> None:
@@ -34,7 +36,7 @@ class PartitionWriter:
         self._rows = 0
 
     def append(self, frame: pl.DataFrame) -> None:
-        """Adds rows; whole row groups are written at once, the rest waits for more."""
+        """Adds rows. Whole row groups are written at once; other rows wait for more."""
         self._waiting.append(frame)
         self._rows += frame.height
         while self._rows >= ROW_GROUP_ROWS:
@@ -44,13 +46,13 @@ class PartitionWriter:
             self._rows -= ROW_GROUP_ROWS
 
     def flush(self) -> None:
-        """Writes what waits as a row group of its own."""
+        """Writes the waiting rows as a row group of their own."""
         if self._rows:
             self._write(pl.concat(self._waiting))
         self._waiting, self._rows = [], 0
 
     def close(self, manifest: Manifest | None = None) -> str:
-        """Finishes the file, with the manifest inside if there is one, and returns its sha256."""
+        """Closes the file, with the manifest in its metadata if there is one, and returns its sha256."""
         self.flush()
         if manifest is not None:
             self._writer.add_key_value_metadata({MANIFEST_KEY: manifest.to_json()})
@@ -68,20 +70,21 @@ class PartitionWriter:
         table = frame.rechunk().to_arrow()
         columns = [
             pa.repeat(pa.scalar(self._symbol, pa.large_string()), frame.height)
-            if one.derivation is Derivation.OBJECT_SYMBOL
-            else table.column(one.name)
-            for one in self._dataset.columns
+            if column.derivation is Derivation.OBJECT_SYMBOL
+            else table.column(column.name)
+            for column in self._dataset.columns
         ]
         self._writer.write_table(pa.table(columns, schema=self._schema), row_group_size=ROW_GROUP_ROWS)
 
 
 def _options(dataset: Dataset) -> dict[str, object]:
-    texts = [one.name for one in dataset.columns if one.type is LogicalType.STRING]
+    texts = [column.name for column in dataset.columns if column.type is LogicalType.STRING]
+    deltas = [column.name for column in dataset.columns if column.type in _DELTA_TYPES]
     return {
         "compression": "zstd",
         "compression_level": 1,
         "use_dictionary": texts,
-        "column_encoding": {one.name: "DELTA_BINARY_PACKED" for one in dataset.columns if one.type in _DELTA_TYPES},
+        "column_encoding": dict.fromkeys(deltas, "DELTA_BINARY_PACKED"),
         "store_decimal_as_integer": True,
         "write_page_checksum": True,
         "write_statistics": True,

@@ -28,22 +28,16 @@ class ObjectToPull:
 
 @dataclass(frozen=True, slots=True)
 class RequestSpan:
-    """A span of time of one symbol and interval to request from the exchange; ISO instants, the end exclusive."""
+    """A span of time of one symbol and interval to request from the exchange; the interval is empty without one."""
 
     symbol: str
     interval: str
-    start: str
-    end: str
+    span: Span
 
-    @classmethod
-    def of(cls, symbol: str, interval: str, span: Span) -> "RequestSpan":
-        """Returns the request of a span."""
-        return cls(symbol, interval, span.start.isoformat(), span.end.isoformat())
-
-    @property
-    def span(self) -> Span:
-        """Its span of time."""
-        return Span.from_iso(self.start, self.end)
+    def __str__(self) -> str:
+        """Its parts as words: `BTCUSDT 1m 2025-01-01T00:00:00+00:00 2025-01-02T00:00:00+00:00`."""
+        times = (self.span.start.isoformat(), self.span.end.isoformat())
+        return " ".join(part for part in (self.symbol, self.interval, *times) if part)
 
 
 @dataclass(frozen=True, slots=True)

@@ -141,8 +141,9 @@ class S3Storage:
         )
         with self._translated(prefix):
             for page in pages:
-                for one in page.get("Contents", ()):
-                    yield StoredObject(one["Key"].removeprefix(self._prefix), one["Size"], one["ETag"].strip('"'))
+                for entry in page.get("Contents", ()):
+                    key, etag = entry["Key"].removeprefix(self._prefix), entry["ETag"].strip('"')
+                    yield StoredObject(key, entry["Size"], etag, entry["LastModified"])
 
     def delete(self, key: str) -> None:
         """Removes an object; removing what is not there is no error.

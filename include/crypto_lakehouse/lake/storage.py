@@ -6,17 +6,19 @@ bytes, the new bytes or nothing, and never a part.
 
 from collections.abc import Iterator
 from dataclasses import dataclass
+from datetime import datetime
 from pathlib import Path
 from typing import Protocol
 
 
 @dataclass(frozen=True, slots=True)
 class StoredObject:
-    """One listed object: its key, size in bytes and entity tag."""
+    """One listed object: its key, size in bytes, entity tag, and when it was last written, UTC."""
 
     key: str
     size: int
     etag: str
+    modified_at: datetime
 
 
 class Storage(Protocol):

@@ -13,7 +13,7 @@ from crypto_lakehouse.errors import CorruptObject
 from crypto_lakehouse.lake.partition import Partition
 from crypto_lakehouse.lake.records import Manifest
 from crypto_lakehouse.quality.facts import IS_NEW, Fact, row_facts
-from crypto_lakehouse.vocabulary import ChecksumStatus, MergeStrategy, Source
+from crypto_lakehouse.vocabulary import ChecksumStatus, MergeStrategy
 
 Profile = dict[str, Any]
 """Fact names to values; every fact that counts faults is 0 in a sound partition."""
@@ -103,6 +103,5 @@ def _manifest_facts(manifest: Manifest, partition: Partition, rows: int) -> Prof
 
 def _revised(manifest: Manifest) -> int:
     """Returns how many rows of a delta the archive replaced by other ones: it is known to be the better source."""
-    archive, delta = (Source.ARCHIVE_DAILY, Source.ARCHIVE_MONTHLY), (Source.REST, Source.STREAM)
-    pairs = [one for one in manifest.reconciliations if one.kept in archive and one.other in delta]
-    return sum(one.different for one in pairs)
+    pairs = [pair for pair in manifest.reconciliations if pair.kept.is_archive and not pair.other.is_archive]
+    return sum(pair.different for pair in pairs)

@@ -62,7 +62,7 @@ class Lake:
         self._root = storage.uri
         self._masters = InstrumentLog(storage)
         self._catalog = catalog or open_catalog(settings)
-        self._coverage = Coverage(CoverageLog(storage), self._catalog.datasets)
+        self._coverage = Coverage(CoverageLog(storage), self._catalog.tables)
 
     def __repr__(self) -> str:
         return f"Lake({self._root!r})"
@@ -84,7 +84,7 @@ class Lake:
 
     def datasets(self) -> list[str]:
         """Returns the names of the datasets that the lake has tables for."""
-        return self._catalog.datasets()
+        return self._catalog.tables()
 
     def info(self, dataset: str = "", *, symbols: Sequence[str] = ()) -> pl.DataFrame:
         """Returns what is published, a row per dataset, interval and symbol; reads the catalog only.

@@ -10,14 +10,14 @@ Result = TypeVar("Result")
 
 
 class Background:
-    """A thread that carries out writes in order, with few of them waiting, and hands back what failed."""
+    """A thread that carries out writes in order. Few writes wait at a time, and errors reach the caller."""
 
     def __init__(self) -> None:
         self._pool = ThreadPoolExecutor(1, "write")
         self._pending: list[Future[Any]] = []
 
     def submit(self, work: Callable[[], Result]) -> "Future[Result]":
-        """Queues work; waits while too much of it is unfinished, and raises what earlier work raised."""
+        """Queues work. Waits while too much is unfinished, and raises errors of earlier work."""
         while len(self._pending) >= _PENDING_WRITES:
             self._pending.pop(0).result()
         future = self._pool.submit(work)
@@ -25,7 +25,7 @@ class Background:
         return future
 
     def drain(self) -> None:
-        """Waits for all work, and raises what it raised."""
+        """Waits for all work, and raises its errors."""
         while self._pending:
             self._pending.pop(0).result()
 

@@ -1,4 +1,4 @@
-"""One partition in the making: which files cover it, the rows they gave, and the file and manifest that come of it."""
+"""The build of one partition: which objects cover it, the rows that they gave, its file and its manifest."""
 
 import hashlib
 from collections.abc import Iterator, Sequence
@@ -14,19 +14,22 @@ from crypto_lakehouse.lake.partition import Partition
 from crypto_lakehouse.lake.partition_file import PartitionWriter
 from crypto_lakehouse.lake.records import Manifest, ManifestInput, RefusedInput, inputs_digest
 from crypto_lakehouse.silver.background import Background
-from crypto_lakehouse.silver.buffers import Run
-from crypto_lakehouse.silver.inputs import InputObject, identity, precedence
+from crypto_lakehouse.silver.buffers import InputRows, RowBuffer
+from crypto_lakehouse.silver.inputs import InputObject, identity, precedences
 from crypto_lakehouse.silver.merge import MergeCounts
-from crypto_lakehouse.silver.range_merge import merge_runs
-from crypto_lakehouse.vocabulary import Source
+from crypto_lakehouse.silver.range_merge import merge_buffers
 
 
 @dataclass(frozen=True, slots=True)
 class ConformedPartition:
-    """A partition's new version as a local file, or its manifest alone where no row is left.
+    """A partition's new version as a local file, or its manifest alone if no row is left.
 
     Args:
-        sha256: Of the file; empty without one.
+        partition: The partition.
+        file: Its Parquet file; None if no row is left.
+        sha256: The sha256 of the file; empty if there is none.
+        manifest: What it was made from.
+        rows: Number of rows in the file.
         first_time: Earliest event time.
         last_time: Latest event time.
     """
@@ -42,7 +45,7 @@ class ConformedPartition:
 
 @dataclass(slots=True)
 class Contribution:
-    """What one file gave to one partition."""
+    """What one input gave to one partition; see `ManifestInput`."""
 
     rows: int = 0
     inversions: int = 0
@@ -51,20 +54,29 @@ class Contribution:
 
 
 @dataclass(frozen=True, slots=True)
-class Rows:
-    """Rows of one partition: `places` are the precedence and row count of each file in them, in order."""
+class PartitionRows:
+    """Rows of one partition.
+
+    Args:
+        frame: The rows.
+        inputs: Which inputs they come from, in order.
+        is_ordered: Whether they are in order, with unique keys.
+    """
 
     frame: pl.DataFrame
-    places: list[tuple[int, int]]
+    inputs: list[InputRows]
     is_ordered: bool
 
 
 @dataclass(slots=True)
-class Building:
-    """See the module.
+class PartitionBuild:
+    """The build of one partition.
 
     Args:
-        covering: All files whose names cover the partition, by precedence.
+        partition: The partition.
+        covering: All inputs that may hold rows of it; afterwards in order of precedence.
+        folder: Where its files are written.
+        background: The thread that writes them.
     """
 
     partition: Partition
@@ -73,84 +85,82 @@ class Building:
     background: Background
     refused: dict[str, RefusedInput] = field(default_factory=dict)
     contributions: dict[str, Contribution] = field(default_factory=dict)
-    _shared: Run | None = None
-    _own: dict[str, Run] = field(default_factory=dict)
+    _shared: RowBuffer | None = None
+    _own: dict[str, RowBuffer] = field(default_factory=dict)
     _files: int = 0
+    _precedences: dict[str, int] = field(init=False, default_factory=dict)
 
     def __post_init__(self) -> None:
-        places = precedence(self.partition.dataset, self.covering)
-        self.covering = sorted(self.covering, key=lambda one: places[identity(one)])
-        self._place = {identity(one): place for place, one in enumerate(self.covering)}
+        self._precedences = precedences(self.partition.dataset, self.covering)
+        self.covering = sorted(self.covering, key=self.precedence)
 
-    _place: dict[str, int] = field(init=False, default_factory=dict)
+    def precedence(self, input_object: InputObject) -> int:
+        """Returns an input's precedence in this partition: of two rows with one key, the lower one is kept."""
+        return self._precedences[identity(input_object)]
 
-    def place(self, one: InputObject) -> int:
-        """Returns a file's precedence here."""
-        return self._place[identity(one)]
+    def contribution(self, input_object: InputObject) -> Contribution:
+        """Returns the record of what an input gave, which the caller adds to."""
+        return self.contributions.setdefault(identity(input_object), Contribution())
 
-    def contribution(self, one: InputObject) -> Contribution:
-        """Returns the record of what a file gave, to be added to."""
-        return self.contributions.setdefault(identity(one), Contribution())
-
-    def append(self, rows: Rows) -> None:
-        """Adds rows of files that were checked whole."""
+    def append(self, rows: PartitionRows) -> None:
+        """Adds rows of inputs that were checked whole."""
         if self._shared is None:
-            self._shared = self._run()
-        self._shared.append(rows.frame, rows.places, is_ordered=rows.is_ordered)
+            self._shared = self._buffer()
+        self._shared.append(rows.frame, rows.inputs, is_ordered=rows.is_ordered)
 
-    def append_streamed(self, rows: Rows, one: InputObject) -> None:
-        """Adds rows of a file that may yet be refused."""
-        run = self._own.setdefault(identity(one), self._run())
-        run.append(rows.frame, rows.places, is_ordered=rows.is_ordered)
+    def append_streamed(self, rows: PartitionRows, input_object: InputObject) -> None:
+        """Adds rows of an input that may still be refused."""
+        buffer = self._own.setdefault(identity(input_object), self._buffer())
+        buffer.append(rows.frame, rows.inputs, is_ordered=rows.is_ordered)
 
-    def rest(self, one: InputObject) -> None:
-        """Notes that a streamed file has gone on to other partitions."""
-        if identity(one) in self._own:
-            self._own[identity(one)].rest()
+    def pause(self, input_object: InputObject) -> None:
+        """Notes that a streamed input now has rows of other partitions."""
+        if identity(input_object) in self._own:
+            self._own[identity(input_object)].pause()
 
-    def refuse(self, one: InputObject, record: RefusedInput) -> None:
-        """Leaves a file out, with all rows it gave."""
-        self.refused[identity(one)] = record
-        self.contributions.pop(identity(one), None)
-        run = self._own.pop(identity(one), None)
-        if run is not None:
-            run.discard()
+    def refuse(self, input_object: InputObject, record: RefusedInput) -> None:
+        """Leaves an input out, with all rows that it gave."""
+        self.refused[identity(input_object)] = record
+        self.contributions.pop(identity(input_object), None)
+        buffer = self._own.pop(identity(input_object), None)
+        if buffer is not None:
+            buffer.discard()
 
     def finish(self) -> "Future[ConformedPartition]":
-        """Returns the finished partition to be: its file is ended in the background, after all writes before it."""
-        runs = [run for run in (self._shared, *self._own.values()) if run is not None and run.rows]
-        if not runs:
+        """Returns the finished partition, as a future: its file is closed in the background, after all its rows."""
+        buffers = [buffer for buffer in (self._shared, *self._own.values()) if buffer is not None and buffer.rows]
+        if not buffers:
             empty = ConformedPartition(self.partition, None, "", self._manifest(MergeCounts(), 0), 0, None, None)
             return self.background.submit(lambda: empty)
-        if len(runs) == 1 and runs[0].is_ordered:
-            writer, counts, rows = runs[0].writer(), MergeCounts(), runs[0].rows
+        if len(buffers) == 1 and buffers[0].is_ordered:
+            writer, counts, rows = buffers[0].writer(), MergeCounts(), buffers[0].rows
         else:
-            writer, counts, rows = self._merged(runs)
+            writer, counts, rows = self._merged(buffers)
         self._shared, self._own = None, {}
         manifest = self._manifest(counts, rows)
-        first = min(run.first_time for run in runs if run.first_time)
-        last = max(run.last_time for run in runs if run.last_time)
+        first = min(buffer.first_time for buffer in buffers if buffer.first_time)
+        last = max(buffer.last_time for buffer in buffers if buffer.last_time)
 
         def end() -> ConformedPartition:
             return ConformedPartition(self.partition, writer.path, writer.close(manifest), manifest, rows, first, last)
 
         return self.background.submit(end)
 
-    def _merged(self, runs: Sequence[Run]) -> tuple[PartitionWriter, MergeCounts, int]:
-        for run in runs:
-            run.close()
-        merged = merge_runs(runs, self.covering, self._writers(), self.background)
+    def _merged(self, buffers: Sequence[RowBuffer]) -> tuple[PartitionWriter, MergeCounts, int]:
+        for buffer in buffers:
+            buffer.close()
+        merged = merge_buffers(buffers, self.covering, self._writers(), self.background)
         self.background.drain()
-        for run in runs:
-            run.path.unlink(missing_ok=True)
+        for buffer in buffers:
+            buffer.path.unlink(missing_ok=True)
         return merged
 
     def _writers(self) -> Iterator[PartitionWriter]:
         while True:
             yield PartitionWriter(self._path(), self.partition.dataset, self.partition.symbol)
 
-    def _run(self) -> Run:
-        return Run(self.partition, self._path(), self.background)
+    def _buffer(self) -> RowBuffer:
+        return RowBuffer(self.partition, self._path(), self.background)
 
     def _path(self) -> Path:
         self._files += 1
@@ -158,57 +168,58 @@ class Building:
         return self.folder / f"{name}-{self._files}.parquet"
 
     def _manifest(self, counts: MergeCounts, rows: int) -> Manifest:
-        accepted = sorted((one for one in self.covering if identity(one) not in self.refused), key=identity)
-        given = [(one, self.contribution(one)) for one in accepted]
+        accepted = sorted((each for each in self.covering if identity(each) not in self.refused), key=identity)
+        gave = [(input_object, self.contribution(input_object)) for input_object in accepted]
         return Manifest(
             dataset=self.partition.dataset.name,
             partition=self.partition.name,
-            inputs=tuple(_manifest_input(one, gave) for one, gave in given),
+            inputs=tuple(_manifest_input(input_object, contribution) for input_object, contribution in gave),
             refused=tuple(self.refused[name] for name in sorted(self.refused)),
-            inputs_digest=inputs_digest((one.object.key, one.object.sha256) for one in self.covering),
-            rows_in=sum(gave.rows for _, gave in given),
+            inputs_digest=inputs_digest((each.object.key, each.object.sha256) for each in self.covering),
+            rows_in=sum(contribution.rows for _, contribution in gave),
             rows_out=rows,
             duplicates=counts.duplicates,
             overlaps=counts.overlaps,
             conflicts=counts.conflicts,
-            inversions=sum(gave.inversions for _, gave in given),
-            covered=_covered(self.partition, [one for one, gave in given if gave.rows or not _is_delta(one)]),
+            inversions=sum(contribution.inversions for _, contribution in gave),
+            covered=_covered(self.partition, [each for each, contribution in gave if _covers(each, contribution)]),
             reconciliations=counts.reconciliations(),
             conflict_examples=tuple(counts.examples),
             code_version=__version__,
         )
 
 
-def _manifest_input(one: InputObject, gave: Contribution) -> ManifestInput:
-    held = one.object
+def _manifest_input(input_object: InputObject, contribution: Contribution) -> ManifestInput:
+    bronze_object = input_object.object
     return ManifestInput(
-        held.key,
-        held.sha256,
-        held.source,
-        held.start.isoformat(),
-        held.end.isoformat(),
-        held.checksum,
-        gave.rows,
-        gave.unit,
-        gave.has_header,
-        gave.inversions,
+        bronze_object.key,
+        bronze_object.sha256,
+        bronze_object.source,
+        bronze_object.start.isoformat(),
+        bronze_object.end.isoformat(),
+        bronze_object.checksum,
+        contribution.rows,
+        contribution.unit,
+        contribution.has_header,
+        contribution.inversions,
     )
 
 
-def _is_delta(one: InputObject) -> bool:
-    # An answer without rows says that the exchange has none: nothing is covered by it.
-    return one.object.source is Source.REST
+def _covers(input_object: InputObject, contribution: Contribution) -> bool:
+    # An archive file covers its span even without rows. An answer without rows says that the exchange has none, so it
+    # covers nothing; a stream without rows may have been cut off.
+    return contribution.rows > 0 or input_object.object.source.is_archive
 
 
 def _covered(partition: Partition, inputs: Sequence[InputObject]) -> tuple[tuple[str, str], ...]:
-    """Returns the stretches of the partition's span that the inputs cover, with those that touch made one."""
-    stretches: list[tuple[datetime, datetime]] = []
-    for start, end in sorted((one.object.start, one.object.end) for one in inputs):
+    """Returns the spans of the partition that the inputs cover; spans that touch are joined."""
+    spans: list[tuple[datetime, datetime]] = []
+    for start, end in sorted((each.object.start, each.object.end) for each in inputs):
         begin, stop = max(start, partition.start), min(end, partition.end)
         if begin >= stop:
             continue
-        if stretches and begin <= stretches[-1][1]:
-            stretches[-1] = (stretches[-1][0], max(stop, stretches[-1][1]))
+        if spans and begin <= spans[-1][1]:
+            spans[-1] = (spans[-1][0], max(stop, spans[-1][1]))
         else:
-            stretches.append((begin, stop))
-    return tuple((begin.isoformat(), stop.isoformat()) for begin, stop in stretches)
+            spans.append((begin, stop))
+    return tuple((begin.isoformat(), stop.isoformat()) for begin, stop in spans)

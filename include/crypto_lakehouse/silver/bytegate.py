@@ -1,7 +1,7 @@
-"""What can be said of a block's bytes before it is parsed: width, blank lines, control characters, quotes, encoding.
+"""Checks a block's bytes before it is parsed: width, blank lines, control characters, quotes, encoding.
 
-A CSV reader forgives all of these by filling nulls or shifting columns, so they are counted first. The counting runs
-over slices that stay in the processor's cache.
+A CSV reader accepts such faults and fills nulls or shifts columns, so they are counted first. The counting runs over
+slices that stay in the processor's cache.
 """
 
 import re
@@ -21,7 +21,7 @@ _NEWLINE, _COMMA, _SPACE, _E, _FOLD, _POINT, _ZERO = 10, 44, 32, 0x65, 0x20, 46,
 
 @dataclass(frozen=True, slots=True)
 class ByteFacts:
-    """Counts over a block: its lines, whether a quote occurs, and letters `e` of either case."""
+    """Counts over a block: its lines, whether it has a quote, and its letters `e` and `E`."""
 
     lines: int
     has_quotes: bool
@@ -32,12 +32,12 @@ def check_bytes(block: bytes, dataset: Dataset, layout: SourceLayout) -> ByteFac
     """Returns the facts of a block of whole lines.
 
     Raises:
-        SchemaDrift: Lines are not all as wide as the layout, or hold what no archive file holds.
+        SchemaDrift: Lines are not all as wide as the layout, or have bytes that no archive file has.
     """
     lines, commas, blanks, exponents = _counts(block)
     if commas != lines * (len(layout.columns) - 1):
         _drift(f"{commas} commas in {lines} lines, expected are {len(layout.columns) - 1} in each")
-    # One space stands between date and time where times are text; no other byte up to 32 belongs in a row.
+    # Where times are text, one space is between date and time. No other byte up to 32 belongs in a row.
     has_spaces = dataset.time_encoding is TimeEncoding.TEXT
     if blanks != lines * (2 if has_spaces else 1) or (has_spaces and block.count(b" ") != lines):
         _drift("blanks or control characters between the values")
@@ -45,7 +45,7 @@ def check_bytes(block: bytes, dataset: Dataset, layout: SourceLayout) -> ByteFac
         _check_utf8(block)
     # An exponent may have a plus, as in 1E+3; no number starts with one.
     if b"+" in block and _PLUS.search(block):
-        _drift("a plus sign that is no exponent's")
+        _drift("a plus sign outside an exponent")
     if b'"' in block:
         _check_quotes(block, dataset)
     return ByteFacts(lines, b'"' in block, exponents)
@@ -70,36 +70,36 @@ def _counts(block: bytes) -> tuple[int, int, int, int]:
 def has_long_fraction(block: bytes, places: int) -> bool:
     """Returns whether some number may have more than `places` decimals: more bytes than that from a point to a comma.
 
-    A reader would round such a number in silence. Runs of doubling length are intersected, slice by slice.
+    A reader would round such a number without an error. Sequences of doubling length are intersected, slice by slice.
     """
     data = np.frombuffer(block, np.uint8)
     step = _SLICE_BYTES - places - 2
-    return any(_has_run(data[start : start + _SLICE_BYTES], places + 1) for start in range(0, len(data), step))
+    return any(_has_sequence(data[start : start + _SLICE_BYTES], places + 1) for start in range(0, len(data), step))
 
 
-def _has_run(part: "np.ndarray[tuple[int], np.dtype[np.uint8]]", length: int) -> bool:
-    # From `0` on, bytes are digits and letters; all that ends a number comes before.
-    run, have = part >= _ZERO, 1
-    while have < length:
-        more = min(have, length - have)
-        run, have = run[:-more] & run[more:], have + more
-    points = part[: max(len(run) - 1, 0)] == _POINT
-    return bool(np.any(points & run[1:]))
+def _has_sequence(part: "np.ndarray[tuple[int], np.dtype[np.uint8]]", length: int) -> bool:
+    # Bytes from `0` on are digits and letters; every byte that ends a number is lower.
+    sequence, length_so_far = part >= _ZERO, 1
+    while length_so_far < length:
+        more = min(length_so_far, length - length_so_far)
+        sequence, length_so_far = sequence[:-more] & sequence[more:], length_so_far + more
+    points = part[: max(len(sequence) - 1, 0)] == _POINT
+    return bool(np.any(points & sequence[1:]))
 
 
 def check_carry(length: int) -> None:
-    """Refuses a line that goes on for too long without an end.
+    """Refuses an open line that is too long already.
 
     Raises:
-        SchemaDrift: It does.
+        SchemaDrift: It has more than `MAX_LINE_BYTES`.
     """
     if length > MAX_LINE_BYTES:
         _drift(f"a line of more than {MAX_LINE_BYTES} bytes")
 
 
 def _check_quotes(block: bytes, dataset: Dataset) -> None:
-    """Refuses quotes that are anything but an empty field of a dataset whose files have such."""
-    allowed = any(one.nullable for one in dataset.columns)
+    """Refuses quotes, except an empty quoted field in a dataset with nullable columns."""
+    allowed = any(column.nullable for column in dataset.columns)
     if not allowed or block.count(b'"') != 2 * len(_QUOTED_EMPTY.findall(block)):
         _drift("quotes around or within values")
 

@@ -1,4 +1,4 @@
-"""Finds the first line that a block was refused for, value by value; slow, and only run after a refusal."""
+"""Finds the first line for which a block was refused, value by value. It is slow, and runs only after a refusal."""
 
 import re
 from collections.abc import Mapping
@@ -16,7 +16,7 @@ _BOOLEAN = re.compile(rb"true|false", re.IGNORECASE)
 def first_bad_line(
     block: bytes, layout: SourceLayout, columns: Mapping[str, Column], encoding: TimeEncoding
 ) -> int | None:
-    """Returns the number, from 1, of the first line with the wrong width or a value not of its type; None if unsure."""
+    """Returns the number, from 1, of the first line with a wrong width or a wrong type of value; None if unknown."""
     checks = [_pattern(columns.get(name), encoding) for name in layout.columns]
     for number, line in enumerate(block.split(b"\n")[:-1], 1):
         fields = line.split(b",")
@@ -35,8 +35,8 @@ def _pattern(column: Column | None, encoding: TimeEncoding) -> tuple[re.Pattern[
         return None, True
     if column.type is LogicalType.TIMESTAMP:
         return (_INTEGER if encoding is TimeEncoding.EPOCH else _TEXT_TIME), False
-    known = {LogicalType.INTEGER: _INTEGER, LogicalType.BOOLEAN: _BOOLEAN, **dict.fromkeys(DECIMALS, _NUMBER)}
-    return known.get(column.type), column.nullable
+    patterns = {LogicalType.INTEGER: _INTEGER, LogicalType.BOOLEAN: _BOOLEAN, **dict.fromkeys(DECIMALS, _NUMBER)}
+    return patterns.get(column.type), column.nullable
 
 
 def _accepts(check: re.Pattern[bytes], field: bytes, nullable: bool) -> bool:

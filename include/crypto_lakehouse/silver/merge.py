@@ -1,4 +1,4 @@
-"""Several files' rows of one partition as one: sorted, one row per key, and every dropped row accounted for."""
+"""Merges the rows of several inputs of one partition: sorted, one row per key, and every dropped row counted."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
@@ -6,21 +6,21 @@ from dataclasses import dataclass, field
 import polars as pl
 
 from crypto_lakehouse.lake.records import Reconciliation
-from crypto_lakehouse.silver.inputs import RANK, InputObject
+from crypto_lakehouse.silver.inputs import InputObject
 from crypto_lakehouse.silver.order import own_key, sort_columns
-from crypto_lakehouse.silver.reconcile import PLACE, Pairs, Tally, tally
+from crypto_lakehouse.silver.reconcile import PRECEDENCE, Pairs, Tally, tally
 from crypto_lakehouse.spec import Dataset
 
-ROW = "_row"
-"""Added to rows that are merged, beside `PLACE`: their number within what was read."""
+ROW_NUMBER = "_row"
+"""A column of rows to be merged, beside `PRECEDENCE`: their number in the order they were read."""
 
 MAX_EXAMPLES = 20
-_WINNER, _EQUAL, _SAME_SOURCE = "_winner", "_equal", "_same_source"
+_WINNER, _EQUAL = "_winner", "_equal"
 
 
 @dataclass(slots=True)
 class MergeCounts:
-    """Rows that a merge dropped, by why; see `Manifest`."""
+    """Rows that a merge dropped, by reason; see `Manifest`."""
 
     duplicates: int = 0
     overlaps: int = 0
@@ -29,11 +29,11 @@ class MergeCounts:
     tallies: Tally = field(default_factory=Tally)
 
     def reconciliations(self) -> tuple[Reconciliation, ...]:
-        """Returns what files that held the same keys said, by day and pair of sources."""
+        """Returns how inputs with the same keys compare, by day and pair of sources."""
         return self.tallies.reconciliations()
 
     def add(self, other: "MergeCounts") -> None:
-        """Adds the counts of another stretch of rows."""
+        """Adds the counts of other rows."""
         self.duplicates += other.duplicates
         self.overlaps += other.overlaps
         self.conflicts += other.conflicts
@@ -46,23 +46,24 @@ def merge_rows(
 ) -> tuple[pl.DataFrame, MergeCounts]:
     """Returns the rows with one per key, sorted, and what was dropped.
 
-    Of rows with one key, that of the file with the lowest place is kept, within a file the first. An equal row of the
-    same source is a duplicate, of another source an overlap, and any other row a conflict.
+    Of the rows with one key, the row of the input with the lowest precedence is kept; within an input, the first row.
+    A dropped row that is equal is a duplicate if it is from the same source, and an overlap if not. A dropped row that
+    differs is a conflict.
 
     Args:
-        frame: Silver rows with `PLACE` and `ROW`.
+        frame: Silver rows with `PRECEDENCE` and `ROW_NUMBER`.
         dataset: Their dataset.
-        inputs: The files, by place.
+        inputs: The inputs, by precedence.
     """
     key = own_key(dataset)
-    rows = frame.sort([*key, PLACE, ROW])
+    rows = frame.sort([*key, PRECEDENCE, ROW_NUMBER])
     is_first = rows.select(_differs(key).fill_null(value=True)).to_series()
     if is_first.all():
-        return rows.drop(PLACE, ROW).sort(sort_columns(dataset)), MergeCounts()
+        return rows.drop(PRECEDENCE, ROW_NUMBER).sort(sort_columns(dataset)), MergeCounts()
     kept = rows.filter(is_first)
     dropped = rows.with_columns((is_first.cum_sum() - 1).alias(_WINNER)).filter(~is_first)
     counts = _counted(kept[dropped[_WINNER]], dropped.drop(_WINNER), dataset, inputs)
-    return kept.drop(PLACE, ROW).sort(sort_columns(dataset)), counts
+    return kept.drop(PRECEDENCE, ROW_NUMBER).sort(sort_columns(dataset)), counts
 
 
 def _differs(key: tuple[str, ...]) -> pl.Expr:
@@ -72,36 +73,36 @@ def _differs(key: tuple[str, ...]) -> pl.Expr:
 def _counted(
     winners: pl.DataFrame, dropped: pl.DataFrame, dataset: Dataset, inputs: Sequence[InputObject]
 ) -> MergeCounts:
-    values = [name for name in dropped.columns if name not in {PLACE, ROW}]
+    values = [name for name in dropped.columns if name not in {PRECEDENCE, ROW_NUMBER}]
     equal = pl.Series(_EQUAL, [True]).new_from_index(0, dropped.height)
     for name in values:
         equal &= winners[name].eq_missing(dropped[name])
-    ranks = pl.Series([RANK[one.object.source] for one in inputs], dtype=pl.Int64)
-    same = ranks[dropped[PLACE]] == ranks[winners[PLACE]]
+    ranks = pl.Series([each.object.source.rank for each in inputs], dtype=pl.Int64)
+    same_source = ranks[dropped[PRECEDENCE]] == ranks[winners[PRECEDENCE]]
     conflicts = ~equal
-    found = MergeCounts(int((equal & same).sum()), int((equal & ~same).sum()), int(conflicts.sum()))
-    found.tallies = tally(Pairs(winners, dropped, equal, values), dataset.event_time, ranks)
+    counts = MergeCounts(int((equal & same_source).sum()), int((equal & ~same_source).sum()), int(conflicts.sum()))
+    counts.tallies = tally(Pairs(winners, dropped, equal, values), dataset.event_time, ranks)
     pairs = zip(
         winners.filter(conflicts).head(MAX_EXAMPLES).iter_rows(named=True),
         dropped.filter(conflicts).head(MAX_EXAMPLES).iter_rows(named=True),
         strict=True,
     )
-    found.examples = [_example(winner, loser, own_key(dataset), inputs) for winner, loser in pairs]
-    return found
+    counts.examples = [_example(winner, loser, own_key(dataset), inputs) for winner, loser in pairs]
+    return counts
 
 
 def _example(
     winner: dict[str, object], loser: dict[str, object], key: tuple[str, ...], inputs: Sequence[InputObject]
 ) -> dict[str, str]:
-    differing = [name for name in winner if name not in {PLACE, ROW} and winner[name] != loser[name]]
+    differing = [name for name in winner if name not in {PRECEDENCE, ROW_NUMBER} and winner[name] != loser[name]]
     return {
-        "key": _words(winner, key),
-        "kept": _words(winner, differing),
-        "kept_from": inputs[int(str(winner[PLACE]))].object.key,
-        "dropped": _words(loser, differing),
-        "dropped_from": inputs[int(str(loser[PLACE]))].object.key,
+        "key": _assignments(winner, key),
+        "kept": _assignments(winner, differing),
+        "kept_from": inputs[int(str(winner[PRECEDENCE]))].object.key,
+        "dropped": _assignments(loser, differing),
+        "dropped_from": inputs[int(str(loser[PRECEDENCE]))].object.key,
     }
 
 
-def _words(row: dict[str, object], names: Sequence[str]) -> str:
+def _assignments(row: dict[str, object], names: Sequence[str]) -> str:
     return ", ".join(f"{name}={row[name]}" for name in names)

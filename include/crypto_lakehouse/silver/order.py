@@ -1,4 +1,4 @@
-"""The order of Silver rows: by event time, then key; and what of a frame is already so."""
+"""The order of Silver rows, by event time and then key, and whether a frame already has it."""
 
 from dataclasses import dataclass
 
@@ -9,7 +9,7 @@ from crypto_lakehouse.spec import Dataset, Derivation
 
 def own_key(dataset: Dataset) -> tuple[str, ...]:
     """Returns the key columns that vary within a partition: the symbol of the archive key is the same in all rows."""
-    constant = {one.name for one in dataset.columns if one.derivation is Derivation.OBJECT_SYMBOL}
+    constant = {column.name for column in dataset.columns if column.derivation is Derivation.OBJECT_SYMBOL}
     return tuple(name for name in dataset.key if name not in constant)
 
 
@@ -20,7 +20,7 @@ def sort_columns(dataset: Dataset) -> tuple[str, ...]:
 
 @dataclass(frozen=True, slots=True)
 class OrderFacts:
-    """Whether rows are strictly ascending with unique keys, and how many came before an earlier one."""
+    """Whether rows are strictly ascending with unique keys, and the number of inversions; see `order_facts`."""
 
     is_ordered: bool
     inversions: int
@@ -37,14 +37,14 @@ def order_facts(frame: pl.DataFrame, dataset: Dataset) -> OrderFacts:
     tests = [_greater(sort_columns(dataset)).all().alias("ordered")]
     if dataset.event_time not in key:
         tests.append(_greater(key).all().alias("unique"))
-    found = frame.select(tests).row(0)
-    if all(found):
+    results = frame.select(tests).row(0)
+    if all(results):
         return OrderFacts(is_ordered=True, inversions=0)
     return OrderFacts(is_ordered=False, inversions=int(frame.select(_inverted(dataset, key).sum()).item()))
 
 
 def _greater(names: tuple[str, ...]) -> pl.Expr:
-    """Returns whether a row is greater than the one before it, column by column; null in the first row."""
+    """Returns whether a row is greater than the row before it, column by column; null in the first row."""
     here, before = (pl.col(names[0]), pl.col(names[0]).shift(1))
     if len(names) == 1:
         return here > before

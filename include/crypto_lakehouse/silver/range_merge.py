@@ -1,4 +1,4 @@
-"""Merges runs that do not fit in memory: window by window over the values of one column."""
+"""Merges rows that do not fit in memory: one range of a key column after the other."""
 
 from collections.abc import Iterator, Sequence
 from itertools import pairwise
@@ -7,35 +7,38 @@ import polars as pl
 
 from crypto_lakehouse.lake.partition_file import PartitionWriter
 from crypto_lakehouse.silver.background import Background
-from crypto_lakehouse.silver.buffers import Piece, Run, stored_rows
+from crypto_lakehouse.silver.buffers import LoadRows, RowBuffer, stored_rows
 from crypto_lakehouse.silver.inputs import InputObject
 from crypto_lakehouse.silver.merge import MergeCounts, merge_rows
 from crypto_lakehouse.silver.order import own_key, sort_columns
 from crypto_lakehouse.spec import Dataset
 
 ROWS_PER_RANGE = 500_000
-"""Rows merged at once, about."""
+"""About how many rows are merged at once."""
 
 _SAMPLE_EVERY = 256
 
 
-def merge_runs(
-    runs: Sequence[Run], inputs: Sequence[InputObject], writers: Iterator[PartitionWriter], background: Background
+def merge_buffers(
+    buffers: Sequence[RowBuffer],
+    inputs: Sequence[InputObject],
+    writers: Iterator[PartitionWriter],
+    background: Background,
 ) -> tuple[PartitionWriter, MergeCounts, int]:
-    """Returns a writer that is given all merged rows and still open, the counts of dropped rows, and of those written.
+    """Returns an open writer with all merged rows, the counts of dropped rows, and the number of rows written.
 
     Args:
-        runs: The rows of one partition.
-        inputs: The files, by place.
-        writers: Gives new files of this partition.
-        background: Does the writing.
+        buffers: The rows of one partition.
+        inputs: The inputs, by precedence.
+        writers: Yields new files of this partition.
+        background: The thread that writes.
     """
-    dataset = runs[0].partition.dataset
+    dataset = buffers[0].partition.dataset
     counts, rows, is_ascending, last = MergeCounts(), 0, True, None
     writer = next(writers)
-    pieces = [piece for run in runs for piece in run.pieces()]
-    for window in _windows(pieces, _merge_column(dataset)):
-        merged, dropped = merge_rows(window, dataset, inputs)
+    loads = [load for buffer in buffers for load in buffer.loads()]
+    for frame in _ranges(loads, _merge_column(dataset)):
+        merged, dropped = merge_rows(frame, dataset, inputs)
         counts.add(dropped)
         _append(background, writer, merged)
         rows += merged.height
@@ -54,11 +57,11 @@ def _append(background: Background, writer: PartitionWriter, frame: pl.DataFrame
 def _resorted(
     unsorted: PartitionWriter, writer: PartitionWriter, dataset: Dataset, background: Background
 ) -> PartitionWriter:
-    """Returns a writer given the same rows in order of time: identifiers and times did not ascend together."""
+    """Returns a writer with the same rows in order of time, for identifiers and times that do not ascend together."""
     background.drain()
     unsorted.close()
-    for window in _windows([load for _, load in stored_rows(unsorted.path)], dataset.event_time):
-        _append(background, writer, window.sort(sort_columns(dataset)))
+    for frame in _ranges([load for _, load in stored_rows(unsorted.path)], dataset.event_time):
+        _append(background, writer, frame.sort(sort_columns(dataset)))
     unsorted.path.unlink()
     return writer
 
@@ -68,37 +71,36 @@ def _merge_column(dataset: Dataset) -> str:
     return dataset.event_time if dataset.event_time in key else key[0]
 
 
-def _windows(pieces: Sequence[Piece], column: str) -> Iterator[pl.DataFrame]:
-    """Yields all rows in windows of ascending, disjoint ranges of `column`, each about `ROWS_PER_RANGE` long."""
-    ranges, cuts = _cuts(pieces, column)
-    bounds = [None, *cuts, None]
-    for low, high in pairwise(bounds):
-        found = [
-            _within(load(), column, low, high)
-            for load, (least, most) in zip(pieces, ranges, strict=True)
-            if (high is None or least < high) and (low is None or most >= low)
+def _ranges(loads: Sequence[LoadRows], column: str) -> Iterator[pl.DataFrame]:
+    """Yields all rows by ascending, disjoint ranges of `column`, with about `ROWS_PER_RANGE` rows in each."""
+    extremes, cuts = _cuts(loads, column)
+    for low, high in pairwise([None, *cuts, None]):
+        parts = [
+            _between(load(), column, low, high)
+            for load, (least, greatest) in zip(loads, extremes, strict=True)
+            if (high is None or least < high) and (low is None or greatest >= low)
         ]
-        window = pl.concat(found) if found else None
-        if window is not None and window.height:
-            yield window
+        frame = pl.concat(parts) if parts else None
+        if frame is not None and frame.height:
+            yield frame
 
 
-def _cuts(pieces: Sequence[Piece], column: str) -> tuple[list[tuple[int, int]], list[int]]:
-    """Returns the least and greatest value of each piece, and where windows of about equal length part."""
-    ranges: list[tuple[int, int]] = []
+def _cuts(loads: Sequence[LoadRows], column: str) -> tuple[list[tuple[int, int]], list[int]]:
+    """Returns the least and greatest value of each load, and the values that part ranges of about equal length."""
+    extremes: list[tuple[int, int]] = []
     samples, total = [], 0
-    for load in pieces:
+    for load in loads:
         values = load()[column].cast(pl.Int64)
-        ranges.append((values.min(), values.max()))  # type: ignore[arg-type]
+        extremes.append((values.min(), values.max()))  # type: ignore[arg-type]
         samples.append(values.gather_every(_SAMPLE_EVERY))
         total += len(values)
     ordered = pl.concat(samples).sort()
     count = -(-total // ROWS_PER_RANGE)
-    return ranges, sorted({int(ordered[len(ordered) * number // count]) for number in range(1, count)})
+    return extremes, sorted({int(ordered[len(ordered) * number // count]) for number in range(1, count)})
 
 
-def _within(piece: pl.DataFrame, column: str, low: int | None, high: int | None) -> pl.DataFrame:
+def _between(frame: pl.DataFrame, column: str, low: int | None, high: int | None) -> pl.DataFrame:
     value = pl.col(column).cast(pl.Int64)
     tests = [value >= low] if low is not None else []
     tests += [value < high] if high is not None else []
-    return piece.filter(*tests) if tests else piece
+    return frame.filter(*tests) if tests else frame

@@ -1,6 +1,6 @@
-"""The bytes of inputs as blocks of whole lines: verified against Bronze's sha256 and inflated in threads.
+"""The bytes of inputs as blocks of whole lines: verified against Bronze's sha256 and decoded in threads.
 
-A large file comes as a stream of blocks, with a bounded queue between the inflating thread and the parser. A small
+A large object comes as a stream of blocks, with a bounded queue between the inflating thread and the parser. A small
 one comes whole, so that many of them can be parsed at once.
 """
 
@@ -15,80 +15,52 @@ from pathlib import Path
 
 from crypto_lakehouse.errors import ChecksumMismatch, HostileArchive, LakehouseError
 from crypto_lakehouse.settings import ConformSettings
-from crypto_lakehouse.silver.bytegate import check_carry
-from crypto_lakehouse.silver.decode.answers import answer_lines
-from crypto_lakehouse.silver.decode.zips import ZipBounds, member_chunks
+from crypto_lakehouse.silver.decode.blocks import Block, InflationBounds
+from crypto_lakehouse.silver.decode.decoders import decoder_of
 from crypto_lakehouse.silver.inputs import InputObject
-from crypto_lakehouse.silver.sniff import Sniffed, sniff
 from crypto_lakehouse.spec import Dataset
-from crypto_lakehouse.vocabulary import Source
 
-BLOCK_BYTES = 4 << 20
-"""Bytes of a large file parsed at once. Fixed, so that memory does not depend on the file or the machine."""
-
-WHOLE_BYTES = 16 << 20
-"""A small zip that inflates to more than this is streamed after all."""
-
-SMALL_ZIP_BYTES = 1 << 20
-"""A zip up to this size is read whole, together with others."""
+SMALL_OBJECT_BYTES = 1 << 20
+"""An object up to this size is read whole, together with others."""
 
 _QUEUED_BLOCKS = 2
 _READ_THREADS = 2
 _AHEAD = 32
 
 
-@dataclass(frozen=True, slots=True)
-class Block:
-    """Whole lines of one file, without its header; `first_line` is the number of the first of them."""
-
-    data: bytes
-    first_line: int
-    sniffed: Sniffed
+def inflation_bounds(settings: ConformSettings) -> InflationBounds:
+    """Returns how far an object may inflate."""
+    return InflationBounds(settings.max_object_bytes, settings.max_ratio)
 
 
-def zip_bounds(settings: ConformSettings) -> ZipBounds:
-    """Returns how far a member may inflate."""
-    return ZipBounds(settings.max_object_bytes, settings.max_ratio)
-
-
-def load_whole(one: InputObject, dataset: Dataset, bounds: ZipBounds) -> Block | None:
-    """Returns a small file as one block, or None if it inflates to more than a block.
+def load_whole(input_object: InputObject, dataset: Dataset, bounds: InflationBounds) -> Block | None:
+    """Returns an object as one block, or None if it has to be streamed.
 
     Raises:
-        LakehouseError: Its zip, its sha256, its header or the end of its lines is not sound.
+        LakehouseError: Its form has no decoder, or its bytes, its sha256, its header or the end of its lines is not
+            sound.
     """
-    content = _bytes(one.path)
-    _verify(one, hashlib.sha256(content).hexdigest())
-    if one.object.source is Source.REST:
-        lines, layout = answer_lines(one, content, dataset, bounds.max_bytes)
-        return Block(lines, 1, Sniffed(layout, has_header=False, body_offset=0))
-    chunks, size = [], 0
-    for chunk in member_chunks(one.path, one.stem, bounds):
-        chunks.append(chunk)
-        size += len(chunk)
-        if size > WHOLE_BYTES:
-            return None
-    data = b"".join(chunks)
-    sniffed = sniff(data, dataset)
-    body = data[sniffed.body_offset :] if sniffed.body_offset else data
-    if body and not body.endswith(b"\n"):
-        body += b"\n"
-    return Block(body, 1 + sniffed.has_header, sniffed)
+    decoder = decoder_of(input_object.object)
+    if decoder.stream is not None and input_object.object.size > SMALL_OBJECT_BYTES:
+        return None
+    content = _bytes(input_object.path)
+    _verify(input_object, hashlib.sha256(content).hexdigest())
+    return decoder.whole(input_object, content, dataset, bounds)
 
 
-def stream_blocks(one: InputObject, dataset: Dataset, bounds: ZipBounds) -> Generator[Block, None, None]:
-    """Yields a large file's blocks while a thread inflates ahead and another hashes the zip.
+def stream_blocks(input_object: InputObject, dataset: Dataset, bounds: InflationBounds) -> Generator[Block, None, None]:
+    """Yields a large object's blocks while one thread inflates ahead and another hashes the object.
 
-    The last block is held back until the sha256 was found to be the one Bronze recorded.
+    The last block is held back until the sha256 is known to be the one that Bronze recorded.
 
     Raises:
-        LakehouseError: Its zip, its sha256, its header or a line is not sound. Rows already given are then void.
+        LakehouseError: Its bytes, its sha256, its header or a line is not sound. Rows already yielded are then void.
     """
     blocks: queue.Queue[Block | LakehouseError | None] = queue.Queue(_QUEUED_BLOCKS)
     stop = threading.Event()
     with ThreadPoolExecutor(2, "inflate") as pool:
-        digest = pool.submit(_file_digest, one.path)
-        pool.submit(_fill, _Source(one, dataset, bounds, digest), blocks, stop)
+        digest = pool.submit(_file_digest, input_object.path)
+        pool.submit(_fill, _Stream(input_object, dataset, bounds, digest), blocks, stop)
         try:
             while (item := blocks.get()) is not None:
                 if isinstance(item, LakehouseError):
@@ -99,29 +71,38 @@ def stream_blocks(one: InputObject, dataset: Dataset, bounds: ZipBounds) -> Gene
 
 
 @dataclass(frozen=True, slots=True)
-class _Source:
-    one: InputObject
+class _Stream:
+    """A large object being read, and its sha256 to be."""
+
+    input_object: InputObject
     dataset: Dataset
-    bounds: ZipBounds
+    bounds: InflationBounds
     digest: "Future[str]"
 
+    def blocks(self) -> Iterator[Block]:
+        decoder = decoder_of(self.input_object.object)
+        if decoder.stream is None:
+            raise ValueError(f"objects from source {self.input_object.object.source} are always read whole")
+        return decoder.stream(self.input_object, self.dataset, self.bounds)
 
-def _fill(source: _Source, blocks: "queue.Queue[Block | LakehouseError | None]", stop: threading.Event) -> None:
+
+def _fill(stream: _Stream, blocks: "queue.Queue[Block | LakehouseError | None]", stop: threading.Event) -> None:
     try:
-        for block in _held_back(source):
+        for block in _verified_blocks(stream):
             if not _put(blocks, block, stop):
                 return
         _put(blocks, None, stop)
     except LakehouseError as error:
         _put(blocks, error, stop)
     except OSError as error:
-        _put(blocks, HostileArchive(f"cannot be read: {error.strerror}", partition=source.one.object.key), stop)
+        unreadable = HostileArchive(f"cannot be read: {error.strerror}", partition=stream.input_object.object.key)
+        _put(blocks, unreadable, stop)
 
 
 def _put(
     blocks: "queue.Queue[Block | LakehouseError | None]", item: Block | LakehouseError | None, stop: threading.Event
 ) -> bool:
-    """Puts an item unless the parser has gone away, and returns whether it did."""
+    """Puts an item unless the parser has stopped, and returns whether it did."""
     while not stop.is_set():
         try:
             blocks.put(item, timeout=0.1)
@@ -131,57 +112,15 @@ def _put(
     return False
 
 
-def _held_back(source: _Source) -> Iterator[Block]:
-    held: Block | None = None
-    for block in _blocks(source):
-        if held is not None:
-            yield held
-        held = block
-    _verify(source.one, source.digest.result())
-    if held is not None:
-        yield held
-
-
-def _blocks(source: _Source) -> Iterator[Block]:
-    lines = _whole_lines(member_chunks(source.one.path, source.one.stem, source.bounds))
-    first = next(lines, b"")
-    sniffed = sniff(first, source.dataset)
-    number = 1 + sniffed.has_header
-    yield Block(first[sniffed.body_offset :], number, sniffed)
-    for data in lines:
-        # Only a refusal needs the number, and counting costs little beside inflating.
-        number += first.count(b"\n") - (sniffed.has_header and number == 2)
-        first = data
-        yield Block(data, number, sniffed)
-
-
-def _whole_lines(chunks: Iterator[bytes]) -> Iterator[bytes]:
-    parts: list[bytes] = []
-    size = 0
-    for chunk in chunks:
-        end = chunk.rfind(b"\n") + 1
-        if size + end >= BLOCK_BYTES and end:
-            yield b"".join([*parts, chunk[:end]])
-            parts, size = [chunk[end:]], len(chunk) - end
-        else:
-            parts.append(chunk)
-            size += len(chunk)
-        if not end:
-            check_carry(sum(map(len, parts)) - _last_break(parts))
-    rest = b"".join(parts)
-    if rest:
-        yield rest if rest.endswith(b"\n") else rest + b"\n"
-
-
-def _last_break(parts: list[bytes]) -> int:
-    """Returns how many bytes of the parts lie before the line that is still open."""
-    after = 0
-    for part in reversed(parts):
-        at = part.rfind(b"\n")
-        if at >= 0:
-            return sum(map(len, parts)) - after - (len(part) - at - 1)
-        after += len(part)
-    return 0
+def _verified_blocks(stream: _Stream) -> Iterator[Block]:
+    last: Block | None = None
+    for block in stream.blocks():
+        if last is not None:
+            yield last
+        last = block
+    _verify(stream.input_object, stream.digest.result())
+    if last is not None:
+        yield last
 
 
 def _bytes(path: Path) -> bytes:
@@ -196,23 +135,24 @@ def _file_digest(path: Path) -> str:
         return hashlib.file_digest(file, "sha256").hexdigest()
 
 
-def _verify(one: InputObject, found: str) -> None:
-    if found != one.object.sha256:
+def _verify(input_object: InputObject, sha256: str) -> None:
+    recorded = input_object.object.sha256
+    if sha256 != recorded:
         raise ChecksumMismatch(
-            f"its bytes have sha256 {found[:16]}..., Bronze recorded {one.object.sha256[:16]}...",
+            f"its bytes have sha256 {sha256[:16]}..., Bronze recorded {recorded[:16]}...",
             "The stored object was damaged: remove it and pull it again",
-            partition=one.object.key,
+            partition=input_object.object.key,
         )
 
 
 class ReadAhead:
-    """Reads small inputs whole, in threads and in order, a bounded number of them ahead of the reader.
+    """Reads small inputs whole, in threads and in order, a bounded number of them ahead of the parser.
 
-    Iterating gives each input with its block, with the error it is refused for, or with None where it is large and
-    has to be streamed.
+    Iterating yields each input with its block, with the error that it is refused for, or with None if it is large
+    and has to be streamed.
     """
 
-    def __init__(self, inputs: Sequence[InputObject], dataset: Dataset, bounds: ZipBounds) -> None:
+    def __init__(self, inputs: Sequence[InputObject], dataset: Dataset, bounds: InflationBounds) -> None:
         self._inputs, self._dataset, self._bounds = inputs, dataset, bounds
         self._pool = ThreadPoolExecutor(_READ_THREADS, "read")
 
@@ -225,8 +165,8 @@ class ReadAhead:
     def __iter__(self) -> Iterator[tuple[InputObject, Block | LakehouseError | None]]:
         """Yields each input with what was read of it."""
         waiting: deque[tuple[InputObject, Future[Block | LakehouseError | None]]] = deque()
-        for one in self._inputs:
-            waiting.append((one, self._pool.submit(self._read, one)))
+        for input_object in self._inputs:
+            waiting.append((input_object, self._pool.submit(self._read, input_object)))
             if len(waiting) >= _AHEAD:
                 yield self._next(waiting)
         while waiting:
@@ -236,13 +176,11 @@ class ReadAhead:
     def _next(
         waiting: "deque[tuple[InputObject, Future[Block | LakehouseError | None]]]",
     ) -> tuple[InputObject, Block | LakehouseError | None]:
-        one, future = waiting.popleft()
-        return one, future.result()
+        input_object, future = waiting.popleft()
+        return input_object, future.result()
 
-    def _read(self, one: InputObject) -> Block | LakehouseError | None:
-        if one.object.size > SMALL_ZIP_BYTES and one.object.source is not Source.REST:
-            return None
+    def _read(self, input_object: InputObject) -> Block | LakehouseError | None:
         try:
-            return load_whole(one, self._dataset, self._bounds)
+            return load_whole(input_object, self._dataset, self._bounds)
         except LakehouseError as error:
             return error

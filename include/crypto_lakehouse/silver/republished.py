@@ -1,7 +1,7 @@
-"""What became of rows when the exchange replaced an object: the former Silver file held against the new one, by key.
+"""Compares the former Silver file with the new one, by key, after the exchange replaced an object.
 
-Only the days that replaced objects cover are compared, and only as far as readers see them: a monthly file whose rows
-give way to daily ones may change without a trace here.
+Only days that replaced objects cover are compared, and only rows that readers see. If daily files take precedence over
+a monthly file, a change of the monthly file is not visible here.
 """
 
 from collections import Counter
@@ -17,9 +17,8 @@ import pyarrow.parquet as pq
 from crypto_lakehouse.coverage.records import PartitionVersion, ReconciledDay
 from crypto_lakehouse.lake.partition import Partition, midnight
 from crypto_lakehouse.lake.records import Manifest, ManifestInput, Reconciliation
-from crypto_lakehouse.silver.inputs import RANK
 from crypto_lakehouse.silver.order import own_key
-from crypto_lakehouse.silver.reconcile import PLACE, Pairs, Tally, tally
+from crypto_lakehouse.silver.reconcile import PRECEDENCE, Pairs, Tally, tally
 from crypto_lakehouse.spec import Dataset
 from crypto_lakehouse.vocabulary import Source
 
@@ -35,53 +34,54 @@ class _Sums:
 
 def replaced_inputs(former: Manifest, new: Manifest) -> list[ManifestInput]:
     """Returns the new versions of objects that the former file was made from under the same key."""
-    held = {one.key: one.sha256 for one in former.inputs}
-    return [one for one in new.inputs if held.get(one.key, one.sha256) != one.sha256]
+    former_sha256 = {given.key: given.sha256 for given in former.inputs}
+    return [given for given in new.inputs if former_sha256.get(given.key, given.sha256) != given.sha256]
 
 
 def compare_versions(
     partition: Partition, former: Path, new: Path, replaced: Sequence[ManifestInput]
 ) -> list[ReconciledDay]:
-    """Returns what the two files say of the replaced objects' days, a row per day; the version is left open.
+    """Returns how the two files compare on the days of the replaced objects, one record per day, without a version.
 
-    Both sources of a row are the best one of the day's replaced objects. Memory is bounded by a stretch of two row
-    groups, whatever the size of the files.
+    Both sources of a record are the best source of the day's replaced objects. At most the rows of two row groups are
+    in memory, whatever the size of the files.
 
     Args:
-        partition: What both files hold.
-        former: The file that is published.
-        new: The file that is to replace it.
+        partition: The partition of both files.
+        former: The published file.
+        new: The file that will replace it.
         replaced: The new versions of the replaced objects.
     """
     sources = _sources_by_day(partition, replaced)
     sums = _Sums(Tally(), Counter(), Counter())
-    for start, end in _stretches(partition.dataset.event_time, (former, new), sorted(sources)):
+    for start, end in _spans(partition.dataset.event_time, (former, new), sorted(sources)):
         _compare(partition.dataset, _rows(new, partition, start, end), _rows(former, partition, start, end), sums)
     return _reconciled(partition, sources, sums)
 
 
 def _sources_by_day(partition: Partition, replaced: Sequence[ManifestInput]) -> dict[date, Source]:
-    found: dict[date, Source] = {}
-    for one in sorted(replaced, key=lambda one: RANK[one.source]):
-        start = max(datetime.fromisoformat(one.start), partition.start)
-        end = min(datetime.fromisoformat(one.end), partition.end)
+    sources: dict[date, Source] = {}
+    for given in sorted(replaced, key=lambda given: given.source.rank):
+        start = max(datetime.fromisoformat(given.start), partition.start)
+        end = min(datetime.fromisoformat(given.end), partition.end)
         day = start.date()
         while midnight(day) < end:
-            found.setdefault(day, one.source)
+            sources.setdefault(day, given.source)
             day += timedelta(days=1)
-    return found
+    return sources
 
 
-def _stretches(time: str, files: Sequence[Path], days: Sequence[date]) -> Iterator[tuple[datetime, datetime]]:
-    """Yields stretches of the days, cut where a row group of either file starts, so that each holds few rows."""
+def _spans(time: str, files: Sequence[Path], days: Sequence[date]) -> Iterator[tuple[datetime, datetime]]:
+    """Yields spans of the days, cut where a row group of either file starts, so that each has few rows."""
     starts = sorted({start for file in files for start in _group_starts(file, time)})
-    for first, last in _runs(days):
-        edges = [midnight(first), *(one for one in starts if midnight(first) < one < midnight(last)), midnight(last)]
+    for first, last in _consecutive(days):
+        inner = (start for start in starts if midnight(first) < start < midnight(last))
+        edges = [midnight(first), *inner, midnight(last)]
         yield from pairwise(edges)
 
 
-def _runs(days: Sequence[date]) -> Iterator[tuple[date, date]]:
-    """Yields runs of ascending days: the first, and the one after the last."""
+def _consecutive(days: Sequence[date]) -> Iterator[tuple[date, date]]:
+    """Yields the first day of each group of consecutive days, and the day after its last."""
     first = None
     for at, day in enumerate(days):
         first = first or day
@@ -109,28 +109,28 @@ def _compare(dataset: Dataset, new: pl.DataFrame, former: pl.DataFrame, sums: _S
     key = list(own_key(dataset))
     sides = new.select(key).with_row_index(_NEW), former.select(key).with_row_index(_FORMER)
     both = sides[0].join(sides[1], on=key, how="inner", nulls_equal=True).sort(_NEW)
-    # Columns that a version of the program added are in one of the files only.
+    # A column that a version of the program added is in one of the files only.
     values = [name for name in new.columns if name in former.columns]
-    kept = new.select(values)[both[_NEW]].with_columns(pl.lit(0).alias(PLACE))
-    dropped = former.select(values)[both[_FORMER]].with_columns(pl.lit(1).alias(PLACE))
+    kept = new.select(values)[both[_NEW]].with_columns(pl.lit(0).alias(PRECEDENCE))
+    dropped = former.select(values)[both[_FORMER]].with_columns(pl.lit(1).alias(PRECEDENCE))
     equal = pl.Series([True]).new_from_index(0, both.height)
     for name in values:
         equal &= kept[name].eq_missing(dropped[name])
     if both.height:
-        # The rank is a stand-in: the source of a day is known only when all days are summed.
+        # The ranks are placeholders: the source of a day is set when all rows are summed.
         sums.tally.add(tally(Pairs(kept, dropped, equal, values), dataset.event_time, pl.Series([0, 0])))
-    for rows, found, counter in ((new, both[_NEW], sums.only_kept), (former, both[_FORMER], sums.only_other)):
-        alone = rows.with_row_index("_row").filter(~pl.col("_row").is_in(found.implode()))
+    for rows, matched, counter in ((new, both[_NEW], sums.only_kept), (former, both[_FORMER], sums.only_other)):
+        alone = rows.with_row_index("_row").filter(~pl.col("_row").is_in(matched.implode()))
         counter.update(dict(alone[dataset.event_time].dt.date().value_counts().iter_rows()))
 
 
 def _reconciled(partition: Partition, sources: dict[date, Source], sums: _Sums) -> list[ReconciledDay]:
-    place = PartitionVersion.of(partition, "")
-    said = {one.day: one for one in sums.tally.reconciliations()}
-    rows = []
+    version = PartitionVersion.of(partition, "")
+    pairs = {pair.day: pair for pair in sums.tally.reconciliations()}
+    records = []
     for day, source in sorted(sources.items()):
-        found = said.get(day.isoformat())
-        figures = (found.equal, found.different, found.columns) if found else (0, 0, ())
+        known = pairs.get(day.isoformat())
+        figures = (known.equal, known.different, known.columns) if known else (0, 0, ())
         pair = Reconciliation(day.isoformat(), source, source, *figures)
-        rows.append(ReconciledDay.of(place, pair, sums.only_kept[day], sums.only_other[day]))
-    return rows
+        records.append(ReconciledDay.of(version, pair, sums.only_kept[day], sums.only_other[day]))
+    return records

@@ -1,4 +1,4 @@
-"""Typed source values to Silver columns: units, derivations, and each file held against its own name."""
+"""Makes Silver columns of typed source values: units, derivations, and checks of each file against its own name."""
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -26,27 +26,32 @@ _STRIKE = r"^(\d{6})-(\d+(?:\.\d+)?)$"
 
 @dataclass(frozen=True, slots=True)
 class ShapedRows:
-    """Silver rows of a block without the symbol of the key, and the epoch unit found in each segment."""
+    """Silver rows of a block without the symbol, and the epoch unit of each segment."""
 
     frame: pl.DataFrame
     units: tuple[str, ...]
 
 
 def shape_rows(frame: pl.DataFrame, shape: SourceShape, segments: Sequence[Segment]) -> ShapedRows:
-    """Returns the Silver rows of parsed source rows; `segments` say which rows are whose, in order.
+    """Returns the Silver rows of parsed source rows.
+
+    Args:
+        frame: The source rows.
+        shape: How they were read.
+        segments: Which inputs they come from, in order.
 
     Raises:
-        ContentRefused: A file mixes units, holds another symbol, or rows outside the days of its name.
+        ContentRefused: A file mixes units, or has another symbol or rows outside the days of its name.
     """
     dataset = shape.dataset
-    filled = [one for one in segments if one.rows]
+    filled = [segment for segment in segments if segment.rows]
     _check_symbols(frame, shape, filled)
     units = _units(frame, shape, filled)
     shifts = _metrics_shift(filled) if _has(dataset, Derivation.PERIOD_START) else pl.lit(0)
     columns = [
-        _expression(one, shape, shifts).alias(one.name)
-        for one in dataset.columns
-        if one.derivation is not Derivation.OBJECT_SYMBOL
+        _expression(column, shape, shifts).alias(column.name)
+        for column in dataset.columns
+        if column.derivation is not Derivation.OBJECT_SYMBOL
     ]
     try:
         shaped = frame.select(columns)
@@ -54,32 +59,34 @@ def shape_rows(frame: pl.DataFrame, shape: SourceShape, segments: Sequence[Segme
         raise ContentRefused(str(error).partition("\n")[0], _ADVICE) from error
     _check_derived(shaped, dataset)
     _check_days(shaped[dataset.event_time], dataset, filled)
-    found = iter(units)
-    return ShapedRows(shaped, tuple(next(found) if one.rows else "" for one in segments))
+    filled_units = iter(units)
+    return ShapedRows(shaped, tuple(next(filled_units) if segment.rows else "" for segment in segments))
 
 
 def _has(dataset: Dataset, derivation: Derivation) -> bool:
-    return any(one.derivation is derivation for one in dataset.columns)
+    return any(column.derivation is derivation for column in dataset.columns)
 
 
 def _check_symbols(frame: pl.DataFrame, shape: SourceShape, segments: Sequence[Segment]) -> None:
     names = [name for name in SYMBOL_SOURCES if name in shape.layout.columns]
     if not names or not segments:
         return
-    expected = [one.input.object.symbol for one in segments]
-    rows = np.repeat(np.arange(len(segments)), [one.rows for one in segments])
+    expected = [segment.input.object.symbol for segment in segments]
+    rows = np.repeat(np.arange(len(segments)), [segment.rows for segment in segments])
     wrong = frame[names[0]] != pl.Series(expected)[rows]
     if wrong.any():
         at = wrong.arg_max() or 0
         raise ContentRefused(
-            f"{wrong.sum()} rows are of {frame[names[0]][at][:40]!r}, the name says {expected[rows[at]]!r}", _ADVICE
+            f"{wrong.sum()} rows have the symbol {frame[names[0]][at][:40]!r}, "
+            f"the file name has {expected[rows[at]]!r}",
+            _ADVICE,
         )
 
 
 def _time_columns(shape: SourceShape) -> list[str]:
     if shape.dataset.time_encoding is not TimeEncoding.EPOCH:
         return []
-    return [name for name, one in shape.columns.items() if one.type is LogicalType.TIMESTAMP]
+    return [name for name, column in shape.columns.items() if column.type is LogicalType.TIMESTAMP]
 
 
 def _units(frame: pl.DataFrame, shape: SourceShape, segments: Sequence[Segment]) -> list[str]:
@@ -94,7 +101,7 @@ def _units(frame: pl.DataFrame, shape: SourceShape, segments: Sequence[Segment])
 
 
 def _starts(segments: Sequence[Segment]) -> "np.ndarray[Any, Any]":
-    return np.concatenate(([0], np.cumsum([one.rows for one in segments])[:-1])).astype(np.int64)
+    return np.concatenate(([0], np.cumsum([segment.rows for segment in segments])[:-1])).astype(np.int64)
 
 
 def _unit(low: int, high: int) -> str:
@@ -102,14 +109,14 @@ def _unit(low: int, high: int) -> str:
         if first <= low and high < end:
             return unit.value
     both = _MS[0] <= low < _MS[1] and _US[0] <= high < _US[1]
-    found = "milliseconds and microseconds in one file" if both else "no unit has such epochs"
-    raise ContentRefused(f"time stamps from {low} to {high}: {found}", _ADVICE)
+    reason = "milliseconds and microseconds in one file" if both else "no unit has such epochs"
+    raise ContentRefused(f"time stamps from {low} to {high}: {reason}", _ADVICE)
 
 
 def _metrics_shift(segments: Sequence[Segment]) -> pl.Expr:
-    """Returns by how much each row's stamp lies past the start of its period, in microseconds."""
-    shifts = [metrics_stamp_lag(one.input.object.first_day) for one in segments]
-    return pl.lit(pl.Series(np.repeat(np.array(shifts, np.int64), [one.rows for one in segments])))
+    """Returns the time from the start of each row's period to its stamp, in microseconds."""
+    shifts = [metrics_stamp_lag(segment.input.object.first_day) for segment in segments]
+    return pl.lit(pl.Series(np.repeat(np.array(shifts, np.int64), [segment.rows for segment in segments])))
 
 
 def _expression(column: Column, shape: SourceShape, shifts: pl.Expr) -> pl.Expr:
@@ -124,7 +131,7 @@ def _expression(column: Column, shape: SourceShape, shifts: pl.Expr) -> pl.Expr:
 
 
 def _from_epoch(source: pl.Expr) -> pl.Expr:
-    # Magnitude decides per row here; that a file has one unit only was established before.
+    # Here the magnitude decides for each row. That a file has only one unit was checked before.
     return pl.when(source < _MS[1]).then(source * 1000).otherwise(source).cast(pl.Datetime("us", "UTC"))
 
 
@@ -132,7 +139,7 @@ def _nearest(times: pl.Expr, step: int) -> pl.Expr:
     return (times.cast(pl.Int64) + step // 2) // step * step
 
 
-def _instant(microseconds: pl.Expr) -> pl.Expr:
+def _timestamp(microseconds: pl.Expr) -> pl.Expr:
     return microseconds.cast(pl.Datetime("us", "UTC"))
 
 
@@ -148,9 +155,9 @@ def _hour_time(_shifts: pl.Expr) -> pl.Expr:
 
 
 _DERIVED: dict[Derivation, Callable[[pl.Expr], pl.Expr]] = {
-    Derivation.PERIOD_START: lambda shifts: _instant(_create_time() - shifts),
-    Derivation.PERIOD_END: lambda shifts: _instant(_create_time() - shifts + _FIVE_MINUTES),
-    Derivation.FUNDING_TIME: lambda _: _instant(_nearest(_from_epoch(pl.col("calc_time")), _HOUR)),
+    Derivation.PERIOD_START: lambda shifts: _timestamp(_create_time() - shifts),
+    Derivation.PERIOD_END: lambda shifts: _timestamp(_create_time() - shifts + _FIVE_MINUTES),
+    Derivation.FUNDING_TIME: lambda _: _timestamp(_nearest(_from_epoch(pl.col("calc_time")), _HOUR)),
     Derivation.DATE_AND_HOUR: _hour_time,
     Derivation.STRIKE_EXPIRY: lambda _: pl.col("strike").str.extract(_STRIKE, 1).str.to_date("%y%m%d", strict=True),
     Derivation.STRIKE_PRICE: lambda _: (
@@ -160,17 +167,17 @@ _DERIVED: dict[Derivation, Callable[[pl.Expr], pl.Expr]] = {
 
 
 def _check_derived(frame: pl.DataFrame, dataset: Dataset) -> None:
-    for one in dataset.columns:
-        if one.name in frame.columns and not one.nullable and frame[one.name].null_count():
-            count = frame[one.name].null_count()
-            raise ContentRefused(f"{count} rows give no {one.name}: its text is not of the known form", _ADVICE)
+    for column in dataset.columns:
+        if column.name in frame.columns and not column.nullable and frame[column.name].null_count():
+            count = frame[column.name].null_count()
+            raise ContentRefused(f"{count} rows give no {column.name}: the source text has an unknown form", _ADVICE)
 
 
 def _check_days(times: pl.Series, dataset: Dataset, segments: Sequence[Segment]) -> None:
     if not segments:
         return
     stamps, starts = times.to_physical().to_numpy(), _starts(segments)
-    bounds = np.array([allowed_times(dataset, one.input.object) for one in segments], np.int64)
+    bounds = np.array([allowed_times(dataset, segment.input.object) for segment in segments], np.int64)
     lows, highs = np.minimum.reduceat(stamps, starts), np.maximum.reduceat(stamps, starts)
     bad = np.flatnonzero((lows < bounds[:, 0]) | (highs >= bounds[:, 1]))
     if not len(bad):
@@ -178,17 +185,17 @@ def _check_days(times: pl.Series, dataset: Dataset, segments: Sequence[Segment])
     which = int(bad[0])
     own = stamps[starts[which] : starts[which] + segments[which].rows]
     outside = np.flatnonzero((own < bounds[which, 0]) | (own >= bounds[which, 1]))
-    held = segments[which].input.object
-    stamp = _moment(int(own[outside[0]]))
+    bronze_object = segments[which].input.object
+    stamp = _time_text(int(own[outside[0]]))
     raise ContentRefused(
-        f"{len(outside)} of {len(own)} rows lie outside {held.first_day} to {held.last_day}, "
+        f"{len(outside)} of {len(own)} rows lie outside {bronze_object.first_day} to {bronze_object.last_day}, "
         f"the first at {stamp} in row {int(outside[0]) + 1}",
         _ADVICE,
     )
 
 
-def _moment(microseconds: int) -> str:
-    # Years that Python's calendar lacks are among what has to be refused in words.
+def _time_text(microseconds: int) -> str:
+    # Refused times include years that Python's calendar does not have.
     if 0 <= microseconds < _END_OF_CALENDAR:
         return datetime.fromtimestamp(microseconds / 1e6, UTC).isoformat()
     return f"{microseconds} microseconds from 1970"

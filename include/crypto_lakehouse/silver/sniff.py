@@ -1,4 +1,4 @@
-"""Which layout a source file has, by its own first line; never by its date."""
+"""Finds the layout of a source file from its own first line, never from its date."""
 
 import re
 from dataclasses import dataclass
@@ -7,7 +7,7 @@ from crypto_lakehouse.errors import ContentRefused, SchemaDrift
 from crypto_lakehouse.spec import Dataset, HeaderRule, SourceLayout, TimeEncoding
 
 MAX_LINE_BYTES = 65_536
-"""The widest layout has 26 fields; a line beyond this is an attack or a broken file."""
+"""The widest layout has 26 fields. A longer line is an attack or a broken file."""
 
 _BYTE_ORDER_MARKS = (b"\xef\xbb\xbf", b"\xff\xfe", b"\xfe\xff")
 _INTEGER = re.compile(rb"-?\d+")
@@ -24,10 +24,10 @@ class Sniffed:
 
 
 def sniff(head: bytes, dataset: Dataset) -> Sniffed:
-    """Returns the layout of a file that starts with `head`, which holds its whole first line.
+    """Returns the layout of a file that starts with `head`, which contains its whole first line.
 
     Raises:
-        SchemaDrift: No layout of the dataset has this header or width, or a header is missing or not expected.
+        SchemaDrift: No layout of the dataset has this header or width, or a header is missing or unexpected.
         ContentRefused: The file is empty.
     """
     if not head:
@@ -37,7 +37,7 @@ def sniff(head: bytes, dataset: Dataset) -> Sniffed:
     end = head.find(b"\n")
     line = head if end < 0 else head[:end]
     if len(line) > MAX_LINE_BYTES:
-        raise _drift(f"line 1 has {len(line)} bytes, at most are {MAX_LINE_BYTES}")
+        raise _drift(f"line 1 has {len(line)} bytes, the limit is {MAX_LINE_BYTES}")
     fields = line.split(b",")
     if _is_data(fields[0]):
         return Sniffed(_headerless(dataset, len(fields)), has_header=False, body_offset=0)
@@ -50,16 +50,18 @@ def _is_data(field: bytes) -> bool:
 
 
 def _headerless(dataset: Dataset, width: int) -> SourceLayout:
-    # Text times say nothing of their columns' order; only files of epochs are known without a header.
+    # Only datasets with epoch times are ever published without a header.
     if dataset.time_encoding is not TimeEncoding.EPOCH:
-        raise _drift("line 1 holds data where a header is always published")
+        raise _drift("line 1 is data, but this dataset always has a header")
     widths = [layout for layout in dataset.layouts if len(layout.columns) == width]
     if not widths:
-        raise _drift(f"line 1 has {width} fields, known are {sorted({len(one.columns) for one in dataset.layouts})}")
+        raise _drift(
+            f"line 1 has {width} fields, known are {sorted({len(layout.columns) for layout in dataset.layouts})}"
+        )
     for layout in widths:
         if layout.header is not HeaderRule.ALWAYS:
             return layout
-    raise _drift("line 1 holds data where a header is always published")
+    raise _drift("line 1 is data, but this dataset always has a header")
 
 
 def _headed(dataset: Dataset, line: bytes) -> SourceLayout:
@@ -68,7 +70,7 @@ def _headed(dataset: Dataset, line: bytes) -> SourceLayout:
     for layout in dataset.layouts:
         if line == ",".join(layout.columns).encode():
             if layout.header is HeaderRule.NEVER:
-                raise _drift("line 1 is a header where none is ever published")
+                raise _drift("line 1 is a header, but this dataset never has one")
             return layout
     raise _drift(f"line 1 is no known header: {line[:120]!r}")
 

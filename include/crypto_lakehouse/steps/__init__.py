@@ -1,31 +1,32 @@
-"""The seven verbs of the pipeline: plan, pull, delta, conform, gate, publish, report.
+"""The steps: a module for each verb, which carries out one work order.
 
-`run_step` carries out one work order and leaves a result file beside it, whatever happens: the file is written last,
-so a step without one did not finish. Every verb may be run again at any time. Each reads what the layer below holds
-now and brings only what differs into agreement with it.
+`run_step` leaves a result file beside the order, whatever happens. The file is written last, so a step without one did
+not finish. Every verb may be run again at any time: it reads what the layer below holds now, and changes only what
+differs from it.
 """
 
 import tempfile
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from dataclasses import replace
+from datetime import UTC, datetime
 from importlib import import_module
 from pathlib import Path
-from typing import cast
+from typing import Any, cast
 
-from crypto_lakehouse.datasets import dataset as dataset_row
+from crypto_lakehouse.datasets import dataset as dataset_of_name
 from crypto_lakehouse.errors import InvalidRequest, LakehouseError, TransientError
 from crypto_lakehouse.lake.opening import open_storage
-from crypto_lakehouse.lake.work import StepResult, write_result
+from crypto_lakehouse.runs.orders import Order, order_of_step
+from crypto_lakehouse.runs.results import Outcome, Status, StepError, StepResult, write_result
 from crypto_lakehouse.settings import Settings
-from crypto_lakehouse.steps.context import FAILED, Progress, StepContext
+from crypto_lakehouse.steps.context import Progress, StepContext
 from crypto_lakehouse.vocabulary import Step
 
 __all__ = ["Progress", "run_step"]
 
 
-def run_step(step: Step, order_key: str, settings: Settings, progress: Progress | None = None) -> StepResult:
+def run_step(step: Step, order_key: str, settings: Settings, progress: Progress | None = None) -> StepResult[Any]:
     """Carries out one work order and writes its result.
 
     Args:
@@ -35,30 +36,40 @@ def run_step(step: Step, order_key: str, settings: Settings, progress: Progress 
         progress: Listener for long work.
 
     Raises:
-        LakehouseError: The step failed; the result file says so too.
+        LakehouseError: The step failed; the result file contains the reason too.
     """
     storage = open_storage(settings)
     key = order_key.removeprefix(storage.uri).lstrip("/")
-    dataset, run_folder = _order_place(key)
-    started = time.monotonic()
+    subject, run = _order_place(key)
+    started, started_at = time.monotonic(), datetime.now(UTC)
     try:
+        order = order_of_step(storage, key, step)
         with _work_folder(settings, step) as folder:
-            outcome = _verb(step)(StepContext(settings, storage, key, folder, progress or _silent))
-    # This is the edge: whatever broke, the result file must say so before the process ends.
+            outcome = _function(step)(StepContext(settings, storage, key, folder, progress or _silent), order)
+    # This is the edge: whatever broke, the result file must contain it before the process ends.
     except Exception as error:
-        failed = _failure(step, dataset, run_folder, error)
-        write_result(storage, key, replace(failed, seconds=time.monotonic() - started))
+        seconds, reason = _seconds_since(started), _step_error(error)
+        failed: StepResult[Any] = StepResult(step, subject, run, Status.FAILED, started_at, seconds, error=reason)
+        write_result(storage, key, failed)
         raise
-    timed = replace(outcome, seconds=round(time.monotonic() - started, 3))
-    write_result(storage, key, timed)
-    return timed
+    status = Status.NOTHING_TO_DO if outcome.is_idle else Status.SUCCEEDED
+    result: StepResult[Any] = StepResult(
+        step, subject, order.run_id, status, started_at, _seconds_since(started), outcome
+    )
+    write_result(storage, key, result)
+    return result
 
 
 def _order_place(key: str) -> tuple[str, str]:
+    """Returns the subject and the run's folder of an order."""
     parts = key.split("/")
     if len(parts) != 4 or parts[0] != "runs" or not parts[3].endswith(".json"):
         raise InvalidRequest(f"{key!r} is not a work order", "Give runs/<dataset>/<run>/<order>.json or its full URI")
-    return dataset_row(parts[1]).name, parts[2]
+    return dataset_of_name(parts[1]).name, parts[2]
+
+
+def _seconds_since(started: float) -> float:
+    return round(time.monotonic() - started, 3)
 
 
 def _silent(_what: str, _done: int, _total: int) -> None:
@@ -74,24 +85,18 @@ def _work_folder(settings: Settings, step: Step) -> Iterator[Path]:
         yield Path(folder)
 
 
-def _verb(step: Step) -> Callable[[StepContext], StepResult]:
+def _function(step: Step) -> Callable[[StepContext, Order], Outcome]:
     # Each verb loads only its own engine: a pull needs no Great Expectations, a gate no HTTP client.
     module = import_module(f"crypto_lakehouse.steps.{step.value}")
-    return cast("Callable[[StepContext], StepResult]", getattr(module, step.value))
+    return cast("Callable[[StepContext, Order], Outcome]", getattr(module, step.value))
 
 
-def _failure(step: Step, dataset: str, run_id: str, error: Exception) -> StepResult:
-    known = isinstance(error, LakehouseError)
-    return StepResult(
-        step=step.value,
-        dataset=dataset,
-        run_id=run_id,
-        status=FAILED,
-        error={
-            "class": type(error).__name__,
-            # A foreign error's text may quote what it was given; only our own messages are known to hold no secret.
-            "message": str(error) if known else "unexpected; see the step's log",
-            "transient": isinstance(error, TransientError),
-            "known": known,
-        },
+def _step_error(error: Exception) -> StepError:
+    is_known = isinstance(error, LakehouseError)
+    return StepError(
+        name=type(error).__name__,
+        # A foreign error's text may quote a value; only our own messages are known to contain no secret.
+        message=str(error) if is_known else "unexpected; see the step's log",
+        is_transient=isinstance(error, TransientError),
+        is_known=is_known,
     )

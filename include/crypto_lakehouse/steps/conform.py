@@ -1,100 +1,93 @@
 """The conform step: one batch of partitions from Bronze into candidates that no reader sees yet."""
 
 from concurrent.futures import ThreadPoolExecutor
-from typing import Any
 
 from crypto_lakehouse.catalog.opening import open_catalog
-from crypto_lakehouse.coverage.records import record_json
-from crypto_lakehouse.datasets import dataset as dataset_row
+from crypto_lakehouse.datasets import dataset as dataset_of_name
 from crypto_lakehouse.lake.bronze import BronzeLog
 from crypto_lakehouse.lake.partition import Partition
-from crypto_lakehouse.lake.records import BronzeObject, Candidate, PublishedPartition, inputs_digest, record_to_json
+from crypto_lakehouse.lake.records import BronzeObject, Candidate, PublishedPartition, inputs_digest
 from crypto_lakehouse.lake.versions import store_candidate
-from crypto_lakehouse.lake.work import StepResult, read_transform_order
+from crypto_lakehouse.runs.figures import ConformFigures
+from crypto_lakehouse.runs.orders import TransformOrder
+from crypto_lakehouse.runs.results import ConformOutcome, PartitionWithoutRows
 from crypto_lakehouse.silver.conform import ConformedPartition, InputObject
 from crypto_lakehouse.silver.conform import conform as conform_partitions
-from crypto_lakehouse.steps.context import Outcome, StepContext, result
+from crypto_lakehouse.steps.context import StepContext
 from crypto_lakehouse.steps.former import compare_with_former
-from crypto_lakehouse.vocabulary import Step
 
 FETCH_THREADS = 8
 """Bronze objects fetched at once from a remote store."""
 
 
-def conform(context: StepContext) -> StepResult:
+def conform(context: StepContext, order: TransformOrder) -> ConformOutcome:
     """Builds the batch's stale partitions from what Bronze holds now, and stores them as candidates.
 
     Raises:
-        LakehouseError: The lake did not answer; bad objects do not raise but are named in the result.
+        LakehouseError: The lake did not answer; bad objects do not raise but are named in the outcome.
     """
-    order = read_transform_order(context.storage, context.order_key)
-    row = dataset_row(order.dataset)
-    partitions = [Partition.parse(row, name) for name in order.partitions]
-    objects = BronzeLog(context.storage).objects_by_partition(row, partitions)
+    dataset = dataset_of_name(order.dataset)
+    partitions = [Partition.parse(dataset, name) for name in order.partitions]
+    objects = BronzeLog(context.storage).objects_by_partition(dataset, partitions)
     published = _published(context, partitions)
     stale = _still_stale(partitions, objects, published)
-    inputs = _fetch(context, {one.path: one for partition in stale for one in objects[partition.name]})
-    outcome = conform_partitions(row, stale, inputs, context.work_folder, context.settings.conform, context.progress)
-    republished = compare_with_former(context, outcome.partitions, published)
-    candidates = [_store(context, one) for one in outcome.partitions if one.file is not None]
-    refused = [record_to_json(one) for one in outcome.refused]
-    empty = [_without_rows(one) for one in outcome.partitions if one.file is None]
-    counts = {
-        "candidates": len(candidates),
-        "rows": sum(one.rows for one in candidates),
-        "objects_refused": len(refused),
-        "partitions_without_rows": len(empty),
-        "unchanged": len(partitions) - len(stale),
-        "days_republished": len(republished),
-    }
-    payload = {
-        "candidates": [record_to_json(one) for one in candidates],
-        "refused": refused,
-        "without_rows": empty,
-        "republished": [record_json(one) for one in republished],
-    }
-    return result(Step.CONFORM, order, Outcome(counts, payload=payload, idle=not outcome.partitions))
+    inputs = _fetch(
+        context,
+        {bronze_object.path: bronze_object for partition in stale for bronze_object in objects[partition.name]},
+    )
+    made = conform_partitions(dataset, stale, inputs, context.work_folder, context.settings.conform, context.progress)
+    republished = compare_with_former(context, made.partitions, published)
+    candidates = tuple(_store(context, conformed) for conformed in made.partitions if conformed.file is not None)
+    without_rows = tuple(_without_rows(conformed) for conformed in made.partitions if conformed.file is None)
+    figures = ConformFigures(
+        candidates=len(candidates),
+        rows=sum(candidate.rows for candidate in candidates),
+        objects_refused=len(made.refused),
+        partitions_without_rows=len(without_rows),
+        unchanged=len(partitions) - len(stale),
+        days_republished=len(republished),
+    )
+    return ConformOutcome(figures, candidates, tuple(made.refused), without_rows, tuple(republished))
 
 
 def _published(context: StepContext, partitions: list[Partition]) -> dict[str, PublishedPartition]:
-    row, symbols = partitions[0].dataset, {one.symbol for one in partitions}
-    return {one.partition: one for one in open_catalog(context.settings).partitions(row, symbols=symbols)}
+    dataset, symbols = partitions[0].dataset, {partition.symbol for partition in partitions}
+    records = open_catalog(context.settings).partitions(dataset, symbols=symbols)
+    return {record.partition: record for record in records}
 
 
 def _still_stale(
     partitions: list[Partition], objects: dict[str, list[BronzeObject]], published: dict[str, PublishedPartition]
 ) -> list[Partition]:
-    """Returns those that Bronze has objects for and that the catalog does not already show as made from them."""
-    digests = {name: one.inputs_digest for name, one in published.items()}
+    """Returns the partitions that Bronze has objects for and whose published version was made from other objects."""
+    digests = {name: record.inputs_digest for name, record in published.items()}
     return [
-        one
-        for one in partitions
-        if objects.get(one.name)
-        and digests.get(one.name) != inputs_digest((held.key, held.sha256) for held in objects[one.name])
+        partition
+        for partition in partitions
+        if objects.get(partition.name)
+        and digests.get(partition.name)
+        != inputs_digest((bronze_object.key, bronze_object.sha256) for bronze_object in objects[partition.name])
     ]
 
 
 def _fetch(context: StepContext, objects: dict[str, BronzeObject]) -> list[InputObject]:
-    def fetch(one: BronzeObject) -> InputObject:
-        return InputObject(one, context.storage.fetch(one.path, context.work_folder))
+    def fetch(bronze_object: BronzeObject) -> InputObject:
+        return InputObject(bronze_object, context.storage.fetch(bronze_object.path, context.work_folder))
 
     with ThreadPoolExecutor(FETCH_THREADS) as pool:
         return list(pool.map(fetch, objects.values()))
 
 
-def _store(context: StepContext, one: ConformedPartition) -> Candidate:
-    if one.file is None:
+def _store(context: StepContext, conformed: ConformedPartition) -> Candidate:
+    if conformed.file is None:
         raise ValueError("a partition without rows has no file to store")
-    times = (one.first_time, one.last_time)
-    candidate = store_candidate(context.storage, one.partition, one.file, one.manifest, times)
-    one.file.unlink(missing_ok=True)
+    times = (conformed.first_time, conformed.last_time)
+    candidate = store_candidate(context.storage, conformed.partition, conformed.file, conformed.manifest, times)
+    conformed.file.unlink(missing_ok=True)
     return candidate
 
 
-def _without_rows(one: ConformedPartition) -> dict[str, Any]:
-    return {
-        "partition": one.partition.name,
-        "inputs_digest": one.manifest.inputs_digest,
-        # None refused: the objects are sound and hold no row of it.
-        "reasons": [f"{refused.key}: {refused.error}: {refused.reason}" for refused in one.manifest.refused],
-    }
+def _without_rows(conformed: ConformedPartition) -> PartitionWithoutRows:
+    manifest = conformed.manifest
+    reasons = (f"{refused.key}: {refused.error}: {refused.reason}" for refused in manifest.refused)
+    return PartitionWithoutRows(conformed.partition.name, manifest.inputs_digest, tuple(reasons))

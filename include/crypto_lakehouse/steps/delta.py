@@ -10,10 +10,11 @@ from crypto_lakehouse.exchange.client import ExchangeClient, open_limiter
 from crypto_lakehouse.exchange.fetching import fetch, store
 from crypto_lakehouse.lake.bronze import BronzeLog
 from crypto_lakehouse.lake.records import BronzeObject, RequestSpan
-from crypto_lakehouse.lake.work import DeltaOrder, StepResult, read_delta_order
+from crypto_lakehouse.runs.figures import DeltaFigures
+from crypto_lakehouse.runs.orders import DeltaOrder
+from crypto_lakehouse.runs.results import DeltaOutcome
 from crypto_lakehouse.spec import Dataset
-from crypto_lakehouse.steps.context import Outcome, StepContext, result
-from crypto_lakehouse.vocabulary import Step
+from crypto_lakehouse.steps.context import StepContext
 
 COMMIT_OBJECTS = 20
 """Objects after which Bronze is told of them: a crash loses no more than these."""
@@ -67,7 +68,7 @@ class _Asking:
         self.pending = []
 
 
-def delta(context: StepContext) -> StepResult:
+def delta(context: StepContext, order: DeltaOrder) -> DeltaOutcome:
     """Asks the exchange for a batch of windows, several at once within the shared budget.
 
     One window that fails does not stop the others, but where the exchange refuses this address, or asks us to wait for
@@ -76,19 +77,19 @@ def delta(context: StepContext) -> StepResult:
     Raises:
         LakehouseError: Some windows were not answered.
     """
-    order = read_delta_order(context.storage, context.order_key)
     asking = _Asking(context, dataset_row(order.dataset))
     errors = _ask_all(asking, order)
     asking.commit()
     if errors:
         raise _worst(errors)
-    counts = {
-        "windows": len(order.windows),
-        "objects_asked": asking.objects,
-        "requests": asking.requests,
-        "bytes_asked": asking.bytes,
-    }
-    return result(Step.DELTA, order, Outcome(counts))
+    return DeltaOutcome(
+        DeltaFigures(
+            windows=len(order.windows),
+            objects_asked=asking.objects,
+            requests=asking.requests,
+            bytes_asked=asking.bytes,
+        )
+    )
 
 
 def _ask_all(asking: _Asking, order: DeltaOrder) -> list[LakehouseError]:

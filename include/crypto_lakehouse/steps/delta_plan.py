@@ -19,9 +19,7 @@ from crypto_lakehouse.lake.selection import Selection
 from crypto_lakehouse.settings import Settings
 from crypto_lakehouse.spans import Span, clip, cluster
 from crypto_lakehouse.spec import Dataset
-from crypto_lakehouse.vocabulary import HoleKind, Source
-
-_DELTAS = frozenset({Source.REST.value, Source.STREAM.value})
+from crypto_lakehouse.vocabulary import HoleKind, ObjectForm, Source
 
 HOLES_TOGETHER = timedelta(hours=6)
 """Holes no farther apart are asked for at once: a page of klines reaches farther than that."""
@@ -125,20 +123,20 @@ class _Held:
         for symbol, interval, source, start, end in (
             bronze.latest(row.name).select("symbol", "interval", "source", "start", "end").iter_rows()
         ):
-            held._add(Series(symbol, interval), Span(start, end), is_archive=source not in _DELTAS)
-        for one in pull.objects:
-            key = parse_key(one.key)
+            held._add(Series(symbol, interval), Span(start, end), Source(source))
+        for wanted in pull.objects:
+            key = parse_key(wanted.key)
             if key is not None:
-                held._add(Series(key.symbol, key.interval or ""), Span(key.start, key.end), is_archive=True)
+                held._add(Series(key.symbol, key.interval or ""), Span(key.start, key.end), key.source)
         if not row.frequencies:
-            held.archive.update({series: _whole(spans) for series, spans in held.answered.items()})
+            held.archive.update({series: _whole(spans) for series, spans in held.spans.items()})
         return held
 
-    def _add(self, series: Series, span: Span, *, is_archive: bool) -> None:
+    def _add(self, series: Series, span: Span, source: Source) -> None:
         self.spans[series].append(span)
-        if not is_archive:
+        if source.form is ObjectForm.ANSWERS:
             self.answered[series].append(span)
-        else:
+        elif source.is_archive:
             self.archive[series] = _whole([self.archive.get(series, span), span])
 
 

@@ -1,66 +1,73 @@
 """The gate step: a verdict on every candidate of a batch."""
 
+from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
-from typing import Any
 
 from crypto_lakehouse.coverage.log import CoverageFrames, write_frames
-from crypto_lakehouse.coverage.records import ReconciledDay, reconciled_day_from_json
-from crypto_lakehouse.datasets import dataset as dataset_row
-from crypto_lakehouse.lake.records import Candidate, Verdict, candidate_from_json, record_to_json
+from crypto_lakehouse.coverage.records import VERSION_DIGITS, PartitionVersion, ReconciledDay
+from crypto_lakehouse.datasets import dataset as dataset_of_name
+from crypto_lakehouse.lake.records import Candidate, Verdict
 from crypto_lakehouse.lake.versions import verify_candidate
-from crypto_lakehouse.lake.work import StepResult, read_result, read_transform_order
-from crypto_lakehouse.quality.gate import GateOutcome
-from crypto_lakehouse.quality.gate import gate as judge
-from crypto_lakehouse.steps.context import Outcome, StepContext, result
-from crypto_lakehouse.vocabulary import Condition, Step
+from crypto_lakehouse.quality import gate as quality_gate
+from crypto_lakehouse.runs.figures import GateFigures
+from crypto_lakehouse.runs.orders import TransformOrder
+from crypto_lakehouse.runs.results import ConformOutcome, GateOutcome, PartitionWithoutRows, read_outcome
+from crypto_lakehouse.steps.context import StepContext
+from crypto_lakehouse.vocabulary import Condition
 
 
-def gate(context: StepContext) -> StepResult:
+def gate(context: StepContext, order: TransformOrder) -> GateOutcome:
     """Reads the batch's candidates back, judges them, and keeps the evidence below `quality/`.
 
     Raises:
         LakehouseError: A candidate no longer has the bytes that were written, or the lake did not answer.
     """
-    order = read_transform_order(context.storage, context.order_key)
-    conformed = read_result(context.storage, context.order_key, Step.CONFORM)
-    candidates = [candidate_from_json(raw) for raw in conformed.payload["candidates"]]
-    verdicts = [_without_rows(order.dataset, raw) for raw in conformed.payload["without_rows"]]
-    docs = coverage = ""
-    if candidates:
-        republished = [reconciled_day_from_json(raw) for raw in conformed.payload["republished"]]
-        outcome, docs = _judge(context, candidates, republished)
-        verdicts, coverage = verdicts + outcome.verdicts, evidence_folder(context.order_key)
-    counts = {f"partitions_{one}": sum(verdict.condition is one for verdict in verdicts) for one in Condition}
-    payload = {"verdicts": [record_to_json(verdict) for verdict in verdicts], "docs": docs, "coverage": coverage}
-    return result(Step.GATE, order, Outcome(counts, payload=payload, idle=not verdicts))
+    conformed = read_outcome(context.storage, context.order_key, ConformOutcome)
+    verdicts = [_without_rows(order.dataset, partition) for partition in conformed.without_rows]
+    docs = folder = ""
+    if conformed.candidates:
+        judged, docs = _judge(context, conformed.candidates, conformed.republished)
+        verdicts += judged
+        folder = evidence_folder(context.order_key)
+    return GateOutcome(_figures(verdicts), tuple(verdicts), docs, folder)
+
+
+def _figures(verdicts: Sequence[Verdict]) -> GateFigures:
+    conditions = [verdict.condition for verdict in verdicts]
+    return GateFigures(
+        partitions_available=conditions.count(Condition.AVAILABLE),
+        partitions_degraded=conditions.count(Condition.DEGRADED),
+        partitions_quarantined=conditions.count(Condition.QUARANTINED),
+        partitions_empty=conditions.count(Condition.EMPTY),
+    )
 
 
 def _judge(
-    context: StepContext, candidates: list[Candidate], republished: list[ReconciledDay]
-) -> tuple[GateOutcome, str]:
+    context: StepContext, candidates: Sequence[Candidate], republished: Sequence[ReconciledDay]
+) -> tuple[list[Verdict], str]:
+    """Returns the verdicts and the key of the Data Docs; an empty key where there are none."""
     downloads, results = context.work_folder / "candidates", context.work_folder / "results"
     downloads.mkdir()
     results.mkdir()
-    files = [(one, verify_candidate(context.storage, one, downloads)) for one in candidates]
-    outcome = judge(dataset_row(candidates[0].dataset), files, results)
-    write_frames(
-        results, outcome.coverage.joined(CoverageFrames.of(reconciled=_with_versions(republished, candidates)))
-    )
+    files = [(candidate, verify_candidate(context.storage, candidate, downloads)) for candidate in candidates]
+    judged = quality_gate.gate(dataset_of_name(candidates[0].dataset), files, results)
+    compared = CoverageFrames.of(reconciled=_with_versions(republished, candidates))
+    write_frames(results, judged.coverage.joined(compared))
     folder = evidence_folder(context.order_key)
     _keep(context, results, folder)
-    docs = f"{folder}/{outcome.docs.relative_to(results).as_posix()}" if outcome.docs else ""
-    return outcome, docs
+    docs = f"{folder}/{judged.docs.relative_to(results).as_posix()}" if judged.docs else ""
+    return list(judged.verdicts), docs
 
 
-def _with_versions(republished: list[ReconciledDay], candidates: list[Candidate]) -> list[ReconciledDay]:
-    versions = {one.partition: one.sha256[:16] for one in candidates}
-    return [
-        replace(
-            one, partition_version=replace(one.partition_version, version=versions[one.partition_version.partition])
-        )
-        for one in republished
-    ]
+def _with_versions(republished: Sequence[ReconciledDay], candidates: Sequence[Candidate]) -> list[ReconciledDay]:
+    """Returns the days with the version of the candidate that they are about, which conform could not know."""
+    versions = {candidate.partition: candidate.sha256[:VERSION_DIGITS] for candidate in candidates}
+
+    def versioned(partition: PartitionVersion) -> PartitionVersion:
+        return replace(partition, version=versions[partition.partition])
+
+    return [replace(day, partition_version=versioned(day.partition_version)) for day in republished]
 
 
 def evidence_folder(order_key: str) -> str:
@@ -74,18 +81,19 @@ def _keep(context: StepContext, results: Path, folder: str) -> None:
             context.storage.put_file(path, f"{folder}/{path.relative_to(results).as_posix()}")
 
 
-def _without_rows(dataset: str, raw: dict[str, Any]) -> Verdict:
+def _without_rows(dataset_name: str, partition: PartitionWithoutRows) -> Verdict:
+    """Returns the verdict on a partition without a file: empty, or quarantined where objects were refused."""
     nothing = Candidate(
-        dataset=dataset,
-        partition=raw["partition"],
+        dataset=dataset_name,
+        partition=partition.partition,
         location="",
         file="",
         sha256="",
         bytes=0,
         rows=0,
-        inputs_digest=raw["inputs_digest"],
+        inputs_digest=partition.inputs_digest,
         first_time=None,
         last_time=None,
     )
-    reasons = tuple(raw["reasons"])
-    return Verdict(nothing, Condition.QUARANTINED if reasons else Condition.EMPTY, reasons)
+    condition = Condition.QUARANTINED if partition.reasons else Condition.EMPTY
+    return Verdict(nothing, condition, partition.reasons)

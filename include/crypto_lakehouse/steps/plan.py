@@ -10,7 +10,7 @@ from itertools import groupby
 import polars as pl
 
 from crypto_lakehouse.archive.keys import parse_key
-from crypto_lakehouse.archive.planning import PullPlan, batches, plan_pull
+from crypto_lakehouse.archive.planning import NEW, REPUBLISHED, PullPlan, batches, plan_pull
 from crypto_lakehouse.catalog.opening import open_catalog
 from crypto_lakehouse.coverage.log import CoverageLog
 from crypto_lakehouse.errors import InvalidRequest
@@ -20,54 +20,55 @@ from crypto_lakehouse.lake.partition import Partition, midnight, partitions_betw
 from crypto_lakehouse.lake.selection import Selection
 from crypto_lakehouse.lake.staleness import stale_partitions
 from crypto_lakehouse.lake.verdicts import VerdictLog
-from crypto_lakehouse.lake.work import (
+from crypto_lakehouse.runs.figures import PlanFigures
+from crypto_lakehouse.runs.orders import (
     MAX_BATCH,
     MAX_ORDERS,
     DeltaOrder,
     Order,
     PlanRequest,
     PullOrder,
-    StepResult,
     TransformOrder,
-    read_plan_request,
     write_order,
 )
+from crypto_lakehouse.runs.results import PlanOutcome
 from crypto_lakehouse.settings import Settings
 from crypto_lakehouse.spec import Dataset
-from crypto_lakehouse.steps.context import Outcome, StepContext, result
+from crypto_lakehouse.steps.context import StepContext
 from crypto_lakehouse.steps.delta_plan import DeltaPlan, DeltaSought, plan_delta
-from crypto_lakehouse.vocabulary import Interval, Step
+from crypto_lakehouse.vocabulary import Interval
 
 _DAYS = (pl.col("start").dt.date(), (pl.col("end") - pl.duration(microseconds=1)).dt.date())
 """First and last day that an object of the Bronze log covers."""
 
 
-def plan(context: StepContext) -> StepResult:
+def plan(context: StepContext, order: PlanRequest) -> PlanOutcome:
     """Compares the bucket and the exchange with Bronze, and Bronze with the catalog; writes orders for what differs.
 
     Raises:
         LakehouseError: The listing failed or is suspect, or the request is not acceptable.
     """
-    request = read_plan_request(context.storage, context.order_key)
-    found = compare(context, request)
-    made: dict[str, Sequence[Order]] = {
-        Step.PULL.value: _pull_orders(context, found.pull, request),
-        Step.DELTA.value: _delta_orders(found.delta, request),
-        "transform": _transform_orders(context, request, found),
+    comparison = compare(context, order)
+    by_stem: dict[str, Sequence[Order]] = {
+        "pull": _pull_orders(context, order, comparison),
+        "delta": _delta_orders(comparison.delta, order),
+        "transform": _transform_orders(context, order, comparison),
     }
-    for kind, orders_of_kind in made.items():
-        _refuse_too_many(kind, orders_of_kind, request)
-    orders = {kind: _write_orders(context, kind, orders_of_kind) for kind, orders_of_kind in made.items()}
-    counts = {**found.pull.counts(), **found.delta.counts(), "partitions": len(found.stale)}
-    return result(Step.PLAN, request, Outcome(counts, orders=orders, idle=not any(orders.values())))
+    for stem, orders in by_stem.items():
+        _refuse_too_many(stem, orders, order)
+    keys = {stem: _write_orders(context, stem, orders) for stem, orders in by_stem.items()}
+    return PlanOutcome(comparison.figures(), keys)
 
 
 @dataclass(frozen=True, slots=True)
 class Comparison:
-    """What is to be pulled, asked and rebuilt.
+    """What is to be pulled, asked and built.
 
     Args:
-        bytes: Of the archive objects that hold a partition's rows, by the partition's name.
+        pull: What Bronze lacks of the archive.
+        delta: What the exchange is to be asked for.
+        stale: The partitions to build.
+        bytes: Bytes of the archive objects that hold a partition's rows, by the partition's name.
     """
 
     pull: PullPlan
@@ -75,86 +76,92 @@ class Comparison:
     stale: list[Partition]
     bytes: dict[str, int]
 
+    def figures(self) -> PlanFigures:
+        """Returns it in figures."""
+        reasons = [wanted.reason for wanted in self.pull.objects]
+        return PlanFigures(
+            objects_to_pull=len(self.pull.objects),
+            bytes_to_pull=self.pull.bytes,
+            objects_new=reasons.count(NEW),
+            objects_republished=reasons.count(REPUBLISHED),
+            objects_unchanged=self.pull.unchanged,
+            objects_known_bad=self.pull.quarantined,
+            objects_vanished=self.pull.vanished,
+            days_without_object=sum(self.pull.days_without_object.values()),
+            windows_to_ask=len(self.delta.windows),
+            partitions=len(self.stale),
+        )
+
 
 def compare(context: StepContext, request: PlanRequest) -> Comparison:
-    """Returns what is to be pulled, asked and rebuilt; writes nothing, so it also serves a dry run.
+    """Returns what is to be pulled, asked and built; writes nothing, so it also serves a dry run.
 
     Raises:
         LakehouseError: The listing failed or is suspect, or the request is not acceptable.
     """
     settings, bronze = context.settings, BronzeLog(context.storage)
-    selection = selection_of(request)
-    profile = settings.transfer_profile(request.profile)
+    selection, profile = request.selection(), settings.transfer_profile(request.profile)
     pull_plan = plan_pull(selection, settings, bronze, profile, context.progress) if request.pull else PullPlan()
-    row = selection.dataset
+    dataset = selection.dataset
     sought = DeltaSought(selection, is_wanted=request.delta, fill=request.fill)
     delta_plan = plan_delta(sought, settings, bronze, CoverageLog(context.storage), pull_plan)
-    held = _held_partitions(selection, bronze, settings)
-    pulled = [*_pulled(row, pull_plan)]
-    changing = {one.name: one for one in (*(one for one, _ in pulled), *_asked(row, delta_plan))}
+    present = _partitions_in_bronze(selection, bronze, settings)
+    pulled = [*_partitions_to_pull(dataset, pull_plan)]
+    changing = [partition for partition, _ in pulled] + [*_partitions_to_ask(dataset, delta_plan)]
     sizes: Counter[str] = Counter()
-    for one, size in (*held, *pulled):
-        sizes[one.name] += size
-    behind = _behind(context, row, {one.name: one for one, _ in held})
-    stale = sorted((changing | {one.name: one for one in behind}).values(), key=_order)
-    return Comparison(pull_plan, delta_plan, stale, sizes)
+    for partition, size in (*present, *pulled):
+        sizes[partition.name] += size
+    behind = _behind(context, dataset, {partition.name: partition for partition, _ in present})
+    stale = {partition.name: partition for partition in (*changing, *behind)}
+    return Comparison(pull_plan, delta_plan, sorted(stale.values(), key=_place_in_run), sizes)
 
 
-def selection_of(request: PlanRequest) -> Selection:
-    """Returns which data a request is about.
-
-    Raises:
-        InvalidRequest: The request is not acceptable.
-    """
-    days = (request.first_day, request.last_day)
-    return Selection.parse(request.dataset, days, symbols=request.symbols, intervals=request.intervals)
-
-
-def _pulled(row: Dataset, pull_plan: PullPlan) -> Iterator[tuple[Partition, int]]:
+def _partitions_to_pull(dataset: Dataset, pull_plan: PullPlan) -> Iterator[tuple[Partition, int]]:
     """Yields each partition with the bytes of an object that is about to come."""
-    for one in pull_plan.objects:
-        key = parse_key(one.key)
+    for wanted in pull_plan.objects:
+        key = parse_key(wanted.key)
         if key is not None:
-            for partition in covered_partitions(row, key.symbol, key.interval, (key.first_day, key.last_day)):
-                yield partition, one.size
+            for partition in covered_partitions(dataset, key.symbol, key.interval, (key.first_day, key.last_day)):
+                yield partition, wanted.size
 
 
-def _asked(row: Dataset, delta_plan: DeltaPlan) -> Iterator[Partition]:
-    for one in delta_plan.windows:
-        interval = Interval(one.interval) if one.interval else None
-        days = one.span.days()
-        yield from covered_partitions(row, one.symbol, interval, (days[0], days[-1]))
+def _partitions_to_ask(dataset: Dataset, delta_plan: DeltaPlan) -> Iterator[Partition]:
+    for wanted in delta_plan.windows:
+        interval = Interval(wanted.interval) if wanted.interval else None
+        days = wanted.span.days()
+        yield from covered_partitions(dataset, wanted.symbol, interval, (days[0], days[-1]))
 
 
-def _behind(context: StepContext, row: Dataset, held: dict[str, Partition]) -> list[Partition]:
+def _behind(context: StepContext, dataset: Dataset, present: dict[str, Partition]) -> list[Partition]:
     """Returns the partitions that are behind Bronze."""
-    symbols = {partition.symbol for partition in held.values()}
-    catalog = open_catalog(context.settings)
-    published = {one.partition: one.inputs_digest for one in catalog.partitions(row, symbols=symbols)}
+    symbols = {partition.symbol for partition in present.values()}
+    records = open_catalog(context.settings).partitions(dataset, symbols=symbols)
+    published = {record.partition: record.inputs_digest for record in records}
     verdicts = VerdictLog(context.storage)
-    return stale_partitions(row, list(held.values()), BronzeLog(context.storage), verdicts, published)
+    return stale_partitions(dataset, list(present.values()), BronzeLog(context.storage), verdicts, published)
 
 
 def covered_partitions(
-    row: Dataset, symbol: str, interval: Interval | None, days: tuple[date, date]
+    dataset: Dataset, symbol: str, interval: Interval | None, days: tuple[date, date]
 ) -> list[Partition]:
-    """Returns the partitions an object of these days may hold rows of, its tolerance included."""
-    margin = timedelta(days=1 if row.day_tolerance_seconds else 0)
-    return partitions_between(row, symbol, days[0] - margin, days[1] + margin, interval)
+    """Returns the partitions of which an object of these days may hold rows, its tolerance included."""
+    margin = timedelta(days=1 if dataset.day_tolerance_seconds else 0)
+    return partitions_between(dataset, symbol, days[0] - margin, days[1] + margin, interval)
 
 
-def _held_partitions(selection: Selection, bronze: BronzeLog, settings: Settings) -> list[tuple[Partition, int]]:
-    """Returns each partition with the bytes of what Bronze holds of some days; a partition may come more than once."""
-    row, first, end = selection.dataset, midnight(selection.first_day), midnight(selection.last_day + timedelta(days=1))
-    held = bronze.latest(row.name).filter((pl.col("end") > first) & (pl.col("start") < end))
+def _partitions_in_bronze(selection: Selection, bronze: BronzeLog, settings: Settings) -> list[tuple[Partition, int]]:
+    """Returns each partition with the bytes of what Bronze has of some days; a partition may come more than once."""
+    dataset = selection.dataset
+    first, end = midnight(selection.first_day), midnight(selection.last_day + timedelta(days=1))
+    objects = bronze.latest(dataset.name).filter((pl.col("end") > first) & (pl.col("start") < end))
     if selection.intervals:
-        held = held.filter(pl.col("interval").is_in(list(selection.intervals)))
-    days = held.group_by("symbol", "interval", *_DAYS).agg(pl.col("size").sum())
+        objects = objects.filter(pl.col("interval").is_in(list(selection.intervals)))
+    days = objects.group_by("symbol", "interval", *_DAYS).agg(pl.col("size").sum())
     return [
         (partition, size)
         for symbol, interval, start, end, size in days.rows()
-        if _is_wanted(symbol, selection.symbols or settings.market_filter(row).symbols)
-        for partition in covered_partitions(row, symbol, Interval(interval) if interval else None, (start, end))
+        if _is_wanted(symbol, selection.symbols or settings.market_filter(dataset).symbols)
+        for partition in covered_partitions(dataset, symbol, Interval(interval) if interval else None, (start, end))
     ]
 
 
@@ -162,49 +169,50 @@ def _is_wanted(symbol: str, patterns: Iterable[str]) -> bool:
     return any(fnmatchcase(symbol, pattern) for pattern in patterns)
 
 
-def _order(partition: Partition) -> tuple[str, str, date]:
+def _place_in_run(partition: Partition) -> tuple[str, str, date]:
     return partition.interval or "", partition.symbol, partition.first_day
 
 
-def _pull_orders(context: StepContext, plan: PullPlan, request: PlanRequest) -> list[PullOrder]:
+def _pull_orders(context: StepContext, request: PlanRequest, comparison: Comparison) -> list[PullOrder]:
     size = min(context.settings.transfer_profile(request.profile).batch_objects, MAX_BATCH)
     return [
-        PullOrder(request.dataset, request.run_id, request.profile, objects) for objects in batches(plan.objects, size)
+        PullOrder(request.dataset, request.run_id, request.profile, objects)
+        for objects in batches(comparison.pull.objects, size)
     ]
 
 
-def _delta_orders(plan: DeltaPlan, request: PlanRequest) -> list[DeltaOrder]:
+def _delta_orders(delta_plan: DeltaPlan, request: PlanRequest) -> list[DeltaOrder]:
     return [
         DeltaOrder(request.dataset, request.run_id, request.profile, windows)
-        for windows in batched(plan.windows, MAX_BATCH)
+        for windows in batched(delta_plan.windows, MAX_BATCH)
     ]
 
 
-def _transform_orders(context: StepContext, request: PlanRequest, found: Comparison) -> list[TransformOrder]:
+def _transform_orders(context: StepContext, request: PlanRequest, comparison: Comparison) -> list[TransformOrder]:
     return [
         TransformOrder(
             request.dataset,
             request.run_id,
             request.profile,
             tuple(names),
-            sum(found.bytes.get(name, 0) for name in names),
+            sum(comparison.bytes.get(name, 0) for name in names),
         )
-        for names in _transform_batches(found.stale, context.settings.conform.partitions_per_batch)
+        for names in _transform_batches(comparison.stale, context.settings.conform.partitions_per_batch)
     ]
 
 
-def _refuse_too_many(kind: str, orders: Sequence[Order], request: PlanRequest) -> None:
+def _refuse_too_many(stem: str, orders: Sequence[Order], request: PlanRequest) -> None:
     if len(orders) > MAX_ORDERS:
         raise InvalidRequest(
-            f"the run would have {len(orders):,} {kind} orders, and may have {MAX_ORDERS:,}",
+            f"the run would have {len(orders):,} {stem} orders, and may have {MAX_ORDERS:,}",
             "Ask for fewer days or symbols at a time; what is there already is not brought again",
             dataset=request.dataset,
         )
 
 
-def _write_orders(context: StepContext, kind: str, orders: Sequence[Order]) -> list[str]:
+def _write_orders(context: StepContext, stem: str, orders: Sequence[Order]) -> tuple[str, ...]:
     folder = context.order_key.rpartition("/")[0]
-    keys = [f"{folder}/{kind}-{number:03}.json" for number in range(len(orders))]
+    keys = tuple(f"{folder}/{stem}-{number:03}.json" for number in range(len(orders)))
     for key, order in zip(keys, orders, strict=True):
         write_order(context.storage, key, order)
     return keys
@@ -212,12 +220,20 @@ def _write_orders(context: StepContext, kind: str, orders: Sequence[Order]) -> l
 
 def _transform_batches(stale: list[Partition], size: int) -> list[list[str]]:
     """Returns batches of partition names; days of one month stay together, for they may share a monthly file."""
-    months = groupby(stale, key=lambda one: (one.interval, one.symbol, one.first_day.year, one.first_day.month))
-    batched: list[list[str]] = []
+    months = groupby(
+        stale,
+        key=lambda partition: (
+            partition.interval,
+            partition.symbol,
+            partition.first_day.year,
+            partition.first_day.month,
+        ),
+    )
+    batched_names: list[list[str]] = []
     for _, members in months:
-        names = [one.name for one in members]
-        if batched and len(batched[-1]) + len(names) <= size:
-            batched[-1].extend(names)
+        names = [partition.name for partition in members]
+        if batched_names and len(batched_names[-1]) + len(names) <= size:
+            batched_names[-1].extend(names)
         else:
-            batched.extend(names[start : start + size] for start in range(0, len(names), size))
-    return batched
+            batched_names.extend(names[start : start + size] for start in range(0, len(names), size))
+    return batched_names

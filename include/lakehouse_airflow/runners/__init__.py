@@ -1,1 +1,1 @@
-"""What carries out a step: one small module per runner, behind one protocol."""
+"""Runners carry out steps: one small module per runner, behind one protocol."""

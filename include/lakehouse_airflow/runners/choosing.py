@@ -1,4 +1,4 @@
-"""Which runner carries out a step, as the deployment's settings say."""
+"""Returns the runner that the deployment's settings name."""
 
 from collections.abc import Sequence
 
@@ -11,11 +11,11 @@ from lakehouse_airflow.runners.runner import Runner
 
 
 def new_runner(kind: RunnerKind, command: Sequence[str]) -> Runner:
-    """Returns a runner of the kind.
+    """Returns a new runner of a kind.
 
     Args:
-        kind: As in the settings.
-        command: What a local runner starts, before the step's name.
+        kind: The kind, as the settings name it.
+        command: The command line of a local runner, without the step's name.
     """
     if kind is RunnerKind.LOCAL:
         return LocalRunner(command)

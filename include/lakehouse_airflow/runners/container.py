@@ -1,4 +1,4 @@
-"""What a step's container is made of: image, command, mounts, environment, limits. No engine is asked here."""
+"""The parts of a step's container: image, command, mounts, environment, limits. This module calls no engine."""
 
 import hashlib
 import json
@@ -18,7 +18,7 @@ _NOT_FOR_STEPS = frozenset({"runner", "runners", "sizes", "docker", "kubernetes"
 
 @dataclass(frozen=True, slots=True)
 class ContainerMount:
-    """A folder of the engine's machine, or a volume, and where a container sees it."""
+    """A folder of the engine's machine, or a volume, and its path in the container."""
 
     source: str
     target: str
@@ -27,12 +27,12 @@ class ContainerMount:
 
 @dataclass(frozen=True, slots=True)
 class ContainerPlan:
-    """A container for one step and order.
+    """The container of one step and one order.
 
     Args:
         name: The same for every try of the order, so that two tries never run at once.
-        environment: Names and values; may hold secrets and is never logged.
-        mounts: What the container sees of its machine.
+        environment: Names and values; may contain secrets and is never logged.
+        mounts: Folders and volumes that the container sees.
     """
 
     name: str
@@ -50,8 +50,8 @@ def container_plan(step: Step, order_key: str, settings: Settings, worker: Mappi
     Args:
         step: The verb.
         order_key: The order's key in the lake.
-        settings: The deployment; what is effective here is what the step is told, wherever it was written.
-        worker: Environment of the task, of which the settings say what is passed on.
+        settings: The deployment's settings. The step gets the same values, whatever source they come from.
+        worker: Environment of the task; the settings list the variables that are passed on.
     """
     docker, folder = settings.docker, _lake_folder(settings)
     mounts = [] if folder is None else [ContainerMount(docker.lake_source or str(folder), LAKE)]
@@ -61,7 +61,7 @@ def container_plan(step: Step, order_key: str, settings: Settings, worker: Mappi
         image=docker.image(step),
         command=("step", step.value, "--work-order", order_key),
         environment={**passed, **_with_secrets(step_environment(settings), settings)},
-        mounts=(*mounts, *(_mount(one) for one in docker.mounts)),
+        mounts=(*mounts, *(_mount(text) for text in docker.mounts)),
         # Where the lake is a folder, a step that opens no connection to anything else gets no network at all.
         network=docker.network if verb_of(step).is_online or folder is None else "none",
         limits=docker.limits_of(step),
@@ -80,27 +80,27 @@ def _mount(text: str) -> ContainerMount:
 
 
 def step_name(step: Step, order_key: str, settings: Settings) -> str:
-    """Returns what every try of the order is called, wherever it runs."""
+    """Returns the name of every try of the order, whatever runner carries it out."""
     folder = _lake_folder(settings)
     place = settings.docker.lake_source or str(folder or settings.lake)
     return f"lakehouse-{step}-{hashlib.sha256(f'{place} {order_key}'.encode()).hexdigest()[:20]}"
 
 
 def has_lake_folder(settings: Settings) -> bool:
-    """Returns whether the lake is a folder, which a step must get as a mount."""
+    """Returns whether the lake is a folder, which must be mounted into the step's container."""
     return _lake_folder(settings) is not None
 
 
 def step_environment(settings: Settings) -> dict[str, str]:
-    """Returns the variables that tell a step what the settings say here; none of them is secret."""
+    """Returns the settings as environment variables of a step, without secrets."""
     values = settings.model_dump(mode="json", exclude=set(_NOT_FOR_STEPS), exclude_none=True)
     for path in _secrets(settings):
         part, _, name = path.partition(".")
-        # It is masked: the step would take the stars for a key.
+        # It is masked: the step would take the asterisks for the key.
         del values[part][name]
     is_mounted = has_lake_folder(settings)
     if is_mounted and settings.exchange.limits_file is None:
-        # A container's temporary folder is its own, but the exchange's limits are shared by all of them.
+        # All steps share the exchange's limits, and a container's temporary folder is not shared.
         values["exchange"]["limits_file"] = f"{LAKE}/exchange/limits.sqlite"
     environment = {
         f"{PREFIX}{name.upper()}": value if isinstance(value, str) else json.dumps(value)

@@ -1,7 +1,8 @@
 """Runs a step in a container of a Docker engine.
 
-The engine's own client and not the provider's `DockerOperator` (4.6.1): that offers no read-only root, dropped rights,
-security options, init or limit of processes, and leaves a lost try's container running beside the next, or in its way.
+It uses the engine's own client and not the provider's `DockerOperator` (4.6.1). That operator has no read-only root, no
+dropped capabilities, security options, init or limit of processes, and it leaves the container of a lost try running
+beside the next one.
 """
 
 import os
@@ -22,7 +23,10 @@ _PIDS = 512
 
 
 class DockerRunner:
-    """A container per try, removed when it has ended: no rights, a read-only root, scratch space in memory."""
+    """Starts one container per try and removes it in the end.
+
+    A container has no capabilities, a read-only root and scratch space in memory.
+    """
 
     def __init__(self) -> None:
         self._container: Any = None
@@ -32,21 +36,21 @@ class DockerRunner:
         """Returns the container's exit code.
 
         Raises:
-            AirflowException: The engine does not answer, or lost the container.
-            AirflowFailException: There is no such image, or the engine refuses the container for good.
+            AirflowException: The engine does not answer, or the container was removed.
+            AirflowFailException: The image does not exist, or the engine refuses the container for good.
         """
         plan = container_plan(step, order_key, context.settings, os.environ)
         labels = {"step": step.value, "order": order_key, **context.labels}
         context.log(f"container {plan.name} of {plan.image}, network {plan.network}")
         with _translated(plan), _client(context) as client:
-            # An earlier try's, whose worker died: it must not go on writing beside this one.
+            # A container of an earlier try, whose worker died, must not write beside this one.
             _remove(client, plan.name)
             _ensure_image(client, plan.image)
             self._container = _create(client, plan, labels, context.settings.docker.user)
             try:
                 return self._watch(self._container, context)
             finally:
-                # By its own id: under the name there may be a later try's by now.
+                # By its id: a later try may have a container of the same name by now.
                 _remove(client, self._container.id)
                 self._container = None
 
@@ -62,16 +66,18 @@ class DockerRunner:
             code = int(container.wait()["StatusCode"])
             container.reload()
         except NotFound as error:
-            raise AirflowException("the engine lost the container: somebody removed it") from error
+            raise AirflowException("the container was removed while it ran") from error
         state = container.attrs["State"]
         if state.get("OOMKilled"):
-            context.log("the container was killed for want of memory: raise docker.limits for this step")
+            context.log(
+                "the container needed more memory than its limit. Raise memory_mib in docker.limits for this step"
+            )
         if state.get("Error"):
-            context.log(f"the engine says: {state['Error']}")
+            context.log(f"the engine reports: {state['Error']}")
         return code
 
     def stop(self) -> None:
-        """Ends the container; the step gets some seconds to clear up."""
+        """Ends the container; the step gets some seconds to clean up."""
         self._stopped.set()
         container = self._container
         if container is not None:
@@ -80,7 +86,7 @@ class DockerRunner:
             try:
                 container.stop(timeout=_GRACE_SECONDS)
             except APIError as error:
-                # It ended by itself meanwhile.
+                # It ended meanwhile.
                 if error.status_code not in {404, 409}:
                     raise
 
@@ -105,7 +111,7 @@ def _translated(plan: ContainerPlan) -> Iterator[None]:
     try:
         yield
     except APIError as error:
-        # 4xx: the engine will say so every time. Its message may quote the request, so only its explanation is shown.
+        # 4xx: the engine would refuse it again. The error may quote the request, so only its explanation is shown.
         kind = AirflowFailException if error.is_client_error() and error.status_code != 409 else AirflowException
         raise kind(f"the engine refused container {plan.name}: {error.explanation}") from error
     except (DockerException, RequestException, OSError) as error:
@@ -121,10 +127,10 @@ def _ensure_image(client: Any, name: str) -> None:
         try:
             client.images.pull(name)
         except APIError as error:
-            # A registry that does not answer may do so later; one that says no will say it again.
+            # A registry that does not answer may do so later; one that refuses would refuse again.
             kind = AirflowFailException if error.is_client_error() else AirflowException
-            said = f"no image {name} is here, and pulling it failed: {error.explanation}"
-            raise kind(f"{said}. Build it, or set docker.images") from error
+            message = f"image {name} does not exist, and pulling it failed: {error.explanation}"
+            raise kind(f"{message}. Build it with `make images`, or set docker.images") from error
 
 
 def _create(client: Any, plan: ContainerPlan, labels: Mapping[str, str], user: str) -> Any:
@@ -136,7 +142,10 @@ def _create(client: Any, plan: ContainerPlan, labels: Mapping[str, str], user: s
         name=plan.name,
         environment=dict(plan.environment),
         labels={f"{_LABEL}{name}": value for name, value in labels.items()},
-        mounts=[Mount(one.target, one.source, _kind(one.source), read_only=one.is_read_only) for one in plan.mounts],
+        mounts=[
+            Mount(mount.target, mount.source, _kind(mount.source), read_only=mount.is_read_only)
+            for mount in plan.mounts
+        ],
         network_mode=plan.network,
         user=user,
         init=True,
@@ -162,13 +171,13 @@ def _remove(client: Any, name_or_id: str) -> None:
     except NotFound:
         return
     except APIError as error:
-        # Somebody else is removing it.
+        # It is being removed already.
         if error.status_code != 409:
             raise
 
 
 def _lines(chunks: Iterator[bytes]) -> Iterator[str]:
-    """Yields whole lines of a stream that is cut anywhere."""
+    """Yields the lines of a stream whose chunks end anywhere."""
     rest = b""
     for chunk in chunks:
         *whole, rest = (rest + chunk).split(b"\n")

@@ -1,4 +1,4 @@
-"""Runs a step as a task on ECS, by the Amazon provider's own operator."""
+"""Runs a step as a task on ECS, with the operator of the Amazon provider."""
 
 import json
 import math
@@ -26,23 +26,24 @@ _REFUSALS = frozenset(
     }
 )
 _PASSING = ("capacity is unavailable", "reached the limit", "try again")
-"""What Fargate says as a ClientException although it is no fault of the request."""
+"""Parts of messages of a ClientException that is not caused by the request, such as a lack of capacity."""
 _TAG_LENGTH = 256
 _NOT_IN_TAGS = re.compile(r"[^\w\s+\-=.:/@]")
-"""What AWS takes in the value of a tag is the opposite of this."""
+"""Characters that AWS does not accept in the value of a tag."""
 _OVERRIDES_LENGTH = 8192
-"""What RunTask takes."""
+"""The largest number of characters that RunTask accepts."""
 _SPOT = [{"capacityProvider": "FARGATE_SPOT", "weight": 1}]
 
 
 class EcsRunner(OperatorRunner):
-    """A task per order, in a group under the order's name; a later try joins the one that still runs."""
+    """Starts one task per order, in a group named after the order; a later try joins a task that still runs."""
 
     def new_operator(self, step: Step, order_key: str, context: RunContext) -> Any:
         """Returns the operator that carries out the order.
 
         Raises:
-            AirflowFailException: The lake is a folder and the task definitions do not mount it.
+            AirflowFailException: The lake is a folder that the task definitions do not mount, or the settings are
+                too long.
         """
         from airflow.providers.amazon.aws.operators.ecs import EcsRunTaskOperator
 
@@ -73,30 +74,29 @@ class EcsRunner(OperatorRunner):
         )
 
     def start(self, context: RunContext) -> None:
-        """Has the operator start the task, or join one of an earlier try that still runs.
+        """Starts the task, or joins a task of an earlier try that still runs.
 
         Raises:
-            AirflowException: The one that runs was waited for to the end already, and is stopped.
+            AirflowException: The task of an earlier try ran longer than the timeout and was stopped.
         """
         try:
             super().start(context)
         except TaskDeferred:
-            self._end_what_hangs(context.settings.ecs)
+            self._stop_overdue_task(context.settings.ecs)
             raise
 
-    def _end_what_hangs(self, ecs: EcsSettings) -> None:
-        # Whoever waits by a triggerer cannot stop the task when it gives up: the next try finds it, and would wait
-        # as long again.
+    def _stop_overdue_task(self, ecs: EcsSettings) -> None:
+        # A triggerer that gives up cannot stop the task. The next try would find it and wait as long again.
         arn, client = self._operator.arn, self._operator.client
-        found = client.describe_tasks(cluster=ecs.cluster, tasks=[arn])["tasks"]
+        tasks = client.describe_tasks(cluster=ecs.cluster, tasks=[arn])["tasks"]
         now = datetime.now(UTC)
-        age = max((now - one.get("createdAt", now) for one in found), default=timedelta())
+        age = max((now - task.get("createdAt", now) for task in tasks), default=timedelta())
         if age.total_seconds() >= ecs.timeout_seconds:
-            client.stop_task(cluster=ecs.cluster, task=arn, reason="it ran longer than anybody waits for it")
+            client.stop_task(cluster=ecs.cluster, task=arn, reason="it ran longer than ecs.timeout_seconds")
             raise AirflowException(f"task {arn} of an earlier try has run for {age}: it was stopped")
 
-    def reentered(self, context: RunContext, event: Mapping[str, Any]) -> None:
-        """Hands the triggerer's event to the operator, which asks ECS how the task ended."""
+    def resume_operator(self, context: RunContext, event: Mapping[str, Any]) -> None:
+        """Passes the triggerer's event to the operator, which asks ECS how the task ended."""
         self._operator.execute_complete(context.airflow, dict(event))
 
     def is_final(self, error: Exception) -> bool:
@@ -109,32 +109,32 @@ class EcsRunner(OperatorRunner):
 
 
 def overrides(step: Step, order_key: str, settings: Settings) -> dict[str, Any]:
-    """Returns what a task is told beside its definition; the operator logs it, and nothing in it is secret.
+    """Returns what a task gets in addition to its definition. The operator logs it, so it contains no secret.
 
     Raises:
-        AirflowFailException: The lake is a folder and the task definitions do not mount it, or the settings are longer
-            than ECS takes.
+        AirflowFailException: The lake is a folder that the task definitions do not mount, or the settings are longer
+            than ECS accepts.
     """
     if has_lake_folder(settings) and not settings.ecs.has_lake_mount:
         raise AirflowFailException(
-            "the lake is a folder: use one in S3, or mount it at /lake by the task definitions and say so by "
-            "ecs.has_lake_mount"
+            "the lake is a folder, which a task on ECS does not see. Use a lake in S3, or mount the folder at /lake in "
+            "the task definitions and set ecs.has_lake_mount"
         )
     container = {
         "name": settings.ecs.container_name,
-        # One line of JSON at the end: alarms count what these say.
+        # The last line is the result as JSON; alarms read its figures.
         "command": ["step", step.value, "--work-order", order_key, "--json"],
         "environment": [{"name": name, "value": value} for name, value in step_environment(settings).items()],
     }
     size = settings.ecs.ephemeral_gib.get(step)
     storage = {} if size is None else {"ephemeralStorage": {"sizeInGiB": size}}
-    told = {"containerOverrides": [container], **storage}
-    if (length := len(json.dumps(told))) > _OVERRIDES_LENGTH:
+    values = {"containerOverrides": [container], **storage}
+    if (length := len(json.dumps(values))) > _OVERRIDES_LENGTH:
         raise AirflowFailException(
-            f"the settings make {length} characters of overrides and ECS takes {_OVERRIDES_LENGTH}: name symbols by "
-            "globs in `markets`, and fewer `profiles`"
+            f"the settings need {length} characters of overrides and ECS accepts {_OVERRIDES_LENGTH}. Replace symbols "
+            "in `markets` by glob patterns, and remove unused `profiles`"
         )
-    return told
+    return values
 
 
 def _tag(value: str) -> str:

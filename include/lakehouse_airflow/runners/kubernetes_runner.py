@@ -1,4 +1,4 @@
-"""Runs a step as a pod, by the Kubernetes provider's own operator."""
+"""Runs a step as a pod, with the operator of the Kubernetes provider."""
 
 import time
 from collections.abc import Iterator, Mapping
@@ -14,7 +14,7 @@ from lakehouse_airflow.runners.operator_runner import OperatorRunner
 from lakehouse_airflow.runners.runner import RunContext
 
 _LABEL = "crypto-lakehouse"
-_GIVEN_UP = "already_checked"
+_ABANDONED = "already_checked"
 _GRACE_SECONDS = 10
 _LOG_MIB = 256
 _GONE_SECONDS = 120
@@ -24,7 +24,7 @@ _MESSAGE_LENGTH = 500
 
 
 class KubernetesRunner(OperatorRunner):
-    """A pod per order under a name of its own: a later try joins the one that still runs."""
+    """Starts one pod per order, named after the order; a later try joins a pod that still runs."""
 
     def new_operator(self, step: Step, order_key: str, context: RunContext) -> Any:
         """Returns the operator that carries out the order.
@@ -48,52 +48,52 @@ class KubernetesRunner(OperatorRunner):
             deferrable=kubernetes.deferrable,
             poll_interval=kubernetes.poll_seconds,
             startup_timeout_seconds=kubernetes.startup_timeout_seconds,
-            # Also how long the server keeps a watch of events open, which takes whole seconds.
+            # The server also keeps a watch of events open this long; it accepts whole seconds only.
             startup_check_interval_seconds=max(1, round(kubernetes.poll_seconds)),
             termination_grace_period=_GRACE_SECONDS,
             execution_timeout=getattr(task, "execution_timeout", None),
             durable=True,
             do_xcom_push=False,
             on_finish_action="delete_pod",
-            # The specification holds the environment.
+            # The specification contains the environment.
             log_pod_spec_on_failure=False,
-            # Why a pod waits, for a node or its image, is in these.
+            # Events say why a pod waits: for a node, or for its image.
             log_events_on_startup=True,
             log_events_on_failure=True,
             container_name_log_prefix_enabled=False,
         )
 
     def start(self, context: RunContext) -> None:
-        """Has the operator start the pod, or join one of an earlier try that still runs; ended ones are removed first.
+        """Starts the pod, or joins a pod of an earlier try that still runs; a pod that ended is removed first.
 
         Raises:
-            AirflowException: An ended pod does not go away.
+            AirflowException: A pod that ended could not be removed.
         """
         client, namespace = self._operator.client, context.settings.kubernetes.namespace
-        _clear_away(client, self._operator.name, namespace)
+        _remove_ended_pod(client, self._operator.name, namespace)
 
-        # The provider's own logs the whole specification of a pod that could not be created.
+        # The provider's own function logs the whole specification if a pod cannot be created.
         self._operator.pod_manager.run_pod_async = lambda pod: _create(client, pod, namespace)
         with self._explained(context):
             super().start(context)
 
-    def reentered(self, context: RunContext, event: Mapping[str, Any]) -> None:
-        """Hands the triggerer's event to the operator, which reads the pod's log and removes it."""
+    def resume_operator(self, context: RunContext, event: Mapping[str, Any]) -> None:
+        """Passes the triggerer's event to the operator, which reads the pod's log and removes the pod."""
         with self._explained(context):
             self._operator.trigger_reentry(context.airflow, dict(event))
 
     def reason(self, error: Exception) -> str:
-        """Returns what the error says without what it quotes: frames of a trigger's stack, a request's headers."""
+        """Returns the error's message without what it quotes: stack frames of a trigger, headers of a request."""
         from kubernetes.client.exceptions import ApiException
 
         if isinstance(error, ApiException):
             return f"{error.status} {error.reason}"
         lines = str(error).strip().splitlines()
         frames = [number for number, line in enumerate(lines) if line.startswith("  ")]
-        said = " ".join(lines[frames[-1] + 1 :] if frames else lines)
-        # Where clearing up after an error meets another one, the first tells more.
+        message = " ".join(lines[frames[-1] + 1 :] if frames else lines)
+        # If cleaning up after an error fails too, the first error explains more.
         first = f", after {self.reason(error.__context__)}" if isinstance(error.__context__, Exception) else ""
-        return f"{type(error).__name__}: {said[:_MESSAGE_LENGTH]}{first}"
+        return f"{type(error).__name__}: {message[:_MESSAGE_LENGTH]}{first}"
 
     @contextmanager
     def _explained(self, context: RunContext) -> Iterator[None]:
@@ -107,19 +107,19 @@ class KubernetesRunner(OperatorRunner):
             raise
 
     def is_final(self, error: Exception) -> bool:
-        """Returns whether the API server refused the request itself, or there is no cluster to ask."""
+        """Returns whether the API server refused the request for good, or no cluster is configured."""
         from kubernetes.client.exceptions import ApiException
         from kubernetes.config import ConfigException
 
         if isinstance(error, ApiException):
-            # A namespace's quota answers as what is forbidden does, and is free again when other pods have ended.
+            # A full quota has the same status as a missing right, but it is free again when other pods have ended.
             is_full = error.status == 403 and "exceeded quota" in str(error.body)
             return 400 <= (error.status or 0) < 500 and error.status not in _MAY_PASS and not is_full
         return isinstance(error, ConfigException)
 
 
 def pod(step: Step, order_key: str, settings: Settings) -> Any:
-    """Returns the pod that carries out an order; secrets are only referred to.
+    """Returns the pod that carries out an order. It refers to secrets and does not contain them.
 
     Raises:
         AirflowFailException: The lake is a folder and no volume claim is named.
@@ -135,7 +135,7 @@ def pod(step: Step, order_key: str, settings: Settings) -> Any:
             containers=[_container(step, order_key, settings)],
             volumes=_volumes(step, settings),
             node_selector=dict(kubernetes.node_selector) or None,
-            tolerations=[k8s.V1Toleration(**one.model_dump(exclude_none=True)) for one in kubernetes.tolerations],
+            tolerations=[k8s.V1Toleration(**entry.model_dump(exclude_none=True)) for entry in kubernetes.tolerations],
             image_pull_secrets=[k8s.V1LocalObjectReference(name=name) for name in kubernetes.image_pull_secrets],
             service_account_name=kubernetes.service_account,
             active_deadline_seconds=kubernetes.deadline_seconds,
@@ -146,7 +146,7 @@ def pod(step: Step, order_key: str, settings: Settings) -> Any:
                 run_as_user=user,
                 run_as_group=group,
                 fs_group=group,
-                # Otherwise each pod walks through the whole lake on its claim before it starts.
+                # Else each pod changes the owner of every file of the lake before it starts.
                 fs_group_change_policy="OnRootMismatch",
                 seccomp_profile=k8s.V1SeccompProfile(type="RuntimeDefault"),
             ),
@@ -178,11 +178,12 @@ def _container(step: Step, order_key: str, settings: Settings) -> Any:
 def _resources(step: Step, settings: Settings) -> Any:
     from kubernetes.client import models as k8s
 
-    limits, asked = settings.docker.limits_of(step), settings.kubernetes.requests.get(step) or StepRequests()
+    limits, requests = settings.docker.limits_of(step), settings.kubernetes.requests.get(step) or StepRequests()
     scratch = f"{limits.scratch_mib + _LOG_MIB}Mi"
-    memory, cpus = min(asked.memory_mib or limits.memory_mib, limits.memory_mib), min(asked.cpus or 0, limits.cpus)
+    memory = min(requests.memory_mib or limits.memory_mib, limits.memory_mib)
+    cpus = min(requests.cpus or limits.cpus, limits.cpus)
     return k8s.V1ResourceRequirements(
-        requests=_quantities(cpus or limits.cpus, memory, scratch),
+        requests=_quantities(cpus, memory, scratch),
         limits=_quantities(limits.cpus, limits.memory_mib, scratch),
     )
 
@@ -209,25 +210,27 @@ def _volumes(step: Step, settings: Settings) -> list[Any]:
     volumes = [k8s.V1Volume(name="work", empty_dir=k8s.V1EmptyDirVolumeSource(size_limit=scratch))]
     if has_lake_folder(settings):
         if settings.kubernetes.lake_claim is None:
-            raise AirflowFailException("the lake is a folder: set kubernetes.lake_claim, or use a lake in S3")
+            raise AirflowFailException(
+                "the lake is a folder, which a pod does not see. Set kubernetes.lake_claim, or use a lake in S3"
+            )
         claim = k8s.V1PersistentVolumeClaimVolumeSource(claim_name=settings.kubernetes.lake_claim)
         volumes.append(k8s.V1Volume(name="lake", persistent_volume_claim=claim))
     return volumes
 
 
 def _ending(pod: Any) -> Iterator[str]:
-    """Yields how a pod ended, for people."""
+    """Yields lines for the log that describe how a pod ended."""
     status = getattr(pod, "status", None)
     if status is None:
         return
     if status.reason:
-        yield f"the cluster ended the pod: {status.reason}, {status.message or 'it does not say why'}"
-    for one in status.container_statuses or ():
-        ended = one.state.terminated
+        yield f"the cluster ended the pod: {status.reason}, {status.message or 'without a message'}"
+    for container in status.container_statuses or ():
+        ended = container.state.terminated
         if ended is not None:
             yield f"the pod ended with exit code {ended.exit_code}: {ended.reason}"
             if ended.reason == "OOMKilled":
-                yield "it was killed for want of memory: raise docker.limits for this step"
+                yield "it needed more memory than its limit. Raise memory_mib in docker.limits for this step"
 
 
 def _create(client: Any, pod: Any, namespace: str) -> Any:
@@ -238,24 +241,24 @@ def _create(client: Any, pod: Any, namespace: str) -> Any:
     except ApiException as error:
         if error.status != 409:
             raise
-        # Asked again after an answer that was lost: the name is this order's alone.
-        found = _find_pod(client, pod.metadata.name, namespace)
-        if found is None:
-            raise AirflowException(f"pod {pod.metadata.name} was there and went away at once") from error
-        return found
+        # The answer to an earlier request was lost. Only this order has this name.
+        existing = _find_pod(client, pod.metadata.name, namespace)
+        if existing is None:
+            raise AirflowException(f"pod {pod.metadata.name} existed and was removed meanwhile") from error
+        return existing
 
 
-def _clear_away(client: Any, name: str, namespace: str) -> None:
+def _remove_ended_pod(client: Any, name: str, namespace: str) -> None:
     deadline = time.monotonic() + _GONE_SECONDS
-    while (found := _find_pod(client, name, namespace)) is not None:
-        if found.metadata.deletion_timestamp is None:
-            # The operator marks a pod that it gave up; where it could not remove it as well, nobody joins it.
-            is_given_up = (found.metadata.labels or {}).get(_GIVEN_UP) == "True"
-            if found.status.phase not in _ENDED and not is_given_up:
+    while (existing := _find_pod(client, name, namespace)) is not None:
+        if existing.metadata.deletion_timestamp is None:
+            # The operator labels a pod that it abandoned. If it could not remove it, no later try may join it.
+            is_abandoned = (existing.metadata.labels or {}).get(_ABANDONED) == "True"
+            if existing.status.phase not in _ENDED and not is_abandoned:
                 return
             _delete(client, name, namespace)
         if time.monotonic() > deadline:
-            raise AirflowException(f"pod {name} of an earlier try does not go away")
+            raise AirflowException(f"pod {name} of an earlier try was not removed within {_GONE_SECONDS} s")
         time.sleep(0.5)
 
 
@@ -265,7 +268,7 @@ def _delete(client: Any, name: str, namespace: str) -> None:
     try:
         client.delete_namespaced_pod(name, namespace)
     except ApiException as error:
-        # Somebody else removed it.
+        # It was removed meanwhile.
         if error.status != 404:
             raise
 

@@ -12,7 +12,7 @@ _GRACE_SECONDS = 10
 
 
 class LocalRunner:
-    """A process in a session of its own, so that `stop` ends the step together with what it started, s5cmd for one."""
+    """Starts the step in its own session, so that `stop` ends its child processes too, for example s5cmd."""
 
     def __init__(self, command: Sequence[str]) -> None:
         self._command = command
@@ -38,7 +38,7 @@ class LocalRunner:
             return process.wait()
 
     def stop(self) -> None:
-        """Ends the process and everything it started."""
+        """Ends the process and all its child processes."""
         process = self._process
         if process is None or process.poll() is not None:
             return

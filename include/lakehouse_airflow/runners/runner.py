@@ -1,4 +1,4 @@
-"""The protocol of runners, and what a runner is told of the task it runs for."""
+"""The protocol of runners, and the context that a runner receives from its task."""
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
@@ -10,13 +10,13 @@ from crypto_lakehouse.vocabulary import Step
 
 @dataclass(frozen=True, slots=True)
 class RunContext:
-    """What a runner is told.
+    """What a runner knows about its task.
 
     Args:
-        settings: The deployment.
-        log: Takes each line that the step prints.
-        labels: Names the task, where the runner can mark what it starts.
-        airflow: The task's own context, for runners that hand the step to an operator.
+        settings: The deployment's settings.
+        log: Receives each line that the step prints.
+        labels: Names of the task, for runners that can label what they start.
+        airflow: Airflow's context of the task, for runners that use an operator of a provider.
     """
 
     settings: Settings
@@ -26,31 +26,31 @@ class RunContext:
 
 
 class Runner(Protocol):
-    """Carries out one step at a time. What it returns is only its word: the step's result file decides."""
+    """Carries out one step at a time. The exit code does not decide: the step's result file does."""
 
     def run(self, step: Step, order_key: str, context: RunContext) -> int:
         """Returns the step's exit code once it has ended.
 
         Raises:
-            AirflowException: The step could not be started or was lost sight of, and a retry may help.
-            AirflowFailException: It cannot be started as the deployment is configured.
-            TaskDeferred: The step was started, and a triggerer waits for it; `resume` goes on from there.
+            AirflowException: The step could not be started or watched, and a retry may help.
+            AirflowFailException: The deployment's configuration does not allow the step to start.
+            TaskDeferred: The step was started and a triggerer waits for it; `resume` continues from there.
         """
 
     def stop(self) -> None:
-        """Ends what `run` started, with everything that it started itself; nothing where nothing runs."""
+        """Ends the step and all its child processes; does nothing if no step runs."""
 
 
 @runtime_checkable
 class DeferrableRunner(Runner, Protocol):
-    """A runner whose `run` may leave the waiting to a triggerer."""
+    """A runner whose `run` may let a triggerer wait for the step."""
 
     def resume(self, step: Step, order_key: str, context: RunContext, event: Mapping[str, Any]) -> int:
-        """Returns the step's exit code, told by the triggerer's event."""
+        """Returns the step's exit code, taken from the triggerer's event."""
 
 
 def task_labels(context: Mapping[str, Any]) -> dict[str, str]:
-    """Returns what names a task: its DAG, run, task, map index and try; nothing outside of Airflow."""
+    """Returns the names of a task: its DAG, run, task, map index and try; empty outside of Airflow."""
     ti = context.get("ti")
     if ti is None:
         return {}

@@ -103,13 +103,13 @@ resource "aws_cloudwatch_log_metric_filter" "quarantined" {
 resource "aws_cloudwatch_log_metric_filter" "finished" {
   name           = "finished"
   log_group_name = var.log_groups["report"]
-  pattern        = "{ $.step = \"report\" && $.status != \"failed\" && $.dataset = \"*\" }"
+  pattern        = "{ $.step = \"report\" && $.status != \"failed\" && $.subject = \"*\" }"
 
   metric_transformation {
     namespace  = local.namespace
     name       = "FinishedRuns"
     value      = "1"
     unit       = "Count"
-    dimensions = { dataset = "$.dataset" }
+    dimensions = { dataset = "$.subject" }
   }
 }

@@ -7,7 +7,7 @@ resource "aws_glue_catalog_database" "this" {
 }
 
 resource "aws_glue_catalog_table" "this" {
-  for_each      = var.datasets
+  for_each      = var.tables
   database_name = aws_glue_catalog_database.this.name
   name          = each.key
   description   = each.value.description
@@ -29,7 +29,7 @@ resource "aws_glue_catalog_table" "this" {
   }
 
   storage_descriptor {
-    location      = "${var.lake_uri}/silver/${each.key}"
+    location      = "${var.lake_uri}/${each.value.layer}/${each.key}"
     input_format  = "org.apache.hadoop.hive.ql.io.parquet.MapredParquetInputFormat"
     output_format = "org.apache.hadoop.hive.ql.io.parquet.MapredParquetOutputFormat"
 
@@ -52,7 +52,7 @@ resource "aws_glue_catalog_table" "this" {
 
 # Without one Glue loads every partition of a table and filters afterwards.
 resource "aws_glue_partition_index" "this" {
-  for_each      = var.partition_indexes ? var.datasets : {}
+  for_each      = var.partition_indexes ? var.tables : {}
   database_name = aws_glue_catalog_database.this.name
   table_name    = aws_glue_catalog_table.this[each.key].name
 

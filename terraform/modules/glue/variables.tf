@@ -13,9 +13,10 @@ variable "lake_uri" {
   type        = string
 }
 
-variable "datasets" {
+variable "tables" {
   description = "The tables; see the root module."
   type = map(object({
+    layer          = string
     description    = string
     fingerprint    = string
     live           = bool

@@ -74,7 +74,7 @@ def test_setup_creates_every_table_and_may_be_repeated(lake_folder: Path, capsys
     assert main(["admin", "setup", "--json"]) == main(["admin", "setup", "--json"]) == 0
     said = [json.loads(line) for line in capsys.readouterr().out.splitlines()]
     assert said[0] == said[1] == {"status": "succeeded", "lake": str(lake_folder), "catalog": "embedded", "tables": 31}
-    assert len(EmbeddedCatalog(lake_folder / "catalog" / "catalog.sqlite").datasets()) == 31
+    assert len(EmbeddedCatalog(lake_folder / "catalog" / "catalog.sqlite").tables()) == 31
 
 
 def test_status_counts_what_is_published(lake_folder: Path, capsys: pytest.CaptureFixture[str]) -> None:

@@ -20,7 +20,7 @@ DAYS = ["--start-date", "2024-01-01", "--end-date", "2024-01-04"]
 def covered(lake_folder: Path) -> Path:
     """A lake that knows of two whole days, one of them with a hole."""
     place = PartitionVersion(
-        "binance_spot_klines", "kline_interval=1h/symbol_key=BTCUSDT/month=2024-01", "BTCUSDT", "1h", "v"
+        "binance_spot_klines", "kline_interval=1h/symbol_key=BTCUSDT/period=2024-01", "BTCUSDT", "1h", "v"
     )
     days = [
         DayCoverage(place, date(2024, 1, 1), DayCondition.AVAILABLE, "", 24, 24, 0, "archive_daily"),

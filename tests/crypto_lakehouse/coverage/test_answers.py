@@ -28,7 +28,7 @@ def utc(day: date, hour: int = 0) -> datetime:
 
 
 def place(month: str, symbol: str = "BTCUSDT", version: str = "v") -> PartitionVersion:
-    return PartitionVersion(NAME, f"kline_interval=1h/symbol_key={symbol}/month={month}", symbol, "1h", version)
+    return PartitionVersion(NAME, f"kline_interval=1h/symbol_key={symbol}/period={month}", symbol, "1h", version)
 
 
 def whole(where: PartitionVersion, first: date, count: int = 1, condition: DayCondition = A) -> list[DayCoverage]:

@@ -7,6 +7,7 @@ from datetime import UTC, date, datetime
 from pathlib import Path
 from typing import Any
 
+import polars as pl
 import pytest
 
 from crypto_lakehouse.cli import main
@@ -143,3 +144,12 @@ def test_history_comes_without_an_archive_and_is_not_asked_for_twice(
     assert main(command) == 0
     # The last seconds are asked for again, and an empty answer twice.
     assert place.asked() <= asked + 2
+
+
+@pytest.mark.parametrize(
+    ("sources", "is_fillable"),
+    [("archive_daily", True), ("archive_daily, rest", False), ("rest", False), ("stream", True), ("", True)],
+)
+def test_a_gap_may_be_filled_until_an_answer_of_the_exchange_covers_it(sources: str, is_fillable: bool) -> None:
+    gaps = pl.DataFrame({"known": [""], "sources": [sources]})
+    assert fillable(gaps).height == is_fillable

@@ -30,7 +30,7 @@ from crypto_lakehouse.spec import Check
 from crypto_lakehouse.vocabulary import ChecksumStatus, DayCondition, HoleKind, Source
 
 MIDNIGHT = datetime(2024, 1, 1, tzinfo=UTC)
-HOURLY = Partition.parse("binance_um_klines", "kline_interval=1h/symbol_key=BTCUSDT/month=2024-01")
+HOURLY = Partition.parse("binance_um_klines", "kline_interval=1h/symbol_key=BTCUSDT/period=2024-01")
 TICKS = Partition.parse("binance_um_agg_trades", "symbol_key=BTCUSDT/date=2024-01-01")
 YEAR = Partition.parse("binance_um_metrics", "symbol_key=BTCUSDT/year=2024")
 
@@ -197,7 +197,7 @@ def test_what_upstream_is_known_not_to_have_leaves_its_day_available(monkeypatch
 
 @pytest.mark.parametrize("month", [3, 10])
 def test_days_are_utc_and_have_24_hours_when_clocks_change(month: int) -> None:
-    partition = Partition.parse("binance_um_klines", f"kline_interval=1h/symbol_key=BTCUSDT/month=2024-{month:02}")
+    partition = Partition.parse("binance_um_klines", f"kline_interval=1h/symbol_key=BTCUSDT/period=2024-{month:02}")
     offset = (partition.start - MIDNIGHT) // timedelta(hours=1)
     count = (partition.end - partition.start) // timedelta(hours=1)
     coverage = found(partition, hours(*range(offset, offset + count)), (offset, offset + count))

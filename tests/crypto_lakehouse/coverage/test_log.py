@@ -33,7 +33,7 @@ START = datetime(2024, 1, 1, 5, tzinfo=UTC)
 
 
 def place(month: str = "2024-01", version: str = "v1") -> PartitionVersion:
-    return PartitionVersion(NAME, f"kline_interval=1h/symbol_key=BTCUSDT/month={month}", "BTCUSDT", "1h", version)
+    return PartitionVersion(NAME, f"kline_interval=1h/symbol_key=BTCUSDT/period={month}", "BTCUSDT", "1h", version)
 
 
 def frames(month: str = "2024-01", version: str = "v1", holes: int = 1, rows: int = 24) -> CoverageFrames:

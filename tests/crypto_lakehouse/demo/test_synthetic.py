@@ -11,13 +11,14 @@ import pytest
 from crypto_lakehouse.archive.keys import ArchiveKey, parse_key
 from crypto_lakehouse.datasets import DATASETS, dataset
 from crypto_lakehouse.demo.synthetic import SyntheticRequest, build_archive, synthetic_csv
-from crypto_lakehouse.silver.decode.zips import ZipBounds, member_chunks
+from crypto_lakehouse.silver.decode.blocks import InflationBounds
+from crypto_lakehouse.silver.decode.zips import member_chunks
 from crypto_lakehouse.spec import Dataset
 from crypto_lakehouse.vocabulary import Frequency, Interval
 
 DAY = date(2024, 12, 31)
 ARCHIVED = [row for row in DATASETS if row.frequencies]
-BOUNDS = ZipBounds(1 << 30, 200)
+BOUNDS = InflationBounds(1 << 30, 200)
 
 
 def shape(field: str) -> str:

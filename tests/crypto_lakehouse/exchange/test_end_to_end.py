@@ -9,7 +9,7 @@ import pytest
 from crypto_lakehouse.cli import main
 from crypto_lakehouse.datasets import dataset
 from crypto_lakehouse.settings import PREFIX, load_settings
-from crypto_lakehouse.vocabulary import Interval, Step
+from crypto_lakehouse.vocabulary import Interval
 from tests.crypto_lakehouse.exchange.venue_lake import KLINES, TRADES, AskedLake, candle_lines, tick_lines, yesterday
 from tests.fakes.exchange.server import LocalExchange
 
@@ -24,7 +24,7 @@ def microseconds(times: pl.Series) -> list[int]:
 def test_coinbase_candles_are_those_of_the_market_digit_by_digit(asked_lake: Asked) -> None:
     lake, _ = asked_lake
     summary = lake.run("coinbase_spot_klines", "BTC-USD", (DAY, DAY), ["1m", "1h"])
-    assert (summary.status, summary.count(Step.GATE, "partitions_available")) == ("succeeded", 2)
+    assert (summary.status, summary.figures.gate.partitions_available) == ("succeeded", 2)
     for interval in (Interval.M1, Interval.H1):
         rows, lines = lake.rows("coinbase_spot_klines", interval), candle_lines(DAY, interval)
         assert microseconds(rows["open_time"]) == [int(line[0]) for line in lines]
@@ -36,7 +36,7 @@ def test_coinbase_candles_are_those_of_the_market_digit_by_digit(asked_lake: Ask
 def test_trades_are_those_of_the_market_with_the_side_told_alike(name: str, symbol: str, asked_lake: Asked) -> None:
     lake, exchange = asked_lake
     summary = lake.run(name, symbol, (DAY, DAY))
-    assert (summary.status, summary.count(Step.GATE, "partitions_available")) == ("succeeded", 1)
+    assert (summary.status, summary.figures.gate.partitions_available) == ("succeeded", 1)
     rows, lines = lake.rows(name), tick_lines(DAY)
     assert rows["symbol"].unique().to_list() == [symbol]
     assert rows["trade_id"].to_list() == [int(line[0]) for line in lines]

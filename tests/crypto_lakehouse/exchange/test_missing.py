@@ -92,7 +92,7 @@ def test_the_time_since_the_last_whole_candle_is_not_asked_for(interval: Interva
 
 @given(st.integers(0, 350), st.integers(1, 100))
 def test_batches_hold_every_request_once_in_order(count: int, size: int) -> None:
-    windows = [RequestSpan(str(number), "", "", "") for number in range(count)]
+    windows = [RequestSpan(str(number), "", Span(ORIGIN, ORIGIN)) for number in range(count)]
     found = batched(windows, size)
     assert [one for batch in found for one in batch] == windows
     assert all(0 < len(batch) <= size for batch in found)

@@ -12,9 +12,9 @@ from crypto_lakehouse.demo.records import DayContent, kline_lines, trade_lines
 from crypto_lakehouse.exchange.client import ExchangeClient, open_limiter
 from crypto_lakehouse.lake.bronze import BronzeLog
 from crypto_lakehouse.lake.opening import open_storage
-from crypto_lakehouse.lake.work import PlanRequest
 from crypto_lakehouse.query import Lake
 from crypto_lakehouse.running import RunSummary, new_run_id, run_pipeline
+from crypto_lakehouse.runs.orders import PlanRequest
 from crypto_lakehouse.settings import ExchangeSettings, Settings
 from crypto_lakehouse.spec import Dataset
 from crypto_lakehouse.vocabulary import Interval

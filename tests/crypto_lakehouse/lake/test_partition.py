@@ -30,7 +30,7 @@ def partitions(draw: st.DrawFn) -> Partition:
     """Any partition of any dataset."""
     row = draw(st.sampled_from(DATASETS))
     interval = draw(st.sampled_from(row.intervals)) if row.has_interval else None
-    return Partition(row, draw(symbols), span_start(row.span, draw(days)), interval)
+    return Partition(row, draw(symbols), span_start(row.span_of(interval), draw(days)), interval)
 
 
 @given(partitions())
@@ -91,18 +91,18 @@ def test_a_leap_day_belongs_to_its_month_and_year() -> None:
     [
         "",
         "kline_interval=1m/symbol_key=BTCUSDT",
-        "kline_interval=1m/symbol_key=BTCUSDT/month=2024-13",
-        "kline_interval=1m/symbol_key=BTCUSDT/month=2024-12/extra=1",
-        "symbol_key=BTCUSDT/kline_interval=1m/month=2024-12",
-        "kline_interval=7m/symbol_key=BTCUSDT/month=2024-12",
-        "kline_interval=1s/symbol_key=BTCUSDT/month=2024-12",
-        "kline_interval=1m/symbol_key=../month=2024-12",
-        "kline_interval=1m/symbol_key=BTC%2FUSDT/month=2024-12",
-        "kline_interval=1m/symbol_key=btcusdt/month=2024-12",
-        "kline_interval=1m/symbol_key=BTCUSDT/month=2024-1",
-        "kline_interval=1m/symbol_key=BTCUSDT/month= 2024-12",
-        "kline_interval=1m/symbol_key=BTCUSDT/month=2024-12/",
-        "/kline_interval=1m/symbol_key=BTCUSDT/month=2024-12",
+        "kline_interval=1m/symbol_key=BTCUSDT/period=2024-13",
+        "kline_interval=1m/symbol_key=BTCUSDT/period=2024-12/extra=1",
+        "symbol_key=BTCUSDT/kline_interval=1m/period=2024-12",
+        "kline_interval=7m/symbol_key=BTCUSDT/period=2024-12",
+        "kline_interval=1s/symbol_key=BTCUSDT/period=2024-12",
+        "kline_interval=1m/symbol_key=../period=2024-12",
+        "kline_interval=1m/symbol_key=BTC%2FUSDT/period=2024-12",
+        "kline_interval=1m/symbol_key=btcusdt/period=2024-12",
+        "kline_interval=1m/symbol_key=BTCUSDT/period=2024-1",
+        "kline_interval=1m/symbol_key=BTCUSDT/period= 2024-12",
+        "kline_interval=1m/symbol_key=BTCUSDT/period=2024-12/",
+        "/kline_interval=1m/symbol_key=BTCUSDT/period=2024-12",
     ],
 )
 def test_what_no_partition_is_called_is_refused(name: str) -> None:

@@ -147,7 +147,7 @@ def _made(kind: str, folder: Path) -> ConformedPartition:
     KINDS[kind].change(rows)
     text = "\n".join([*([header] if header else []), *(",".join(one) for one in rows), ""])
     path = write_object(folder / "archive", key, text.encode())
-    partition = Partition(row, key.symbol, span_start(row.span, DAY), interval)
+    partition = Partition(row, key.symbol, span_start(row.span_of(interval), DAY), interval)
     work = folder / key.symbol
     work.mkdir()
     outcome = conform(row, [partition], [input_at(key, path)], work, ConformSettings())

@@ -37,7 +37,7 @@ def made(row: Dataset, folder: Path) -> ConformedPartition:
         DAY.replace(day=1) if monthly else DAY,
     )
     path = write_object(folder / "archive", key, synthetic_csv(key))
-    partition = Partition(row, key.symbol, span_start(row.span, DAY), interval)
+    partition = Partition(row, key.symbol, span_start(row.span_of(interval), DAY), interval)
     work = folder / "work"
     work.mkdir()
     return conform(row, [partition], [input_at(key, path)], work, ConformSettings()).partitions[0]

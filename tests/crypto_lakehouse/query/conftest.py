@@ -18,10 +18,10 @@ from crypto_lakehouse.vocabulary import Condition
 
 PUBLISHED_AT = datetime(2025, 3, 1, tzinfo=UTC)
 PARTITIONS = (
-    ("binance_um_klines", "kline_interval=1h/symbol_key=BTCUSDT/month=2024-12"),
-    ("binance_um_klines", "kline_interval=1h/symbol_key=BTCUSDT/month=2025-01"),
-    ("binance_um_klines", "kline_interval=1h/symbol_key=ETHUSDT/month=2025-01"),
-    ("binance_um_klines", "kline_interval=1d/symbol_key=BTCUSDT/month=2025-01"),
+    ("binance_um_klines", "kline_interval=1h/symbol_key=BTCUSDT/period=2024-12"),
+    ("binance_um_klines", "kline_interval=1h/symbol_key=BTCUSDT/period=2025-01"),
+    ("binance_um_klines", "kline_interval=1h/symbol_key=ETHUSDT/period=2025-01"),
+    ("binance_um_klines", "kline_interval=1d/symbol_key=BTCUSDT/period=2025-01"),
     ("binance_um_funding_rate", "symbol_key=BTCUSDT/year=2025"),
 )
 ROWS = 24

@@ -105,7 +105,7 @@ def test_a_scan_refuses_what_cannot_be_meant(lake: Lake, asked: dict[str, str]) 
 
 def test_sql_sees_every_dataset_as_a_table_with_its_partition_values(lake: Lake) -> None:
     frame = lake.sql(
-        "SELECT kline_interval, symbol_key, month, count(*) AS n FROM binance_um_klines GROUP BY ALL ORDER BY ALL"
+        "SELECT kline_interval, symbol_key, period, count(*) AS n FROM binance_um_klines GROUP BY ALL ORDER BY ALL"
     )
     assert frame.rows() == [
         ("1d", "BTCUSDT", "2025-01", 24),

@@ -63,11 +63,11 @@ def test_a_lake_behind_an_endpoint_is_read_with_the_keys_of_a_file(
 
 def test_sql_asks_a_lake_in_s3_with_decimals_and_times_intact(remote_lake: Lake) -> None:
     text = (
-        "SELECT kline_interval, month, max(close) AS c, max(open_time) AS t "
+        "SELECT kline_interval, period, max(close) AS c, max(open_time) AS t "
         "FROM binance_um_klines GROUP BY ALL ORDER BY ALL"
     )
     frame = remote_lake.sql(text)
-    assert frame.select("kline_interval", "month").rows() == [("1d", "2025-01"), ("1h", "2024-12"), ("1h", "2025-01")]
+    assert frame.select("kline_interval", "period").rows() == [("1d", "2025-01"), ("1h", "2024-12"), ("1h", "2025-01")]
     assert frame.schema["c"] == pl.Decimal(18, 8)
     assert frame.schema["t"] == pl.Datetime("us", "UTC")
 

@@ -19,6 +19,7 @@ from crypto_lakehouse.lake.records import inputs_digest
 from crypto_lakehouse.settings import ConformSettings
 from crypto_lakehouse.silver import buffers, range_merge, reading
 from crypto_lakehouse.silver.conform import ConformOutcome, InputObject, conform
+from crypto_lakehouse.silver.decode import blocks
 from crypto_lakehouse.spec import Dataset
 from crypto_lakehouse.vocabulary import Frequency, Interval, MergeStrategy, Source
 from tests.archive_builder import agg_trade_rows, archive_file, build_input, csv, kline_rows
@@ -52,8 +53,8 @@ def digests(outcome: ConformOutcome) -> list[str]:
 @pytest.fixture
 def streamed(monkeypatch: pytest.MonkeyPatch) -> None:
     """Every file is streamed in small blocks, buffers spill early and merges go range by range."""
-    monkeypatch.setattr(reading, "SMALL_ZIP_BYTES", 0)
-    monkeypatch.setattr(reading, "BLOCK_BYTES", 4096)
+    monkeypatch.setattr(reading, "SMALL_OBJECT_BYTES", 0)
+    monkeypatch.setattr(blocks, "BLOCK_BYTES", 4096)
     monkeypatch.setattr(buffers, "MEMORY_ROWS", 100)
     monkeypatch.setattr(range_merge, "ROWS_PER_RANGE", 150)
     monkeypatch.setattr(range_merge, "_SAMPLE_EVERY", 4)
@@ -75,8 +76,8 @@ def test_the_same_inputs_give_the_same_bytes_whatever_their_order(tmp_path: Path
 def test_streaming_and_reading_whole_give_the_same_bytes(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     inputs = month_of_klines(tmp_path)
     whole = build(SPOT_KLINES, [MARCH], inputs, tmp_path / "a")
-    monkeypatch.setattr(reading, "SMALL_ZIP_BYTES", 0)
-    monkeypatch.setattr(reading, "BLOCK_BYTES", 4096)
+    monkeypatch.setattr(reading, "SMALL_OBJECT_BYTES", 0)
+    monkeypatch.setattr(blocks, "BLOCK_BYTES", 4096)
     assert digests(build(SPOT_KLINES, [MARCH], inputs, tmp_path / "b")) == digests(whole)
 
 
@@ -193,8 +194,8 @@ def test_a_merge_in_ranges_gives_what_a_merge_in_memory_gives(tmp_path: Path, mo
     mixed = rows[300:] + rows[:500]
     one = trades_input("2024-03-01", mixed, tmp_path)
     in_memory = build(TRADES, [MARCH], [one], tmp_path / "a").partitions[0]
-    monkeypatch.setattr(reading, "SMALL_ZIP_BYTES", 0)
-    monkeypatch.setattr(reading, "BLOCK_BYTES", 4096)
+    monkeypatch.setattr(reading, "SMALL_OBJECT_BYTES", 0)
+    monkeypatch.setattr(blocks, "BLOCK_BYTES", 4096)
     monkeypatch.setattr(buffers, "MEMORY_ROWS", 100)
     monkeypatch.setattr(range_merge, "ROWS_PER_RANGE", 150)
     in_ranges = build(TRADES, [MARCH], [one], tmp_path / "b").partitions[0]
@@ -273,7 +274,7 @@ def test_more_rows_than_allowed_are_refused(tmp_path: Path) -> None:
     one = kline_input("2024-03-01", kline_rows(MARCH, 5), tmp_path)
     partition = Partition(row, "BTCUSDT", MARCH, Interval.M1)
     outcome = conform(row, [partition], [one], tmp_path, ConformSettings(max_rows=4))
-    assert outcome.refused[0].reason == "5 rows, at most are 4"
+    assert outcome.refused[0].reason == "5 rows, the limit is 4"
 
 
 METRICS = (

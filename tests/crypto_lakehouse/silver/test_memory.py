@@ -21,9 +21,10 @@ from tests.archive_builder import archive_file, input_at
 from crypto_lakehouse.lake.partition import Partition
 from crypto_lakehouse.settings import ConformSettings
 from crypto_lakehouse.silver import reading
+from crypto_lakehouse.silver.decode import blocks
 from crypto_lakehouse.silver.conform import conform
 if sys.argv[4] == "whole":
-    reading.SMALL_ZIP_BYTES = reading.WHOLE_BYTES = 2**40
+    reading.SMALL_OBJECT_BYTES = blocks.WHOLE_BYTES = 2**40
 file = archive_file("binance_spot_agg_trades", "2024-01-01")
 one, day = input_at(file.key, Path(sys.argv[2])), Partition(file.dataset, file.symbol, file.first_day)
 made = conform(file.dataset, [day], [one], Path(sys.argv[3]), ConformSettings()).partitions[0]

@@ -21,7 +21,7 @@ from crypto_lakehouse.lake.versions import store_candidate
 from crypto_lakehouse.quality.gate import gate
 from crypto_lakehouse.silver import buffers, range_merge
 from crypto_lakehouse.silver.inputs import InputObject
-from crypto_lakehouse.silver.reconcile import PLACE, Pairs, Tally, tally
+from crypto_lakehouse.silver.reconcile import PRECEDENCE, Pairs, Tally, tally
 from crypto_lakehouse.spec import Dataset
 from crypto_lakehouse.vocabulary import Condition, Frequency, Interval, MergeStrategy, Source
 from tests.archive_builder import input_at
@@ -187,8 +187,8 @@ numbers = st.lists(st.tuples(st.integers(0, 3), st.integers(0, 3), st.integers(0
 
 def pairs_of(rows: list[tuple[int, int, int]]) -> Pairs:
     times = pl.Series("time", [utc(2025, 1, 1 + number % 2) for number in range(len(rows))], pl.Datetime("us", "UTC"))
-    kept = pl.DataFrame({"time": times, "a": [row[0] for row in rows], PLACE: [0] * len(rows)})
-    dropped = pl.DataFrame({"time": times, "a": [row[1] for row in rows], PLACE: [row[2] for row in rows]})
+    kept = pl.DataFrame({"time": times, "a": [row[0] for row in rows], PRECEDENCE: [0] * len(rows)})
+    dropped = pl.DataFrame({"time": times, "a": [row[1] for row in rows], PRECEDENCE: [row[2] for row in rows]})
     return Pairs(kept, dropped, kept["a"] == dropped["a"], ["a"])
 
 

@@ -16,7 +16,7 @@ from crypto_lakehouse.silver import republished
 from crypto_lakehouse.silver.republished import compare_versions, replaced_inputs
 from crypto_lakehouse.vocabulary import ChecksumStatus, Source
 
-HOURLY = Partition.parse("binance_um_klines", "kline_interval=1h/symbol_key=BTCUSDT/month=2024-01")
+HOURLY = Partition.parse("binance_um_klines", "kline_interval=1h/symbol_key=BTCUSDT/period=2024-01")
 TICKS = Partition.parse("binance_um_agg_trades", "symbol_key=BTCUSDT/date=2024-01-01")
 START = datetime(2024, 1, 1, tzinfo=UTC)
 TIME = pl.Datetime("us", "UTC")

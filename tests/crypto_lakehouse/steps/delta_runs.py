@@ -14,8 +14,8 @@ from crypto_lakehouse.datasets import dataset
 from crypto_lakehouse.demo.synthetic import synthetic_csv
 from crypto_lakehouse.lake.manifest import read_manifest
 from crypto_lakehouse.lake.records import Manifest
-from crypto_lakehouse.lake.work import PlanRequest
 from crypto_lakehouse.running import RunSummary, run_pipeline
+from crypto_lakehouse.runs.orders import PlanRequest
 from crypto_lakehouse.settings import ExchangeSettings, Settings
 from crypto_lakehouse.vocabulary import Frequency, Interval
 from tests.crypto_lakehouse.archive.objects import put_object, settings_for

@@ -15,8 +15,8 @@ from crypto_lakehouse.datasets import dataset
 from crypto_lakehouse.lake.bronze import BronzeLog
 from crypto_lakehouse.lake.local_storage import LocalStorage
 from crypto_lakehouse.lake.records import Reconciliation
-from crypto_lakehouse.lake.work import PlanRequest
 from crypto_lakehouse.running import run_pipeline
+from crypto_lakehouse.runs.orders import PlanRequest
 from crypto_lakehouse.steps.delta import COMMIT_OBJECTS
 from crypto_lakehouse.vocabulary import Source, Step
 from tests.crypto_lakehouse.steps.delta_runs import NAME, Deployment, carry_out, starts, unreachable
@@ -42,12 +42,12 @@ def test_a_day_missing_in_the_archive_is_filled_and_nothing_else_is_asked(
     deployment.publish(FIRST, THIRD)
     summary = deployment.run(deployment.request(FIRST, THIRD))
     assert (summary.status, summary.failures) == ("succeeded", [])
-    assert summary.count(Step.PLAN, "windows_to_ask") == 1
-    assert summary.count(Step.PLAN, "objects_to_pull") == 2
+    assert summary.figures.plan.windows_to_ask == 1
+    assert summary.figures.plan.objects_to_pull == 2
     asked = starts(deployment.asked())
     assert min(asked) == utc(2025, 1, 2)
     assert max(asked) < utc(2025, 1, 3)
-    assert summary.count(Step.DELTA, "requests") == len(asked) == 3
+    assert summary.figures.delta.requests == len(asked) == 3
     assert_frame_equal(deployment.rows(), whole(tmp_path, FIRST, SECOND, THIRD))
     assert deployment.conditions() == ["available"]
 

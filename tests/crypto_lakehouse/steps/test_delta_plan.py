@@ -4,8 +4,8 @@ from datetime import UTC, date, datetime, timedelta
 
 import pytest
 
-from crypto_lakehouse.lake.work import PlanRequest
 from crypto_lakehouse.running import explain
+from crypto_lakehouse.runs.orders import PlanRequest
 from tests.crypto_lakehouse.steps.delta_runs import Deployment
 
 FIRST, SECOND, THIRD = (date(2025, 1, day) for day in (1, 2, 3))

@@ -6,8 +6,8 @@ from pathlib import Path
 import pytest
 
 from crypto_lakehouse.errors import InvalidRequest
-from crypto_lakehouse.lake.work import PlanRequest
 from crypto_lakehouse.running import RunSummary, new_run_id, run_pipeline
+from crypto_lakehouse.runs.orders import PlanRequest
 from crypto_lakehouse.settings import ConformSettings
 from crypto_lakehouse.steps import plan
 from tests.small_lake import SmallLake, dropped, small_lake

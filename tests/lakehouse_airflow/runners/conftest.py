@@ -10,21 +10,22 @@ from typing import Any
 
 import pytest
 
-from crypto_lakehouse.lake.work import result_key
+from crypto_lakehouse.runs.results import result_key
 from crypto_lakehouse.settings import load_settings
 from crypto_lakehouse.vocabulary import Step
+from tests.step_results import failed_pull, succeeded_pull
 
 # A call to a cluster that does not answer is tried again five times: not for a minute.
 os.environ["AIRFLOW__WORKERS__API_RETRY_WAIT_MAX"] = "1"
 
 ORDER = "runs/binance_um_klines/test-00000000/pull-000.json"
-GOOD = {"status": "succeeded", "counts": {"objects": 3}}
-FAILED = {"status": "failed", "error": {"class": "X", "message": "why", "transient": False, "known": True}}
+GOOD = succeeded_pull()
+FAILED = failed_pull()
 WHAT_DECIDES = pytest.mark.parametrize(
     ("facts", "code", "message", "final"),
     [
         (None, 0, "left no result", False),
-        (GOOD, 1, "one of them lies", False),
+        (GOOD, 1, "contradict each other", False),
         (FAILED, 0, "why", True),
         (FAILED, 65, "why", True),
         (None, 137, "left no result", False),
@@ -40,7 +41,7 @@ facts, code = {facts!r}, {code}
 if facts:
     path = pathlib.Path(os.environ["CRYPTO_LAKEHOUSE_LAKE"], {result!r})
     path.parent.mkdir(parents=True, exist_ok=True)
-    path.write_text(json.dumps(dict(step="pull", dataset="binance_um_klines", run_id="r", **facts)))
+    path.write_text(json.dumps(facts))
 print("a line of the step", *sys.argv[1:], flush=True)
 sys.exit(code)
 """
@@ -64,7 +65,7 @@ def step_script(code: int = 0, facts: dict[str, Any] | None = None, script: str 
 def write_result(lake: Path, facts: dict[str, Any]) -> None:
     path = lake / result_key(ORDER, Step.PULL)
     path.parent.mkdir(parents=True, exist_ok=True)
-    path.write_text(json.dumps({"step": "pull", "dataset": "binance_um_klines", "run_id": "r", **facts}))
+    path.write_text(json.dumps(facts))
 
 
 def pull_operator() -> Any:

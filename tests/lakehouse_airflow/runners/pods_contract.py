@@ -82,7 +82,7 @@ class PodsContract:
 
         place.api.lie = failed
         error = failure(place.operator(facts=GOOD, deferrable=deferrable))
-        assert "one of them lies" in str(error)
+        assert "contradict each other" in str(error)
         assert not is_final(error), "the next try tells"
         assert lies, "the fault was met"
 
@@ -118,7 +118,7 @@ class PodsContract:
         said = "".join(capfd.readouterr())
         assert "left no result" in str(error)
         assert not is_final(error)
-        assert "the operator says: " in said
+        assert "the operator reports: " in said
         told = "unable to start: (ErrImagePull Failed to pull|ImagePullBackOff Back-off pulling)"
         assert re.search(f'Image cannot be pulled, {told} image "{place.image}"', said)
         wait_until(lambda: place.cluster.pods == {}, "the pod is gone")

@@ -161,7 +161,7 @@ def test_a_good_result_gives_its_counts(deferrable: bool, operator: Any, fleet: 
     ("facts", "code", "said", "message", "is_final"),
     [
         (None, 0, 0, "left no result", False),
-        (GOOD, 0, 1, "one of them lies", False),
+        (GOOD, 0, 1, "contradict each other", False),
         (FAILED, 65, 0, "why", True),
         (FAILED, 65, 65, "why", True),
         (None, 9, 137, "left no result", False),
@@ -243,7 +243,7 @@ def test_a_step_that_ran_longer_than_anybody_waits_is_stopped_and_not_joined_aga
     with pytest.raises(AirflowException, match="left no result") as raised:
         operator(facts=GOOD, deferrable=True, timeout_seconds=3600).execute(task_context(try_number=2))
     assert not isinstance(raised.value, AirflowFailException)
-    assert fleet.tasks[0].stopped_reason == "it ran longer than anybody waits for it"
+    assert fleet.tasks[0].stopped_reason == "it ran longer than ecs.timeout_seconds"
     assert len(fleet.tasks) == 1
 
 
@@ -384,7 +384,7 @@ def test_settings_that_are_too_long_for_ecs_are_refused_before_it_is_asked(
 
     symbols = [f"COIN{number}USDT" for number in range(600)]
     monkeypatch.setenv("CRYPTO_LAKEHOUSE_MARKETS", json.dumps({"spot": {"symbols": symbols}}))
-    with pytest.raises(AirflowFailException, match="ECS takes 8192"):
+    with pytest.raises(AirflowFailException, match="ECS accepts 8192"):
         operator(facts=GOOD).execute(task_context())
     assert fleet.tasks == []
 

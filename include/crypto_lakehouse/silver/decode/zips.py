@@ -8,13 +8,15 @@ because the sizes that a zip declares are only claims. Format: PKWARE APPNOTE 6.
 import struct
 import zipfile
 from collections.abc import Iterator
-from dataclasses import dataclass
 from pathlib import Path
 from typing import BinaryIO, NoReturn
 
 from isal import isal_zlib
 
 from crypto_lakehouse.errors import HostileArchive
+from crypto_lakehouse.silver.decode.blocks import Block, InflationBounds, split_blocks, whole_block
+from crypto_lakehouse.silver.inputs import InputObject
+from crypto_lakehouse.spec import Dataset
 
 CHUNK_BYTES = 1 << 20
 _LOCAL_HEADER = struct.Struct("<4s5H3I2H")
@@ -25,15 +27,27 @@ _SYMLINK = 0o120000
 _DESCRIPTOR_BYTES = (12, 16, 20, 24)
 
 
-@dataclass(frozen=True, slots=True)
-class ZipBounds:
-    """What a member may be: inflated bytes at most, and inflated per compressed bytes at most."""
+def zip_block(input_object: InputObject, _content: bytes, dataset: Dataset, bounds: InflationBounds) -> Block | None:
+    """Returns the lines of a zip as one block, None if they are too many for one.
 
-    max_bytes: int
-    max_ratio: float
+    Raises:
+        HostileArchive: The zip is not a sound archive object.
+        LakehouseError: Its lines have no known layout.
+    """
+    return whole_block(member_chunks(input_object.path, input_object.stem, bounds), dataset)
 
 
-def member_chunks(path: Path, stem: str, bounds: ZipBounds) -> Iterator[bytes]:
+def zip_blocks(input_object: InputObject, dataset: Dataset, bounds: InflationBounds) -> Iterator[Block]:
+    """Yields the lines of a zip of any size as blocks. After an error, blocks already yielded are void.
+
+    Raises:
+        HostileArchive: The zip is not a sound archive object.
+        LakehouseError: Its lines have no known layout.
+    """
+    return split_blocks(member_chunks(input_object.path, input_object.stem, bounds), dataset)
+
+
+def member_chunks(path: Path, stem: str, bounds: InflationBounds) -> Iterator[bytes]:
     """Yields the bytes of `<stem>.csv`, the only member of the zip, a few MiB at a time.
 
     Raises:
@@ -69,7 +83,7 @@ def _refuse(path: Path, reason: str) -> NoReturn:
     )
 
 
-def _checked_member(path: Path, stem: str, bounds: ZipBounds) -> tuple[zipfile.ZipInfo, int]:
+def _checked_member(path: Path, stem: str, bounds: InflationBounds) -> tuple[zipfile.ZipInfo, int]:
     """Returns the only member and where its data starts."""
     size = path.stat().st_size
     try:

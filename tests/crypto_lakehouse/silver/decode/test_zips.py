@@ -10,11 +10,12 @@ from pathlib import Path
 import pytest
 
 from crypto_lakehouse.errors import HostileArchive
-from crypto_lakehouse.silver.decode.zips import ZipBounds, member_chunks
+from crypto_lakehouse.silver.decode.blocks import InflationBounds
+from crypto_lakehouse.silver.decode.zips import member_chunks
 
 STEM = "BTCUSDT-1m-2024-01-01"
 NAME = f"{STEM}.csv"
-BOUNDS = ZipBounds(max_bytes=1 << 24, max_ratio=200)
+BOUNDS = InflationBounds(max_bytes=1 << 24, max_ratio=200)
 CONTENT = b"".join(b"17040672%05d,1,2,0.5,1.5,3\n" % n for n in range(500))
 
 

@@ -1,0 +1,177 @@
+"""The figures of steps: whole numbers that are summed over the batches of a run, in this one place."""
+
+from collections.abc import Iterable
+from dataclasses import asdict, astuple, dataclass, field, fields
+from typing import TypeVar
+
+AnyFigures = TypeVar("AnyFigures", bound="Figures")
+
+
+@dataclass(frozen=True, slots=True)
+class Figures:
+    """Base of all figures: every field is a whole number, and two of a kind can be added."""
+
+    def counts(self) -> dict[str, int]:
+        """Returns the figures by name, for XCom, the command line and logs."""
+        return asdict(self)
+
+
+def total(kind: type[AnyFigures], several: Iterable[AnyFigures]) -> AnyFigures:
+    """Returns the sum of figures of one kind; zeros where there are none.
+
+    >>> total(PullFigures, [PullFigures(objects=2, bytes=10), PullFigures(objects=1)])
+    PullFigures(objects=3, bytes=10, unverified=0, objects_quarantined=0)
+    """
+    columns = zip(*(astuple(figures) for figures in several), strict=True)
+    return kind(*(sum(column) for column in columns))
+
+
+@dataclass(frozen=True, slots=True)
+class PlanFigures(Figures):
+    """What a plan found.
+
+    Args:
+        objects_to_pull: Archive objects that Bronze lacks.
+        bytes_to_pull: Their bytes.
+        objects_new: Those of them that Bronze does not have at all.
+        objects_republished: Those of them of which Bronze has an older version.
+        objects_unchanged: Objects that Bronze has as they are.
+        objects_known_bad: Objects that failed verification and have not changed since.
+        objects_vanished: Objects that Bronze has and the bucket no longer lists.
+        days_without_object: Days of the request that no object covers, summed over symbols and intervals.
+        windows_to_ask: Windows to ask the exchange for.
+        partitions: Partitions to build.
+    """
+
+    objects_to_pull: int = 0
+    bytes_to_pull: int = 0
+    objects_new: int = 0
+    objects_republished: int = 0
+    objects_unchanged: int = 0
+    objects_known_bad: int = 0
+    objects_vanished: int = 0
+    days_without_object: int = 0
+    windows_to_ask: int = 0
+    partitions: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class PullFigures(Figures):
+    """What a pull brought into Bronze.
+
+    Args:
+        objects: Objects stored.
+        bytes: Their bytes.
+        unverified: Those of them without a published checksum.
+        objects_quarantined: Objects that failed verification and were not stored.
+    """
+
+    objects: int = 0
+    bytes: int = 0
+    unverified: int = 0
+    objects_quarantined: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class DeltaFigures(Figures):
+    """What the exchange was asked and answered.
+
+    Args:
+        windows: Windows of the order.
+        objects_asked: Bronze objects made from the answers.
+        requests: Requests sent.
+        bytes_asked: Bytes of the objects.
+    """
+
+    windows: int = 0
+    objects_asked: int = 0
+    requests: int = 0
+    bytes_asked: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class ConformFigures(Figures):
+    """What conform built.
+
+    Args:
+        candidates: Partitions with a new file that no reader sees yet.
+        rows: Their rows.
+        objects_refused: Bronze objects that could not be used.
+        partitions_without_rows: Partitions of which no object has a usable row.
+        unchanged: Partitions of the order that were up to date.
+        days_republished: Days of partitions whose objects were replaced, compared with the former version.
+    """
+
+    candidates: int = 0
+    rows: int = 0
+    objects_refused: int = 0
+    partitions_without_rows: int = 0
+    unchanged: int = 0
+    days_republished: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class GateFigures(Figures):
+    """How many partitions the gate put into each condition."""
+
+    partitions_available: int = 0
+    partitions_degraded: int = 0
+    partitions_quarantined: int = 0
+    partitions_empty: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class PublishFigures(Figures):
+    """What readers see since the publish step.
+
+    Args:
+        partitions_published: Partitions that readers see in a new version.
+        rows_published: Their rows.
+        partitions_quarantined: Partitions that the gate refused.
+        partitions_superseded: Partitions whose objects changed after they were built; a later run builds them.
+    """
+
+    partitions_published: int = 0
+    rows_published: int = 0
+    partitions_quarantined: int = 0
+    partitions_superseded: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class RunFigures:
+    """The figures of a whole run, summed over the batches of each step; zeros for a step that did not run."""
+
+    plan: PlanFigures = field(default_factory=PlanFigures)
+    pull: PullFigures = field(default_factory=PullFigures)
+    delta: DeltaFigures = field(default_factory=DeltaFigures)
+    conform: ConformFigures = field(default_factory=ConformFigures)
+    gate: GateFigures = field(default_factory=GateFigures)
+    publish: PublishFigures = field(default_factory=PublishFigures)
+
+    @classmethod
+    def of(cls, several: Iterable[Figures]) -> "RunFigures":
+        """Returns the sums of the figures of a run's steps; figures of other kinds are left out."""
+        given = list(several)
+        kinds = {place.name: type(getattr(_ZEROS, place.name)) for place in fields(cls)}
+        return cls(**{name: total(kind, [one for one in given if type(one) is kind]) for name, kind in kinds.items()})
+
+    @property
+    def quarantined(self) -> int:
+        """Objects and partitions that were kept from readers."""
+        return self.pull.objects_quarantined + self.conform.objects_refused + self.publish.partitions_quarantined
+
+    def by_step(self) -> dict[str, dict[str, int]]:
+        """Returns the figures of each step by name, by the name of the step."""
+        return {place.name: getattr(self, place.name).counts() for place in fields(self)}
+
+    def counts(self) -> dict[str, int]:
+        """Returns all figures by name.
+
+        Of the gate only the degraded partitions: the others come again, as published or quarantined, from publish.
+        """
+        others = (self.plan, self.pull, self.delta, self.conform, self.publish)
+        counts = {name: count for figures in others for name, count in figures.counts().items()}
+        return {**counts, "partitions_degraded": self.gate.partitions_degraded}
+
+
+_ZEROS = RunFigures()

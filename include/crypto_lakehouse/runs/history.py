@@ -1,0 +1,151 @@
+"""The history of runs: what each run was asked for, how it ended and what it did, read from its files in the lake."""
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from enum import StrEnum
+from typing import Any
+
+from crypto_lakehouse.errors import ArchiveFileMissing, LakehouseError
+from crypto_lakehouse.lake.storage import Storage
+from crypto_lakehouse.runs.figures import RunFigures
+from crypto_lakehouse.runs.orders import PlanRequest, read_order
+from crypto_lakehouse.runs.results import PlanOutcome, Status, StepResult, read_result
+from crypto_lakehouse.verbs import DATASET_RUN
+from crypto_lakehouse.vocabulary import Step
+
+
+class RunStatus(StrEnum):
+    """How a run ended."""
+
+    SUCCEEDED = "succeeded"
+    NOTHING_TO_DO = "nothing_to_do"
+    QUARANTINED = "quarantined"
+    """Everything sound was published, and the gate refused the rest."""
+    FAILED = "failed"
+    """A step failed or did not finish."""
+
+
+@dataclass(frozen=True, slots=True)
+class FailedStep:
+    """A step of a run that failed or did not finish, and why."""
+
+    step: Step
+    order_key: str
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
+class RunRecord:
+    """One run.
+
+    Args:
+        request: What was asked for.
+        plan_key: Key of its plan order.
+        results: The results of its steps, in the order of the stages; the result of the report is not among them.
+        failures: Its steps that failed or did not finish.
+    """
+
+    request: PlanRequest
+    plan_key: str
+    results: tuple[StepResult[Any], ...]
+    failures: tuple[FailedStep, ...]
+
+    @property
+    def figures(self) -> RunFigures:
+        """The figures of all its steps."""
+        return figures_of(self.results)
+
+    @property
+    def status(self) -> RunStatus:
+        """How the run ended."""
+        return status_of(self.results, is_failed=bool(self.failures))
+
+    @property
+    def seconds(self) -> float:
+        """Wall time of all its steps, one after the other."""
+        return sum(result.seconds for result in self.results)
+
+    @property
+    def report_key(self) -> str:
+        """Where its quality report lies, if the report step came that far."""
+        return report_key(self.plan_key)
+
+
+def figures_of(results: Iterable[StepResult[Any]]) -> RunFigures:
+    """Returns the sums of the figures of a run's steps."""
+    return RunFigures.of(result.outcome.figures for result in results if result.outcome is not None)
+
+
+def status_of(results: Sequence[StepResult[Any]], *, is_failed: bool) -> RunStatus:
+    """Returns how a run ended.
+
+    Args:
+        results: The results of its steps.
+        is_failed: Whether a step failed or did not finish.
+    """
+    if is_failed:
+        return RunStatus.FAILED
+    if figures_of(results).gate.partitions_quarantined:
+        return RunStatus.QUARANTINED
+    idle = [result.status is Status.NOTHING_TO_DO for result in results if result.step is Step.PLAN]
+    return RunStatus.NOTHING_TO_DO if any(idle) else RunStatus.SUCCEEDED
+
+
+def report_key(plan_key: str) -> str:
+    """Returns where the report of a plan's run lies: `quality/<table>/<run>/report.html`."""
+    return f"{plan_key.rpartition('/')[0].replace('runs/', 'quality/', 1)}/report.html"
+
+
+def read_run(storage: Storage, plan_key: str) -> RunRecord:
+    """Returns a run; a step that the plan called for and that left no result counts as failed.
+
+    Raises:
+        ArchiveFileMissing: The plan was not ordered.
+        InvalidRequest: The plan's order cannot be read.
+    """
+    request = read_order(storage, plan_key, PlanRequest)
+    results: list[StepResult[Any]] = []
+    failures: list[FailedStep] = []
+
+    def take(order_key: str, step: Step) -> StepResult[Any] | None:
+        result, reason = _result_or_reason(storage, order_key, step)
+        if result is not None:
+            results.append(result)
+        if reason:
+            failures.append(FailedStep(step, order_key, reason))
+        return result
+
+    planned = take(plan_key, Step.PLAN)
+    orders = planned.outcome.orders if planned and isinstance(planned.outcome, PlanOutcome) else {}
+    for stage in DATASET_RUN:
+        for order_key in orders.get(stage.order_stem, ()):
+            for step in stage.steps:
+                take(order_key, step)
+    return RunRecord(request, plan_key, tuple(results), tuple(failures))
+
+
+def _result_or_reason(storage: Storage, order_key: str, step: Step) -> tuple[StepResult[Any] | None, str]:
+    """Returns a step's result, and why the step failed; an empty reason where it did not."""
+    try:
+        result = read_result(storage, order_key, step)
+    except ArchiveFileMissing:
+        return None, f"{order_key} has no result of {step}: it did not finish"
+    except LakehouseError as error:
+        return None, str(error)
+    return result, result.error.message if result.error else ""
+
+
+def list_runs(storage: Storage, subject: str, limit: int) -> list[RunRecord]:
+    """Returns the runs of a table, newest first.
+
+    Args:
+        storage: The lake.
+        subject: The table's name.
+        limit: How many runs at most.
+
+    Raises:
+        LakehouseError: The lake did not answer, or an order cannot be read.
+    """
+    plans = [stored for stored in storage.list(f"runs/{subject}/") if stored.key.endswith("/plan.json")]
+    plans.sort(key=lambda stored: stored.modified_at, reverse=True)
+    return [read_run(storage, stored.key) for stored in plans[:limit]]

@@ -1,0 +1,291 @@
+"""Results: what each step says it did, written beside its order as the last thing it does.
+
+`pull-000.json` gives `pull-000.pull.result.json`. A step without a result did not finish. The envelope `StepResult` is
+the same for all steps; the outcome in it has a type of its own for each verb.
+"""
+
+from dataclasses import dataclass, field
+from datetime import datetime
+from enum import StrEnum
+from typing import Any, Generic, TypeVar, cast
+
+from crypto_lakehouse.coverage.records import ReconciledDay
+from crypto_lakehouse.errors import InvalidRequest
+from crypto_lakehouse.lake.records import Candidate, RefusedInput, Verdict
+from crypto_lakehouse.lake.storage import Storage
+from crypto_lakehouse.runs.codec import from_json, to_json
+from crypto_lakehouse.runs.figures import (
+    ConformFigures,
+    DeltaFigures,
+    GateFigures,
+    PlanFigures,
+    PublishFigures,
+    PullFigures,
+    RunFigures,
+)
+from crypto_lakehouse.verbs import VERBS, verb_of
+from crypto_lakehouse.vocabulary import Step
+
+
+class Status(StrEnum):
+    """How a step ended."""
+
+    SUCCEEDED = "succeeded"
+    NOTHING_TO_DO = "nothing_to_do"
+    FAILED = "failed"
+
+
+@dataclass(frozen=True, slots=True)
+class StepError:
+    """Why a step failed.
+
+    Args:
+        name: The class of the error.
+        message: What happened and what to do; no value of a foreign error, which may hold a secret.
+        is_transient: Whether trying again may help.
+        is_known: Whether it is an error of ours.
+    """
+
+    name: str
+    message: str
+    is_transient: bool = False
+    is_known: bool = True
+
+
+@dataclass(frozen=True, slots=True)
+class PlanOutcome:
+    """What a plan found, and the orders it wrote.
+
+    Args:
+        figures: In figures.
+        orders: Keys of the orders, by the stem of their files: `pull`, `delta`, `transform`.
+    """
+
+    figures: PlanFigures
+    orders: dict[str, tuple[str, ...]] = field(default_factory=dict)
+
+    @property
+    def is_idle(self) -> bool:
+        """Whether nothing is to be done."""
+        return not any(self.orders.values())
+
+
+@dataclass(frozen=True, slots=True)
+class PullOutcome:
+    """What a pull brought."""
+
+    figures: PullFigures
+
+    @property
+    def is_idle(self) -> bool:
+        """Always False: an order names at least one object."""
+        return False
+
+
+@dataclass(frozen=True, slots=True)
+class DeltaOutcome:
+    """What the exchange was asked and answered."""
+
+    figures: DeltaFigures
+
+    @property
+    def is_idle(self) -> bool:
+        """Always False: an order names at least one window."""
+        return False
+
+
+@dataclass(frozen=True, slots=True)
+class PartitionWithoutRows:
+    """A partition of which no object has a usable row.
+
+    Args:
+        partition: Its name.
+        inputs_digest: Digest of the objects.
+        reasons: Why objects were refused; empty where all of them are sound and hold no row of the partition.
+    """
+
+    partition: str
+    inputs_digest: str
+    reasons: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class ConformOutcome:
+    """What conform built, for the gate.
+
+    Args:
+        figures: In figures.
+        candidates: The partitions that have a new file.
+        refused: The Bronze objects that could not be used.
+        without_rows: The partitions that have no file.
+        republished: What the replaced objects of a partition changed, a row per day.
+    """
+
+    figures: ConformFigures
+    candidates: tuple[Candidate, ...] = ()
+    refused: tuple[RefusedInput, ...] = ()
+    without_rows: tuple[PartitionWithoutRows, ...] = ()
+    republished: tuple[ReconciledDay, ...] = ()
+
+    @property
+    def is_idle(self) -> bool:
+        """Whether every partition of the order was up to date."""
+        return not self.candidates and not self.without_rows
+
+
+@dataclass(frozen=True, slots=True)
+class GateOutcome:
+    """What the gate found, for the publish step and the report.
+
+    Args:
+        figures: In figures.
+        verdicts: The verdict on each partition of the batch.
+        docs: Key of Great Expectations' Data Docs; empty where nothing was judged.
+        coverage: Folder of the coverage of the judged partitions; empty where nothing was judged.
+    """
+
+    figures: GateFigures
+    verdicts: tuple[Verdict, ...] = ()
+    docs: str = ""
+    coverage: str = ""
+
+    @property
+    def is_idle(self) -> bool:
+        """Whether there was nothing to judge."""
+        return not self.verdicts
+
+
+@dataclass(frozen=True, slots=True)
+class PublishOutcome:
+    """What readers see since then.
+
+    Args:
+        figures: In figures.
+        is_idle: Whether there was no verdict to act on.
+    """
+
+    figures: PublishFigures
+    is_idle: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class ReportOutcome:
+    """What a whole run did.
+
+    Args:
+        figures: The figures of all its steps.
+        report: URI of the quality report.
+    """
+
+    figures: RunFigures
+    report: str
+
+    @property
+    def is_idle(self) -> bool:
+        """Always False: a report is written even where the run had nothing to do."""
+        return False
+
+
+Outcome = PlanOutcome | PullOutcome | DeltaOutcome | ConformOutcome | GateOutcome | PublishOutcome | ReportOutcome
+"""What a step did."""
+
+AnyOutcome = TypeVar("AnyOutcome", bound=Outcome)
+OUTCOME_TYPES: dict[str, type[Outcome]] = {kind.__name__: kind for kind in Outcome.__args__}
+"""The types of outcomes by the name that the table of verbs gives."""
+
+
+@dataclass(frozen=True, slots=True)
+class StepResult(Generic[AnyOutcome]):
+    """How a step ended and what it did.
+
+    Args:
+        step: The verb.
+        subject: What the run is about: a table, a market, or the lake.
+        run_id: The run, as Airflow or the command line named it.
+        status: How it ended.
+        started_at: When it started, UTC.
+        seconds: Wall time.
+        outcome: What it did; None where it failed.
+        error: Why it failed; None where it did not.
+    """
+
+    step: Step
+    subject: str
+    run_id: str
+    status: Status
+    started_at: datetime
+    seconds: float = 0.0
+    outcome: AnyOutcome | None = None
+    error: StepError | None = None
+
+    def completed(self) -> AnyOutcome:
+        """Returns what the step did.
+
+        Raises:
+            InvalidRequest: The step failed.
+        """
+        if self.outcome is None:
+            raise InvalidRequest(
+                f"{self.step} of run {self.run_id} failed, so nothing can go on from there",
+                f"Repeat {self.step} first",
+                dataset=self.subject,
+            )
+        return self.outcome
+
+    def counts(self) -> dict[str, int]:
+        """Returns the figures by name; empty where the step failed."""
+        return {} if self.outcome is None else self.outcome.figures.counts()
+
+    def summary(self) -> dict[str, Any]:
+        """Returns what people and alarms need of it, ready for JSON: without the facts for later steps."""
+        orders = {"orders": self.outcome.orders} if isinstance(self.outcome, PlanOutcome) else {}
+        return {
+            "step": self.step.value,
+            "subject": self.subject,
+            "run_id": self.run_id,
+            "status": self.status.value,
+            "counts": self.counts(),
+            "seconds": self.seconds,
+            **orders,
+        }
+
+
+def result_key(order_key: str, step: Step) -> str:
+    """Returns where the result of `step` for the order at `order_key` lies."""
+    return f"{order_key.removesuffix('.json')}.{step}.result.json"
+
+
+def write_result(storage: Storage, order_key: str, result: StepResult[Any]) -> None:
+    """Writes a step's result beside its order."""
+    storage.write(result_key(order_key, result.step), to_json(_result_type(result.step), result))
+
+
+def read_result(storage: Storage, order_key: str, step: Step) -> StepResult[Any]:
+    """Returns the result of `step` for the order at `order_key`.
+
+    Raises:
+        ArchiveFileMissing: The step has not finished.
+        InvalidRequest: The file is not a result of the step.
+    """
+    key = result_key(order_key, step)
+    return cast("StepResult[Any]", from_json(_result_type(step), storage.read(key), key))
+
+
+def read_outcome(storage: Storage, order_key: str, kind: type[AnyOutcome]) -> AnyOutcome:
+    """Returns what the step of an earlier verb did for the order at `order_key`.
+
+    Args:
+        storage: The lake.
+        order_key: The order that both steps share.
+        kind: The type of the outcome, which names the verb.
+
+    Raises:
+        ArchiveFileMissing: The step has not finished.
+        InvalidRequest: The file is not a result of the step, or the step failed.
+    """
+    (step,) = (verb.step for verb in VERBS if verb.result == kind.__name__)
+    return cast("AnyOutcome", read_result(storage, order_key, step).completed())
+
+
+def _result_type(step: Step) -> Any:
+    return StepResult[OUTCOME_TYPES[verb_of(step).result]]  # type: ignore[misc]

@@ -1,0 +1,139 @@
+"""Results are files that are read back exactly or refused, each of the type that its verb names."""
+
+import json
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from crypto_lakehouse.errors import ArchiveFileMissing, InvalidRequest
+from crypto_lakehouse.lake.local_storage import LocalStorage
+from crypto_lakehouse.lake.records import Candidate, RefusedInput, Verdict
+from crypto_lakehouse.runs.figures import (
+    ConformFigures,
+    DeltaFigures,
+    GateFigures,
+    PlanFigures,
+    PublishFigures,
+    PullFigures,
+    RunFigures,
+)
+from crypto_lakehouse.runs.results import (
+    OUTCOME_TYPES,
+    ConformOutcome,
+    DeltaOutcome,
+    GateOutcome,
+    Outcome,
+    PartitionWithoutRows,
+    PlanOutcome,
+    PublishOutcome,
+    PullOutcome,
+    ReportOutcome,
+    Status,
+    StepError,
+    StepResult,
+    read_outcome,
+    read_result,
+    result_key,
+    write_result,
+)
+from crypto_lakehouse.verbs import VERBS
+from crypto_lakehouse.vocabulary import Condition, Step
+
+KEY = "runs/binance_um_klines/run-1/transform-000.json"
+AT = datetime(2025, 1, 1, 12, 30, 0, 123456, tzinfo=UTC)
+CANDIDATE = Candidate("d", "p", "l", "f", "0" * 64, 10, 3, "digest", AT, None)
+OUTCOMES: dict[Step, Outcome] = {
+    Step.PLAN: PlanOutcome(PlanFigures(partitions=2), {"pull": ("a", "b"), "transform": ()}),
+    Step.PULL: PullOutcome(PullFigures(objects=1)),
+    Step.DELTA: DeltaOutcome(DeltaFigures(windows=1)),
+    Step.CONFORM: ConformOutcome(
+        ConformFigures(candidates=1),
+        (CANDIDATE,),
+        (RefusedInput("k", "s", "SchemaDrift", "币"),),
+        (PartitionWithoutRows("q", "digest", ("why",)),),
+    ),
+    Step.GATE: GateOutcome(GateFigures(1), (Verdict(CANDIDATE, Condition.DEGRADED, ("a hole",)),), "docs", "folder"),
+    Step.PUBLISH: PublishOutcome(PublishFigures(1, 3)),
+    Step.REPORT: ReportOutcome(RunFigures(pull=PullFigures(objects=1)), "file:///report.html"),
+}
+every_step = pytest.mark.parametrize("step", Step)
+
+
+@pytest.fixture
+def storage(tmp_path: Path) -> LocalStorage:
+    """An empty lake."""
+    return LocalStorage(tmp_path)
+
+
+def result_of(step: Step, **facts: Any) -> StepResult[Any]:
+    outcome = OUTCOMES[step]
+    return StepResult(step, "d", "r", **{"status": Status.SUCCEEDED, "started_at": AT, "outcome": outcome, **facts})
+
+
+def test_every_verb_names_a_type_of_outcome_of_its_own() -> None:
+    assert [OUTCOME_TYPES[verb.result] for verb in VERBS] == [type(OUTCOMES[verb.step]) for verb in VERBS]
+    assert len({verb.result for verb in VERBS}) == len(VERBS) == len(OUTCOME_TYPES)
+
+
+@every_step
+def test_a_result_lies_beside_its_order_and_comes_back_as_it_was_written(storage: LocalStorage, step: Step) -> None:
+    result = result_of(step, seconds=0.5)
+    write_result(storage, KEY, result)
+    assert storage.exists(f"runs/binance_um_klines/run-1/transform-000.{step}.result.json")
+    assert read_result(storage, KEY, step) == result
+    assert read_outcome(storage, KEY, type(OUTCOMES[step])) == OUTCOMES[step]
+
+
+@every_step
+def test_a_failed_step_has_no_outcome_to_go_on_with(storage: LocalStorage, step: Step) -> None:
+    failed = result_of(step, status=Status.FAILED, outcome=None, error=StepError("X", "why"))
+    write_result(storage, KEY, failed)
+    assert read_result(storage, KEY, step) == failed
+    assert failed.counts() == {}
+    with pytest.raises(InvalidRequest, match=f"{step} of run r failed"):
+        read_outcome(storage, KEY, type(OUTCOMES[step]))
+
+
+def test_a_step_without_a_result_has_not_finished(storage: LocalStorage) -> None:
+    with pytest.raises(ArchiveFileMissing):
+        read_result(storage, KEY, Step.PLAN)
+
+
+def test_the_result_of_another_verb_is_refused(storage: LocalStorage) -> None:
+    write_result(storage, KEY, result_of(Step.PULL))
+    storage.write(result_key(KEY, Step.GATE), storage.read(result_key(KEY, Step.PULL)))
+    with pytest.raises(InvalidRequest, match="is not a"):
+        read_result(storage, KEY, Step.GATE)
+
+
+@pytest.mark.parametrize(
+    "change",
+    [{"surprise": 1}, {"status": "well"}, {"seconds": "1"}, {"step": "dance"}, {"outcome": {"figures": {"rows": 1}}}],
+)
+def test_a_result_with_a_value_that_no_step_writes_is_refused(storage: LocalStorage, change: dict[str, Any]) -> None:
+    write_result(storage, KEY, result_of(Step.PULL))
+    raw = json.loads(storage.read(result_key(KEY, Step.PULL)))
+    storage.write(result_key(KEY, Step.PULL), json.dumps({**raw, **change}).encode())
+    with pytest.raises(InvalidRequest, match="is not a"):
+        read_result(storage, KEY, Step.PULL)
+
+
+@every_step
+def test_the_summary_is_json_and_has_the_figures_alone(step: Step) -> None:
+    summary = json.loads(json.dumps(result_of(step).summary()))
+    assert (summary["step"], summary["subject"], summary["status"]) == (step, "d", "succeeded")
+    assert all(type(count) is int for count in summary["counts"].values())
+    assert ("orders" in summary) == (step is Step.PLAN)
+
+
+def test_a_step_is_idle_where_it_had_nothing_to_do() -> None:
+    assert PlanOutcome(PlanFigures(), {"pull": (), "transform": ()}).is_idle
+    assert ConformOutcome(ConformFigures(unchanged=3)).is_idle
+    assert GateOutcome(GateFigures()).is_idle
+    assert not any(outcome.is_idle for outcome in OUTCOMES.values())
+
+
+def test_results_of_different_steps_never_share_a_file() -> None:
+    assert len({result_key(KEY, step) for step in Step}) == len(Step)

@@ -1,0 +1,36 @@
+"""Results as the files that steps leave, for programs in tests that stand in for a step."""
+
+import json
+from datetime import UTC, datetime
+from typing import Any
+
+from crypto_lakehouse.runs.codec import to_json
+from crypto_lakehouse.runs.figures import PlanFigures, PullFigures
+from crypto_lakehouse.runs.results import PlanOutcome, PullOutcome, Status, StepError, StepResult
+from crypto_lakehouse.vocabulary import Step
+
+STARTED = datetime(2025, 1, 1, tzinfo=UTC)
+SUBJECT = "binance_um_klines"
+
+
+def succeeded_pull(objects: int = 3) -> dict[str, Any]:
+    """Returns the result of a pull of some objects, as JSON."""
+    outcome = PullOutcome(PullFigures(objects=objects))
+    return _json(StepResult(Step.PULL, SUBJECT, "r", Status.SUCCEEDED, STARTED, 0.5, outcome))
+
+
+def failed_pull(*, is_transient: bool = False, is_known: bool = True) -> dict[str, Any]:
+    """Returns the result of a pull that failed with the message `why`, as JSON."""
+    error = StepError("X", "why", is_transient, is_known)
+    return _json(StepResult(Step.PULL, SUBJECT, "r", Status.FAILED, STARTED, 0.5, error=error))
+
+
+def idle_plan() -> dict[str, Any]:
+    """Returns the result of a plan that found nothing to do, as JSON."""
+    return _json(StepResult(Step.PLAN, SUBJECT, "r", Status.NOTHING_TO_DO, STARTED, 0.5, PlanOutcome(PlanFigures())))
+
+
+def _json(result: StepResult[Any]) -> dict[str, Any]:
+    kinds: dict[Step, Any] = {Step.PLAN: StepResult[PlanOutcome], Step.PULL: StepResult[PullOutcome]}
+    raw: dict[str, Any] = json.loads(to_json(kinds[result.step], result))
+    return raw

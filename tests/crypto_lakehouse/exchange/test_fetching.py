@@ -99,9 +99,9 @@ def test_at_the_live_edge_only_what_was_seen_counts_as_answered(open_lake: OpenL
     assert part.span.end == utc(2025, 1, 3, 10, 7)
     (trades,) = lake.fetch(AGG_TRADES, window("BTCUSDT", "", utc(2025, 1, 3, 10), NOW))
     last = lake.silver(AGG_TRADES)["transact_time"].max()
-    assert utc(2025, 1, 3, 10) < trades.end < NOW
+    assert utc(2025, 1, 3, 10) < trades.span.end < NOW
     assert isinstance(last, datetime)
-    assert last < trades.end
+    assert last < trades.span.end
 
 
 def test_what_was_answered_near_now_is_not_more_than_was_settled(open_lake: OpenLake) -> None:
@@ -184,11 +184,11 @@ def test_what_an_endpoint_no_longer_has_is_not_asked_and_leaves_evidence(open_la
     row = dataset("binance_um_agg_trades")
     lake = open_lake(NOW)
     first, second = lake.fetch(row, window("BTCUSDT", "", utc(2024, 12, 29), utc(2025, 1, 2)))
-    assert (first.start, first.end) == (utc(2024, 12, 29), utc(2025, 1, 1, 11))
+    assert (first.span.start, first.span.end) == (utc(2024, 12, 29), utc(2025, 1, 1, 11))
     assert [one.status for one in first.answers] == [400]
     assert "2 days" in first.answers[0].body
-    assert second.end == utc(2025, 1, 2)
-    assert lake.silver(row)["transact_time"].min() >= second.start  # type: ignore[operator]
+    assert second.span.end == utc(2025, 1, 2)
+    assert lake.silver(row)["transact_time"].min() >= second.span.start  # type: ignore[operator]
     assert {one.status for one in lake.exchange.requests} == {200}
     assert lake.missing(row, Series("BTCUSDT", ""), (utc(2024, 12, 29), utc(2025, 1, 2))) == []
 
@@ -279,6 +279,6 @@ def test_what_came_before_a_failure_is_kept_and_only_the_rest_is_asked_again(
     lake.time.now += 3600
     before = len(lake.exchange.requests)
     rest = lake.fetch_missing(UM, Series("BTCUSDT", "1m"), wanted)
-    assert rest[0].start == utc(2025, 1, 1, 16, 38)
+    assert rest[0].span.start == utc(2025, 1, 1, 16, 38)
     assert len(lake.exchange.requests) - before == 4
     assert lake.silver(UM).height == 2880

@@ -2,7 +2,7 @@
 
 from collections import Counter
 from collections.abc import Callable
-from datetime import date, datetime, timedelta
+from datetime import date, timedelta
 
 import pytest
 
@@ -36,7 +36,7 @@ def stretch(name: str, symbol: str, interval: str) -> RequestSpan:
 def fetched(lake: VenueLake, name: str, asked: RequestSpan) -> list[tuple[datetime, datetime]]:
     client = lake.client_of(dataset(name))
     client.server_time()
-    return [(one.start, one.end) for one in lake.fetch(dataset(name), asked, client)]
+    return [(part.span.start, part.span.end) for part in lake.fetch(dataset(name), asked, client)]
 
 
 @pytest.mark.parametrize(("name", "symbol", "interval"), EVERY)
@@ -50,7 +50,7 @@ def test_a_fault_loses_no_row(name: str, symbol: str, interval: str, fault: Faul
         fetched(lake, name, window(symbol, interval, utc(2025, 1, 3, 1), utc(2025, 1, 3, 2)))
         lake.folder = lake.folder.with_name("again")
     lake.exchange.inject(fault, path=PATHS[name])
-    assert fetched(lake, name, asked) == [(datetime.fromisoformat(asked.start), datetime.fromisoformat(asked.end))]
+    assert fetched(lake, name, asked) == [(asked.span.start, asked.span.end)]
     if not (fault is Fault.REPEATED_PAGE and name == "kraken_spot_klines"):
         assert lake.exchange.fired == {fault: 1}
     assert lake.silver(row).equals(sound.silver(row))

@@ -82,7 +82,7 @@ def told(ask: InMemory, origin: RestSource, wanted: RowRequest) -> list[int]:
     for page in pages(origin, origin.endpoints[0], wanted, ask):
         for row in page.content:
             time, number = (row["T"], row["a"]) if isinstance(row, dict) else row
-            if wanted.start.timestamp() * 1000 <= time < wanted.end.timestamp() * 1000:
+            if wanted.span.start.timestamp() * 1000 <= time < wanted.span.end.timestamp() * 1000:
                 found.append(number)
     return found
 

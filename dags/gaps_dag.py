@@ -1,7 +1,7 @@
 """Once a day: find days whose data is missing from the lake, and let the datasets' own DAGs fetch what still exists.
 
 **What it does.** `find` reads the coverage log and lists the missing days, except those that are known to be missing at
-the exchange too. `fill` triggers one run of a dataset's DAG for the days of its gaps, with `fill` in its Params: that
+the exchange too. `fill` triggers one run of a dataset's DAG for the days of its gaps, with `fill` in its Params. This
 run looks at the archive again, and requests from the exchange what the exchange still has. The lake records each
 answer, so nothing is requested twice.
 
@@ -13,11 +13,11 @@ answer, so nothing is requested twice.
 from datetime import UTC, datetime, timedelta
 
 from airflow.providers.standard.operators.trigger_dagrun import TriggerDagRunOperator
-from airflow.sdk import DAG, CronDataIntervalTimetable, task
+from airflow.sdk import DAG, CronDataIntervalTimetable
 
 from crypto_lakehouse.schedule import GAPS_CRON
 from lakehouse_airflow.errors import log_failure
-from lakehouse_airflow.gaps import runs_to_fill
+from lakehouse_airflow.operators import GapsOperator
 
 with DAG(
     dag_id="fill_gaps",
@@ -36,5 +36,5 @@ with DAG(
     tags=["gaps"],
     doc_md=__doc__,
 ) as dag:
-    runs = task(task_id="find", pool="heavy")(runs_to_fill)()
-    TriggerDagRunOperator.partial(task_id="fill").expand_kwargs(runs)
+    find = GapsOperator(task_id="find", pool="heavy")
+    TriggerDagRunOperator.partial(task_id="fill").expand_kwargs(find.output)

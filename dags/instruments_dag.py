@@ -11,12 +11,12 @@ fewer symbols than the master; check the bucket before you allow it.
 
 from datetime import UTC, datetime, timedelta
 
-from airflow.sdk import DAG, CronDataIntervalTimetable, task
+from airflow.sdk import DAG, CronDataIntervalTimetable
 
 from crypto_lakehouse.schedule import INSTRUMENTS_CRON
 from crypto_lakehouse.vocabulary import Market
 from lakehouse_airflow.errors import log_failure
-from lakehouse_airflow.instruments import update_market
+from lakehouse_airflow.operators import InstrumentsOperator
 
 with DAG(
     dag_id="instruments",
@@ -35,4 +35,5 @@ with DAG(
     tags=["instruments"],
     doc_md=__doc__,
 ) as dag:
-    task(task_id="update", pool="exchange")(update_market).expand(market=[market.value for market in Market])
+    markets = [market.value for market in Market]
+    InstrumentsOperator.partial(task_id="update", pool="exchange").expand(market=markets)

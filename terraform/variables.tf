@@ -141,7 +141,7 @@ variable "interface_endpoints" {
 }
 
 variable "internet_egress" {
-  description = "Whether the delta step can reach the exchange: a NAT gateway. Without one there are no deltas."
+  description = "Whether steps can reach the exchanges: a NAT gateway. Without one there are no deltas, and instruments are known from the archive alone."
   type        = bool
   default     = true
 }
@@ -153,7 +153,7 @@ variable "dns_allow_list" {
 }
 
 variable "egress_hosts" {
-  description = "What the network may resolve beside AWS: the exchanges that the delta step asks."
+  description = "What the network may resolve beside AWS: the exchanges that steps ask."
   type        = list(string)
   default     = ["api.exchange.coinbase.com", "api.kraken.com", "dapi.binance.com", "data-api.binance.vision", "fapi.binance.com"]
 }

@@ -1,9 +1,9 @@
-"""Tells by its exit code whether a part of Airflow is well: `python healthy.py [PART [URL]]`.
+"""Checks the health of a part of Airflow; the exit code is 0 if it is healthy: `python healthy.py [PART [URL]]`.
 
-PART is one of the API server's own words: metadatabase, scheduler, dag_processor, triggerer. Each writes a heartbeat
-into the database; the API server tells how old it is. Without PART, what the container was started as says what is
-asked: the API server answers over HTTP, and the others' heartbeats are looked up by `airflow jobs check`, which needs
-no API server but takes a core for seconds. A command that ends by itself is well as long as it runs.
+PART is a name that the API server uses: metadatabase, scheduler, dag_processor, triggerer. Each part writes a heartbeat
+into the database, and the API server returns its age. Without PART, the check depends on the command of the container:
+the API server is asked over HTTP, the heartbeats of the others are read by `airflow jobs check`. That command needs no
+API server, but it takes seconds of CPU time. Any other command is healthy as long as it runs.
 """
 
 import json
@@ -20,7 +20,7 @@ _COMMAND = re.compile(r"\bairflow\s+(?P<name>api[-_]server|scheduler|triggerer|d
 
 
 def main(part: str = "", url: str = HEALTH) -> int:
-    """Returns 0 where the part is well."""
+    """Returns 0 if the part is healthy."""
     if part:
         return ask_api_server(part, url)
     name = process_name(Path("/proc/1/cmdline").read_text(encoding="utf-8", errors="replace"))
@@ -30,13 +30,17 @@ def main(part: str = "", url: str = HEALTH) -> int:
 
 
 def process_name(command_line: str) -> str:
-    """Returns which process a command line of Airflow starts, or nothing."""
-    found = _COMMAND.search(command_line.replace(chr(0), " "))
-    return found["name"].replace("-", "_") if found else ""
+    """Returns the process that a command line of Airflow starts, or an empty text."""
+    match = _COMMAND.search(command_line.replace(chr(0), " "))
+    return match["name"].replace("-", "_") if match else ""
 
 
 def ask_api_server(part: str, url: str) -> int:
-    """Returns 0 where the API server calls the part healthy; fails where it does not answer."""
+    """Returns 0 if the API server reports the part as healthy.
+
+    Raises:
+        OSError: The API server does not answer.
+    """
     address = url if "/api/" in url else f"{url}/api/v2/monitor/health"
     with urllib.request.urlopen(address, timeout=8) as answer:  # noqa: S310  an address of the deployment
         state = json.load(answer)[part]
@@ -45,7 +49,7 @@ def ask_api_server(part: str, url: str) -> int:
 
 
 def ask_database(job: str) -> int:
-    """Returns 0 where the job of this container has a heartbeat that is young enough."""
+    """Returns 0 if the job of this container has a recent heartbeat."""
     command = [sys.executable, "-m", "airflow", "jobs", "check", "--local", "--job-type", job]
     return subprocess.run(command, timeout=40, check=False).returncode  # noqa: S603  our own words
 

@@ -1,7 +1,7 @@
-"""Serves a stand-in for AWS Glue, moto's, on port 5000, filled from the lake before anybody may ask it.
+"""Serves moto's stand-in for AWS Glue on port 5000, after filling it from the lake.
 
-moto keeps all in memory, and the catalog can be made anew from the lake: so a restart loses nothing, and there is
-nothing to back up. Callers are known by the id of their key; their signatures are not checked.
+moto keeps everything in memory, and each start rebuilds the catalog from the lake. So a restart loses nothing, and
+nothing needs a backup. Callers are identified by the id of their key; signatures are not checked.
 """
 
 import configparser
@@ -23,14 +23,14 @@ Answer = Callable[[str, list[tuple[str, str]]], Any]
 
 
 def main() -> int:
-    """Serves until it is told to end; returns the exit code."""
+    """Serves until it gets a signal to end; returns the exit code."""
     glue = _for_owners_of(_key_id(), create_backend_app("glue"))
-    # Nobody else may publish while it is filled: what came in between would be taken for stale.
+    # Nobody else may publish during the rebuild: it would take a new partition for a stale one.
     _serve(glue, "127.0.0.1", OWN_PORT)
     own = {"CRYPTO_LAKEHOUSE_CATALOG__GLUE_ENDPOINT_URL": f"http://127.0.0.1:{OWN_PORT}"}
     if code := subprocess.run(REBUILD, env={**os.environ, **own}, check=False).returncode:  # noqa: S603  a list, our own words
         return code
-    # On all of the container's addresses: compose decides who reaches them.
+    # On all addresses of the container: compose decides who can reach them.
     _serve(glue, "0.0.0.0", PORT)  # noqa: S104  see above
     signal.sigwait((signal.SIGTERM, signal.SIGINT))
     return 0
@@ -58,6 +58,6 @@ def _serve(application: Any, address: str, port: int) -> None:
 
 
 if __name__ == "__main__":
-    # Before any thread: only this one is to hear of them.
+    # Before the first thread starts: only this thread receives the signals.
     signal.pthread_sigmask(signal.SIG_BLOCK, (signal.SIGTERM, signal.SIGINT))
     sys.exit(main())

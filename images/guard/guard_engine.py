@@ -1,12 +1,13 @@
-"""Stands between Airflow and the Docker engine: its socket can start, watch and end steps, and nothing else.
+"""A proxy between Airflow and the Docker engine: through its socket, Airflow can start, watch and end steps only.
 
-Whoever may speak to the engine's own socket is root on its machine. So only this program holds it, in a container
-without a network, and what it lets through is a list: containers of the steps' images, with no rights, with the volumes
-and the network named in its environment, and of these only the ones that it started itself. Containers that are left
-when it ends, or that an earlier one left, are removed: `docker compose down` would fail over their network.
+A process that can use the engine's own socket is root on that machine. So only this program gets that socket, in a
+container without a network. It forwards requests that are on a list: create a container of a step's image, without
+privileges, with the volumes and the network that its environment names; and watch or end containers that it created
+itself. At its start and end it removes all remaining containers of the stack, because `docker compose down` cannot
+remove a network that is in use.
 
-GUARD_STACK names the stack, GUARD_IMAGES the images, GUARD_NETWORK the network and GUARD_VOLUMES the volumes as
-`NAME:/TARGET` or `NAME:/TARGET:ro`; the last three are lists with blanks between.
+GUARD_STACK is the stack's name, GUARD_IMAGES the images, GUARD_NETWORK the network, and GUARD_VOLUMES the volumes as
+`NAME:/TARGET` or `NAME:/TARGET:ro`. Items of a list are separated by spaces.
 """
 
 import contextlib
@@ -31,7 +32,7 @@ ENGINE, SOCKET = Path("/var/run/docker.sock"), Path("/engine/docker.sock")
 USER = 10001
 LABEL = "crypto-lakehouse.stack"
 _LENGTH, _MAX_BODY = re.compile(r"[0-9]{1,9}"), 1 << 20
-# Asked by an older version, the engine goes by older defaults: a container's memory may be shared with others.
+# In older versions of the API the engine has other defaults: containers may share memory with each other.
 _VERSION = r"(?P<version>/v1\.(?:4[1-9]|[5-9][0-9]|[1-9][0-9]{2}))?"
 _CONTAINER = rf"{_VERSION}/containers/(?P<container>[A-Za-z0-9][A-Za-z0-9_.-]{{0,200}})"
 _ASK = re.compile(rf"{_VERSION}/(?:_ping|version)")
@@ -46,7 +47,7 @@ _QUERY = {
     *("follow", "stdout", "stderr", "timestamps", "tail", "since", "until"),
     *("t", "signal", "condition", "v", "force"),
 }
-"""What a query may say. Not what a start can be told: its checkpoint may be in any folder of the machine."""
+"""Allowed parameters of a query. Parameters of a start are not among them: a checkpoint may be in any folder."""
 _NAME = re.compile(r"lakehouse-[a-z0-9-]{1,100}")
 _SCRATCH = re.compile(r"rw,mode=1777,size=[1-9][0-9]*m")
 _TOP = frozenset({"Image", "Cmd", "Env", "Labels", "User", "HostConfig", "AttachStdout", "AttachStderr"})
@@ -55,16 +56,18 @@ _LIMITS = {"Memory": sys.maxsize, "NanoCpus": sys.maxsize, "PidsLimit": 1024}
 
 
 class Refused(Exception):
-    """A request that is not on the list; says what is wrong with it."""
+    """A request that is not allowed; its message says why."""
 
 
 @dataclass(frozen=True, slots=True)
 class Policy:
-    """What a step's container may be made of.
+    """The limits of a step's container.
 
     Args:
-        stack: Marks the containers, and starts their names on the engine.
-        volumes: Name, target and whether it is read only.
+        stack: A label of all containers, and the prefix of their names on the engine.
+        images: Images of steps.
+        networks: Networks that a container may use.
+        volumes: Name, target, and whether it is read-only.
     """
 
     stack: str
@@ -74,28 +77,28 @@ class Policy:
 
     @classmethod
     def of(cls, environment: Mapping[str, str]) -> "Policy":
-        """Returns the policy that the environment names."""
+        """Returns the policy that environment variables describe."""
         return cls(
             environment["GUARD_STACK"],
             frozenset(environment["GUARD_IMAGES"].split()),
             frozenset({environment["GUARD_NETWORK"], "none"}),
-            frozenset(_volume(one) for one in environment["GUARD_VOLUMES"].split()),
+            frozenset(_volume(text) for text in environment["GUARD_VOLUMES"].split()),
         )
 
     def checked(self, body: bytes) -> bytes:
-        """Returns the specification of a container, marked as ours.
+        """Returns the specification of a container, with the label of the stack.
 
-        It is written anew, of names that we know letter by letter: the engine reads `hostconfig` as it does
-        `HostConfig`, even if it is empty, and a key that is there twice otherwise than we do.
+        The specification is written anew with exact names that we know. The engine would also read `hostconfig` as
+        `HostConfig`, even if it is empty, and it resolves duplicate keys differently than we do.
 
         Raises:
-            Refused: It asks for more than a step needs.
+            Refused: It requests more than a step needs.
         """
         wanted = _known(json.loads(body), _TOP)
         _demand(wanted.get("Image") in self.images, f"image {wanted.get('Image')}")
         _demand(wanted.get("User") == f"{USER}:{USER}", f"user {wanted.get('User')}")
         labels = wanted.get("Labels") or {}
-        # Compose and others do with a container what its labels say.
+        # Compose and other programs act on labels of containers.
         _demand(all(name.startswith("crypto-lakehouse.") for name in labels), f"labels {sorted(labels)}")
         host = self._host(wanted.get("HostConfig") or {})
         return json.dumps({**wanted, "Labels": {**labels, LABEL: self.stack}, "HostConfig": host}).encode()
@@ -108,15 +111,15 @@ class Policy:
         for name, most in _LIMITS.items():
             value = host.get(name)
             _demand(isinstance(value, int) and 0 < value <= most, f"{name} {value}")
-        # Without it, the volume that the images declare there would be on the machine's disk, without a limit.
+        # Without it, the volume that the images declare would be on the machine's disk, without a limit.
         scratch = host.get("Tmpfs") or {}
         _demand(set(scratch) == {"/work"} and bool(_SCRATCH.fullmatch(scratch["/work"])), f"tmpfs {scratch}")
-        return {**host, "Mounts": [self._mount(one) for one in host.get("Mounts") or []]}
+        return {**host, "Mounts": [self._mount(mount) for mount in host.get("Mounts") or []]}
 
     def _mount(self, wanted: Mapping[str, Any]) -> dict[str, Any]:
         mount = _known(wanted, {"Type", "Source", "Target", "ReadOnly"})
-        found = (mount.get("Source"), mount.get("Target"), mount.get("ReadOnly") is True)
-        _demand(mount.get("Type") == "volume" and found in self.volumes, f"mount {found}")
+        volume = (mount.get("Source"), mount.get("Target"), mount.get("ReadOnly") is True)
+        _demand(mount.get("Type") == "volume" and volume in self.volumes, f"mount {volume}")
         return mount
 
 
@@ -125,16 +128,16 @@ def _volume(text: str) -> tuple[str, str, bool]:
     return name, target, rest == ["ro"]
 
 
-def _demand(is_so: bool, what: str) -> None:
-    if not is_so:
-        raise Refused(f"{what} is not for steps")
+def _demand(is_allowed: bool, what: str) -> None:
+    if not is_allowed:
+        raise Refused(f"{what} is not allowed for steps")
 
 
 def _known(wanted: Mapping[str, Any], names: Set[str]) -> dict[str, Any]:
-    """Returns what is wanted by these names; leaves out what is empty by any other.
+    """Returns the values of these names, without empty values of other names.
 
     Raises:
-        Refused: Something that is not empty has another name.
+        Refused: A value of another name is not empty.
     """
     for name, value in wanted.items():
         _demand(name in names or not value, f"{name} {value}")
@@ -142,17 +145,17 @@ def _known(wanted: Mapping[str, Any], names: Set[str]) -> dict[str, Any]:
 
 
 class Engine:
-    """The engine itself.
+    """The engine behind the guard.
 
     Args:
-        path: Its socket.
+        path: The engine's socket.
     """
 
     def __init__(self, path: Path) -> None:
         self._path = str(path)
 
     def ask(self, method: str, target: str, body: bytes | None = None) -> http.client.HTTPResponse:
-        """Returns the engine's answer, to be read and closed by the caller."""
+        """Returns the engine's answer; the caller reads and closes it."""
         connection = http.client.HTTPConnection("engine")
         connection.sock = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
         try:
@@ -164,32 +167,32 @@ class Engine:
             raise
 
     def load(self, target: str) -> Any:
-        """Returns what the engine knows of something; None where it does not know it."""
+        """Returns the engine's answer to a query, or None if it does not know the object."""
         with self.ask("GET", target) as answer:
             content = answer.read()
         return json.loads(content) if answer.status == HTTPStatus.OK else None
 
     def clear(self, stack: str) -> int:
-        """Removes every container of the stack's steps; returns how many there were."""
+        """Removes all containers of the stack's steps; returns their number."""
         query = urlencode({"all": "1", "filters": json.dumps({"label": [f"{LABEL}={stack}"]})})
-        found = self.load(f"/containers/json?{query}") or []
-        for one in found:
-            self.ask("DELETE", f"/containers/{one['Id']}?force=1&v=1").close()
-        return len(found)
+        containers = self.load(f"/containers/json?{query}") or []
+        for container in containers:
+            self.ask("DELETE", f"/containers/{container['Id']}?force=1&v=1").close()
+        return len(containers)
 
 
 class Guard(ThreadingMixIn, UnixStreamServer):
     """Serves the guarded socket.
 
     Args:
-        path: Where.
-        engine: What is behind it.
-        policy: What is let through.
-        patience: Seconds without a byte of a request, after which who asks is no longer heard.
+        path: Path of the guarded socket.
+        engine: The engine that gets the requests.
+        policy: Limits of containers.
+        patience: Seconds without a byte of a request, after which the connection is closed.
     """
 
     daemon_threads = True
-    # A wait for a step lasts as long as the step; the end must not wait for it.
+    # A request that waits for a step lasts as long as the step; the end of the guard must not wait for it.
     block_on_close = False
 
     def __init__(self, path: Path, engine: Engine, policy: Policy, *, patience: float = 60) -> None:
@@ -205,18 +208,18 @@ class _Handler(BaseHTTPRequestHandler):
     protocol_version = "HTTP/1.1"
 
     def setup(self) -> None:
-        """Sets the time for the request; each that stands open is a thread."""
+        """Sets the timeout of the request: every open request occupies a thread."""
         self.timeout = self.server.patience
         super().setup()
 
     def answer_request(self) -> None:
-        """Answers one request: by the engine's answer where it is on the list, else by 403."""
+        """Answers one request: with the engine's answer if it is on the list, else with 403."""
         self.close_connection = True
         try:
-            # Read in any case: who is refused while it still sends would not hear why.
+            # Read it in any case: a client that is refused while it still sends would not see the answer.
             target, body = self._let_through(self._body())
         except TimeoutError:
-            # Not the engine's, and the base class ends the connection.
+            # It is not the engine's timeout; the base class closes the connection.
             raise
         except (Refused, ValueError, AttributeError, TypeError, RecursionError) as error:
             self._answer(HTTPStatus.FORBIDDEN, f"the guard refuses {self.command} {self.path[:200]}: {error}")
@@ -227,20 +230,20 @@ class _Handler(BaseHTTPRequestHandler):
         else:
             self._relay(target, body)
 
-    # The names are the base class's.
+    # The base class calls these names.
     do_GET = do_HEAD = do_POST = do_DELETE = do_PUT = answer_request  # noqa: N815
 
     def address_string(self) -> str:
-        """Returns what the base class's messages call who asks; a socket that is a file tells nothing of them."""
+        """Returns the client's name for messages of the base class; a Unix socket has no address."""
         return "client"
 
     def _body(self) -> bytes:
-        _demand("Transfer-Encoding" not in self.headers, "a request in pieces")
+        _demand("Transfer-Encoding" not in self.headers, "a request with Transfer-Encoding")
         length = ", ".join(self.headers.get_all("Content-Length") or ["0"])
         _demand(bool(_LENGTH.fullmatch(length)) and int(length) <= _MAX_BODY, f"a request of {length[:20]} bytes")
         body = self.rfile.read(int(length))
         _demand(len(body) == int(length), "a request that is cut off")
-        # What it asks for may take as long as a step.
+        # The engine's answer may take as long as a step.
         self.connection.settimeout(None)
         return body
 
@@ -256,23 +259,23 @@ class _Handler(BaseHTTPRequestHandler):
         pattern = _ON_CONTAINER.get(self.command)
         match = pattern.fullmatch(path) if pattern else None
         if match is None:
-            raise Refused("it is not on the list")
+            raise Refused("this request is not on the list")
         own = self._own(match["container"])
-        asked = urlencode([one for one in parse_qsl(query) if one[0] in _QUERY])
-        return f"{path[: match.start('container')]}{own}{path[match.end('container') :]}?{asked}", None
+        allowed = urlencode([(name, value) for name, value in parse_qsl(query) if name in _QUERY])
+        return f"{path[: match.start('container')]}{own}{path[match.end('container') :]}?{allowed}", None
 
     def _creation(self, path: str, query: str, body: bytes) -> tuple[str, bytes]:
         (name,) = parse_qs(query).get("name", [""])
         _demand(bool(_NAME.fullmatch(name)), f"name {name}")
         policy = self.server.policy
-        # Two stacks on one engine may have runs of the same name.
+        # Two stacks on one engine may have containers of the same name.
         return f"{path}?{urlencode({'name': f'{policy.stack}-{name}'})}", policy.checked(body)
 
     def _own(self, name: str) -> str:
-        """Returns the id of a container that is the stack's.
+        """Returns the id of a container of this stack.
 
         Raises:
-            LookupError: There is none of that name, or it is somebody else's.
+            LookupError: No container has this name, or it does not belong to this stack.
         """
         stack = self.server.policy.stack
         known = self.server.engine.load(f"/containers/{f'{stack}-{name}' if _NAME.fullmatch(name) else name}/json")
@@ -291,14 +294,14 @@ class _Handler(BaseHTTPRequestHandler):
             self.send_header("Content-Type", answer.getheader("Content-Type") or "application/json")
             self.send_header("Connection", "close")
             self.end_headers()
-            # As it comes: the log of a step is followed while it runs. Who asked may have heard enough before the end.
+            # Block by block: the log of a running step is followed. The client may close the connection before the end.
             with contextlib.suppress(BrokenPipeError, ConnectionResetError):
                 for block in _blocks(answer):
                     self.wfile.write(block)
 
     def _answer(self, status: HTTPStatus, message: str, *, is_quiet: bool = False) -> None:
         if not is_quiet:
-            # Who asks chose the words: they must not move the cursor of who reads the log, nor fill it.
+            # The client chose these words: they must not contain control characters of a terminal, nor fill the log.
             print(message[:500].encode("unicode_escape").decode("ascii"), flush=True)
         content = json.dumps({"message": message}).encode()
         self.send_response_only(status)
@@ -316,7 +319,7 @@ def _blocks(answer: http.client.HTTPResponse) -> Iterator[bytes]:
 
 
 def give_up_rights(engine: Path) -> None:
-    """Goes on as nobody in particular, in the group that may use the engine's socket, whatever its number is here."""
+    """Drops root and continues as an ordinary user, in the group that owns the engine's socket."""
     if os.getuid() == 0:
         os.setgroups([engine.stat().st_gid])
         os.setgid(USER)
@@ -324,13 +327,13 @@ def give_up_rights(engine: Path) -> None:
 
 
 def healthy(path: Path) -> int:
-    """Returns 0 where the engine answers through the guard."""
+    """Returns 0 if the engine answers through the guard."""
     with Engine(path).ask("GET", "/_ping") as answer:
         return 0 if answer.read() == b"OK" else 1
 
 
 def main() -> int:
-    """Serves until it is told to end; returns the exit code."""
+    """Serves until it gets a signal to end; returns the exit code."""
     engine, policy = Engine(ENGINE), Policy.of(os.environ)
     print(f"removed {engine.clear(policy.stack)} containers of an earlier start", flush=True)
     with Guard(SOCKET, engine, policy) as guard:

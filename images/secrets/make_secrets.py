@@ -1,8 +1,8 @@
-"""Makes the secrets of a stack on one machine, once: `python make_secrets.py [FOLDER]`.
+"""Creates the secrets of a stack on one machine, once: `python make_secrets.py [FOLDER]`.
 
-Each service mounts one folder of them and sees no other. What is there already is kept, so that a second start changes
-nothing; to have a secret made anew, remove its file while the stack is down. Not so the database's password: the
-cluster keeps its first one, and Airflow would be locked out by another in its URL.
+Each service mounts its own folder of secrets and sees no other. Existing files are kept, so a second start changes
+nothing. To replace a secret, remove its file while the stack is down. The database's password cannot be replaced so:
+the cluster keeps its first password, and Airflow could not log in with another one.
 """
 
 import base64
@@ -20,16 +20,16 @@ _DATABASE = "postgresql+psycopg2://airflow:{}@database:5432/airflow"
 
 
 def main(folder: Path = FOLDER) -> int:
-    """Writes what is missing; returns the exit code."""
+    """Writes the missing files; returns the exit code."""
     for name, new in _makers(folder).items():
         path = folder / name
         if not path.exists() and _write_once(path, new()):
-            print(f"made {name}")
+            print(f"created {name}")
     return 0
 
 
 def _makers(folder: Path) -> dict[str, Callable[[], str]]:
-    """Returns what makes each file; a file may be made of those before it."""
+    """Returns a function per file that creates its content; a file may depend on files before it."""
     return {
         "database/password": secrets.token_hex,
         "airflow/database-url": lambda: _DATABASE.format((folder / "database/password").read_text(encoding="ascii")),
@@ -47,10 +47,10 @@ def _key_pair() -> str:
 
 
 def _write_once(path: Path, text: str) -> bool:
-    """Makes a file that is there as a whole or not at all, and that only its owner may read.
+    """Creates a file atomically; only its owner may read it.
 
     Returns:
-        Whether it was made here and not by another start meanwhile, whose secret counts.
+        Whether this process created it. If another start created it meanwhile, that secret is kept.
     """
     path.parent.chmod(0o700)
     number, unfinished = tempfile.mkstemp(dir=path.parent, prefix=".")
@@ -59,7 +59,7 @@ def _write_once(path: Path, text: str) -> bool:
             file.write(text)
             file.flush()
             os.fsync(file.fileno())
-        # Unlike a rename, a link refuses to replace what is there.
+        # Unlike a rename, a link does not replace an existing file.
         os.link(unfinished, path)
     except FileExistsError:
         return False

@@ -1,7 +1,7 @@
-"""Serves an S3 store on port 8333 from the volume at /data: SeaweedFS, whose other ports stay inside the container.
+"""Serves an S3 store on port 8333 from the volume at /data: SeaweedFS. Its other ports stay inside the container.
 
-Two buckets are there when it is well: the lake's, and one for the demonstration's archive, which anybody may read who
-reaches the port. Each has a key of its own, made by the service `secrets`.
+A healthy store has two buckets: the lake's, and one for the archive of the demonstration, which everybody on the
+network may read. Each has its own key, which the service `secrets` creates.
 """
 
 import configparser
@@ -32,7 +32,7 @@ _OPTIONS = (
 
 
 def main() -> int:
-    """Serves until it is told to end; returns the server's exit code."""
+    """Serves until it gets a signal to end; returns the server's exit code."""
     READY.unlink(missing_ok=True)
     CONFIG.write_text(json.dumps({"identities": _identities()}), encoding="ascii")
     CONFIG.chmod(0o600)
@@ -63,7 +63,7 @@ def _identities() -> list[dict[str, Any]]:
         }
         for name, bucket in BUCKETS.items()
     ]
-    return [*known, {"name": "anonymous", "actions": [f"{one}:{OPEN_TO_READERS}" for one in ("Read", "List")]}]
+    return [*known, {"name": "anonymous", "actions": [f"{action}:{OPEN_TO_READERS}" for action in ("Read", "List")]}]
 
 
 def _key(path: Path) -> dict[str, str]:
@@ -81,14 +81,14 @@ def _answers() -> bool:
 
 
 def _buckets_are_there() -> bool:
-    """Creates the buckets, which is no error where they are there, and returns whether both can be listed."""
+    """Creates the buckets if they are missing; returns whether both can be listed."""
     shell = [WEED, "shell", f"-master=127.0.0.1:{MASTER}", f"-filer=127.0.0.1:{FILER}"]
-    words = [*(f"s3.bucket.create -name {one}" for one in BUCKETS.values()), "s3.bucket.list"]
+    words = [*(f"s3.bucket.create -name {bucket}" for bucket in BUCKETS.values()), "s3.bucket.list"]
     with contextlib.suppress(subprocess.TimeoutExpired):
-        said = subprocess.run(  # noqa: S603  our own program and words
+        output = subprocess.run(  # noqa: S603  our own program and words
             shell, input="\n".join([*words, ""]), capture_output=True, text=True, timeout=_ONCE_SECONDS, check=False
         ).stdout
-        listed = {line.split()[0] for line in said.splitlines() if line.split()}
+        listed = {line.split()[0] for line in output.splitlines() if line.split()}
         return set(BUCKETS.values()) <= listed
     return False
 

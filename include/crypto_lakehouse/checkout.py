@@ -3,6 +3,7 @@
 The documentation's generators and the demonstration need it. Everything else works from an installed wheel.
 """
 
+from collections.abc import Callable, Mapping
 from pathlib import Path
 
 from crypto_lakehouse.errors import InvalidRequest
@@ -29,3 +30,12 @@ def require_checkout() -> Path:
             "Clone the repository, run `make setup`, and start it there",
         )
     return checkout
+
+
+def write_changed(files: Mapping[Path, str], project: Path, say: Callable[[str], None]) -> None:
+    """Writes the files of a project folder whose text differs from the given text, and reports each one."""
+    for path, text in files.items():
+        if not path.exists() or path.read_text(encoding="utf-8") != text:
+            path.parent.mkdir(parents=True, exist_ok=True)
+            path.write_text(text, encoding="utf-8")
+            say(f"rewrote {path.relative_to(project)}")

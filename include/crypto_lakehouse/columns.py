@@ -1,7 +1,7 @@
-"""The Silver columns and source layouts that datasets share, so that a word means one thing everywhere.
+"""The Silver columns and source layouts that datasets share, so that a name has one meaning everywhere.
 
-Positions and names of source columns are those of the archive; where an archive name lies (COIN-M
-`quote_volume` holds base-asset volume, binance-public-data issue 267) the Silver name tells the truth.
+Positions and names of source columns come from the archive. If an archive name is wrong, the Silver name is correct.
+For example, `quote_volume` of COIN-M contains the base-asset volume (binance-public-data issue 267).
 """
 
 from datetime import date

@@ -1,24 +1,26 @@
-"""The pages that are generated from the dataset table: the README's overview and the data dictionary.
+"""The files that are generated from tables: the overview in the README, the data dictionary, verbs, and field ids.
 
-`python -m crypto_lakehouse.docs` (or `make docs`) rewrites them; a test fails while they differ from the table.
-Standard library only.
+`python -m crypto_lakehouse.docs` (or `make docs`) writes them. A test fails if they are out of date. This module uses
+only the standard library.
 """
 
 import sys
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
 from types import MappingProxyType
 
-from crypto_lakehouse.checkout import require_checkout
+from crypto_lakehouse.checkout import require_checkout, write_changed
 from crypto_lakehouse.datasets import DATASETS
+from crypto_lakehouse.field_ids import extended_record, parse_record, render_record
+from crypto_lakehouse.quality.checks import CHECKS
 from crypto_lakehouse.spec import (
-    Check,
     Column,
     Dataset,
     Derivation,
     Expectation,
     HeaderRule,
     SourceLayout,
+    Table,
     TimeEncoding,
 )
 from crypto_lakehouse.verbs import VERBS, Area, Reach
@@ -59,7 +61,7 @@ _HEADERS = MappingProxyType(
 )
 _TIMES = MappingProxyType(
     {
-        TimeEncoding.EPOCH: "an epoch number, milliseconds or microseconds: one unit per file, told by its magnitude",
+        TimeEncoding.EPOCH: "epoch in milliseconds or microseconds: one unit per file, known from its magnitude",
         TimeEncoding.TEXT: "text `YYYY-MM-DD HH:MM:SS`, UTC",
         TimeEncoding.DATE_AND_HOUR: "a date and an hour, UTC",
     }
@@ -72,40 +74,21 @@ _STAMPS = MappingProxyType(
         Stamp.ISO: "text `YYYY-MM-DDTHH:MM:SSZ`, UTC",
     }
 )
-_CHECKS = MappingProxyType(
-    {
-        Check.KEY_UNIQUE: "no two rows share the key",
-        Check.TIME_ORDERED: "rows are in order of the event time",
-        Check.WITHIN_PARTITION: "every row lies within the partition's days",
-        Check.GRID_COMPLETE: "no expected time is missing on the days that the source files cover",
-        Check.ON_GRID: "every open time is on the interval's grid",
-        Check.CLOSE_TIME: "every close time is the next open time less one source unit",
-        Check.OHLC_ORDERED: "high is the highest and low the lowest of {columns}",
-        Check.PRICES_POSITIVE: "{columns} above zero",
-        Check.QUANTITIES_NOT_NEGATIVE: "{columns} not negative",
-        Check.TAKER_WITHIN_TOTAL: "taker volume does not exceed the volume ({columns})",
-        Check.IDS_CONTIGUOUS: "{columns} without holes",
-        Check.IDS_INCREASING: "{columns} always increasing",
-        Check.NO_PRICE_SPIKE: "{columns} never moves by more than a factor of {limit:g} from one row to the next",
-        Check.NOT_STALE: "no hour in which {columns} stand still",
-        Check.HOURS_COVERED: "every hour of the covered days has rows",
-        Check.SPREAD_NOT_NEGATIVE: "the best bid is not above the best ask",
-        Check.FUNDING_ON_BOUNDARY: "every payment is within {limit:g} s of an hour",
-        Check.FUNDING_INTERVAL_KNOWN: "payments are 1, 2, 4 or 8 hours apart",
-    }
-)
+_SPANS = MappingProxyType({PartitionSpan.DAY: "day", PartitionSpan.MONTH: "month", PartitionSpan.YEAR: "year"})
 
 _TYPE_LIST = "\n".join(f"- *{kind}*: `{text}`" for kind, text in _TYPES.items())
 _INTRODUCTION = f"""# Data dictionary
 
-Generated from `include/crypto_lakehouse/datasets.py` by `make docs`; edit the table, not this page.
+Generated from `include/crypto_lakehouse/datasets/` by `make docs`. Edit the table, not this page.
 
 {_TYPE_LIST}
 
-There are no floats: a value of more decimals than its type holds is refused, never rounded. *nullable* columns may be
-empty in sound rows. Every dataset is also a SQL table of its name, with its partition values (`kline_interval`,
-`symbol_key`, `period`, `date`, `month` or `year`) as text columns. *degrades* marks an expectation that, when broken,
-leaves the partition readable with the reason; breaking any other keeps the partition from readers.
+There are no floats. A value with more decimals than its type allows is rejected, never rounded. *nullable* columns may
+be empty in valid rows. Every dataset is also a SQL table with the same name. Its partition values (`kline_interval`,
+`symbol_key`, and `period`, `date`, `month` or `year`) are text columns.
+
+If a partition does not meet an expectation, readers do not get it. The exception is an expectation with *degrades*: the
+partition stays readable, with the reason.
 """
 
 
@@ -118,7 +101,7 @@ _REACHES = MappingProxyType(
 )
 _VERBS_INTRODUCTION = """# Verbs
 
-Generated from `include/crypto_lakehouse/verbs.py` by `make docs`; edit the table, not this page.
+Generated from `include/crypto_lakehouse/verbs.py` by `make docs`. Edit the table, not this page.
 
 A run is a sequence of steps. Each step carries out one verb for one work order:
 `crypto-lakehouse step VERB --work-order KEY`. The image, the network and the role of a step are derived from this
@@ -127,87 +110,92 @@ table. The patterns are keys of the lake. Every verb also writes its own result 
 
 
 def render_dataset_table() -> str:
-    """Returns the overview of all datasets as a Markdown table, a line per dataset."""
+    """Returns the overview of all datasets as a Markdown table, one line per dataset."""
     rows = [
         (
-            f"[`{row.name}`](docs/datasets.md#{row.name})",
-            row.description,
-            " ".join(row.frequencies) or "none: asked of the exchange",
-            _partitioning(row),
-            row.state,
+            f"[`{dataset.name}`](docs/datasets.md#{dataset.name})",
+            dataset.description,
+            " ".join(dataset.frequencies) or "none: requested from the exchange",
+            _partitioning(dataset),
+            dataset.state,
         )
-        for row in DATASETS
+        for dataset in DATASETS
     ]
     return _table(("dataset", "what a row is", "archive files", "one partition", "state"), rows)
 
 
 def render_data_dictionary() -> str:
     """Returns the whole data dictionary: every dataset with its columns, units, key and expectations."""
-    contents = "\n".join(f"- [`{row.name}`](#{row.name}): {row.description}" for row in DATASETS)
-    return "\n".join([_INTRODUCTION, contents, "", *(_chapter(row) for row in DATASETS)])
+    contents = "\n".join(f"- [`{dataset.name}`](#{dataset.name}): {dataset.description}" for dataset in DATASETS)
+    return "\n".join([_INTRODUCTION, contents, "", *(_chapter(dataset) for dataset in DATASETS)])
 
 
-def _chapter(row: Dataset) -> str:
+def _chapter(dataset: Dataset) -> str:
     facts = [
-        *(_archive_facts(row) if row.frequencies else _rest_facts(row)),
-        ("key", f"{_code(row.key)} within a symbol" + (" and interval" if row.has_interval else "")),
-        ("intervals", _code(row.intervals) if row.has_interval else "none"),
-        ("partition", f"{_partitioning(row)}: `{_partition_path(row)}`"),
-        ("when two objects hold one key", row.merge.value.replace("_", " ")),
-        ("state", row.state),
+        *(_archive_facts(dataset) if dataset.frequencies else _rest_facts(dataset)),
+        ("key", f"{_code(dataset.key)} within a symbol" + (" and interval" if dataset.has_interval else "")),
+        ("intervals", _code(dataset.intervals) if dataset.has_interval else "none"),
+        ("partition", f"{_partitioning(dataset)}: `{_partition_path(dataset)}`"),
+        ("if two objects have the same key", dataset.merge.value.replace("_", " ")),
+        ("state", dataset.state),
     ]
-    columns = [(f"`{one.name}`", _type(one), one.unit, one.meaning, _source(one)) for one in row.columns]
+    columns = [
+        (f"`{column.name}`", _type(column), column.unit, column.meaning, _source(column)) for column in dataset.columns
+    ]
     parts = [
-        f"## {row.name}",
-        f"{row.description}.",
+        f"## {dataset.name}",
+        f"{dataset.description}.",
         _table(("", ""), facts),
-        _table(("column", "type", "unit", "meaning", f"{'archive' if row.frequencies else 'source'} column"), columns),
+        _table(
+            ("column", "type", "unit", "meaning", f"{'archive' if dataset.frequencies else 'source'} column"), columns
+        ),
         "Expectations:",
-        "\n".join(f"- {_expectation(one)}" for one in row.expectations),
-        *_notes(row),
+        "\n".join(f"- {_expectation(expectation)}" for expectation in dataset.expectations),
+        *_notes(dataset),
     ]
     return "\n\n".join(parts) + "\n"
 
 
-def _archive_facts(row: Dataset) -> list[tuple[str, str]]:
+def _archive_facts(dataset: Dataset) -> list[tuple[str, str]]:
     return [
-        ("archive", _join(_archive_path(row, frequency) for frequency in row.frequencies)),
-        ("source files", "; ".join(_layout(row, layout) for layout in row.layouts)),
-        ("event time", f"`{row.event_time}`; written as {_TIMES[row.time_encoding]}"),
+        ("archive", _join(_archive_path(dataset, frequency) for frequency in dataset.frequencies)),
+        ("source files", "; ".join(_layout(dataset, layout) for layout in dataset.layouts)),
+        ("event time", f"`{dataset.event_time}`; written as {_TIMES[dataset.time_encoding]}"),
     ]
 
 
-def _rest_facts(row: Dataset) -> list[tuple[str, str]]:
-    if row.rest is None:
+def _rest_facts(dataset: Dataset) -> list[tuple[str, str]]:
+    if dataset.rest is None:
         return []
-    asked = ", ".join(f"`{one.path}`".replace("{", "<").replace("}", ">") for one in row.rest.endpoints)
-    limit = row.rest.endpoints[0].limit
+    paths = ", ".join(f"`{endpoint.path}`".replace("{", "<").replace("}", ">") for endpoint in dataset.rest.endpoints)
+    limit = dataset.rest.endpoints[0].limit
     return [
-        ("archive", "none: every row is asked of the exchange"),
-        ("asked", f"{asked}, {row.rest.endpoints[0].page_rows} rows a page"),
-        ("limit", f"{limit.amount} {limit.name} in {limit.window_seconds} s, of which we use a share"),
-        ("event time", f"`{row.event_time}`; written as {_STAMPS[row.rest.endpoints[0].stamp]}"),
+        ("archive", "none: every row is requested from the exchange"),
+        ("requests", f"{paths}, {dataset.rest.endpoints[0].page_rows} rows a page"),
+        ("limit", f"{limit.amount} {limit.name} in {limit.window_seconds} s; only a share is used"),
+        ("event time", f"`{dataset.event_time}`; written as {_STAMPS[dataset.rest.endpoints[0].stamp]}"),
     ]
 
 
-def _partitioning(row: Dataset) -> str:
-    span = {PartitionSpan.DAY: "day", PartitionSpan.MONTH: "month", PartitionSpan.YEAR: "year"}[row.span]
-    return ("interval, " if row.has_interval else "") + f"symbol, {span}"
+def _partitioning(table: Table) -> str:
+    other_spans = ", ".join(f"{interval}: {_SPANS[span]}" for interval, span in table.interval_spans)
+    span = _SPANS[table.span] + (f" ({other_spans})" if other_spans else "")
+    return ("interval, " if table.has_interval else "") + f"symbol, {span}"
 
 
-def _archive_path(row: Dataset, frequency: Frequency) -> str:
-    interval = "<interval>/" if row.has_interval else ""
-    middle = "<interval>" if row.has_interval else row.data_type.value
+def _archive_path(dataset: Dataset, frequency: Frequency) -> str:
+    interval = "<interval>/" if dataset.has_interval else ""
+    middle = "<interval>" if dataset.has_interval else dataset.data_type.value
     period = "<YYYY-MM-DD>" if frequency is Frequency.DAILY else "<YYYY-MM>"
-    return f"`{row.archive_prefix(frequency)}<symbol>/{interval}<symbol>-{middle}-{period}.zip`"
+    return f"`{dataset.archive_prefix(frequency)}<symbol>/{interval}<symbol>-{middle}-{period}.zip`"
 
 
-def _partition_path(row: Dataset) -> str:
-    return "/".join(("silver", row.name, *(f"{key}=<{key}>" for key in row.partition_keys)))
+def _partition_path(table: Table) -> str:
+    return "/".join((table.layer.value, table.name, *(f"{key}=<{key}>" for key in table.partition_keys)))
 
 
-def _layout(row: Dataset, layout: SourceLayout) -> str:
-    several = f": {', '.join(layout.columns)}" if len(row.layouts) > 1 else ""
+def _layout(dataset: Dataset, layout: SourceLayout) -> str:
+    several = f": {_code(layout.columns)}" if len(dataset.layouts) > 1 else ""
     return f"{len(layout.columns)} columns, {_HEADERS[layout.header]}{several}"
 
 
@@ -219,21 +207,21 @@ def _source(column: Column) -> str:
     return _DERIVATIONS[column.derivation] if column.derivation is not None else f"`{column.source}`"
 
 
-def _expectation(one: Expectation) -> str:
-    text = _CHECKS[one.check].format(columns=_code(one.columns), limit=one.limit)
-    return text + (" *(degrades)*" if one.degrades else "")
+def _expectation(expectation: Expectation) -> str:
+    requirement = CHECKS[expectation.check].requirement_of(expectation)
+    return requirement + (" *(degrades)*" if expectation.degrades else "")
 
 
-def _notes(row: Dataset) -> list[str]:
-    notes = list(row.notes)
-    if row.both_frequencies:
-        notes.append("Daily and monthly files of the same days are both read, because they are known to disagree.")
-    if row.monthly_only_intervals:
-        notes.append(f"The intervals {_code(row.monthly_only_intervals)} are published in monthly files only.")
-    if row.day_tolerance_seconds:
-        notes.append(f"A source file may hold rows up to {row.day_tolerance_seconds} s outside its day.")
-    if row.ended is not None:
-        notes.append(f"The archive's last day is {row.ended.isoformat()}.")
+def _notes(dataset: Dataset) -> list[str]:
+    notes = list(dataset.notes)
+    if dataset.both_frequencies:
+        notes.append("Daily and monthly files of the same days are both read, because they sometimes differ.")
+    if dataset.monthly_only_intervals:
+        notes.append(f"The intervals {_code(dataset.monthly_only_intervals)} are only published in monthly files.")
+    if dataset.day_tolerance_seconds:
+        notes.append(f"A source file may contain rows up to {dataset.day_tolerance_seconds} s outside its day.")
+    if dataset.ended is not None:
+        notes.append(f"The archive's last day is {dataset.ended.isoformat()}.")
     return ["Notes:", "\n".join(f"- {note}" for note in notes)] if notes else []
 
 
@@ -251,7 +239,7 @@ def _table(head: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
 
 
 def between_markers(text: str, inner: str) -> str:
-    """Returns `text` with what stands between the dataset markers replaced; as it is where there are no markers.
+    """Returns `text` with the part between the dataset markers replaced. Without markers, the text stays the same.
 
     >>> between_markers("a <!-- datasets:begin -->old<!-- datasets:end --> b", "new").count("new")
     1
@@ -262,7 +250,7 @@ def between_markers(text: str, inner: str) -> str:
 
 
 def render_verbs() -> str:
-    """Returns the page of the verbs: what each does, where it runs and what it may do."""
+    """Returns the page of the verbs: purpose, image, network and rights of each verb."""
     head = ("verb", "what it does", "image", "connects to", "reads", "writes", "catalog")
     rows = [
         (
@@ -283,25 +271,23 @@ def _areas(areas: Iterable[Area]) -> str:
     return _join(f"`{pattern}`" for area in areas for pattern in area.patterns)
 
 
+def _field_ids(recorded: Path) -> str:
+    """Returns the recorded field ids and new ids for new tables and columns. Recorded ids never change."""
+    record = parse_record(recorded.read_text(encoding="utf-8")) if recorded.exists() else {}
+    return render_record(extended_record(record, DATASETS))
+
+
 def generated_pages(project: Path) -> dict[Path, str]:
-    """Returns the generated files of a project folder with the text that they should have."""
+    """Returns the generated files of a project folder with their current text."""
     pages = {
         project / "docs" / "datasets.md": render_data_dictionary(),
         project / "docs" / "verbs.md": render_verbs(),
+        project / "docs" / "field_ids.json": _field_ids(project / "docs" / "field_ids.json"),
     }
     readme = project / "README.md"
     if readme.exists():
         pages[readme] = between_markers(readme.read_text(encoding="utf-8"), render_dataset_table())
     return pages
-
-
-def write_changed(pages: Mapping[Path, str], project: Path, say: Callable[[str], None]) -> None:
-    """Writes those files of a project folder that differ from the text that they should have, and says which."""
-    for path, text in pages.items():
-        if not path.exists() or path.read_text(encoding="utf-8") != text:
-            path.parent.mkdir(parents=True, exist_ok=True)
-            path.write_text(text, encoding="utf-8")
-            say(f"rewrote {path.relative_to(project)}")
 
 
 def main(project: Path | None = None, say: Callable[[str], None] = print) -> int:

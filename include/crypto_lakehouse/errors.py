@@ -6,30 +6,30 @@ LakehouseError                  .dataset .partition .advice
 │  └─ RateLimited                 the exchange asked us to wait
 └─ PermanentError               do not retry; a person or a new object must change something
    ├─ ArchiveFileMissing          an object that was listed or asked for is not there
-   ├─ ChecksumMismatch            the bytes are not those the archive vouches for
+   ├─ ChecksumMismatch            the bytes differ from the checksum of the archive
    ├─ HostileArchive              a zip that breaks the rules of a safe archive object
    ├─ DecoderMissing              an object whose bytes this version cannot decode
    ├─ SchemaDrift                 a header, width, type or unit that the table does not know
-   ├─ ContentRefused              rows that cannot be true: other days, not numbers, wrong symbol
+   ├─ ContentRefused              rows with impossible values: other days, no numbers, wrong symbol
    ├─ ListingSuspect              a listing that is unsorted, repeats, or shrank
-   ├─ QualityGateFailed           the gate refused a partition
-   ├─ ExchangeRefused             the exchange will not serve this address, or not this request
-   ├─ OutOfReach                  the exchange no longer answers for days so long ago
+   ├─ QualityGateFailed           the gate rejected a partition
+   ├─ ExchangeRefused             the exchange does not serve this address or this request
+   ├─ OutOfReach                  the exchange does not return such old days any more
    ├─ StaleWork                   the layer below changed since the work was planned
    ├─ MissingExtra                a library of an optional extra is not installed
    ├─ CorruptObject               a stored file no longer has the bytes that were written
-   └─ InvalidRequest              a symbol, date, query or setting that is not acceptable
-      └─ UnknownSymbol              the exchange does not have the symbol, or not there
+   └─ InvalidRequest              a symbol, date, query or setting that is not valid
+      └─ UnknownSymbol              the exchange or the endpoint does not have the symbol
 SpecificationError (ValueError)  our own table is wrong; raised at import, never at run time
 """
 
 
 class LakehouseError(Exception):
-    """Base of every error the lake raises on purpose.
+    """Base class of all expected errors.
 
     Args:
         what: What happened, with figures.
-        advice: What to do about it; the second line of the message.
+        advice: What to do. It is the second line of the message.
         dataset: The dataset concerned, such as `binance_um_klines`.
         partition: The partition or object concerned.
     """
@@ -57,7 +57,7 @@ class RateLimited(TransientError):
 
 
 class PermanentError(LakehouseError):
-    """Trying again changes nothing."""
+    """A second attempt would fail as well."""
 
 
 class ArchiveFileMissing(PermanentError):
@@ -65,7 +65,7 @@ class ArchiveFileMissing(PermanentError):
 
 
 class ChecksumMismatch(PermanentError):
-    """The bytes are not those that the archive's CHECKSUM vouches for."""
+    """The bytes differ from the CHECKSUM file of the archive."""
 
 
 class HostileArchive(PermanentError):
@@ -81,7 +81,7 @@ class SchemaDrift(PermanentError):
 
 
 class ContentRefused(PermanentError):
-    """Rows that cannot be true: other days, not numbers, another symbol."""
+    """Rows with impossible values: other days, no numbers, another symbol."""
 
 
 class ListingSuspect(PermanentError):
@@ -89,15 +89,15 @@ class ListingSuspect(PermanentError):
 
 
 class QualityGateFailed(PermanentError):
-    """The gate refused a partition."""
+    """The gate rejected a partition."""
 
 
 class ExchangeRefused(PermanentError):
-    """The exchange will not serve this address or this request, however often it is asked."""
+    """The exchange does not serve this address or this request. Further requests do not change this."""
 
 
 class OutOfReach(PermanentError):
-    """An endpoint no longer answers for days so long ago."""
+    """An endpoint does not return such old days any more."""
 
 
 class StaleWork(PermanentError):
@@ -113,12 +113,12 @@ class CorruptObject(PermanentError):
 
 
 class InvalidRequest(PermanentError):
-    """A symbol, date, query or setting that is not acceptable."""
+    """A symbol, date, query or setting that is not valid."""
 
 
 class UnknownSymbol(InvalidRequest):
-    """The exchange does not have the symbol, or not at this endpoint; it may have had."""
+    """The exchange or the endpoint does not have the symbol. It may have had it before."""
 
 
 class SpecificationError(ValueError):
-    """The dataset table contradicts itself."""
+    """The dataset table is inconsistent."""

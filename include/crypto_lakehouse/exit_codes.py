@@ -1,14 +1,14 @@
-"""What a process of the lake ends with, so that whoever started it knows what to do.
+"""The exit codes of all processes, by which a caller decides what to do.
 
 | code | meaning |
 |---|---|
-| 0 | done, or nothing to do |
-| 64 | the command or a value in it is not acceptable |
-| 65 | a permanent error: trying again changes nothing |
-| 70 | a fault of ours, with its traceback |
+| 0 | success, or nothing to do |
+| 64 | the command or a value is not valid |
+| 65 | a permanent error: a second attempt would fail as well |
+| 70 | a bug in the program, with its traceback |
 | 75 | a transient error: try again later |
 | 130 | interrupted from the keyboard |
-| 143 | told to stop (SIGTERM) |
+| 143 | terminated (SIGTERM) |
 """
 
 from crypto_lakehouse.errors import InvalidRequest, LakehouseError, TransientError
@@ -18,7 +18,7 @@ EXIT_INTERRUPTED, EXIT_TERMINATED = 130, 143
 
 
 def exit_code(error: BaseException) -> int:
-    """Returns the exit code that an error stands for."""
+    """Returns the exit code for an error."""
     if isinstance(error, InvalidRequest):
         return EXIT_USAGE
     if isinstance(error, TransientError):

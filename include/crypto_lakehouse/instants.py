@@ -40,7 +40,7 @@ def midnight(day: date) -> datetime:
 
 
 def epoch_microseconds(value: int | str) -> int:
-    """Returns an epoch of milliseconds or microseconds in microseconds: its magnitude tells which it is.
+    """Returns an epoch in microseconds. The magnitude of the input decides whether it is in milli- or microseconds.
 
     >>> epoch_microseconds("1735689600000"), epoch_microseconds(1735689600000000)
     (1735689600000000, 1735689600000000)

@@ -12,7 +12,7 @@ from crypto_lakehouse.extras import require
 from crypto_lakehouse.lake.opening import open_storage
 from crypto_lakehouse.runs.figures import RunFigures
 from crypto_lakehouse.runs.history import RunStatus, figures_of, status_of
-from crypto_lakehouse.runs.orders import PlanRequest, first_order_key, write_order
+from crypto_lakehouse.runs.orders import Order, PlanRequest, first_order_key, write_order
 from crypto_lakehouse.runs.results import PlanOutcome, ReportOutcome, StepResult
 from crypto_lakehouse.settings import Settings
 from crypto_lakehouse.steps import Progress, run_step
@@ -98,7 +98,7 @@ def run_pipeline(
     """
     require(*_extras(request, settings))
     started = time.monotonic()
-    summary = RunSummary(request, write_request(request, settings))
+    summary = RunSummary(request, write_first_order(Step.PLAN, request, settings))
     run = _Runner(settings, progress, step, summary)
     for stage in DATASET_RUN:
         run.carry_out(stage)
@@ -106,15 +106,35 @@ def run_pipeline(
     return summary
 
 
-def write_request(request: PlanRequest, settings: Settings) -> str:
+def write_first_order(step: Step, order: Order, settings: Settings) -> str:
     """Writes the order that a run starts with and returns its key.
 
     Raises:
         LakehouseError: The lake could not take the order.
     """
-    key = first_order_key(Step.PLAN, request.subject, request.run_id)
-    write_order(open_storage(settings), key, request)
+    key = first_order_key(step, order.subject, order.run_id)
+    write_order(open_storage(settings), key, order)
     return key
+
+
+def run_alone(
+    step: Step, order: Order, settings: Settings, progress: Progress | None = None, run: RunStep = run_step
+) -> StepResult[Any]:
+    """Carries out a run of one step and returns its result.
+
+    Args:
+        step: The verb.
+        order: Its order.
+        settings: The deployment.
+        progress: Listener for long work.
+        run: What carries out one work order.
+
+    Raises:
+        MissingExtra: A library that the verb needs is not installed; nothing was done.
+        LakehouseError: The step failed.
+    """
+    require(*verb_of(step).extras)
+    return run(step, write_first_order(step, order, settings), settings, progress)
 
 
 def _extras(request: PlanRequest, settings: Settings) -> set[str]:
@@ -133,7 +153,7 @@ def write_plan(request: PlanRequest, settings: Settings, progress: Progress | No
     Raises:
         LakehouseError: The plan failed.
     """
-    key = write_request(request, settings)
+    key = write_first_order(Step.PLAN, request, settings)
     result = run_step(Step.PLAN, key, settings, progress)
     orders = [order_key for keys in result.completed().orders.values() for order_key in keys]
     facts = {"dataset": request.dataset, "plan": key, "status": result.status.value}

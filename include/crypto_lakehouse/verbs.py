@@ -30,6 +30,17 @@ class Reach(StrEnum):
     """The API of an exchange, which only the internet leads to."""
 
 
+class Subject(StrEnum):
+    """What a run of a verb is about; its name is the folder of the run below `runs/`."""
+
+    TABLE = "table"
+    """A dataset or a mart, by its name."""
+    MARKET = "market"
+    """A market of an exchange: `binance_um`."""
+    LAKE = "lake"
+    """The whole lake: `lake`."""
+
+
 class CatalogAccess(StrEnum):
     """What a verb does with the catalog."""
 
@@ -54,6 +65,7 @@ class Area(Enum):
     COVERAGE = ("coverage/*",)
     EVIDENCE = ("quality/*",)
     REPORTS = ("quality/*/report.html",)
+    INSTRUMENTS = ("instruments/*",)
 
     @property
     def patterns(self) -> tuple[str, ...]:
@@ -73,7 +85,8 @@ class Verb:
         order: Name of the type of its work orders, in `runs/orders.py`.
         result: Name of the type of its outcome, in `runs/results.py`.
         order_stem: How the files of its orders are called: `pull` for `pull-000.json`, `plan` for `plan.json`.
-        is_mapped: Whether a run has many orders of it, which are numbered.
+        is_mapped: Whether a run has many orders of it, which are numbered. If not, a run starts with its order.
+        subject: What a run of it is about.
         image: The image that has what it needs.
         extras: The extras of the package that bring its libraries.
         reach: The farthest place that it opens a connection to.
@@ -89,6 +102,7 @@ class Verb:
     result: str
     order_stem: str
     is_mapped: bool = True
+    subject: Subject = Subject.TABLE
     image: Image = Image.POLARS
     extras: tuple[str, ...] = ()
     reach: Reach = Reach.LAKE
@@ -191,8 +205,34 @@ VERBS: tuple[Verb, ...] = (
         folds=_LOGS,
         help="Write the run's summary and quality report.",
     ),
+    Verb(
+        step=Step.GAPS,
+        order="GapsOrder",
+        result="GapsOutcome",
+        order_stem="gaps",
+        is_mapped=False,
+        subject=Subject.LAKE,
+        reads=(Area.RUNS, Area.COVERAGE),
+        catalog=CatalogAccess.READ,
+        help="Find the days whose data is missing and may still be had.",
+    ),
+    Verb(
+        step=Step.INSTRUMENTS,
+        order="InstrumentsOrder",
+        result="InstrumentsOutcome",
+        order_stem="instruments",
+        is_mapped=False,
+        subject=Subject.MARKET,
+        image=Image.EXCHANGE,
+        extras=("exchange",),
+        reach=Reach.EXCHANGE,
+        reads=(Area.RUNS, Area.INSTRUMENTS),
+        writes=(Area.INSTRUMENTS,),
+        folds=(Area.INSTRUMENTS,),
+        help="Bring the instrument master of a market up to date.",
+    ),
 )
-"""Every verb, in the order in which a run comes to them."""
+"""Every verb: first those of a run of a dataset, in the order in which the run comes to them."""
 
 _VERB_OF = {verb.step: verb for verb in VERBS}
 

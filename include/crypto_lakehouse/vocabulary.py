@@ -281,7 +281,7 @@ class ChecksumStatus(StrEnum):
 
 
 class Step(StrEnum):
-    """One verb of the pipeline; each is a command of `crypto-lakehouse step` and a task of every DAG."""
+    """The name of a verb: a command of `crypto-lakehouse step`, and a task of a DAG."""
 
     PLAN = "plan"
     PULL = "pull"
@@ -290,3 +290,5 @@ class Step(StrEnum):
     GATE = "gate"
     PUBLISH = "publish"
     REPORT = "report"
+    GAPS = "gaps"
+    INSTRUMENTS = "instruments"

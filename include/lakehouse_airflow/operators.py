@@ -1,11 +1,12 @@
-"""The operators of the lake's DAGs: each carries out one step by the runner that the deployment's settings name.
+"""The operators of the lake's DAGs: each carries out one step with the runner that the deployment's settings name.
 
-Whatever runs a step, its result file in the lake decides how it went: a step that says it succeeded and left no
+Whatever runs a step, its result file in the lake decides how it ended. A step that ends with exit code 0 and has no
 result has failed.
 """
 
 import os
 import sys
+from abc import abstractmethod
 from collections.abc import Mapping, Sequence
 from datetime import date, timedelta
 from typing import Any
@@ -14,14 +15,32 @@ from airflow.sdk import BaseOperator, Context
 from airflow.sdk.exceptions import AirflowException, AirflowFailException, AirflowSkipException
 from airflow.sdk.log import mask_secret
 
-from crypto_lakehouse.datasets import dataset as dataset_row
+from crypto_lakehouse.coverage.records import Fill
+from crypto_lakehouse.datasets import dataset as dataset_of_name
 from crypto_lakehouse.errors import ArchiveFileMissing, LakehouseError
 from crypto_lakehouse.lake.opening import open_storage
-from crypto_lakehouse.runs.orders import PlanRequest, first_order_key, order_of_step, write_order
-from crypto_lakehouse.runs.results import PlanOutcome, ReportOutcome, Status, StepResult, read_result, result_key
+from crypto_lakehouse.runs.orders import (
+    GapsOrder,
+    InstrumentsOrder,
+    Order,
+    PlanRequest,
+    first_order_key,
+    order_of_step,
+    write_order,
+)
+from crypto_lakehouse.runs.results import (
+    GapsOutcome,
+    PlanOutcome,
+    ReportOutcome,
+    Status,
+    StepResult,
+    read_result,
+    result_key,
+)
 from crypto_lakehouse.schedule import covered_days, with_lookback
 from crypto_lakehouse.settings import Settings, load_settings
-from crypto_lakehouse.vocabulary import Step
+from crypto_lakehouse.verbs import Subject
+from crypto_lakehouse.vocabulary import Market, Step
 from lakehouse_airflow.errors import raise_for, translated_errors
 from lakehouse_airflow.runners.choosing import new_runner
 from lakehouse_airflow.runners.runner import DeferrableRunner, RunContext, Runner, task_labels
@@ -30,7 +49,7 @@ COMMAND = (sys.executable, "-m", "crypto_lakehouse.cli", "step")
 
 
 class StepOperator(BaseOperator):
-    """Carries out one step for one work order; returns the result's counts.
+    """Carries out one step for one work order; returns the figures of its result.
 
     Args:
         step: The verb.
@@ -46,30 +65,31 @@ class StepOperator(BaseOperator):
         self._runner: Runner | None = None
 
     def execute(self, context: Context) -> Any:
-        """Runs the step and reads its result; returns its counts.
+        """Runs the step and reads its result.
 
         Raises:
-            AirflowFailException: It failed and trying again changes nothing.
-            AirflowException: It failed and may succeed later.
-            TaskDeferred: A triggerer waits for it.
+            AirflowFailException: The step failed, and a retry changes nothing.
+            AirflowException: The step failed, and a retry may help.
+            TaskDeferred: A triggerer waits for the step.
         """
-        return self._finished(self._run(self.work_order, context), context)
+        return self._finished(self._run(self._order_key(context), context), context)
 
     def resume(self, context: Context, event: Mapping[str, Any], order_key: str = "") -> Any:
-        """Goes on where `execute` left the waiting to a triggerer.
+        """Continues after a triggerer has waited for the step.
 
         Args:
             context: The task's.
-            event: What the triggerer says.
-            order_key: As deferred; `airflow dags test` and `DAG.test` hand on the event alone.
+            event: The event of the trigger.
+            order_key: As deferred; `airflow dags test` and `DAG.test` pass the event alone.
 
         Raises:
-            AirflowFailException: The step failed and trying again changes nothing.
-            AirflowException: It failed and may succeed later.
-            TaskDeferred: It still runs.
+            AirflowFailException: The step failed, and a retry changes nothing.
+            AirflowException: The step failed, and a retry may help.
+            TaskDeferred: The step still runs.
         """
         order_key = order_key or self._order_key(context)
-        settings, step = _settings_for(order_key, Step(self.step)), Step(self.step)
+        step = Step(self.step)
+        settings = _settings_for(order_key, step)
         runner = self._runner = new_runner(settings.runner_of(step), COMMAND)
         if not isinstance(runner, DeferrableRunner):
             raise AirflowException(f"{step} was deferred, and the settings name another runner now")
@@ -80,6 +100,7 @@ class StepOperator(BaseOperator):
         return self.work_order
 
     def _finished(self, result: StepResult[Any], _context: Context) -> Any:
+        """Returns the XCom of the task."""
         return result.counts()
 
     def _run_context(self, settings: Settings, context: Context) -> RunContext:
@@ -90,7 +111,8 @@ class StepOperator(BaseOperator):
         self.log.info("%s", line)
 
     def _run(self, order_key: str, context: Context) -> StepResult[Any]:
-        settings, step = _settings_for(order_key, Step(self.step)), Step(self.step)
+        step = Step(self.step)
+        settings = _settings_for(order_key, step)
         open_storage(settings).delete(result_key(order_key, step))
         self._runner = new_runner(settings.runner_of(step), COMMAND)
         code = self._runner.run(step, order_key, self._run_context(settings, context))
@@ -116,43 +138,58 @@ class StepOperator(BaseOperator):
 
 
 class RunOperator(StepOperator):
-    """Carries out a step that is about a whole run: its order is the run's plan.
+    """Carries out a step whose order has a fixed place in the run's folder.
 
     Args:
         step: The verb.
-        dataset: The run's dataset.
+        subject: What the run is about: a table, a market, or the lake.
     """
 
-    def __init__(self, *, step: str, dataset: str, **kwargs: Any) -> None:
-        super().__init__(step=step, **kwargs)
-        self.dataset = dataset
+    def __init__(self, *, step: Step, subject: str, **kwargs: Any) -> None:
+        super().__init__(step=step.value, **kwargs)
+        self.subject = subject
 
     def _order_key(self, context: Context) -> str:
-        return first_order_key(Step(self.step), self.dataset, context["dag_run"].run_id)
+        return first_order_key(Step(self.step), self.subject, context["dag_run"].run_id)
 
 
-class PlanOperator(RunOperator):
-    """Writes the run's request into the lake and plans it; pushes the keys of the orders to carry out.
-
-    The run's Params win over its data interval; its XComs hold keys of orders, nothing else.
-    """
-
-    def __init__(self, **kwargs: Any) -> None:
-        super().__init__(step=Step.PLAN.value, **kwargs)
+class FirstStepOperator(RunOperator):
+    """Writes the order that a run starts with, and carries out its step."""
 
     def execute(self, context: Context) -> Any:
-        """Plans the run; returns the keys of the pull orders.
+        """Writes the order, runs the step and reads its result.
 
         Raises:
-            AirflowFailException: The request is not acceptable or the listing is suspect.
-            AirflowException: The bucket did not answer.
+            AirflowFailException: The step failed, and a retry changes nothing.
+            AirflowException: The step failed, and a retry may help.
+            TaskDeferred: A triggerer waits for the step.
         """
-        run = context["dag_run"]
-        request = plan_request(self.dataset, run, context["params"])
+        with translated_errors():
+            write_order(open_storage(_settings()), self._order_key(context), self.order(context))
+        return super().execute(context)
+
+    @abstractmethod
+    def order(self, context: Context) -> Order:
+        """Returns the order of a DAG run."""
+
+
+class PlanOperator(FirstStepOperator):
+    """Plans the run of a dataset; its XComs are keys of the orders to carry out, and nothing else.
+
+    The run's Params take precedence over its data interval.
+
+    Args:
+        dataset: Name of the dataset.
+    """
+
+    def __init__(self, *, dataset: str, **kwargs: Any) -> None:
+        super().__init__(step=Step.PLAN, subject=dataset, **kwargs)
+
+    def order(self, context: Context) -> PlanRequest:
+        """Returns what the DAG run asks for."""
+        request = plan_request(self.subject, context["dag_run"], context["params"])
         self.log.info("days %s to %s", request.first_day, request.last_day)
-        key = self._order_key(context)
-        write_order(open_storage(_settings()), key, request)
-        return self._finished(self._run(key, context), context)
+        return request
 
     def _finished(self, result: StepResult[Any], context: Context) -> Any:
         outcome: PlanOutcome = result.completed()
@@ -162,22 +199,25 @@ class PlanOperator(RunOperator):
 
 
 class ReportOperator(RunOperator):
-    """Writes the run's report; is skipped where nothing was published, so that no asset event is sent."""
+    """Writes the run's report; skips the task where nothing was published, so that no asset event is sent.
 
-    def __init__(self, **kwargs: Any) -> None:
-        super().__init__(step=Step.REPORT.value, **kwargs)
+    Args:
+        dataset: Name of the dataset.
+    """
+
+    def __init__(self, *, dataset: str, **kwargs: Any) -> None:
+        super().__init__(step=Step.REPORT, subject=dataset, **kwargs)
 
     def execute(self, context: Context) -> Any:
-        """Reports the run, one whose plan failed too.
+        """Reports the run, also one whose plan failed.
 
         Raises:
             AirflowSkipException: The run had nothing to do, or published nothing.
             AirflowFailException: A step of the run failed.
         """
-        key = self._order_key(context)
-        if _nothing_was_planned(key):
-            raise AirflowSkipException("nothing to do: the lake already holds what the archive has")
-        return self._finished(self._run(key, context), context)
+        if _nothing_was_planned(self._order_key(context)):
+            raise AirflowSkipException("nothing to do: the lake already has what the archive has")
+        return super().execute(context)
 
     def _finished(self, result: StepResult[Any], context: Context) -> Any:
         outcome: ReportOutcome = result.completed()
@@ -190,11 +230,53 @@ class ReportOperator(RunOperator):
         return figures.counts()
 
 
+class GapsOperator(FirstStepOperator):
+    """Searches the lake for gaps; its XCom is a list of arguments for TriggerDagRunOperator, one for each dataset."""
+
+    def __init__(self, **kwargs: Any) -> None:
+        super().__init__(step=Step.GAPS, subject=Subject.LAKE.value, **kwargs)
+
+    def order(self, context: Context) -> GapsOrder:
+        """Returns an order for the whole lake."""
+        return GapsOrder(context["dag_run"].run_id)
+
+    def _finished(self, result: StepResult[Any], _context: Context) -> Any:
+        outcome: GapsOutcome = result.completed()
+        return [{"trigger_dag_id": fill.dataset, "conf": fill_params(fill)} for fill in outcome.fills]
+
+
+class InstrumentsOperator(FirstStepOperator):
+    """Brings the instrument master of one market up to date.
+
+    Args:
+        market: The market.
+    """
+
+    def __init__(self, *, market: str, **kwargs: Any) -> None:
+        self.market = market
+        super().__init__(step=Step.INSTRUMENTS, subject=InstrumentsOrder(Market(market), "").subject, **kwargs)
+
+    def order(self, context: Context) -> InstrumentsOrder:
+        """Returns an order for the market."""
+        return InstrumentsOrder(Market(self.market), context["dag_run"].run_id)
+
+
+def fill_params(fill: Fill) -> dict[str, Any]:
+    """Returns the Params of a run that fills gaps of a dataset."""
+    params = {
+        "symbols": list(fill.symbols),
+        "start_date": fill.first_day.isoformat(),
+        "end_date": fill.last_day.isoformat(),
+        "fill": True,
+    }
+    return {**params, "intervals": list(fill.intervals)} if fill.intervals else params
+
+
 def _nothing_was_planned(key: str) -> bool:
     try:
         plan = read_result(open_storage(_settings()), key, Step.PLAN)
     except LakehouseError:
-        # The report itself says so, and fails.
+        # The report step fails with the reason.
         return False
     return plan.status is Status.NOTHING_TO_DO
 
@@ -222,20 +304,20 @@ def plan_request(dataset: str, run: Any, params: Mapping[str, Any]) -> PlanReque
 
     A scheduled run looks back some days, for files that came late or were replaced; a backfill does not.
     """
-    row = dataset_row(dataset)
+    table = dataset_of_name(dataset)
     if run.data_interval_start and run.data_interval_end and run.data_interval_start < run.data_interval_end:
-        first, last = covered_days(row, run.data_interval_start, run.data_interval_end)
+        first, last = covered_days(table, run.data_interval_start, run.data_interval_end)
     else:
         first = last = run.run_after.date() - timedelta(days=1)
     if str(run.run_type).rpartition(".")[2].lower() == "scheduled":
-        first = with_lookback(row, first)
+        first = with_lookback(table, first)
     return PlanRequest(
         dataset=dataset,
         run_id=run.run_id,
         first_day=str(date.fromisoformat(params["start_date"]) if params.get("start_date") else first),
         last_day=str(date.fromisoformat(params["end_date"]) if params.get("end_date") else last),
         symbols=tuple(params.get("symbols") or ()),
-        intervals=tuple(params.get("intervals") or ()) if row.has_interval else (),
+        intervals=tuple(params.get("intervals") or ()) if table.has_interval else (),
         profile=params.get("profile") or "",
         delta=bool(params.get("delta", True)),
         fill=bool(params.get("fill", False)),
@@ -246,7 +328,7 @@ def _mask_secrets(settings: Settings) -> None:
     """Has Airflow blot secrets out of its logs, whatever a step or a library of its prints."""
     of_settings = (settings.storage.secret_access_key, settings.exchange.api_key)
     of_the_process = (os.environ.get(name) for name in ("AWS_SECRET_ACCESS_KEY", "AWS_SESSION_TOKEN"))
-    for secret in (*(one.get_secret_value() for one in of_settings if one), *filter(None, of_the_process)):
+    for secret in (*(value.get_secret_value() for value in of_settings if value), *filter(None, of_the_process)):
         mask_secret(secret)
 
 
@@ -263,5 +345,5 @@ def _settings_for(order_key: str, step: Step) -> Settings:
     try:
         return settings.for_order(order_of_step(open_storage(settings), order_key, step).work_bytes)
     except LakehouseError:
-        # The step itself says what is wrong with its order.
+        # The step fails with the reason.
         return settings

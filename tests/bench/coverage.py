@@ -9,8 +9,10 @@ from typing import Any
 
 import polars as pl
 
+from crypto_lakehouse.coverage.day_table import coverage
+from crypto_lakehouse.coverage.gap_table import find_gaps
 from crypto_lakehouse.coverage.log import DAYS_SCHEMA, HOLES_SCHEMA, CoverageFrames, CoverageLog
-from crypto_lakehouse.coverage.tables import CoverageQuery, coverage, find_gaps
+from crypto_lakehouse.coverage.queries import CoverageQuery
 from crypto_lakehouse.datasets import dataset
 from crypto_lakehouse.lake.local_storage import LocalStorage
 from crypto_lakehouse.lake.partition import Partition

@@ -12,7 +12,7 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
-from crypto_lakehouse.endpoints import SPOT_WEIGHT
+from crypto_lakehouse.endpoints.binance import SPOT_WEIGHT
 from crypto_lakehouse.exchange.bodies import decode
 from crypto_lakehouse.lake.local_storage import LocalStorage
 from crypto_lakehouse.lake.records import RequestSpan

@@ -207,7 +207,7 @@ def test_whatever_a_step_does_not_need_is_refused(what: str, ask: Any, engine: E
     path, value = MORE_THAN_A_STEP_NEEDS[what]
     status, said = ask("POST", CREATE, changed(path, value))
     assert (status, engine.seen) == (403, []), said
-    assert "not for steps" in said
+    assert "not allowed for steps" in said
 
 
 EMPTY = (None, False, 0, "", [], {})
@@ -231,7 +231,7 @@ def test_an_unknown_name_is_left_out_where_it_is_empty_and_else_refused(
         assert json.loads(engine.seen.pop()[2]) == AS_FORWARDED
     status, said = ask("POST", CREATE, changed(path, True))
     assert (status, engine.seen) == (403, [])
-    assert "not for steps" in said
+    assert "not allowed for steps" in said
 
 
 def test_a_key_that_is_there_twice_reaches_the_engine_as_it_was_checked(ask: Any, engine: EngineDouble) -> None:

@@ -123,3 +123,15 @@ def test_the_daily_dag_of_gaps_triggers_the_dataset_that_has_one(place: Place, t
     assert dag_id == NAME
     assert (asked["symbols"], asked["intervals"], asked["start_date"]) == (["BTCUSDT"], ["1h"], "2025-01-02")
     assert asked["fill"] is True
+
+
+def test_the_weekly_dag_of_instruments_makes_a_master_of_each_market(place: Place, tmp_path: Path) -> None:
+    # The fake bucket has daily klines of one interval of one market: the other markets have no symbol to list.
+    code, states = place.run(tmp_path, "instruments", {})
+    assert code == 1
+    tasks = place.rows("SELECT map_index, state FROM task_instance WHERE task_id = 'update'")
+    assert sorted(state for _, state in tasks) == ["failed", "failed", "failed", "success"], states
+    versions = Path(place.lake.settings.lake).glob("instruments/binance_spot/versions/*")
+    assert len(list(versions)) == 1
+    (result,) = Path(place.lake.settings.lake).glob("runs/binance_spot/*/instruments.instruments.result.json")
+    assert json.loads(result.read_text(encoding="utf-8"))["outcome"]["figures"]["symbols"] == 1

@@ -148,7 +148,7 @@ def test_the_role_is_of_one_namespace_and_names_all_that_it_allows() -> None:
 
 INTERNET, STORE = "52.219.0.1", "10.0.0.7"
 TABLE = [
-    *((step, INTERNET, 443, step in {"plan", "pull", "delta"}) for step in Step),
+    *((step, INTERNET, 443, step in {"plan", "pull", "delta", "instruments"}) for step in Step),
     *((step, STORE, 443, True) for step in Step),
     *((step, STORE, 80, False) for step in Step),
     *((step, INTERNET, 22, False) for step in Step),
@@ -172,7 +172,9 @@ def test_nobody_reaches_a_step(step: Step) -> None:
     assert not may_be_reached(policies(), {"crypto-lakehouse/step": step.value})
 
 
-@pytest.mark.parametrize("step", [step for step in Step if step not in {Step.PLAN, Step.PULL, Step.DELTA}])
+@pytest.mark.parametrize(
+    "step", [step for step in Step if step not in {Step.PLAN, Step.PULL, Step.DELTA, Step.INSTRUMENTS}]
+)
 def test_with_a_lake_on_a_claim_a_step_at_rest_has_no_network(step: Step) -> None:
     in_force = named("deny-all", "reach-the-internet")
     labels = {"crypto-lakehouse/step": step.value}

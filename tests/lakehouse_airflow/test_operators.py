@@ -14,15 +14,25 @@ from typing import Any
 
 import pytest
 
+from crypto_lakehouse.coverage.records import Fill
 from crypto_lakehouse.lake.local_storage import LocalStorage
-from crypto_lakehouse.runs.figures import PlanFigures
-from crypto_lakehouse.runs.orders import PlanRequest, read_order, run_folder, write_order
-from crypto_lakehouse.runs.results import PlanOutcome, Status, StepResult, result_key
+from crypto_lakehouse.runs.figures import GapsFigures, InstrumentsFigures, PlanFigures
+from crypto_lakehouse.runs.orders import (
+    GapsOrder,
+    InstrumentsOrder,
+    PlanRequest,
+    first_order_key,
+    read_order,
+    run_folder,
+    write_order,
+)
+from crypto_lakehouse.runs.results import GapsOutcome, InstrumentsOutcome, PlanOutcome, Status, StepResult, result_key
 from crypto_lakehouse.settings import load_settings
-from crypto_lakehouse.vocabulary import Step
+from crypto_lakehouse.vocabulary import Market, Step
 from tests.step_results import failed_pull, idle_plan, succeeded_pull
 
 pytestmark = pytest.mark.filterwarnings("ignore")
+NOW = datetime(2025, 1, 1, tzinfo=UTC)
 ORDER = "runs/binance_um_klines/test-00000000/pull-000.json"
 
 WRITE_RESULT = """
@@ -260,3 +270,49 @@ def test_a_report_with_nothing_to_do_is_skipped_so_that_no_asset_event_is_sent(l
     LocalStorage(lake).write(result_key(key, Step.PLAN), json.dumps(idle_plan()).encode())
     with pytest.raises(AirflowSkipException, match="nothing to do"):
         ReportOperator(task_id="report", dataset="binance_um_klines").execute({"dag_run": run})
+
+
+def test_gaps_become_arguments_of_triggered_runs(lake: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    from lakehouse_airflow import operators
+
+    fills = (
+        Fill("binance_um_klines", ("BTCUSDT",), ("1h",), date(2025, 1, 1), date(2025, 1, 3)),
+        Fill("binance_um_metrics", ("BTCUSDT",), (), date(2025, 1, 1), date(2025, 1, 1)),
+    )
+    one = operators.GapsOperator(task_id="find")
+
+    def found(order_key: str, _context: object) -> Any:
+        assert read_order(LocalStorage(lake), order_key, GapsOrder) == GapsOrder("r")
+        return StepResult(Step.GAPS, "lake", "r", Status.SUCCEEDED, NOW, 0.1, GapsOutcome(GapsFigures(2, 2), fills))
+
+    monkeypatch.setattr(one, "_run", found)
+    returned = one.execute({"dag_run": run_of()})
+    assert [run["trigger_dag_id"] for run in returned] == ["binance_um_klines", "binance_um_metrics"]
+    assert returned[0]["conf"] == {
+        "symbols": ["BTCUSDT"],
+        "intervals": ["1h"],
+        "start_date": "2025-01-01",
+        "end_date": "2025-01-03",
+        "fill": True,
+    }
+    assert "intervals" not in returned[1]["conf"], "the DAG of a dataset without intervals has no such Param"
+
+
+@pytest.mark.parametrize("market", list(Market))
+def test_the_instruments_of_each_market_are_a_run_of_their_own(
+    market: Market, lake: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from lakehouse_airflow import operators
+
+    one = operators.InstrumentsOperator(task_id="update", market=market.value)
+    keys: list[str] = []
+
+    def updated(order_key: str, _context: object) -> Any:
+        keys.append(order_key)
+        outcome = InstrumentsOutcome(InstrumentsFigures(added=1), is_new_version=True)
+        return StepResult(Step.INSTRUMENTS, f"binance_{market}", "r", Status.SUCCEEDED, NOW, 0.1, outcome)
+
+    monkeypatch.setattr(one, "_run", updated)
+    assert one.execute({"dag_run": run_of()})["added"] == 1
+    assert keys == [first_order_key(Step.INSTRUMENTS, f"binance_{market}", "r")]
+    assert read_order(LocalStorage(lake), keys[0], InstrumentsOrder) == InstrumentsOrder(market, "r")

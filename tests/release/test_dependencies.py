@@ -1,5 +1,6 @@
 """What is imported is declared, where it is imported; and what is declared is imported."""
 
+import re
 from collections.abc import Iterable, Mapping
 
 import pytest
@@ -7,6 +8,7 @@ import pytest
 from crypto_lakehouse.verbs import VERBS, Image, Verb
 from tests.release.declared import CORE, EXTRAS, image_packages
 from tests.release.imports import distributions_of, libraries_of, loaded_with, modules
+from tests.release.tools import PROJECT
 
 EXTRAS_OF_PARTS: Mapping[str, set[str]] = {
     "crypto_lakehouse.archive": {"pull"},
@@ -88,6 +90,11 @@ def test_every_part_is_there_and_needs_its_extras() -> None:
         for extra in extras:
             others = set().union(*(distributions_of(library) for library in libraries))
             assert others & (EXTRAS[extra] - CORE), f"{part} imports nothing of {extra}"
+
+
+def test_the_page_on_installing_names_every_extra() -> None:
+    page = (PROJECT / "docs" / "installing.md").read_text(encoding="utf-8")
+    assert set(re.findall(r"^\| `([a-z0-9]+)` \|", page, re.MULTILINE)) == set(EXTRAS)
 
 
 def test_control_an_import_that_is_not_declared_is_noticed() -> None:

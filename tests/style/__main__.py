@@ -2,31 +2,38 @@
 
 import ast
 import sys
+from collections import Counter
 from collections.abc import Iterator
 from pathlib import Path
 
-from tests.style.docstrings import check_strings
-from tests.style.names import check_names
+from tests.style.code import check_comments, check_names, check_strings, loop_targets
 from tests.style.prose import Finding, check_markdown
 
 PROJECT = Path(__file__).parents[2]
 CODE = ("include", "dags", "plugins")
-GENERATED = {"docs/performance.md"}
-"""Pages whose text comes from measurements."""
+MEASURED = frozenset({"docs/performance.md"})
+"""Pages that quote measurements and messages of other programs."""
+MAX_SHARE_OF_ONE = 0.05
+"""Share of the variables of loops and comprehensions that may be called `one`."""
 
 
 def findings(project: Path) -> Iterator[Finding]:
     """Yields all findings in the documentation and the code of a project."""
     for page in [project / "README.md", *sorted((project / "docs").glob("*.md"))]:
         path = page.relative_to(project).as_posix()
-        if path not in GENERATED:
+        if path not in MEASURED:
             yield from check_markdown(path, page.read_text(encoding="utf-8"))
-    for folder in CODE:
-        for module in sorted((project / folder).rglob("*.py")):
-            path = module.relative_to(project).as_posix()
-            tree = ast.parse(module.read_text(encoding="utf-8"))
-            yield from check_names(path, tree)
-            yield from check_strings(path, tree)
+    targets: Counter[str] = Counter()
+    for module in [module for folder in CODE for module in sorted((project / folder).rglob("*.py"))]:
+        path, source = module.relative_to(project).as_posix(), module.read_text(encoding="utf-8")
+        tree = ast.parse(source)
+        targets.update(loop_targets(tree))
+        yield from check_names(path, tree)
+        yield from check_strings(path, tree)
+        yield from check_comments(path, source)
+    if targets["one"] > MAX_SHARE_OF_ONE * targets.total():
+        message = f"{targets['one']} of {targets.total()} variables of loops are called 'one': use nouns"
+        yield Finding(", ".join(CODE), 0, message)
 
 
 def main() -> int:

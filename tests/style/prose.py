@@ -34,7 +34,7 @@ BANNED = {
 
 _BANNED = [(re.compile(rf"\b(?:{pattern})\b", re.IGNORECASE), advice) for pattern, advice in BANNED.items()]
 _SENTENCE_END = re.compile(r"(?<=[.!?])(?:[\"')*_]*)\s+(?=\S)|:\s*$")
-_ITEM = re.compile(r"\s*(#+ |[-*] |\d+\. )")
+_ITEM = re.compile(r"^\s*(#+ |[-*] |\d+\. )")
 _ABBREVIATION = re.compile(r"\b(e\.g|i\.e|etc|vs|approx|no)\.", re.IGNORECASE)
 
 

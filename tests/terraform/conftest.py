@@ -11,15 +11,9 @@ from typing import TYPE_CHECKING, Any
 import boto3
 import pytest
 
-from crypto_lakehouse.catalog.opening import open_catalog
-from crypto_lakehouse.coverage.answers import Coverage
-from crypto_lakehouse.coverage.filling import fills
-from crypto_lakehouse.coverage.log import CoverageLog
-from crypto_lakehouse.instruments.updating import update_instruments
-from crypto_lakehouse.lake.opening import open_storage
 from crypto_lakehouse.query import Lake
-from crypto_lakehouse.running import RunSummary, new_run_id, run_pipeline
-from crypto_lakehouse.runs.orders import PlanRequest
+from crypto_lakehouse.running import RunSummary, new_run_id, run_alone, run_pipeline
+from crypto_lakehouse.runs.orders import GapsOrder, InstrumentsOrder, PlanRequest
 from crypto_lakehouse.runs.results import StepResult
 from crypto_lakehouse.settings import Settings
 from crypto_lakehouse.steps import Progress, run_step
@@ -156,10 +150,8 @@ def pipeline_run(deployment: Deployment, tmp_path_factory: pytest.TempPathFactor
         request = PlanRequest(DATASET, new_run_id("test"), "2024-05-01", "2024-05-02", ("BTCUSDT",), ("1h",))
         with without_bucket_policy(deployment), recording(REGION) as calls:
             summary = run_pipeline(request, settings, step=_noted(calls))
-            # What the DAG of gaps asks, in Airflow itself.
-            fills(Coverage(CoverageLog(open_storage(settings)), open_catalog(settings).datasets))
-            # And that of instruments.
-            update_instruments(Market.UM, settings, storage=open_storage(settings))
+            run_alone(Step.GAPS, GapsOrder("test"), settings, run=_noted(calls))
+            run_alone(Step.INSTRUMENTS, InstrumentsOrder(Market.UM, "test"), settings, run=_noted(calls))
             calls.caller = "reader"
             rows = Lake(settings).scan(DATASET, symbols=["BTCUSDT"], interval="1h").collect().height
     return PipelineRun(settings, summary, calls, rows)

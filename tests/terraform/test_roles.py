@@ -17,7 +17,9 @@ pytestmark = [
 LAKE = f"arn:aws:s3:::{NAME}-lake-123456789012"
 
 
-@pytest.mark.parametrize("who", ["orchestrator", "plan", "pull", "conform", "gate", "publish", "report", "reader"])
+@pytest.mark.parametrize(
+    "who", ["orchestrator", "plan", "pull", "conform", "gate", "publish", "report", "gaps", "instruments", "reader"]
+)
 def test_a_role_allows_every_call_that_its_step_made(
     pipeline_run: PipelineRun, deployment: Deployment, who: str
 ) -> None:
@@ -121,8 +123,20 @@ TRIPLES: tuple[tuple[bool, str, str, str, dict[str, str]], ...] = (
     (True, "orchestrator", "s3:DeleteObject", f"{RUN}/transform-000.gate.result.json", {}),
     (False, "orchestrator", "s3:DeleteObject", f"{RUN}/plan.json", {}),
     (False, "orchestrator", "s3:DeleteObject", BRONZE_LOG, {}),
-    (True, "orchestrator", "s3:PutObject", VERSIONS, {}),
-    (True, "orchestrator", "s3:DeleteObject", VERSIONS, {}),
+    (True, "orchestrator", "s3:PutObject", "runs/lake/test-00000000/gaps.json", {}),
+    (True, "orchestrator", "s3:PutObject", "runs/binance_um/test-00000000/instruments.json", {}),
+    (False, "orchestrator", "s3:PutObject", VERSIONS, {}),
+    (False, "orchestrator", "s3:GetObject", VERSIONS, {}),
+    (False, "orchestrator", "s3:GetObject", COVERAGE, {}),
+    (True, "instruments", "s3:PutObject", VERSIONS, {}),
+    (True, "instruments", "s3:DeleteObject", VERSIONS, {}),
+    (False, "instruments", "s3:GetObject", OBJECT, {}),
+    (False, "instruments", "glue:GetPartitions", TABLE, {}),
+    (True, "gaps", "s3:GetObject", COVERAGE, {}),
+    (True, "gaps", "s3:PutObject", "runs/lake/test-00000000/gaps.gaps.result.json", {}),
+    (True, "gaps", "glue:GetTables", TABLE, {}),
+    (False, "gaps", "s3:PutObject", COVERAGE, {}),
+    (False, "gaps", "s3:GetObject", DATA, {}),
     (False, "orchestrator", "s3:PutObject", DATA, {}),
     (True, "orchestrator", "ecs:ListTasks", "*", CLUSTER),
     (False, "orchestrator", "ecs:ListTasks", "*", OTHER_CLUSTER),
@@ -132,7 +146,7 @@ TRIPLES: tuple[tuple[bool, str, str, str, dict[str, str]], ...] = (
     (False, "orchestrator", "logs:GetLogEvents", STEP_LOG.replace(NAME, "other"), {}),
     (False, "orchestrator", "ecs:RegisterTaskDefinition", "*", {}),
     (False, "orchestrator", "s3:GetObject", DATA, {}),
-    (True, "orchestrator", "glue:GetPartitions", TABLE, {}),
+    (False, "orchestrator", "glue:GetPartitions", TABLE, {}),
     (False, "orchestrator", "glue:BatchUpdatePartition", TABLE, {}),
     (True, "orchestrator", "ecs:RunTask", TASK, CLUSTER),
     (False, "orchestrator", "ecs:RunTask", TASK, OTHER_CLUSTER),

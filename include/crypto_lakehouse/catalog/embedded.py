@@ -65,7 +65,7 @@ class EmbeddedCatalog:
             raise SourceUnavailable(f"the catalog {self._path} did not answer: {error}", "Try again") from error
 
     def ensure_table(self, table: Table) -> None:
-        """Remembers the table; it has no columns of its own here, for readers take those of the files."""
+        """Records the table without its columns: readers use the columns of the files."""
         with self._connection() as connection:
             connection.execute("INSERT OR IGNORE INTO tables VALUES (?)", (table.name,))
 

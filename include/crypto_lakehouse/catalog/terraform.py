@@ -12,8 +12,7 @@ from typing import TypedDict
 
 from crypto_lakehouse import __version__
 from crypto_lakehouse.catalog.glue import table_input
-from crypto_lakehouse.checkout import require_checkout
-from crypto_lakehouse.docs import write_changed
+from crypto_lakehouse.checkout import require_checkout, write_changed
 from crypto_lakehouse.marts import tables
 from crypto_lakehouse.spec import Table
 from crypto_lakehouse.verbs import VERBS, Area, Verb
@@ -44,7 +43,7 @@ def table_variables(table: Table) -> TableVariables:
     ['symbol_key', 'kline_interval', 'period']
     """
     glue = table_input(table, "")
-    keys = [one["Name"] for one in glue["PartitionKeys"]]
+    keys = [key["Name"] for key in glue["PartitionKeys"]]
     return {
         "layer": table.layer.value,
         "description": glue["Description"],
@@ -53,8 +52,8 @@ def table_variables(table: Table) -> TableVariables:
         "partition_keys": keys,
         "index_keys": sorted(keys, key=lambda key: key != "symbol_key"),
         "columns": [
-            {name.lower(): one[name] for name in ("Name", "Type", "Comment")}
-            for one in glue["StorageDescriptor"]["Columns"]
+            {name.lower(): column[name] for name in ("Name", "Type", "Comment")}
+            for column in glue["StorageDescriptor"]["Columns"]
         ],
     }
 

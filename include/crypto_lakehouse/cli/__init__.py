@@ -6,15 +6,32 @@ Nothing is computed here. The commands import their engines themselves, so that 
 import gc
 import sys
 from collections.abc import Sequence
+from typing import Annotated
 
 import typer
 
+from crypto_lakehouse import __version__
 from crypto_lakehouse.cli import admin, backfill, catalog, gaps, ingest, instruments, query, step
 from crypto_lakehouse.cli.edge import run
 
 __all__ = ["build_app", "main"]
 
 PROGRAM = "crypto-lakehouse"
+
+
+def _print_version(is_given: bool) -> None:
+    if is_given:
+        print(f"{PROGRAM} {__version__}")
+        raise typer.Exit
+
+
+VersionOption = Annotated[
+    bool, typer.Option("--version", help="Print the version.", callback=_print_version, is_eager=True)
+]
+
+
+def _program(*, version: VersionOption = False) -> None:
+    """Takes the options that belong to no command."""
 
 
 def build_app() -> typer.Typer:
@@ -24,6 +41,7 @@ def build_app() -> typer.Typer:
         rich_markup_mode=None,
         add_completion=False,
     )
+    app.callback()(_program)
     app.add_typer(admin.app, name="admin")
     app.add_typer(ingest.ingest_app, name="ingest")
     app.command("plan", epilog=ingest.PLAN_EXAMPLES)(ingest.plan)

@@ -6,8 +6,8 @@ from typing import TYPE_CHECKING, Any
 
 import typer
 
+from crypto_lakehouse import marts
 from crypto_lakehouse.cli.output import JsonOption, examples, print_json, print_table
-from crypto_lakehouse.datasets import DATASETS
 
 if TYPE_CHECKING:
     from crypto_lakehouse.catalog.catalog import Catalog
@@ -29,9 +29,10 @@ def setup(*, as_json: JsonOption = False) -> None:
     settings = load_settings()
     storage, catalog = open_storage(settings), open_catalog(settings)
     storage.write("setup/proof.txt", b"The lake can be written.\n")
-    for dataset in DATASETS:
-        catalog.ensure_table(dataset)
-    facts = {"lake": storage.uri, "catalog": settings.catalog.kind.value, "tables": len(DATASETS)}
+    tables = marts.tables()
+    for table in tables:
+        catalog.ensure_table(table)
+    facts = {"lake": storage.uri, "catalog": settings.catalog.kind.value, "tables": len(tables)}
     if as_json:
         print_json({"status": "succeeded", **facts})
     else:
@@ -40,26 +41,26 @@ def setup(*, as_json: JsonOption = False) -> None:
 
 @app.command(epilog=examples("admin status", "admin status --json"))
 def status(*, as_json: JsonOption = False) -> None:
-    """Show the lake, its catalog, free disk space, what each dataset holds and which runs published last."""
+    """Show the lake, its catalog, free disk space, the content of each table, and the last runs."""
     from crypto_lakehouse.catalog.opening import open_catalog
     from crypto_lakehouse.lake.opening import open_storage
     from crypto_lakehouse.settings import load_settings
 
     settings = load_settings()
-    said = {
+    facts = {
         "lake": open_storage(settings).uri,
         "catalog": settings.catalog.kind.value,
         "disk_free_bytes": _free_bytes(settings),
         **_published_facts(open_catalog(settings)),
     }
     if as_json:
-        print_json(said)
+        print_json(facts)
     else:
-        _print_status(said)
+        _print_status(facts)
 
 
 def _free_bytes(settings: "Settings") -> int | None:
-    """Returns what is free where the lake's folder is or will be; None for a lake that is no folder."""
+    """Returns the free bytes on the disk of the lake's folder. None if the lake is not a folder."""
     if "://" in settings.lake.removeprefix("file://"):
         return None
     folder = Path(settings.lake.removeprefix("file://")).resolve()
@@ -70,12 +71,12 @@ def _free_bytes(settings: "Settings") -> int | None:
 
 def _published_facts(catalog: "Catalog") -> dict[str, Any]:
     known = set(catalog.tables())
-    published = {row.name: catalog.partitions(row) for row in DATASETS if row.name in known}
+    published = {table.name: catalog.partitions(table) for table in marts.tables() if table.name in known}
     newest: dict[tuple[str, str], str] = {}
     for name, records in published.items():
-        for one in records:
-            at = one.published_at.isoformat()
-            newest[name, one.run_id] = max(at, newest.get((name, one.run_id), ""))
+        for record in records:
+            at = record.published_at.isoformat()
+            newest[name, record.run_id] = max(at, newest.get((name, record.run_id), ""))
     runs = sorted(((at, *key) for key, at in newest.items()), reverse=True)[:LAST_RUNS]
     return {
         "tables": len(known),
@@ -85,25 +86,25 @@ def _published_facts(catalog: "Catalog") -> dict[str, Any]:
 
 
 def _dataset_facts(name: str, records: "list[PublishedPartition]") -> dict[str, Any]:
-    last = [one.last_time for one in records if one.last_time is not None]
+    last = [record.last_time for record in records if record.last_time is not None]
     return {
         "dataset": name,
         "partitions": len(records),
-        "degraded": sum(one.condition == "degraded" for one in records),
-        "rows": sum(one.rows for one in records),
-        "bytes": sum(one.bytes for one in records),
+        "degraded": sum(record.condition == "degraded" for record in records),
+        "rows": sum(record.rows for record in records),
+        "bytes": sum(record.bytes for record in records),
         "last_time": max(last).isoformat() if last else None,
     }
 
 
-def _print_status(said: dict[str, Any]) -> None:
-    free = said["disk_free_bytes"]
-    print(f"lake     {said['lake']}" + (f" ({free / 2**30:,.1f} GiB free)" if free is not None else ""))
-    print(f"catalog  {said['catalog']}, {said['tables']} tables")
-    if not said["datasets"]:
+def _print_status(facts: dict[str, Any]) -> None:
+    free = facts["disk_free_bytes"]
+    print(f"lake     {facts['lake']}" + (f" ({free / 2**30:,.1f} GiB free)" if free is not None else ""))
+    print(f"catalog  {facts['catalog']}, {facts['tables']} tables")
+    if not facts["datasets"]:
         print("nothing is published yet; try `crypto-lakehouse ingest --help`")
         return
     print()
-    print_table(tuple(said["datasets"][0]), [tuple(one.values()) for one in said["datasets"]])
+    print_table(tuple(facts["datasets"][0]), [tuple(row.values()) for row in facts["datasets"]])
     print()
-    print_table(tuple(said["last_runs"][0]), [tuple(one.values()) for one in said["last_runs"]])
+    print_table(tuple(facts["last_runs"][0]), [tuple(row.values()) for row in facts["last_runs"]])

@@ -4,7 +4,7 @@ from typing import Annotated
 
 import typer
 
-from crypto_lakehouse.cli.options import DatasetArgument, chosen_datasets
+from crypto_lakehouse.cli.options import DatasetArgument, chosen_tables
 from crypto_lakehouse.cli.output import JsonOption, examples, note, print_json
 from crypto_lakehouse.cli.progress import listening
 from crypto_lakehouse.exit_codes import EXIT_PERMANENT
@@ -24,15 +24,15 @@ def rebuild(dataset: DatasetArgument = "", *, as_json: JsonOption = False) -> No
 
     settings = load_settings()
     catalog, storage = open_catalog(settings), open_storage(settings)
-    datasets, counts = chosen_datasets(dataset), {}
+    tables, counts = chosen_tables(dataset), {}
     with listening(quiet=as_json) as progress:
-        for done, table in enumerate(datasets, start=1):
+        for done, table in enumerate(tables, start=1):
             counts[table.name] = rebuild_dataset(catalog, storage, table)
-            progress("datasets rebuilt", done, len(datasets))
+            progress("tables rebuilt", done, len(tables))
     if as_json:
         print_json({"status": "succeeded", "partitions": counts})
     else:
-        print(f"{sum(counts.values()):,} partitions of {sum(map(bool, counts.values()))} datasets are in the catalog")
+        print(f"{sum(counts.values()):,} partitions of {sum(map(bool, counts.values()))} tables are in the catalog")
 
 
 @app.command(epilog=examples("catalog verify", "catalog verify binance_um_klines --deep", "catalog verify --json"))
@@ -45,16 +45,16 @@ def verify(dataset: DatasetArgument = "", *, deep: DeepOption = False, as_json: 
 
     settings = load_settings()
     catalog, storage = open_catalog(settings), open_storage(settings)
-    datasets, faults = chosen_datasets(dataset), {}
+    tables, faults = chosen_tables(dataset), {}
     with listening(quiet=as_json) as progress:
-        for done, table in enumerate(datasets, start=1):
+        for done, table in enumerate(tables, start=1):
             faults[table.name] = [fault.what for fault in verify_dataset(catalog, storage, table, deep)]
-            progress("datasets verified", done, len(datasets))
+            progress("tables verified", done, len(tables))
     total = sum(map(len, faults.values()))
     if as_json:
         print_json({"status": "failed" if total else "succeeded", "faults": {k: v for k, v in faults.items() if v}})
     else:
-        print(f"{total} faults in {len(datasets)} datasets")
+        print(f"{total} faults in {len(tables)} tables")
     for name, messages in faults.items():
         for message in messages:
             note(f"error: {name}: {message}")

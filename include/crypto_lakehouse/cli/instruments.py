@@ -1,7 +1,7 @@
 """`crypto-lakehouse instruments`: update the instrument master."""
 
-from dataclasses import asdict
-from datetime import UTC, datetime
+from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -11,10 +11,12 @@ from crypto_lakehouse.cli.options import RequiredMarketOption
 from crypto_lakehouse.cli.output import JsonOption, examples, print_json
 from crypto_lakehouse.cli.progress import listening
 from crypto_lakehouse.errors import InvalidRequest
-from crypto_lakehouse.vocabulary import Market
+from crypto_lakehouse.vocabulary import Step
 
 if TYPE_CHECKING:
-    from crypto_lakehouse.instruments.exchange_info import ExchangeInfoBody
+    from crypto_lakehouse.runs.orders import InstrumentsOrder
+    from crypto_lakehouse.runs.results import InstrumentsOutcome
+    from crypto_lakehouse.settings import Settings
 
 app = typer.Typer(help="Update the instrument master: which instrument had a symbol, and when.", rich_markup_mode=None)
 
@@ -47,32 +49,42 @@ def update(
     as_json: JsonOption = False,
 ) -> None:
     """List the symbols and days of the archive, request exchangeInfo, and add a version of the master if it changed."""
-    from crypto_lakehouse.instruments.fetching import fetch_exchange_info
-    from crypto_lakehouse.instruments.updating import update_instruments
-    from crypto_lakehouse.lake.opening import open_storage
+    from crypto_lakehouse.running import new_run_id, run_alone
+    from crypto_lakehouse.runs.orders import InstrumentsOrder
     from crypto_lakehouse.settings import load_settings
 
-    bodies = [_body(path, market) for path in exchange_info or ()]
+    bodies = [_body(path) for path in exchange_info or ()]
     settings = load_settings()
+    order = InstrumentsOrder(market, new_run_id("cli"), ask)
     # A given file replaces the request to the exchange.
-    if ask and not bodies:
-        bodies = fetch_exchange_info(market, settings)
+    order = replace(order, exchange_info=_stored(bodies, order, settings))
     with listening(quiet=as_json) as progress:
-        outcome = update_instruments(market, settings, storage=open_storage(settings), bodies=bodies, progress=progress)
+        result = run_alone(Step.INSTRUMENTS, order, settings, progress)
+    outcome: InstrumentsOutcome = result.completed()
+    figures = outcome.figures
     if as_json:
-        print_json({"status": "succeeded" if outcome.is_new_version else "nothing_to_do", **asdict(outcome)})
+        facts = {**figures.counts(), "is_new_version": outcome.is_new_version}
+        print_json({"status": result.status.value, **facts})
         return
     word = "a new version" if outcome.is_new_version else "nothing is new"
-    print(f"{market}: {outcome.instruments:,} instruments of {outcome.symbols:,} symbols in the archive, {word}")
-    print(f"{outcome.added:,} added, {outcome.changed:,} changed, {outcome.removed:,} removed")
+    print(f"{market}: {figures.instruments:,} instruments of {figures.symbols:,} symbols in the archive, {word}")
+    print(f"{figures.added:,} added, {figures.changed:,} changed, {figures.removed:,} removed")
 
 
-def _body(path: Path, market: Market) -> "ExchangeInfoBody":
-    from crypto_lakehouse.instruments.exchange_info import ExchangeInfoBody, server_time
+def _stored(bodies: Sequence[str], order: "InstrumentsOrder", settings: "Settings") -> tuple[str, ...]:
+    """Puts the given answers into the folder of the run, where the step finds them, and returns their keys."""
+    from crypto_lakehouse.lake.opening import open_storage
+    from crypto_lakehouse.runs.orders import run_folder
 
+    storage, folder = open_storage(settings), run_folder(order.subject, order.run_id)
+    keys = tuple(f"{folder}/exchange_info-{number:03}.txt" for number in range(len(bodies)))
+    for key, text in zip(keys, bodies, strict=True):
+        storage.write(key, text.encode())
+    return keys
+
+
+def _body(path: Path) -> str:
     try:
-        text = path.read_text(encoding="utf-8")
+        return path.read_text(encoding="utf-8")
     except (OSError, UnicodeDecodeError) as error:
         raise InvalidRequest(f"--exchange-info {path} cannot be read: {error}", "Name a file of JSON text") from error
-    # The file may be old: the response contains the exchange's own time.
-    return ExchangeInfoBody(text, server_time(text, market) or datetime.now(UTC))

@@ -8,11 +8,12 @@ from typing import Annotated
 
 import typer
 
+from crypto_lakehouse import marts
 from crypto_lakehouse.cli.arguments import split_values
 from crypto_lakehouse.datasets import DATASETS, dataset
 from crypto_lakehouse.errors import InvalidRequest
 from crypto_lakehouse.runs.orders import PlanRequest
-from crypto_lakehouse.spec import Dataset
+from crypto_lakehouse.spec import Dataset, Table
 from crypto_lakehouse.symbols import validated_pattern
 from crypto_lakehouse.vocabulary import DataType, Exchange, Market
 
@@ -22,11 +23,11 @@ MAX_SYMBOLS = 5000
 
 _MARKET = typer.Option("--market", "--trade-type", help="spot, um (USD-M), cm (COIN-M) or option.")
 
-DatasetArgument = Annotated[str, typer.Argument(help="A dataset such as binance_um_klines. [all datasets]")]
+DatasetArgument = Annotated[str, typer.Argument(help="A dataset or mart, such as binance_um_klines. [all]")]
 DataTypeOption = Annotated[str, typer.Option("--data-type", help="A data type such as klines, or a dataset.")]
 ExchangeOption = Annotated[
     Exchange | None,
-    typer.Option("--exchange", help=f"{', '.join(Exchange)}. [the first of these that has the data type]"),
+    typer.Option("--exchange", help=f"{', '.join(Exchange)}. [the first exchange with the data type]"),
 ]
 MarketOption = Annotated[Market | None, _MARKET]
 RequiredMarketOption = Annotated[Market, _MARKET]
@@ -126,13 +127,13 @@ def series_selection(given: GivenOptions) -> SeriesSelection:
     return SeriesSelection(dataset, symbols, _checked_intervals(dataset, given.intervals or ()), first, last)
 
 
-def chosen_datasets(dataset_name: str) -> tuple[Dataset, ...]:
-    """Returns the dataset of this name, or all datasets for an empty name.
+def chosen_tables(table_name: str) -> tuple[Table, ...]:
+    """Returns the dataset or mart of this name, or all datasets and marts for an empty name.
 
     Raises:
-        InvalidRequest: There is no such dataset.
+        InvalidRequest: There is no such dataset or mart.
     """
-    return (dataset(dataset_name),) if dataset_name else DATASETS
+    return (marts.table(table_name),) if table_name else marts.tables()
 
 
 def chosen_dataset(data_type: str, market: Market | None, exchange: Exchange | None = None) -> Dataset:

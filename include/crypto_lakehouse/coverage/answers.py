@@ -7,12 +7,13 @@ from types import MappingProxyType
 
 import polars as pl
 
-from crypto_lakehouse.coverage import tables
-from crypto_lakehouse.coverage.log import CoverageLog
-from crypto_lakehouse.coverage.tables import CoverageQuery
+from crypto_lakehouse.coverage.day_table import COVERAGE_SCHEMA, coverage
+from crypto_lakehouse.coverage.gap_table import GAPS_SCHEMA, find_gaps
+from crypto_lakehouse.coverage.log import RECONCILIATIONS_SCHEMA, CoverageLog
+from crypto_lakehouse.coverage.queries import SERIES, CoverageQuery, null_where_empty
 from crypto_lakehouse.datasets import dataset
 from crypto_lakehouse.errors import InvalidRequest
-from crypto_lakehouse.spec import Dataset
+from crypto_lakehouse.spec import Dataset, Table
 from crypto_lakehouse.symbols import validated_pattern
 from crypto_lakehouse.vocabulary import Interval
 
@@ -29,11 +30,21 @@ class CoverageTable:
     schema: pl.Schema
 
 
+RECONCILIATION_SCHEMA = pl.Schema({name: kind for name, kind in RECONCILIATIONS_SCHEMA.items() if name != "partition"})
+
+
+def reconciliation(log: CoverageLog, dataset: Dataset, query: CoverageQuery) -> pl.DataFrame:
+    """Returns how two sources of the same keys compare: a row per series, day and pair of sources."""
+    rows = query.rows_of_series(log.reconciliations(dataset.name))
+    selected = rows.filter(query.touches_days(pl.col("day"), pl.col("day"))).sort(*SERIES, "day", "kept", "other")
+    return selected.with_columns(null_where_empty("kline_interval")).select(RECONCILIATION_SCHEMA.names())
+
+
 TABLES: Mapping[str, CoverageTable] = MappingProxyType(
     {
-        "coverage": CoverageTable(tables.coverage, tables.COVERAGE_SCHEMA),
-        "gaps": CoverageTable(tables.find_gaps, tables.GAPS_SCHEMA),
-        "reconciliation": CoverageTable(tables.reconciliation, tables.RECONCILIATION_SCHEMA),
+        "coverage": CoverageTable(coverage, COVERAGE_SCHEMA),
+        "gaps": CoverageTable(find_gaps, GAPS_SCHEMA),
+        "reconciliation": CoverageTable(reconciliation, RECONCILIATION_SCHEMA),
     }
 )
 
@@ -103,18 +114,18 @@ class Coverage:
         return pl.concat([pl.DataFrame(schema=table.schema), *frames])
 
 
-def checked_interval(dataset: Dataset, interval: Interval | str | None) -> Interval | None:
+def checked_interval(table: Table, interval: Interval | str | None) -> Interval | None:
     """Returns the interval of a request, None where the request names none.
 
     Raises:
-        InvalidRequest: The dataset does not have it.
+        InvalidRequest: The table does not have it.
     """
     if interval is None:
         return None
-    if interval not in {str(known) for known in dataset.intervals}:
-        known = ", ".join(dataset.intervals) or "none"
-        what = f"the dataset has no interval {str(interval)[:20]!r}"
-        raise InvalidRequest(what, f"Known: {known}", dataset=dataset.name)
+    if interval not in {str(known) for known in table.intervals}:
+        known = ", ".join(table.intervals) or "none"
+        what = f"the table has no interval {str(interval)[:20]!r}"
+        raise InvalidRequest(what, f"Known: {known}", dataset=table.name)
     return Interval(interval)
 
 

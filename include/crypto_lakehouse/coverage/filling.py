@@ -1,25 +1,14 @@
 """Which gaps are worth a run: gaps that upstream may have, and that no answer of the exchange covers yet."""
 
-from dataclasses import dataclass
-from datetime import date, timedelta
+from datetime import timedelta
 
 import polars as pl
 
 from crypto_lakehouse.coverage.answers import Coverage
+from crypto_lakehouse.coverage.records import Fill
 from crypto_lakehouse.vocabulary import ObjectForm, Source
 
 _ANSWERS = [source.value for source in Source if source.form is ObjectForm.ANSWERS]
-
-
-@dataclass(frozen=True, slots=True)
-class Fill:
-    """A run that may fill gaps of a dataset: the series and the days to look at, both days inclusive."""
-
-    dataset: str
-    symbols: tuple[str, ...]
-    intervals: tuple[str, ...]
-    first_day: date
-    last_day: date
 
 
 def fills(coverage: Coverage) -> list[Fill]:

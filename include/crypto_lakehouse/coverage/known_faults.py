@@ -1,7 +1,8 @@
-"""Upstream faults that are known and tolerated: each with a reason, a link, and the check it breaks.
+"""Known faults of upstream that are tolerated: each with a reason, a link, and the check that it breaks.
 
-A tolerated fault is named in a partition's verdict and does not degrade it. Where a row of this table covers a
-partition and the fault does not show, the gate says so and degrades: the exchange mended it, and the row must go.
+The verdict of a partition names a tolerated fault, and the fault does not degrade the partition. If a row of this
+table covers a partition and the fault does not occur, the exchange has corrected the data. Then the gate reports this
+and degrades the partition, and the row must be removed.
 """
 
 from dataclasses import dataclass
@@ -17,17 +18,17 @@ _ISSUES = "https://github.com/binance/binance-public-data/issues"
 
 @dataclass(frozen=True, slots=True)
 class KnownFault:
-    """A fault of the archive that was looked at and is lived with.
+    """A fault of the archive that was investigated and is tolerated.
 
     Args:
-        dataset: Whose it is.
+        dataset: Name of the dataset.
         symbol: A symbol or glob.
-        first_day: First day it shows.
+        first_day: First day on which it shows.
         last_day: Last day, inclusive.
-        check: The check it breaks.
-        reason: What it is.
+        check: The check that it breaks.
+        reason: What is wrong.
         link: Where it was reported.
-        interval: The interval it was seen at; None for all.
+        interval: The kline interval that shows it; None for all.
     """
 
     dataset: str
@@ -39,16 +40,18 @@ class KnownFault:
     link: str
     interval: Interval | None = None
 
-    def covers(self, partition: Partition, covered: tuple[tuple[str, str], ...]) -> bool:
-        """Returns whether the fault should show in a partition made from objects of these stretches of time."""
+    def shows_in(self, partition: Partition, covered: tuple[tuple[str, str], ...]) -> bool:
+        """Returns whether the fault should show in a partition, given the spans that its objects cover."""
         return (
             self.dataset == partition.dataset.name
             and fnmatchcase(partition.symbol, self.symbol)
             and self.interval in {None, partition.interval}
-            and any(self._shows(datetime.fromisoformat(start), datetime.fromisoformat(end)) for start, end in covered)
+            and any(
+                self._overlaps(datetime.fromisoformat(start), datetime.fromisoformat(end)) for start, end in covered
+            )
         )
 
-    def _shows(self, start: datetime, end: datetime) -> bool:
+    def _overlaps(self, start: datetime, end: datetime) -> bool:
         return start < midnight(self.last_day + timedelta(days=1)) and end > midnight(self.first_day)
 
 
@@ -75,4 +78,4 @@ KNOWN_FAULTS: tuple[KnownFault, ...] = (
 
 def faults_of(partition: Partition, covered: tuple[tuple[str, str], ...]) -> list[KnownFault]:
     """Returns the known faults that should show in a partition."""
-    return [one for one in KNOWN_FAULTS if one.covers(partition, covered)]
+    return [fault for fault in KNOWN_FAULTS if fault.shows_in(partition, covered)]

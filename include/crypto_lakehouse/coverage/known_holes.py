@@ -1,6 +1,6 @@
-"""Stretches of time of which nobody has rows: halts, and days that the archive lacks and the API no longer answers for.
+"""Spans of time for which no source has rows: halts, and days that the archive lacks and the API no longer returns.
 
-What the archive lacks and the API still has is not listed here: a run fills it. Standard library only.
+A span that the archive lacks and the API still has is not listed here: a run fills it. Standard library only.
 """
 
 from dataclasses import dataclass
@@ -12,14 +12,14 @@ _ISSUES = "https://github.com/binance/binance-public-data/issues"
 
 @dataclass(frozen=True, slots=True)
 class KnownHole:
-    """A hole that was looked at.
+    """A hole that was investigated.
 
     Args:
         datasets: Names or globs of the datasets that have it.
         symbol: A symbol or glob.
         start: First instant, UTC.
-        end: First instant past it.
-        reason: Why there is nothing, with where it was reported.
+        end: First instant after it.
+        reason: Why there are no rows, and where this was reported.
     """
 
     datasets: tuple[str, ...]
@@ -28,9 +28,13 @@ class KnownHole:
     end: datetime
     reason: str
 
-    def is_of(self, dataset: str, symbol: str) -> bool:
-        """Returns whether it is a hole of this series."""
-        return any(fnmatchcase(dataset, one) for one in self.datasets) and fnmatchcase(symbol, self.symbol)
+    def is_of_dataset(self, dataset_name: str) -> bool:
+        """Returns whether symbols of the dataset have this hole."""
+        return any(fnmatchcase(dataset_name, pattern) for pattern in self.datasets)
+
+    def is_of_symbol(self, symbol: str) -> bool:
+        """Returns whether the symbol has this hole, in the datasets that have it."""
+        return fnmatchcase(symbol, self.symbol)
 
 
 def _days(datasets: tuple[str, ...], symbol: str, first: date, last: date, reason: str) -> KnownHole:
@@ -45,7 +49,7 @@ def _issue(number: int) -> str:
 
 _SPOT = ("binance_spot_klines", "binance_spot_agg_trades", "binance_spot_trades")
 _BVOL, _EOH, _CM_METRICS = ("binance_option_bvol_index",), ("binance_option_eoh_summary",), ("binance_cm_metrics",)
-# Of klines and funding the API has all days; of these it has the last two or thirty.
+# The API returns all days of klines and funding, but only the last two or thirty days of the following types.
 _FUTURES = tuple(f"binance_{market}_{kind}" for market in ("um", "cm") for kind in ("agg_trades", "trades", "metrics"))
 _PRICE_KLINES = ("binance_*_mark_price_klines", "binance_*_index_price_klines")
 _NO_MINUTES = f"minutes without a price, empty in the API too: {_issue(483)}"
@@ -83,9 +87,9 @@ KNOWN_HOLES: tuple[KnownHole, ...] = (
     _days(_EOH, "*", date(2023, 9, 8), date(2023, 9, 18), "not in the archive: others' listings"),
     _days(_EOH, "*", date(2023, 9, 25), date(2023, 9, 25), "not in the archive: others' listings"),
 )
-"""Every such hole, each with its evidence."""
+"""Every known hole, each with its evidence."""
 
 
-def holes_of(dataset: str) -> list[KnownHole]:
-    """Returns the known holes that a dataset has, of any symbol."""
-    return [one for one in KNOWN_HOLES if any(fnmatchcase(dataset, name) for name in one.datasets)]
+def holes_of(dataset_name: str) -> list[KnownHole]:
+    """Returns the known holes of a dataset, of all symbols."""
+    return [hole for hole in KNOWN_HOLES if hole.is_of_dataset(dataset_name)]

@@ -117,12 +117,7 @@ def _frame(records: Sequence[CoverageRecord], schema: pl.Schema) -> pl.DataFrame
     # One attrgetter per record is much faster than asdict: a run may log a million days.
     rows = list(map(attrgetter(*(f"partition_version.{name}" for name in shared), *own), records))
     types = {name: schema[name] for name in (*shared, *own)}
-    is_reconciled = isinstance(records[0], ReconciledDay)
-    if is_reconciled:
-        types["day"] = pl.String()
     frame = pl.DataFrame(rows, schema=types, orient="row")
-    if is_reconciled:
-        frame = frame.with_columns(pl.col("day").str.to_date())
     unset = [pl.lit(None, kind).alias(name) for name, kind in schema.items() if name not in frame.columns]
     return frame.with_columns(unset).select(schema.names())
 

@@ -32,7 +32,7 @@ def published_coverage(storage: Storage, folder: str, verdicts: Sequence[Verdict
 def unreadable_days(
     dataset: Dataset, verdicts: Sequence[Verdict], objects: Mapping[str, Sequence[BronzeObject]]
 ) -> Iterator[DayCoverage]:
-    """Yields the days of partitions that readers cannot see, where Bronze holds objects of these days.
+    """Yields the days of partitions that readers cannot see, where Bronze has objects of the days.
 
     Args:
         dataset: The dataset of the partitions.

@@ -2,7 +2,6 @@
 
 from dataclasses import dataclass
 from datetime import date, datetime
-from typing import Any
 
 from crypto_lakehouse.lake.partition import Partition
 from crypto_lakehouse.lake.records import Reconciliation
@@ -10,6 +9,10 @@ from crypto_lakehouse.vocabulary import DayCondition, HoleKind
 
 VERSION_DIGITS = 16
 """A version is named by this many hexadecimal digits of its file's sha256."""
+
+
+NO_OBJECT = "no object covers it, and there are days before and after it"
+"""The reason of a missing day within a series."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -95,6 +98,17 @@ class Hole:
 
 
 @dataclass(frozen=True, slots=True)
+class Fill:
+    """A run that may fill gaps of a dataset: the series and the days to look at, both days inclusive."""
+
+    dataset: str
+    symbols: tuple[str, ...]
+    intervals: tuple[str, ...]
+    first_day: date
+    last_day: date
+
+
+@dataclass(frozen=True, slots=True)
 class ReconciledDay:
     """How the rows of two sources compare on one day.
 
@@ -102,7 +116,7 @@ class ReconciledDay:
 
     Args:
         partition_version: The partition and its version.
-        day: UTC day, ISO.
+        day: The UTC day.
         kept: Source of the rows that are kept.
         other: Source of the rows that are dropped.
         equal: Keys whose rows are equal in both sources.
@@ -114,7 +128,7 @@ class ReconciledDay:
     """
 
     partition_version: PartitionVersion
-    day: str
+    day: date
     kept: str
     other: str
     equal: int
@@ -136,7 +150,7 @@ class ReconciledDay:
         differences = reconciliation.columns
         return cls(
             partition_version=partition_version,
-            day=reconciliation.day,
+            day=date.fromisoformat(reconciliation.day),
             kept=reconciliation.kept.value,
             other=reconciliation.other.value,
             equal=reconciliation.equal,
@@ -149,14 +163,3 @@ class ReconciledDay:
 
 
 CoverageRecord = DayCoverage | Hole | ReconciledDay
-
-
-def record_json(record: ReconciledDay) -> dict[str, Any]:
-    """Returns a reconciled day JSON-ready, for a step's result."""
-    version = {name: getattr(record.partition_version, name) for name in PartitionVersion.__slots__}
-    return {**{name: getattr(record, name) for name in ReconciledDay.__slots__}, "partition_version": version}
-
-
-def reconciled_day_from_json(raw: dict[str, Any]) -> ReconciledDay:
-    """Returns the reconciled day that `record_json` wrote."""
-    return ReconciledDay(**{**raw, "partition_version": PartitionVersion(**raw["partition_version"])})

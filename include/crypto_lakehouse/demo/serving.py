@@ -80,7 +80,7 @@ def serve_exchange(program: Sequence[str], folder: Path) -> Iterator[str]:
 
 
 def _rclone() -> Path:
-    """Returns the path of rclone, which its wheel installs beside the interpreter."""
+    """Returns the path of rclone, which its wheel installs next to the interpreter."""
     return Path(sys.executable).parent / "rclone"
 
 

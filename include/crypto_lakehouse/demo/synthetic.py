@@ -1,6 +1,6 @@
 """Builds a small synthetic archive in the format of the real archive: zips, checksums, headers, timestamp units.
 
-The same requests give the same bytes on every machine. The file SYNTHETIC.txt at the root says that nothing is real.
+The same requests give the same bytes on every machine. SYNTHETIC.txt at the root explains that nothing is real.
 """
 
 import hashlib

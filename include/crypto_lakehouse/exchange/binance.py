@@ -5,9 +5,9 @@ from typing import Any
 
 import ccxt
 
+from crypto_lakehouse.endpoints.spec import RestEndpoint
 from crypto_lakehouse.exchange.venue import KeepsAnswer, Meaning, Params, Venue, beginning, document, options
 from crypto_lakehouse.settings import ExchangeSettings
-from crypto_lakehouse.spec import RestEndpoint
 from crypto_lakehouse.vocabulary import Market
 
 

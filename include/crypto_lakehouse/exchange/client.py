@@ -17,6 +17,7 @@ import ccxt
 from tenacity import RetryCallState, Retrying, retry_if_exception_type, stop_after_attempt, wait_exponential_jitter
 
 from crypto_lakehouse.endpoints import server_time
+from crypto_lakehouse.endpoints.spec import RestEndpoint
 from crypto_lakehouse.errors import (
     ExchangeRefused,
     InvalidRequest,
@@ -34,7 +35,6 @@ from crypto_lakehouse.exchange.rows import time_of
 from crypto_lakehouse.exchange.venue import Meaning, Params, Transport, Venue
 from crypto_lakehouse.exchange.venues import VENUES
 from crypto_lakehouse.settings import ExchangeSettings
-from crypto_lakehouse.spec import RestEndpoint
 from crypto_lakehouse.vocabulary import Exchange, Market
 
 _STOP_SECONDS = {429: 60.0, 418: 300.0}

@@ -7,6 +7,7 @@ from datetime import UTC, datetime, timedelta
 from functools import partial
 
 from crypto_lakehouse.columns import metrics_stamp_lag
+from crypto_lakehouse.endpoints.spec import Query, RestShape, RestSource
 from crypto_lakehouse.errors import InvalidRequest, OutOfReach, UnknownSymbol
 from crypto_lakehouse.exchange.bodies import Answer, encode
 from crypto_lakehouse.exchange.client import ExchangeClient, Page
@@ -17,7 +18,7 @@ from crypto_lakehouse.instants import instant, microseconds
 from crypto_lakehouse.lake.records import BronzeObject, RequestSpan
 from crypto_lakehouse.lake.storage import Storage
 from crypto_lakehouse.spans import Span
-from crypto_lakehouse.spec import Dataset, Query, RestShape, RestSource
+from crypto_lakehouse.spec import Dataset
 from crypto_lakehouse.symbols import symbol_key
 from crypto_lakehouse.vocabulary import ChecksumStatus, Interval, Source
 

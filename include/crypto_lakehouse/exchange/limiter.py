@@ -12,8 +12,8 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
+from crypto_lakehouse.endpoints.spec import RateLimit
 from crypto_lakehouse.errors import ExchangeRefused, RateLimited
-from crypto_lakehouse.spec import RateLimit
 
 REFUSAL_SECONDS = 3600.0
 """How long no process sends a request after the exchange refused the address itself."""

@@ -5,13 +5,13 @@ from dataclasses import dataclass
 from itertools import pairwise
 from typing import Any
 
+from crypto_lakehouse.endpoints.spec import RestEndpoint, RestSource
 from crypto_lakehouse.errors import SchemaDrift, SourceUnavailable
 from crypto_lakehouse.exchange.client import Page
 from crypto_lakehouse.exchange.rows import rows_in, time_of
 from crypto_lakehouse.exchange.venue import Params
 from crypto_lakehouse.instants import instant, microseconds
 from crypto_lakehouse.spans import Span
-from crypto_lakehouse.spec import RestEndpoint, RestSource
 from crypto_lakehouse.vocabulary import Stamp
 
 FetchPage = Callable[[RestEndpoint, Params], Page]

@@ -8,6 +8,7 @@ accepted.
 from collections.abc import Iterator
 from typing import Any
 
+from crypto_lakehouse.endpoints.spec import Paging, RestEndpoint, RestSource
 from crypto_lakehouse.errors import SourceUnavailable
 from crypto_lakehouse.exchange.client import Page
 from crypto_lakehouse.exchange.cursors import after_time, below_identifier
@@ -21,7 +22,6 @@ from crypto_lakehouse.exchange.page_reader import (
     number_of,
     row_time,
 )
-from crypto_lakehouse.spec import Paging, RestEndpoint, RestSource
 
 _MS = 1000
 _HOUR_US = 3_600_000_000

@@ -3,8 +3,8 @@
 import json
 from typing import Any
 
+from crypto_lakehouse.endpoints.spec import RestEndpoint, RestShape, RestSource
 from crypto_lakehouse.instants import epoch_microseconds, iso_microseconds, seconds_microseconds
-from crypto_lakehouse.spec import RestEndpoint, RestShape, RestSource
 from crypto_lakehouse.vocabulary import Stamp
 
 _OPEN, _CLOSE_TIME = 0, 6
@@ -26,8 +26,8 @@ def parsed(body: str) -> Any:
 def rows_in(content: Any, endpoint: RestEndpoint) -> list[Any]:
     """Returns the rows of an answer, oldest first.
 
-    >>> from crypto_lakehouse.endpoints import KRAKEN_KLINES
-    >>> rows_in({"error": [], "result": {"XXBTZUSD": [[1], [2]], "last": 1}}, KRAKEN_KLINES.endpoints[0])
+    >>> from crypto_lakehouse.endpoints.kraken import KLINES
+    >>> rows_in({"error": [], "result": {"XXBTZUSD": [[1], [2]], "last": 1}}, KLINES.endpoints[0])
     [[1], [2]]
 
     Raises:

@@ -6,9 +6,9 @@ from enum import StrEnum
 from types import MappingProxyType
 from typing import Any, Protocol
 
+from crypto_lakehouse.endpoints.spec import RestEndpoint
 from crypto_lakehouse.exchange.rows import parsed
 from crypto_lakehouse.settings import ExchangeSettings
-from crypto_lakehouse.spec import RestEndpoint
 from crypto_lakehouse.vocabulary import Market
 
 Params = Mapping[str, str | int]

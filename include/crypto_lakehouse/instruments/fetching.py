@@ -1,6 +1,6 @@
 """Fetches the exchange's own description of its instruments, within the shared budget."""
 
-from crypto_lakehouse.endpoints import EXCHANGE_INFO
+from crypto_lakehouse.endpoints.binance import EXCHANGE_INFO
 from crypto_lakehouse.exchange.client import ExchangeClient, open_limiter
 from crypto_lakehouse.instruments.exchange_info import ExchangeInfoBody
 from crypto_lakehouse.settings import Settings

@@ -1,4 +1,4 @@
-"""Bronze: verified archive objects, and the log that says which there are."""
+"""Bronze: verified archive objects, and the log that lists them."""
 
 from collections import defaultdict
 from collections.abc import Sequence
@@ -18,12 +18,12 @@ if TYPE_CHECKING:
 
     from crypto_lakehouse.lake.log import AppendLog
 
-# The image of a pull carries no engine: here only what reads the log loads one.
+# The image of a pull has no engine. Only functions that read the log import one.
 
 
 @dataclass(frozen=True, slots=True)
 class QuarantinedObject:
-    """An archive object that was not let into Bronze, and why."""
+    """An archive object that was not accepted into Bronze, and the reason."""
 
     key: str
     etag: str
@@ -33,18 +33,18 @@ class QuarantinedObject:
 
 
 class BronzeLog:
-    """What Bronze holds, per dataset. A commit is one atomic write; the newest version of a key counts."""
+    """The log of the objects in Bronze. A commit is one atomic write; the newest version of a key counts."""
 
     def __init__(self, storage: Storage) -> None:
         self._storage = storage
 
     def commit(self, objects: Sequence[BronzeObject]) -> None:
-        """Makes stored objects part of Bronze, those of a dataset all or none."""
+        """Adds stored objects to Bronze. All objects of a dataset are added, or none."""
         by_dataset: dict[str, list[BronzeObject]] = defaultdict(list)
-        for one in objects:
-            by_dataset[one.dataset].append(one)
+        for bronze_object in objects:
+            by_dataset[bronze_object.dataset].append(bronze_object)
         for dataset, members in by_dataset.items():
-            write_commit(self._storage, _log_folder(dataset), [asdict(one) for one in members])
+            write_commit(self._storage, _log_folder(dataset), [asdict(member) for member in members])
 
     def recent_etags(self, dataset: str) -> dict[str, str]:
         """Returns the entity tags of the objects committed since the last compaction, by key."""
@@ -64,31 +64,33 @@ class BronzeLog:
         return set(versions.filter(pl.col("sha256") > 1)["key"])
 
     def objects_by_partition(self, dataset: Dataset, partitions: Sequence[Partition]) -> dict[str, list[BronzeObject]]:
-        """Returns the newest objects that may hold rows of each partition, by partition name; the objects by key."""
+        """Returns the newest objects that may have rows of each partition, by partition name, sorted by key."""
         import polars as pl
 
-        wanted = sorted({one.symbol for one in partitions})
-        held = self.latest(dataset.name).filter(pl.col("symbol").is_in(wanted))
-        groups: dict[tuple[str, str], list[BronzeObject]] = defaultdict(list)
-        for row in held.iter_rows(named=True):
-            one = bronze_object(row)
-            groups[one.symbol, one.interval].append(one)
+        symbols = sorted({partition.symbol for partition in partitions})
+        rows = self.latest(dataset.name).filter(pl.col("symbol").is_in(symbols))
+        series: dict[tuple[str, str], list[BronzeObject]] = defaultdict(list)
+        for row in rows.iter_rows(named=True):
+            member = bronze_object(row)
+            series[member.symbol, member.interval].append(member)
         return {
-            one.name: [held for held in groups[one.symbol, one.interval or ""] if covers(held, one)]
-            for one in partitions
+            partition.name: [
+                member for member in series[partition.symbol, partition.interval or ""] if covers(member, partition)
+            ]
+            for partition in partitions
         }
 
     def quarantine(self, dataset: str, objects: Sequence[QuarantinedObject]) -> None:
         """Records objects that failed verification, so that they are not pulled again until they change."""
-        write_commit(self._storage, _quarantine_folder(dataset), [asdict(one) for one in objects])
+        write_commit(self._storage, _quarantine_folder(dataset), [asdict(quarantined) for quarantined in objects])
 
     def quarantined(self, dataset: str) -> dict[str, QuarantinedObject]:
-        """Returns the newest refusal of every key that has one."""
+        """Returns the newest entry of each key in the quarantine log."""
         rows = self._quarantine_log(dataset).read().sort("key", "seen_at").iter_rows(named=True)
         return {row["key"]: QuarantinedObject(**row) for row in rows}
 
     def compact(self, dataset: str) -> int:
-        """Folds the dataset's log into one file where it has grown; returns how many files were replaced."""
+        """Merges the log files of a dataset into one if there are many. Returns the number of replaced files."""
         return self._log(dataset).compact() + self._quarantine_log(dataset).compact()
 
     def _log(self, dataset: str) -> "AppendLog":
@@ -113,15 +115,15 @@ def _quarantine_folder(dataset: str) -> str:
 
 
 def bronze_object(row: dict[str, object]) -> BronzeObject:
-    """Returns the object a row of the Bronze log describes."""
+    """Returns the object of a row of the Bronze log."""
     fields = {**row, "source": Source(str(row["source"])), "checksum": ChecksumStatus(str(row["checksum"]))}
     return BronzeObject(**fields)  # type: ignore[arg-type]
 
 
-def covers(held: BronzeObject, partition: Partition) -> bool:
-    """Returns whether an object of the partition's symbol and interval may hold rows of it.
+def covers(candidate: BronzeObject, partition: Partition) -> bool:
+    """Returns whether an object with the symbol and interval of a partition may have rows of it.
 
-    A dataset's tolerance widens what an object covers: a file may hold rows just past its day.
+    The tolerance of the dataset extends the covered time, because a file may have rows just after its day.
     """
     margin = timedelta(seconds=partition.dataset.day_tolerance_seconds)
-    return held.start - margin < partition.end and held.end + margin > partition.start
+    return candidate.start - margin < partition.end and candidate.end + margin > partition.start

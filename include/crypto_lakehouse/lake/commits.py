@@ -1,6 +1,6 @@
-"""Commits to a log as lines of JSON: what a process writes and reads that carries no engine, as a pull's image does.
+"""Commits to a log as lines of JSON, for processes without an engine, such as the image of a pull.
 
-`AppendLog` reads them beside its own Parquet files, and compaction folds both into one.
+`AppendLog` reads them in addition to its Parquet files, and compaction merges both.
 """
 
 import json
@@ -33,18 +33,18 @@ def commit_rows(data: bytes) -> list[dict[str, object]]:
 
 
 def recent_rows(storage: Storage, prefix: str) -> Iterator[dict[str, object]]:
-    """Yields the rows committed in this way since the log's last compaction, oldest first."""
-    for one in storage.list(prefix):
-        if one.key.endswith(COMMIT_SUFFIX):
+    """Yields the rows of commits in JSON since the last compaction of the log, oldest first."""
+    for file in storage.list(prefix):
+        if file.key.endswith(COMMIT_SUFFIX):
             try:
-                data = storage.read(one.key)
+                data = storage.read(file.key)
             except ArchiveFileMissing:
-                # A compaction folded it away in the meantime.
+                # A compaction has replaced the file in the meantime.
                 continue
             yield from commit_rows(data)
 
 
 def _text(value: object) -> str:
     if not isinstance(value, datetime):
-        raise TypeError(f"{type(value).__name__} has no place in a log")
+        raise TypeError(f"{type(value).__name__} cannot be stored in a log")
     return value.astimezone(UTC).isoformat(timespec="microseconds")

@@ -107,12 +107,12 @@ class LocalStorage:
         """Yields the objects whose key starts with `prefix`, in code point order of the key.
 
         Raises:
-            ArchiveFileMissing: One was removed while being listed: what came in its place may not be in the listing.
+            ArchiveFileMissing: An object was removed during the listing. Its replacement may not be in the listing.
         """
         folder = self._root / (validated_key(prefix.rstrip("/")) if prefix.rstrip("/") else "")
         start = folder if prefix.endswith("/") or not prefix else folder.parent
-        found = [path for path in _files(start) if path.relative_to(self._root).as_posix().startswith(prefix)]
-        for path in sorted(found, key=lambda one: one.relative_to(self._root).as_posix()):
+        paths = [path for path in _files(start) if path.relative_to(self._root).as_posix().startswith(prefix)]
+        for path in sorted(paths, key=lambda path: path.relative_to(self._root).as_posix()):
             status = _status(path)
             yield StoredObject(
                 path.relative_to(self._root).as_posix(),
@@ -122,7 +122,7 @@ class LocalStorage:
             )
 
     def delete(self, key: str) -> None:
-        """Removes an object; removing what is not there is no error."""
+        """Removes an object. It is no error if the object does not exist."""
         self._path(key).unlink(missing_ok=True)
 
     def _unfinished(self, target: Path) -> Path:

@@ -1,11 +1,12 @@
 """An append-only log of small files: one write is one commit, all files together are the state.
 
-A file is Parquet or, as `commits` writes them, lines of JSON.
+A file contains Parquet, or lines of JSON from `commits`. File names contain the time and a random part, so that two
+writers never use the same name, and names sort by time.
 
-Files are named by time and chance, so that two writers never meet and names sort by time. Compaction writes one file
-that holds the rows of many and whose name says so (`compacted-...`), with the list of what it replaces in its
-metadata, and only then removes those: a reader skips every file that a compacted one replaces, and so never misses a
-row. Two compactions at once may leave rows twice; whoever reads a log takes the newest row of a key anyway.
+Compaction writes one file with the rows of many files. Its name starts with `compacted-`, and its metadata lists the
+files that it replaces. Only then the replaced files are removed. Readers skip replaced files, so that they never miss a
+row. Two compactions at the same time may leave rows twice. This has no effect, because readers use the newest row of a
+key.
 """
 
 import io
@@ -44,7 +45,7 @@ class AppendLog:
             self._write(pl.DataFrame(rows, schema=self._schema), f"{commit_name()}.parquet", ())
 
     def append_frame(self, rows: pl.DataFrame) -> None:
-        """Commits a frame's rows, all or none; it has the log's columns."""
+        """Commits the rows of a frame with the columns of the log, all or none."""
         if rows.height:
             self._write(rows.select(self._schema.names()).cast(self._schema), f"{commit_name()}.parquet", ())
 
@@ -52,24 +53,24 @@ class AppendLog:
         """Returns every committed row, in no order.
 
         Raises:
-            SourceUnavailable: Files kept vanishing while being read.
+            SourceUnavailable: Files disappeared during each attempt to read them.
         """
         for _ in range(_ATTEMPTS):
             try:
-                return self._read_listed([one.key for one in self._storage.list(self._prefix)])
+                return self._read_listed([file.key for file in self._storage.list(self._prefix)])
             except ArchiveFileMissing:
-                # A compaction removed a file between the listing and the read; its rows are in the compacted one.
+                # A compaction removed a file between the listing and the read. Its rows are in the compacted file.
                 continue
         raise SourceUnavailable(f"the log {self._prefix} changed {_ATTEMPTS} times while it was read", "Try again")
 
     def compact(self, at_least: int = 100, keep: Callable[[pl.DataFrame], pl.DataFrame] | None = None) -> int:
-        """Folds the log's files into one when there are `at_least` many; returns how many it replaced.
+        """Merges the files of the log into one. Returns the number of replaced files.
 
         Args:
-            at_least: How many files are worth it.
-            keep: Returns those of the rows that still count; all by default.
+            at_least: Smallest number of files; with fewer files nothing is done.
+            keep: Returns the rows that are still needed. By default all rows.
         """
-        keys = [one.key for one in self._storage.list(self._prefix)]
+        keys = [file.key for file in self._storage.list(self._prefix)]
         if len(keys) < at_least:
             return 0
         rows = self._read_listed(keys)

@@ -10,7 +10,7 @@ from typing import Any
 from crypto_lakehouse.spans import Span
 from crypto_lakehouse.vocabulary import ChecksumStatus, Condition, Source
 
-TRANSFORM_VERSION = 2
+TRANSFORM_VERSION = 3
 """Raise it when conform makes other rows or bytes from the same objects: every partition is then rebuilt."""
 
 

@@ -5,8 +5,12 @@ from functools import lru_cache
 import polars as pl
 import pyarrow as pa
 
+from crypto_lakehouse.field_ids import field_ids
 from crypto_lakehouse.spec import Column, Dataset
 from crypto_lakehouse.vocabulary import LogicalType
+
+FIELD_ID_KEY = "PARQUET:field_id"
+"""The key of a field's metadata from which Arrow takes the field id of a Parquet column."""
 
 DECIMALS = {
     LogicalType.PRICE: (18, 8),
@@ -41,5 +45,9 @@ def polars_type(column: Column) -> pl.DataType:
 
 @lru_cache
 def arrow_schema(dataset: Dataset) -> pa.Schema:
-    """Returns the Arrow schema of a dataset's Silver rows, nullable only where the archive leaves fields empty."""
-    return pa.schema(pa.field(column.name, _ARROW[column.type], column.nullable) for column in dataset.columns)
+    """Returns the Arrow schema of a table's files, with field ids; nullable only where sources leave fields empty."""
+    ids = field_ids(dataset)
+    return pa.schema(
+        pa.field(column.name, _ARROW[column.type], column.nullable, {FIELD_ID_KEY: str(ids[column.name])})
+        for column in dataset.columns
+    )

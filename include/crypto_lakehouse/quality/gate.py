@@ -1,4 +1,4 @@
-"""The gate: a verdict on every candidate of a batch, given by Great Expectations over their facts."""
+"""The gate: a verdict on every candidate of a batch, given by Great Expectations over the facts of the candidates."""
 
 import os
 from collections import defaultdict
@@ -16,12 +16,11 @@ from crypto_lakehouse.coverage.records import PartitionVersion, ReconciledDay
 from crypto_lakehouse.lake.manifest import read_manifest
 from crypto_lakehouse.lake.partition import Partition
 from crypto_lakehouse.lake.records import Candidate, Manifest, Verdict
-from crypto_lakehouse.quality.facts import FACT_OF_CHECK
-from crypto_lakehouse.quality.profile import Profile, examine
-from crypto_lakehouse.quality.sentences import sentence
-from crypto_lakehouse.quality.suites import rules, suite
+from crypto_lakehouse.quality.checks import CHECKS
+from crypto_lakehouse.quality.profile import Facts, Profile, examine
+from crypto_lakehouse.quality.suites import Rule, rules, suite
 from crypto_lakehouse.spec import Dataset
-from crypto_lakehouse.vocabulary import Condition
+from crypto_lakehouse.vocabulary import Condition, HoleKind
 
 _DOCS = Path("gx") / "uncommitted" / "data_docs" / "local_site" / "index.html"
 FACTS_FILE = "facts.parquet"
@@ -29,89 +28,109 @@ FACTS_FILE = "facts.parquet"
 
 @dataclass(frozen=True, slots=True)
 class GateOutcome:
-    """Verdicts in the order of the candidates, their facts and coverage, and the index page of GX's Data Docs."""
+    """What the gate found.
+
+    Args:
+        verdicts: The verdicts, in the order of the candidates.
+        profiles: The facts that were judged, likewise.
+        coverage: The coverage of all candidates.
+        docs: The index page of GX's Data Docs; None where GX wrote none.
+    """
 
     verdicts: list[Verdict]
-    facts: list[Profile]
+    profiles: list[Profile]
     coverage: CoverageFrames
     docs: Path | None
 
 
 @dataclass(frozen=True, slots=True)
-class _Subject:
-    """A candidate with what is known of it; `tolerated` are the known faults that show."""
+class _Examined:
+    """A candidate with what is known of it.
+
+    `tolerated` are the known faults that show, with their counts; the profile does not count them.
+    """
 
     candidate: Candidate
+    version: PartitionVersion
     manifest: Manifest
-    facts: Profile
+    profile: Profile
     coverage: PartitionCoverage
     tolerated: tuple[tuple[KnownFault, int], ...]
 
 
 def gate(dataset: Dataset, candidates: Sequence[tuple[Candidate, Path]], results: Path) -> GateOutcome:
-    """Judges candidates by their dataset's suite.
+    """Judges candidates by the suite of their dataset.
 
-    A broken critical expectation quarantines a partition, any other broken one degrades it. The facts, GX's results
-    and its Data Docs are written below `results`.
+    A broken critical rule quarantines a partition, any other broken rule degrades it. The facts, GX's results and its
+    Data Docs are written into the folder `results`.
+
+    Args:
+        dataset: The dataset of all candidates.
+        candidates: The candidates, each with its file.
+        results: A folder for the evidence.
 
     Raises:
         CorruptObject: A file cannot be read back.
     """
-    subjects = [_subject(dataset, candidate, path) for candidate, path in candidates]
-    pl.DataFrame([one.facts for one in subjects], infer_schema_length=None).write_parquet(results / FACTS_FILE)
-    broken = _judge(dataset, [one.facts for one in subjects], results)
-    verdicts = [_verdict(one, broken.get(one.candidate.partition, [])) for one in subjects]
+    examined = [_examined(dataset, candidate, file) for candidate, file in candidates]
+    profiles = [each.profile for each in examined]
+    facts = [profile.facts for profile in profiles]
+    pl.DataFrame(facts, infer_schema_length=None).write_parquet(results / FACTS_FILE)
+    broken = _broken_rules(dataset, facts, results)
+    verdicts = [_verdict(each, broken.get(each.candidate.partition, [])) for each in examined]
     docs = results / _DOCS
-    return GateOutcome(verdicts, [one.facts for one in subjects], _frames(subjects), docs if docs.is_file() else None)
+    return GateOutcome(verdicts, profiles, _frames(examined), docs if docs.is_file() else None)
 
 
-def _frames(subjects: Sequence[_Subject]) -> CoverageFrames:
-    reconciled = (
-        ReconciledDay.of(_partition_version(one.candidate), said)
-        for one in subjects
-        for said in one.manifest.reconciliations
+def _frames(examined: Sequence[_Examined]) -> CoverageFrames:
+    return CoverageFrames.of(
+        days=(day for each in examined for day in each.coverage.days),
+        holes=(hole for each in examined for hole in each.coverage.holes),
+        reconciled=(
+            ReconciledDay.of(each.version, reconciliation)
+            for each in examined
+            for reconciliation in each.manifest.reconciliations
+        ),
     )
-    days = (day for one in subjects for day in one.coverage.days)
-    return CoverageFrames.of(days, (hole for one in subjects for hole in one.coverage.holes), reconciled)
 
 
-def _partition_version(candidate: Candidate) -> PartitionVersion:
-    return PartitionVersion.of(Partition.parse(candidate.dataset, candidate.partition), candidate.sha256)
+def _examined(dataset: Dataset, candidate: Candidate, file: Path) -> _Examined:
+    partition, manifest = Partition.parse(dataset, candidate.partition), read_manifest(file)
+    version = PartitionVersion.of(partition, candidate.sha256)
+    examination, faults = examine(file, partition, manifest), faults_of(partition, manifest.covered)
+    coverage = partition_coverage(examination.times, manifest, version, _by_hole_kind(faults))
+    counts = examination.profile.counts
+    shown = tuple((fault, count) for fault in faults if (count := counts[CHECKS[fault.check].fact]))
+    # GX must not judge a known fault that shows: the verdict names it instead.
+    tolerated = {CHECKS[fault.check].fact: 0 for fault, _ in shown}
+    profile = examination.profile.with_counts({**tolerated, "known_faults_gone": len(faults) - len(shown)})
+    return _Examined(candidate, version, manifest, profile, coverage, shown)
 
 
-def _subject(dataset: Dataset, candidate: Candidate, path: Path) -> _Subject:
-    partition, manifest = Partition.parse(dataset, candidate.partition), read_manifest(path)
-    examined = examine(path, partition, manifest)
-    facts, coverage = examined.facts, partition_coverage(examined.cover, manifest, _partition_version(candidate))
-    tolerated, gone = [], 0
-    for fault in faults_of(partition, manifest.covered):
-        fact = FACT_OF_CHECK[fault.check]
-        if facts[fact]:
-            tolerated.append((fault, int(facts[fact])))
-        else:
-            gone += 1
-    # Taken out of what GX judges, once it is known to show: it is named in the verdict instead.
-    facts |= {FACT_OF_CHECK[fault.check]: 0 for fault, _ in tolerated}
-    facts["known_faults_gone"] = gone
-    return _Subject(candidate, manifest, facts, coverage, tuple(tolerated))
+def _by_hole_kind(faults: Sequence[KnownFault]) -> dict[HoleKind, list[KnownFault]]:
+    by_kind: dict[HoleKind, list[KnownFault]] = defaultdict(list)
+    for fault in faults:
+        kind = CHECKS[fault.check].hole_kind
+        if kind is not None:
+            by_kind[kind].append(fault)
+    return by_kind
 
 
-def _judge(dataset: Dataset, facts: Sequence[Profile], results: Path) -> dict[str, list[tuple[str, bool]]]:
-    """Returns the broken facts of each partition, and whether each is critical, as GX sees it."""
-    run = _validate(dataset, facts, results)
-    is_critical = {rule.fact: not rule.degrades for rule in rules(dataset)}
-    broken: dict[str, list[tuple[str, bool]]] = defaultdict(list)
-    for one in run.results:
-        config = one.expectation_config
-        if one.exception_info.get("raised_exception"):
-            raise RuntimeError(f"Great Expectations could not judge {config.kwargs['column']}: {one.exception_info}")
-        for row in () if one.success else one.result["unexpected_index_list"]:
-            broken[row["partition"]].append((config.kwargs["column"], is_critical[config.kwargs["column"]]))
+def _broken_rules(dataset: Dataset, facts: Sequence[Facts], results: Path) -> dict[str, list[Rule]]:
+    """Returns the rules that each partition breaks, by the judgement of GX."""
+    rule_of = {rule.fact: rule for rule in rules(dataset)}
+    broken: dict[str, list[Rule]] = defaultdict(list)
+    for judgement in _validate(dataset, facts, results).results:
+        fact = judgement.expectation_config.kwargs["column"]
+        if judgement.exception_info.get("raised_exception"):
+            raise RuntimeError(f"Great Expectations could not judge {fact}: {judgement.exception_info}")
+        for row in () if judgement.success else judgement.result["unexpected_index_list"]:
+            broken[row["partition"]].append(rule_of[fact])
     return broken
 
 
-def _validate(dataset: Dataset, facts: Sequence[Profile], results: Path) -> Any:
-    # Read at import: telemetry off, whatever the machine's own configuration says.
+def _validate(dataset: Dataset, facts: Sequence[Facts], results: Path) -> Any:
+    # GX reads this at import: telemetry is off for every configuration of the machine.
     os.environ["GX_ANALYTICS_ENABLED"] = "false"
     import great_expectations as gx
     import pandas as pd
@@ -136,16 +155,19 @@ def _validate(dataset: Dataset, facts: Sequence[Profile], results: Path) -> Any:
     return next(iter(outcome.run_results.values()))
 
 
-def _verdict(subject: _Subject, broken: Sequence[tuple[str, bool]]) -> Verdict:
-    critical = any(is_critical for _, is_critical in broken)
-    condition = Condition.QUARANTINED if critical else Condition.DEGRADED if broken else Condition.AVAILABLE
-    reasons = [sentence(fact, subject.facts) for fact, _ in broken]
-    reasons += [f"{one.key} was left out: {one.error}: {one.reason}" for one in subject.manifest.refused]
-    reasons += [f"known fault ({count}): {fault.reason}, {fault.link}" for fault, count in subject.tolerated]
-    revised = subject.facts["rows_revised"]
-    if revised:
-        reasons.append(f"note: the archive replaced {revised} rows of the exchange's API by different ones")
-    unverified = subject.facts["inputs_unverified"]
-    if unverified:
-        reasons.append(f"note: {unverified} of its objects have no CHECKSUM upstream")
-    return Verdict(subject.candidate, condition, tuple(dict.fromkeys(reasons)))
+def _verdict(examined: _Examined, broken: Sequence[Rule]) -> Verdict:
+    is_critical = any(not rule.degrades for rule in broken)
+    condition = Condition.QUARANTINED if is_critical else Condition.DEGRADED if broken else Condition.AVAILABLE
+    counts = examined.profile.counts
+    reasons = [rule.reason(examined.profile.facts) for rule in broken]
+    reasons += [
+        f"{refused.key} was left out: {refused.error}: {refused.reason}" for refused in examined.manifest.refused
+    ]
+    reasons += [f"known fault ({count}): {fault.reason}, {fault.link}" for fault, count in examined.tolerated]
+    if counts["rows_revised"]:
+        reasons.append(
+            f"note: the archive replaced {counts['rows_revised']} rows of the exchange's API by different ones"
+        )
+    if counts["inputs_unverified"]:
+        reasons.append(f"note: {counts['inputs_unverified']} of its objects have no CHECKSUM upstream")
+    return Verdict(examined.candidate, condition, tuple(dict.fromkeys(reasons)))

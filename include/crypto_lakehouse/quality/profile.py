@@ -1,30 +1,87 @@
-"""The profile: one row of exact facts about a Silver partition, computed in one bounded pass over its file."""
+"""The profile: one row of exact facts about a partition, computed in one pass over its file with limited memory."""
 
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import Any
 
+import numpy as np
 import polars as pl
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from crypto_lakehouse.coverage.cover import Cover
+from crypto_lakehouse.coverage.grid import HOUR_US
+from crypto_lakehouse.coverage.holes import longest_sequence
+from crypto_lakehouse.coverage.row_times import RowTimes
 from crypto_lakehouse.errors import CorruptObject
+from crypto_lakehouse.instants import instant
 from crypto_lakehouse.lake.partition import Partition
 from crypto_lakehouse.lake.records import Manifest
-from crypto_lakehouse.quality.facts import IS_NEW, Fact, row_facts
+from crypto_lakehouse.quality.checks import CHECKS, IS_NEW, null_count
+from crypto_lakehouse.quality.standstill import Standstill
 from crypto_lakehouse.vocabulary import ChecksumStatus, MergeStrategy
 
-Profile = dict[str, Any]
-"""Fact names to values; every fact that counts faults is 0 in a sound partition."""
+Facts = Mapping[str, int | str]
+"""The facts of a partition by name, and texts that describe them."""
 
 
 @dataclass(frozen=True, slots=True)
-class Examined:
-    """The facts of a partition, and what was collected of its times."""
+class Profile:
+    """The facts of a partition.
 
-    facts: Profile
-    cover: Cover
+    Args:
+        partition: Name of the partition.
+        counts: Facts by name. A fact that a rule judges is 0 in a sound partition, except `rows`.
+        details: Texts that describe facts, such as the first missing time; empty where there is nothing to describe.
+    """
+
+    partition: str
+    counts: Mapping[str, int]
+    details: Mapping[str, str]
+
+    def with_counts(self, counts: Mapping[str, int]) -> "Profile":
+        """Returns the profile with some counts replaced or added."""
+        return replace(self, counts={**self.counts, **counts})
+
+    @property
+    def facts(self) -> Facts:
+        """Counts and details as one row."""
+        return {"partition": self.partition, **self.counts, **self.details}
+
+
+@dataclass(frozen=True, slots=True)
+class Examination:
+    """The profile of a partition, and what was collected of its times."""
+
+    profile: Profile
+    times: RowTimes
+
+
+@dataclass(slots=True)
+class _Pass:
+    """One pass over the rows of a partition: counts of blocks are added up, times and hours are collected."""
+
+    partition: Partition
+    times: RowTimes
+    standstill: Standstill
+    expressions: list[tuple[str, pl.Expr]]
+    totals: dict[str, int] = field(init=False)
+    _last_row: pl.DataFrame | None = None
+
+    def __post_init__(self) -> None:
+        self.totals = dict.fromkeys((fact for fact, _ in self.expressions), 0)
+
+    def add(self, block: pl.DataFrame) -> None:
+        """Adds the next rows of the partition."""
+        self.times.add(block)
+        self.standstill.add(block)
+        marked = block.with_columns(pl.lit(value=True).alias(IS_NEW))
+        if self._last_row is not None:
+            marked = pl.concat([self._last_row.with_columns(pl.lit(value=False).alias(IS_NEW)), marked])
+        # Two expectations may count into one fact: columns are numbered, not named.
+        counts = marked.select(count.alias(str(place)) for place, (_, count) in enumerate(self.expressions)).row(0)
+        for (fact, _), count in zip(self.expressions, counts, strict=True):
+            self.totals[fact] += count or 0
+        self._last_row = block.tail(1)
 
 
 def profile(file: Path, partition: Partition, manifest: Manifest) -> Profile:
@@ -33,38 +90,53 @@ def profile(file: Path, partition: Partition, manifest: Manifest) -> Profile:
     Raises:
         CorruptObject: The file cannot be read.
     """
-    return examine(file, partition, manifest).facts
+    return examine(file, partition, manifest).profile
 
 
-def examine(file: Path, partition: Partition, manifest: Manifest) -> Examined:
-    """Returns what one pass over a partition's file finds.
+def examine(file: Path, partition: Partition, manifest: Manifest) -> Examination:
+    """Returns the profile of a partition and the times of its rows, from one pass over its file.
 
     Args:
-        file: Its Silver file.
-        partition: What the file should hold.
-        manifest: The file's manifest.
+        file: The file of the partition.
+        partition: The partition that the file should hold.
+        manifest: The manifest of the file.
 
     Raises:
-        CorruptObject: The file cannot be read, or a page's checksum does not fit.
+        CorruptObject: The file cannot be read, or the checksum of a page is wrong.
     """
-    facts = row_facts(partition)
-    cover = Cover(partition, manifest.covered)
-    totals: Profile = {fact.name: 0 for fact in facts}
-    rows, tail = 0, None
+    rows_pass = _Pass(partition, RowTimes(partition, manifest.covered), Standstill(partition), _expressions(partition))
+    _read(file, partition, rows_pass.add)
+    times, still = rows_pass.times, rows_pass.standstill.hours()
+    time_counts, time_details = _time_facts(times)
+    counts = {
+        "rows": times.rows,
+        **rows_pass.totals,
+        **time_counts,
+        "hours_stale": still.height,
+        **_manifest_counts(manifest, partition, times.rows),
+    }
+    return Examination(Profile(partition.name, counts, {**time_details, **_still_details(still)}), times)
+
+
+def _expressions(partition: Partition) -> list[tuple[str, pl.Expr]]:
+    """Returns the facts that a block of rows decides, with their expressions; a fact may come more than once."""
+    expressions = [("nulls", null_count(partition))]
+    for expectation in partition.dataset.expectations:
+        definition = CHECKS[expectation.check]
+        if definition.count is not None:
+            expressions.append((definition.fact, definition.count(partition, expectation)))
+    return expressions
+
+
+def _read(file: Path, partition: Partition, add: Callable[[pl.DataFrame], None]) -> None:
     try:
         with pq.ParquetFile(file, page_checksum_verification=True) as source:
             for group in range(source.num_row_groups):
-                stretch = _frame(source.read_row_group(group))
-                rows += stretch.height
-                cover.add(stretch)
-                _merge(totals, facts, _with_previous(stretch, tail))
-                tail = stretch.tail(1)
+                add(_frame(source.read_row_group(group)))
     except (pa.ArrowInvalid, OSError) as error:
         raise CorruptObject(
             f"{file.name} cannot be read back: {error}", "Rebuild it", partition=partition.name
         ) from error
-    found = {"partition": partition.name, "rows": rows, **totals}
-    return Examined({**found, **cover.facts(), **_manifest_facts(manifest, partition, rows)}, cover)
 
 
 def _frame(table: pa.Table) -> pl.DataFrame:
@@ -74,19 +146,33 @@ def _frame(table: pa.Table) -> pl.DataFrame:
     return frame
 
 
-def _with_previous(stretch: pl.DataFrame, tail: pl.DataFrame | None) -> pl.DataFrame:
-    marked = stretch.with_columns(pl.lit(True).alias(IS_NEW))
-    return marked if tail is None else pl.concat([tail.with_columns(pl.lit(False).alias(IS_NEW)), marked])
+def _time_facts(times: RowTimes) -> tuple[dict[str, int], dict[str, str]]:
+    """Returns the counts of missing grid points and hours, and the first of each in words."""
+    step, hours = times.step, times.missing_hours()
+    missing = times.missing_points() if step else np.empty(0, np.int64)
+    counts = {
+        "grid_missing": len(missing),
+        "grid_expected": len(times.expected_points()) if step else 0,
+        "grid_longest_hole": longest_sequence(missing),
+        "hours_missing": len(hours),
+    }
+    details = {
+        "grid_first_missing": _moment(int(missing[0]) * step) if len(missing) else "",
+        "hours_first_missing": _moment(hours[0] * HOUR_US) if hours else "",
+    }
+    return counts, details
 
 
-def _merge(totals: Profile, facts: list[Fact], rows: pl.DataFrame) -> None:
-    values = rows.select(fact.expression.alias(str(number)) for number, fact in enumerate(facts)).row(0)
-    for fact, value in zip(facts, values, strict=True):
-        known = totals[fact.name]
-        totals[fact.name] = max(known, value or 0) if fact.is_maximum else known + (value or 0)
+def _moment(microseconds: int) -> str:
+    return f"{instant(microseconds):%Y-%m-%dT%H:%M:%SZ}"
 
 
-def _manifest_facts(manifest: Manifest, partition: Partition, rows: int) -> Profile:
+def _still_details(still: pl.DataFrame) -> dict[str, str]:
+    first = f"{still['hour'][0]:%Y-%m-%dT%H:00Z} in band {still['band'][0]}" if still.height else ""
+    return {"hours_first_stale": first}
+
+
+def _manifest_counts(manifest: Manifest, partition: Partition, rows: int) -> dict[str, int]:
     revised = _revised(manifest) if partition.dataset.merge is not MergeStrategy.REFUSE_ON_CONFLICT else 0
     return {
         "row_difference": abs(rows - manifest.rows_out),
@@ -97,11 +183,11 @@ def _manifest_facts(manifest: Manifest, partition: Partition, rows: int) -> Prof
         "rows_revised": revised,
         "inversions": manifest.inversions,
         "inputs_refused": len(manifest.refused),
-        "inputs_unverified": sum(one.checksum is ChecksumStatus.ABSENT for one in manifest.inputs),
+        "inputs_unverified": sum(used.checksum is ChecksumStatus.ABSENT for used in manifest.inputs),
     }
 
 
 def _revised(manifest: Manifest) -> int:
-    """Returns how many rows of a delta the archive replaced by other ones: it is known to be the better source."""
+    """Returns how many rows of the exchange's API the archive replaced by different ones: the archive is better."""
     pairs = [pair for pair in manifest.reconciliations if pair.kept.is_archive and not pair.other.is_archive]
     return sum(pair.different for pair in pairs)

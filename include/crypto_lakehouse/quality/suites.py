@@ -1,13 +1,14 @@
-"""The Great Expectations suite of a dataset, derived from its row.
+"""The Great Expectations suite of a dataset, derived from its row of the table.
 
-GX judges a small table, one row of facts per partition, so that a whole batch of partitions costs one validation.
+GX judges a small table with one row of facts per partition, so that a whole batch of partitions needs one validation.
 """
 
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from crypto_lakehouse.quality.facts import FACT_OF_CHECK
-from crypto_lakehouse.spec import Dataset
+from crypto_lakehouse.quality.checks import CHECKS
+from crypto_lakehouse.quality.profile import Facts
+from crypto_lakehouse.spec import Dataset, Expectation
 from crypto_lakehouse.vocabulary import MergeStrategy
 
 if TYPE_CHECKING:
@@ -16,33 +17,72 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True)
 class Rule:
-    """One expectation on the fact table: a fact's bounds, both inclusive, and what breaking it means."""
+    """One rule of a gate: the limits of a fact, and what is wrong where the fact exceeds them.
+
+    Args:
+        fact: Name of the fact.
+        sentence: What is wrong, as a format string over the facts, `columns` and `limit`.
+        degrades: True where a broken rule degrades the partition, False where it quarantines the partition.
+        minimum: The lowest sound value; None for no limit.
+        maximum: The highest sound value; None for no limit.
+        columns: The columns of the check.
+        limit: The limit of the check.
+    """
 
     fact: str
+    sentence: str
     degrades: bool
     minimum: int | None = None
     maximum: int | None = 0
+    columns: tuple[str, ...] = ()
+    limit: float = 0.0
+
+    @classmethod
+    def of(cls, expectation: Expectation) -> "Rule":
+        """Returns the rule of an expectation."""
+        definition = CHECKS[expectation.check]
+        return cls(
+            fact=definition.fact,
+            sentence=definition.sentence,
+            degrades=expectation.degrades,
+            columns=expectation.columns,
+            limit=expectation.limit,
+        )
+
+    def reason(self, facts: Facts) -> str:
+        """Returns what is wrong with a partition that breaks the rule, beginning with the name of the fact.
+
+        >>> rule = Rule("ids_missing", "{ids_missing} identifiers are missing between {rows} rows", degrades=True)
+        >>> rule.reason({"ids_missing": 3, "rows": 100})
+        'ids_missing: 3 identifiers are missing between 100 rows'
+        """
+        columns = ", ".join(self.columns)
+        return f"{self.fact}: {self.sentence.format(**facts, columns=columns, limit=self.limit)}"
 
 
-_ALWAYS = (
-    # First of all: without rows every other rule would pass.
-    Rule("rows", degrades=False, minimum=1, maximum=None),
-    Rule("row_difference", degrades=False),
-    Rule("nulls", degrades=False),
-    Rule("inputs_refused", degrades=True),
-    Rule("known_faults_gone", degrades=True),
+_GENERAL = (
+    # The first rule: without rows every other rule would pass.
+    Rule("rows", "it has no rows", degrades=False, minimum=1, maximum=None),
+    Rule("row_difference", "{row_difference} rows more or fewer than its manifest records", degrades=False),
+    Rule("nulls", "{nulls} of {rows} rows have an empty column that must not be empty", degrades=False),
+    Rule("inputs_refused", "{inputs_refused} of its objects were left out", degrades=True),
+    Rule(
+        "known_faults_gone",
+        "{known_faults_gone} known faults no longer show: remove them from known_faults.py",
+        degrades=True,
+    ),
 )
+_CONFLICTS = "{conflicts} rows of a lower-ranked source differed from the rows that were kept"
 
 
 def rules(dataset: Dataset) -> list[Rule]:
-    """Returns the rules of a dataset's gate, the row count first."""
-    own = [Rule(FACT_OF_CHECK[one.check], one.degrades) for one in dataset.expectations]
-    conflicts = Rule("conflicts", degrades=dataset.merge is not MergeStrategy.REFUSE_ON_CONFLICT)
-    return [*_ALWAYS, conflicts, *own]
+    """Returns the rules of a dataset's gate; the row count is the first."""
+    conflicts = Rule("conflicts", _CONFLICTS, degrades=dataset.merge is not MergeStrategy.REFUSE_ON_CONFLICT)
+    return [*_GENERAL, conflicts, *map(Rule.of, dataset.expectations)]
 
 
 def suite(dataset: Dataset) -> "ExpectationSuite":
-    """Returns the dataset's rules as a Great Expectations suite over the fact table."""
+    """Returns the rules of a dataset as a Great Expectations suite over the table of facts."""
     import great_expectations as gx
     from great_expectations.expectations import ExpectColumnValuesToBeBetween
 

@@ -11,7 +11,7 @@ import polars as pl
 from crypto_lakehouse.query.session import QueryResult
 
 FORMULA_LEADS = ("=", "+", "-", "@", "\t", "\r")
-"""A spreadsheet reads a text cell that starts with one of these as a formula, which may run a program."""
+"""A spreadsheet reads a text cell that starts with one of these characters as a formula. It may run a program."""
 
 
 def csv_text(result: QueryResult) -> str:

@@ -1,59 +1,39 @@
-"""The SDK: open a lake, see what it holds, read it lazily, ask it in SQL."""
+"""The SDK: open a lake, see what it has, read it lazily, query it in SQL."""
 
 import re
 from collections.abc import Collection, Sequence
-from datetime import UTC, date, datetime, time, timedelta
-from fnmatch import fnmatchcase
+from datetime import date, timedelta
 
 import polars as pl
 
+from crypto_lakehouse import marts
 from crypto_lakehouse.catalog.catalog import Catalog
 from crypto_lakehouse.catalog.opening import open_catalog
 from crypto_lakehouse.coverage.answers import TABLES, Coverage, Day, checked_interval
 from crypto_lakehouse.coverage.log import CoverageLog
-from crypto_lakehouse.datasets import DATASETS
-from crypto_lakehouse.datasets import dataset as dataset_row
+from crypto_lakehouse.datasets import dataset as dataset_named
 from crypto_lakehouse.errors import ArchiveFileMissing, InvalidRequest
 from crypto_lakehouse.instruments.instrument import listed_on
 from crypto_lakehouse.instruments.log import InstrumentLog
 from crypto_lakehouse.lake.opening import open_storage
-from crypto_lakehouse.lake.partition import Partition
-from crypto_lakehouse.lake.records import PublishedPartition
+from crypto_lakehouse.query.arguments import Instant, checked_instant, checked_kind, checked_market, checked_patterns
+from crypto_lakehouse.query.published import PartitionFilter, published_partitions, published_summary
 from crypto_lakehouse.query.scans import scan_files
 from crypto_lakehouse.query.session import FileView, QueryLimits, QueryResult, View, named_in, run_query
 from crypto_lakehouse.settings import Settings, load_settings
-from crypto_lakehouse.spec import Dataset
-from crypto_lakehouse.symbols import validated_pattern
-from crypto_lakehouse.vocabulary import Condition, InstrumentKind, Interval, Market
-
-Instant = date | datetime | str
-"""A time: ISO text, a date (its midnight) or a datetime; without a zone it is UTC."""
+from crypto_lakehouse.spec import Dataset, Table
+from crypto_lakehouse.vocabulary import InstrumentKind, Interval, Market
 
 INSTRUMENTS = "instruments"
-"""The SQL table of the instrument master: the newest version of every market."""
-
-INFO_SCHEMA = pl.Schema(
-    {
-        "dataset": pl.String(),
-        "kline_interval": pl.String(),
-        "symbol": pl.String(),
-        "partitions": pl.Int64(),
-        "degraded": pl.Int64(),
-        "rows": pl.Int64(),
-        "bytes": pl.Int64(),
-        "first_time": pl.Datetime("us", "UTC"),
-        "last_time": pl.Datetime("us", "UTC"),
-        "published_at": pl.Datetime("us", "UTC"),
-    }
-)
+"""The SQL table of the instrument master: the newest version of each market."""
 
 
 class Lake:
-    """A lake to read from. It sees what the catalog publishes, and nothing else.
+    """A lake to read from. It contains what the catalog publishes, and nothing else.
 
     Args:
         settings: The deployment.
-        catalog: What is published; the deployment's own by default.
+        catalog: The catalog. By default the catalog of the deployment.
     """
 
     def __init__(self, settings: Settings, catalog: Catalog | None = None) -> None:
@@ -62,7 +42,7 @@ class Lake:
         self._root = storage.uri
         self._masters = InstrumentLog(storage)
         self._catalog = catalog or open_catalog(settings)
-        self._coverage = Coverage(CoverageLog(storage), self._catalog.tables)
+        self._coverage = Coverage(CoverageLog(storage), self.datasets)
 
     def __repr__(self) -> str:
         return f"Lake({self._root!r})"
@@ -72,42 +52,36 @@ class Lake:
         """Opens a lake.
 
         Args:
-            where: Its folder or `s3://bucket/prefix`, or whole settings; by default what the configuration names.
+            where: Folder or `s3://bucket/prefix` of the lake, or settings. By default the configured lake.
 
         Raises:
-            InvalidRequest: The configuration or the address is not acceptable.
+            InvalidRequest: The configuration or the address is not valid.
         """
         if isinstance(where, Settings):
             return cls(where)
         settings = load_settings()
         return cls(settings.model_copy(update={"lake": where}) if where else settings)
 
-    def datasets(self) -> list[str]:
-        """Returns the names of the datasets that the lake has tables for."""
+    def tables(self) -> list[str]:
+        """Returns the names of all tables of the lake: datasets and marts."""
         return self._catalog.tables()
 
+    def datasets(self) -> list[str]:
+        """Returns the names of the datasets that the lake has tables for."""
+        return [name for name in self.tables() if isinstance(marts.table(name), Dataset)]
+
     def info(self, dataset: str = "", *, symbols: Sequence[str] = ()) -> pl.DataFrame:
-        """Returns what is published, a row per dataset, interval and symbol; reads the catalog only.
+        """Returns what is published: one row per dataset or mart, interval and symbol. Reads only the catalog.
+
+        Args:
+            dataset: Name of a dataset or mart. By default all.
+            symbols: Symbols, or globs of `*` and `?`. By default all.
 
         Raises:
-            InvalidRequest: There is no such dataset.
+            InvalidRequest: There is no such dataset or mart.
         """
-        rows = [dataset_row(dataset)] if dataset else [dataset_row(name) for name in self.datasets()]
-        facts = [_fact(row, one) for row in rows for one in self._published(row, symbols=symbols)]
-        held = pl.DataFrame(facts, schema=_FACT_SCHEMA, orient="row").lazy()
-        return (
-            held.group_by("dataset", "kline_interval", "symbol")
-            .agg(
-                pl.len().cast(pl.Int64).alias("partitions"),
-                pl.col("degraded").sum(),
-                pl.col("rows", "bytes").sum(),
-                pl.col("first_time").min(),
-                pl.col("last_time", "published_at").max(),
-            )
-            .sort("dataset", "kline_interval", "symbol")
-            .select(INFO_SCHEMA.names())
-            .collect()
-        )
+        tables = [marts.table(name) for name in ([dataset] if dataset else self.tables())]
+        return published_summary(self._catalog, tables, PartitionFilter(symbols))
 
     def scan(
         self,
@@ -118,33 +92,34 @@ class Lake:
         start: Instant | None = None,
         end: Instant | None = None,
     ) -> pl.LazyFrame:
-        """Returns the rows of a dataset from `start` on and before `end`; opens only files that can hold some.
+        """Returns the rows of a dataset or mart from `start` to before `end`. Opens only files that can have such rows.
 
-        Klines of several intervals come with a column `kline_interval`. Within a symbol and interval, files are in
-        order of time, but sort after collecting where order matters: Polars may return rows as they come.
+        Rows with several intervals have a column `kline_interval`. Within a symbol and interval, the files are in order
+        of time. Sort after collecting if the order matters, because Polars may return rows in any order.
 
         Args:
-            dataset: Its name.
-            symbols: Symbols, or globs of `*` and `?`; all by default.
-            interval: The kline interval; all by default.
+            dataset: Name of the dataset or mart.
+            symbols: Symbols, or globs of `*` and `?`. By default all.
+            interval: The kline interval. By default all.
             start: First event time, inclusive.
-            end: Event time to stop before.
+            end: End of the event times, exclusive.
 
         Raises:
-            ArchiveFileMissing: Nothing is published that fits.
-            InvalidRequest: A name or a time is not acceptable.
+            ArchiveFileMissing: Nothing that fits is published.
+            InvalidRequest: A name or a time is not valid.
         """
-        row = dataset_row(dataset)
-        first, last = _instant(start), _instant(end)
-        wanted = [validated_pattern(one) for one in ([symbols] if isinstance(symbols, str) else symbols)]
-        published = self._published(row, symbols=wanted, interval=checked_interval(row, interval), times=(first, last))
+        table = marts.table(dataset)
+        first, last, wanted = checked_instant(start), checked_instant(end), checked_patterns(symbols)
+        needed = PartitionFilter(wanted, checked_interval(table, interval), first, last)
+        published = published_partitions(self._catalog, table, needed)
         if not published:
-            raise _nothing(row, f"for symbols {wanted or 'any'}, interval {interval or 'any'}, {start} to {end}")
-        hidden = [key for key in row.partition_keys if key != "kline_interval"]
-        frame = scan_files(row, published, self._root, self._settings.storage).drop(hidden)
+            request = f"for symbols {wanted or 'any'}, interval {interval or 'any'}, {start} to {end}"
+            raise _nothing_published(table, request)
+        hidden = [key for key in table.partition_keys if key != "kline_interval"]
+        frame = scan_files(table, published, self._root, self._settings.storage).drop(hidden)
         if first is not None:
-            frame = frame.filter(pl.col(row.event_time) >= first)
-        return frame if last is None else frame.filter(pl.col(row.event_time) < last)
+            frame = frame.filter(pl.col(table.event_time) >= first)
+        return frame if last is None else frame.filter(pl.col(table.event_time) < last)
 
     def coverage(
         self,
@@ -154,13 +129,13 @@ class Lake:
         intervals: Sequence[Interval | str] | str = (),
         days: tuple[Day | None, Day | None] = (None, None),
     ) -> pl.DataFrame:
-        """Returns a row per UTC day of each series: what the lake has of it, what is missing, and from which sources.
+        """Returns one row per UTC day of each series: rows, missing rows, and sources.
 
         Args:
-            dataset: Its name; all by default.
-            symbols: Symbols, or globs of `*` and `?`; all by default.
-            intervals: Kline intervals; all by default.
-            days: First and last UTC day, inclusive; by default from the first covered day of each series to yesterday.
+            dataset: Name of the dataset. By default all.
+            symbols: Symbols, or globs of `*` and `?`. By default all.
+            intervals: Kline intervals. By default all.
+            days: First and last UTC day, inclusive. By default from the first covered day of each series to yesterday.
 
         Raises:
             InvalidRequest: A name, an interval or a day is not valid.
@@ -175,7 +150,7 @@ class Lake:
         intervals: Sequence[Interval | str] | str = (),
         days: tuple[Day | None, Day | None] = (None, None),
     ) -> pl.DataFrame:
-        """Returns what is missing: from when to when, how much, since when, and whether upstream is known to lack it.
+        """Returns what is missing: start, end, number of rows, when it was first seen, and known reasons.
 
         The arguments are the same as for `coverage`.
 
@@ -192,7 +167,7 @@ class Lake:
         intervals: Sequence[Interval | str] | str = (),
         days: tuple[Day | None, Day | None] = (None, None),
     ) -> pl.DataFrame:
-        """Returns how two sources of the same rows compare: per day, rows equal and different, and in which columns.
+        """Returns how two sources of the same rows compare: per day, equal and different rows, and differing columns.
 
         The arguments are the same as for `coverage`.
 
@@ -202,17 +177,17 @@ class Lake:
         return self._coverage.table("reconciliation", dataset, symbols=symbols, intervals=intervals, days=days)
 
     def instruments(self, market: Market | str, at: Instant | None = None) -> pl.DataFrame:
-        """Returns every instrument that a market ever had, a row each; see docs/instruments.md for the columns.
+        """Returns all instruments that a market ever had, one per row. See docs/instruments.md for the columns.
 
         Args:
             market: The market.
-            at: The version of the master that was the newest then; today's by default.
+            at: Returns the version of the master that was the newest at this time. By default the newest version.
 
         Raises:
             ArchiveFileMissing: There is no such version.
-            InvalidRequest: The market or the time is not acceptable.
+            InvalidRequest: The market or the time is not valid.
         """
-        chosen, moment = _market(market), _instant(at)
+        chosen, moment = checked_market(market), checked_instant(at)
         master = self._masters.latest(chosen) if moment is None else self._masters.as_of(chosen, moment)
         if master.is_empty():
             raise _no_master(chosen)
@@ -221,18 +196,18 @@ class Lake:
     def universe(
         self, market: Market | str, at: date | str, *, kinds: Collection[InstrumentKind | str] = ()
     ) -> pl.DataFrame:
-        """Returns the instruments that were listed on a day: those delisted since included, later ones not.
+        """Returns the instruments that were listed on a day, including those that were delisted later.
 
         Args:
             market: The market.
             at: The UTC day.
-            kinds: Kinds of instruments; all by default.
+            kinds: Kinds of instruments. By default all.
 
         Raises:
             ArchiveFileMissing: The lake has no instrument master of the market.
-            InvalidRequest: The market, the day or a kind is not acceptable.
+            InvalidRequest: The market, the day or a kind is not valid.
         """
-        day, wanted = _instant(at), [_kind(one).value for one in kinds]
+        day, wanted = checked_instant(at), [checked_kind(kind).value for kind in kinds]
         if day is None:
             raise InvalidRequest("a universe needs a day", "Write it as 2024-12-31")
         listed = listed_on(self.instruments(market), day.date())
@@ -241,159 +216,91 @@ class Lake:
     def scan_instrument(
         self, dataset: str, instrument_id: str, *, interval: Interval | str | None = None
     ) -> pl.LazyFrame:
-        """Returns the rows of one instrument, without those of another one that had its symbol.
+        """Returns the rows of one instrument, without rows of other instruments that had the same symbol.
 
         Args:
-            dataset: Its name.
-            instrument_id: Such as `LITUSDT@2021-02-05`; `Lake.instruments` has them.
-            interval: The kline interval; all by default.
+            dataset: Name of the dataset.
+            instrument_id: For example `LITUSDT@2021-02-05`. `Lake.instruments` lists the ids.
+            interval: The kline interval. By default all.
 
         Raises:
-            ArchiveFileMissing: There is no such instrument, or nothing of it is published.
-            InvalidRequest: The dataset or the interval is not acceptable.
+            ArchiveFileMissing: There is no such instrument, or none of its rows are published.
+            InvalidRequest: The dataset or the interval is not valid.
         """
-        found = self.instruments(dataset_row(dataset).market).filter(pl.col("instrument_id") == instrument_id)
-        if found.is_empty():
+        master = self.instruments(dataset_named(dataset).market)
+        matching = master.filter(pl.col("instrument_id") == instrument_id)
+        if matching.is_empty():
             what = f"the instrument master has no {instrument_id[:80]!r}"
             raise ArchiveFileMissing(what, "See Lake.instruments(market)", dataset=dataset)
-        one = found.row(0, named=True)
-        after = None if one["valid_to"] is None else _instant(one["valid_to"] + timedelta(days=1))
-        ends = [moment for moment in (one["settles_at"], after) if moment is not None]
+        instrument = matching.row(0, named=True)
+        last_day = instrument["valid_to"]
+        ends = [instrument["settles_at"], None if last_day is None else checked_instant(last_day + timedelta(days=1))]
+        end = min((moment for moment in ends if moment is not None), default=None)
         return self.scan(
-            dataset, symbols=one["symbol"], interval=interval, start=one["valid_from"], end=min(ends, default=None)
+            dataset, symbols=instrument["symbol"], interval=interval, start=instrument["valid_from"], end=end
         )
 
     def sql(self, text: str, limits: QueryLimits | None = None) -> pl.DataFrame:
-        """Returns the rows of one SELECT; every dataset is a table, its partition values are columns.
+        """Returns the rows of one SELECT statement.
 
-        Beside them are `coverage`, `gaps` and `reconciliation` over all datasets, and `instruments`, the newest
-        instrument master of all markets.
+        Every dataset and mart is a table, with its partition values as columns. Further tables are `coverage`, `gaps`
+        and `reconciliation` over all datasets, and `instruments`, the newest instrument master of all markets.
+
+        Args:
+            text: The statement.
+            limits: The limits of the query.
 
         Raises:
-            InvalidRequest: The query is not acceptable, or exceeds its limits in rows, time or memory.
-            ArchiveFileMissing: It names a dataset of which nothing is published.
+            InvalidRequest: The statement is not valid, or exceeds its limits in rows, time or memory.
+            ArchiveFileMissing: The statement names a table of which nothing is published.
         """
         bounds = limits or QueryLimits()
         result = self.query(text, bounds)
         if result.truncated:
-            raise InvalidRequest(f"the query gives more than {bounds.max_rows:,} rows", "Aggregate, add LIMIT, or scan")
+            what = f"the query returns more than {bounds.max_rows:,} rows"
+            raise InvalidRequest(what, "Aggregate, add LIMIT, or use Lake.scan")
         return result.frame
 
     def query(self, text: str, limits: QueryLimits | None = None) -> QueryResult:
-        """Returns what `sql` does, cut off at the limit of rows instead of refused.
+        """Returns the same rows as `sql`, but cuts off rows beyond the limit instead of raising an error.
+
+        Args:
+            text: The statement.
+            limits: The limits of the query.
 
         Raises:
-            InvalidRequest: The query is not acceptable, or exceeds its limits in time or memory.
-            ArchiveFileMissing: It names a dataset of which nothing is published.
+            InvalidRequest: The statement is not valid, or exceeds its limits in time or memory.
+            ArchiveFileMissing: The statement names a table of which nothing is published.
         """
-        names = named_in(text, [*(row.name for row in DATASETS), INSTRUMENTS, *TABLES])
-        # A query that names no table may want to see which there are: SHOW TABLES.
-        listed = names or [*self.datasets(), INSTRUMENTS, *TABLES]
-        # Beside `coverage` and its like, a dataset's name may be a value that they are asked for.
+        names = named_in(text, [*(table.name for table in marts.tables()), INSTRUMENTS, *TABLES])
+        # A query without a table name may list the tables: SHOW TABLES.
+        listed = names or [*self.tables(), INSTRUMENTS, *TABLES]
+        # In a query of `coverage` and similar tables, the name of a dataset may be a value to filter by.
         required = bool(names) and not set(names) & set(TABLES)
-        views = {name: self._table(name, required=required) for name in listed}
-        return run_query(
-            text, {name: view for name, view in views.items() if view is not None}, limits or QueryLimits()
-        )
+        views = {name: self._view(name, required=required) for name in listed}
+        existing = {name: view for name, view in views.items() if view is not None}
+        return run_query(text, existing, limits or QueryLimits())
 
-    def _table(self, name: str, *, required: bool) -> View | None:
+    def _view(self, name: str, *, required: bool) -> View | None:
         if name in TABLES:
             return self._coverage.lazy_table(name)
         if name != INSTRUMENTS:
-            return self._view(dataset_row(name), required=required)
+            return self._table_view(marts.table(name), required=required)
         masters = pl.concat([self._masters.latest(market) for market in Market])
         if masters.is_empty() and required:
             raise _no_master(None)
         return None if masters.is_empty() else masters.lazy()
 
-    def _view(self, row: Dataset, *, required: bool) -> View | None:
-        published = self._catalog.partitions(row)
+    def _table_view(self, table: Table, *, required: bool) -> View | None:
+        published = self._catalog.partitions(table)
         if not published:
             if required:
-                raise _nothing(row, "")
+                raise _nothing_published(table, "")
             return None
-        # DuckDB takes *, ? and brackets in a path for a glob.
+        # DuckDB reads *, ? and brackets in a path as a glob.
         if self._root.startswith("s3://") or re.search(r"[*?\[\]{}]", self._root):
-            return scan_files(row, published, self._root, self._settings.storage)
-        return FileView(row, tuple(f"{self._root}/{one.file}" for one in published))
-
-    def _published(
-        self,
-        row: Dataset,
-        *,
-        symbols: Collection[str] = (),
-        interval: Interval | None = None,
-        times: tuple[datetime | None, datetime | None] = (None, None),
-    ) -> list[PublishedPartition]:
-        start, end = times
-        # The catalog prunes by day; a file's own first and last time then prune within the day.
-        found = self._catalog.partitions(
-            row,
-            symbols=_exact(symbols),
-            interval=interval,
-            first_day=start.date() if start else None,
-            last_day=(end - timedelta(microseconds=1)).date() if end else None,
-        )
-        kept = [one for one in found if _overlaps(one, start, end)]
-        if not symbols or _exact(symbols) is not None:
-            return kept
-        return [one for one in kept if _matches(Partition.parse(row, one.partition).symbol, symbols)]
-
-
-_FACT_SCHEMA = pl.Schema({name: kind for name, kind in INFO_SCHEMA.items() if name != "partitions"})
-
-
-def _fact(row: Dataset, one: PublishedPartition) -> tuple[object, ...]:
-    partition = Partition.parse(row, one.partition)
-    degraded = int(one.condition is Condition.DEGRADED)
-    place = (row.name, partition.interval and str(partition.interval), partition.symbol)
-    return (*place, degraded, one.rows, one.bytes, one.first_time, one.last_time, one.published_at)
-
-
-def _exact(symbols: Collection[str]) -> list[str] | None:
-    """Returns the symbols where none is a glob, so that the catalog itself can prune by them."""
-    if not symbols or any(set(one) & set("*?") for one in symbols):
-        return None
-    return sorted(symbols)
-
-
-def _matches(symbol: str, patterns: Collection[str]) -> bool:
-    return any(fnmatchcase(symbol, pattern) for pattern in patterns)
-
-
-def _overlaps(one: PublishedPartition, start: datetime | None, end: datetime | None) -> bool:
-    before = start is not None and one.last_time is not None and one.last_time < start
-    after = end is not None and one.first_time is not None and one.first_time >= end
-    return not (before or after)
-
-
-def _market(text: Market | str) -> Market:
-    try:
-        return Market(text)
-    except ValueError as error:
-        raise InvalidRequest(f"{str(text)[:20]!r} is not a market", f"Known: {', '.join(Market)}") from error
-
-
-def _kind(text: InstrumentKind | str) -> InstrumentKind:
-    try:
-        return InstrumentKind(text)
-    except ValueError as error:
-        known = ", ".join(InstrumentKind)
-        raise InvalidRequest(f"{str(text)[:20]!r} is no kind of instrument", f"Known: {known}") from error
-
-
-def _instant(when: Instant | None) -> datetime | None:
-    if when is None:
-        return None
-    try:
-        moment = datetime.fromisoformat(when) if isinstance(when, str) else when
-    except ValueError as error:
-        raise InvalidRequest(
-            f"{str(when)[:40]!r} is not a time", "Write it as 2024-12-31 or 2024-12-31T08:00"
-        ) from error
-    if not isinstance(moment, datetime):
-        moment = datetime.combine(moment, time())
-    return moment.replace(tzinfo=UTC) if moment.tzinfo is None else moment.astimezone(UTC)
+            return scan_files(table, published, self._root, self._settings.storage)
+        return FileView(table, tuple(f"{self._root}/{partition.file}" for partition in published))
 
 
 def _no_master(market: Market | None) -> ArchiveFileMissing:
@@ -401,6 +308,6 @@ def _no_master(market: Market | None) -> ArchiveFileMissing:
     return ArchiveFileMissing(what, f"Run `crypto-lakehouse instruments update --market {market or Market.UM}`")
 
 
-def _nothing(row: Dataset, asked: str) -> ArchiveFileMissing:
-    what = f"nothing is published {asked}".strip()
-    return ArchiveFileMissing(what, "See `crypto-lakehouse query info` or Lake.info()", dataset=row.name)
+def _nothing_published(table: Table, request: str) -> ArchiveFileMissing:
+    what = f"nothing is published {request}".strip()
+    return ArchiveFileMissing(what, "See `crypto-lakehouse query info` or Lake.info()", dataset=table.name)

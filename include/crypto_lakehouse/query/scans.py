@@ -7,24 +7,24 @@ import polars as pl
 
 from crypto_lakehouse.lake.records import PublishedPartition
 from crypto_lakehouse.settings import StorageSettings
-from crypto_lakehouse.spec import Dataset
+from crypto_lakehouse.spec import Table
 
 VERSION = "version"
 """The hive key of the version folder of a partition. It is removed from the columns."""
 
 
 def scan_files(
-    dataset: Dataset, published: Sequence[PublishedPartition], root: str, storage: StorageSettings
+    table: Table, published: Sequence[PublishedPartition], root: str, storage: StorageSettings
 ) -> pl.LazyFrame:
     """Returns the rows of published files, with the partition values as columns.
 
     Args:
-        dataset: Their dataset.
+        table: The table of the partitions.
         published: The partitions to read, at least one.
         root: Root of the lake, as in `Storage.uri`.
         storage: Settings of the S3 store, where the lake is in S3.
     """
-    hive = pl.Schema({name: pl.String() for name in (*dataset.partition_keys, VERSION)})
+    hive = pl.Schema({name: pl.String() for name in (*table.partition_keys, VERSION)})
     return pl.scan_parquet(
         [f"{root}/{partition.file}" for partition in published],
         hive_partitioning=True,

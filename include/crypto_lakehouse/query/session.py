@@ -1,7 +1,7 @@
 """SQL over published partitions in a DuckDB session that can only read their files.
 
 In DuckDB, SQL can read and write files, load extensions and open sockets. So each query gets a session of its own. The
-session has one view per table that the query names, and it may only open the files of these views. Its configuration
+session has one view per table that the query names, and it may only open the files of the views. Its configuration
 is locked before the query runs. Only a single SELECT statement is accepted.
 """
 
@@ -17,7 +17,7 @@ import pyarrow as pa
 
 from crypto_lakehouse.errors import InvalidRequest, LakehouseError, SourceUnavailable
 from crypto_lakehouse.query.scans import VERSION
-from crypto_lakehouse.spec import Dataset
+from crypto_lakehouse.spec import Table
 
 BATCH_ROWS = 50_000
 MAX_TEXT = 100_000
@@ -53,7 +53,7 @@ class QueryResult:
 class FileView:
     """A table as local files, which DuckDB reads itself."""
 
-    dataset: Dataset
+    table: Table
     files: tuple[str, ...]
 
 
@@ -135,7 +135,7 @@ def _create_view(connection: duckdb.DuckDBPyConnection, name: str, view: View) -
     if isinstance(view, pl.LazyFrame):
         connection.register(name, view)
         return
-    keys = ", ".join(f"{_quoted(key)}: 'VARCHAR'" for key in view.dataset.partition_keys)
+    keys = ", ".join(f"{_quoted(key)}: 'VARCHAR'" for key in view.table.partition_keys)
     # The name and the keys come from the dataset table, the files from the catalog. All are quoted.
     connection.execute(
         f'CREATE VIEW "{name}" AS SELECT * EXCLUDE ({VERSION}) FROM read_parquet('  # noqa: S608

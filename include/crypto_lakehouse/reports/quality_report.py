@@ -42,7 +42,7 @@ class DatasetSection:
     Args:
         dataset: Name of the dataset.
         objects: Number of archive objects that were pulled.
-        bytes: Size of these objects.
+        bytes: Size of the pulled objects.
         seconds: Wall time of all steps.
         partitions: Its partitions.
         refused: Objects that were left out or quarantined, with reasons.

@@ -43,7 +43,7 @@ def cell_text(value: object) -> str:
 def _environment() -> jinja2.Environment:
     environment = jinja2.Environment(
         loader=jinja2.PackageLoader("crypto_lakehouse.reports"),
-        # Escape in every template, whatever its file name is.
+        # Escape in every template. By default this depends on the file name.
         autoescape=True,
         undefined=jinja2.StrictUndefined,
         trim_blocks=True,

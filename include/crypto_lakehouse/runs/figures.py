@@ -138,6 +138,40 @@ class PublishFigures(Figures):
 
 
 @dataclass(frozen=True, slots=True)
+class GapsFigures(Figures):
+    """What is missing and may still be had.
+
+    Args:
+        datasets: Datasets with such gaps.
+        symbols: Symbols with such gaps, summed over the datasets.
+    """
+
+    datasets: int = 0
+    symbols: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class InstrumentsFigures(Figures):
+    """What an update of the instrument master found.
+
+    Args:
+        symbols: Symbols that the archive has days of.
+        instruments: Instruments of the market.
+        added: Instruments that the version before did not have.
+        removed: Instruments that only the version before had.
+        changed: Instruments that differ from the version before.
+        exchange_info_rows: New facts in the answers of the exchange.
+    """
+
+    symbols: int = 0
+    instruments: int = 0
+    added: int = 0
+    removed: int = 0
+    changed: int = 0
+    exchange_info_rows: int = 0
+
+
+@dataclass(frozen=True, slots=True)
 class RunFigures:
     """The figures of a whole run, summed over the batches of each step; zeros for a step that did not run."""
 

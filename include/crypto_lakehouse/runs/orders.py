@@ -2,7 +2,8 @@
 
 `runs/<table>/<run>/plan.json` is the order of the plan step and of the report step. The plan step writes the numbered
 orders of the other steps beside it: `pull-000.json`, `delta-000.json`, `transform-000.json`. Conform, gate and publish
-share one transform order, and each reads the result of the step before it.
+share one transform order, and each reads the result of the step before it. `runs/lake/<run>/gaps.json` and
+`runs/<market>/<run>/instruments.json` are orders of runs that have one step.
 """
 
 import hashlib
@@ -14,8 +15,8 @@ from crypto_lakehouse.lake.records import ObjectToPull, RequestSpan
 from crypto_lakehouse.lake.selection import Selection
 from crypto_lakehouse.lake.storage import Storage
 from crypto_lakehouse.runs.codec import from_json, to_json
-from crypto_lakehouse.verbs import verb_of
-from crypto_lakehouse.vocabulary import Step
+from crypto_lakehouse.verbs import Subject, verb_of
+from crypto_lakehouse.vocabulary import Exchange, Market, Step
 
 MAX_BATCH = 100
 """Objects per pull batch and partitions per transform batch, at most."""
@@ -155,8 +156,52 @@ class TransformOrder:
         return self.bytes
 
 
+@dataclass(frozen=True, slots=True)
+class GapsOrder:
+    """A search for gaps in the whole lake."""
+
+    run_id: str
+
+    @property
+    def subject(self) -> str:
+        """The lake."""
+        return Subject.LAKE.value
+
+    @property
+    def work_bytes(self) -> int:
+        """Always 0: only the coverage log is read."""
+        return 0
+
+
+@dataclass(frozen=True, slots=True)
+class InstrumentsOrder:
+    """An update of the instrument master of one market.
+
+    Args:
+        market: The market.
+        run_id: Names the run's folder; see `run_folder`.
+        ask: Whether to request exchangeInfo from the exchange where no answer is given.
+        exchange_info: Keys of exchangeInfo answers in the lake, as received.
+    """
+
+    market: Market
+    run_id: str
+    ask: bool = True
+    exchange_info: tuple[str, ...] = ()
+
+    @property
+    def subject(self) -> str:
+        """The market's name: `binance_um`."""
+        return f"{Exchange.BINANCE}_{self.market}"
+
+    @property
+    def work_bytes(self) -> int:
+        """Always 0: how much the exchange answers is not known before it is asked."""
+        return 0
+
+
 ORDER_TYPES: dict[str, type[Order]] = {
-    kind.__name__: kind for kind in (PlanRequest, PullOrder, DeltaOrder, TransformOrder)
+    kind.__name__: kind for kind in (PlanRequest, PullOrder, DeltaOrder, TransformOrder, GapsOrder, InstrumentsOrder)
 }
 """The types of orders by the name that the table of verbs gives."""
 

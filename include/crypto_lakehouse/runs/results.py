@@ -9,7 +9,7 @@ from datetime import datetime
 from enum import StrEnum
 from typing import Any, Generic, TypeVar, cast
 
-from crypto_lakehouse.coverage.records import ReconciledDay
+from crypto_lakehouse.coverage.records import Fill, ReconciledDay
 from crypto_lakehouse.errors import InvalidRequest
 from crypto_lakehouse.lake.records import Candidate, RefusedInput, Verdict
 from crypto_lakehouse.lake.storage import Storage
@@ -17,7 +17,9 @@ from crypto_lakehouse.runs.codec import from_json, to_json
 from crypto_lakehouse.runs.figures import (
     ConformFigures,
     DeltaFigures,
+    GapsFigures,
     GateFigures,
+    InstrumentsFigures,
     PlanFigures,
     PublishFigures,
     PullFigures,
@@ -186,7 +188,53 @@ class ReportOutcome:
         return False
 
 
-Outcome = PlanOutcome | PullOutcome | DeltaOutcome | ConformOutcome | GateOutcome | PublishOutcome | ReportOutcome
+@dataclass(frozen=True, slots=True)
+class GapsOutcome:
+    """The runs that may fill gaps.
+
+    Args:
+        figures: In figures.
+        fills: One run for each dataset with gaps that may be filled.
+    """
+
+    figures: GapsFigures
+    fills: tuple[Fill, ...] = ()
+
+    @property
+    def is_idle(self) -> bool:
+        """Whether nothing is missing that may still be had."""
+        return not self.fills
+
+
+@dataclass(frozen=True, slots=True)
+class InstrumentsOutcome:
+    """What an update of the instrument master found.
+
+    Args:
+        figures: In figures.
+        is_new_version: Whether the master has a new version.
+    """
+
+    figures: InstrumentsFigures
+    is_new_version: bool
+
+    @property
+    def is_idle(self) -> bool:
+        """Whether nothing was new."""
+        return not self.is_new_version
+
+
+Outcome = (
+    PlanOutcome
+    | PullOutcome
+    | DeltaOutcome
+    | ConformOutcome
+    | GateOutcome
+    | PublishOutcome
+    | ReportOutcome
+    | GapsOutcome
+    | InstrumentsOutcome
+)
 """What a step did."""
 
 AnyOutcome = TypeVar("AnyOutcome", bound=Outcome)

@@ -1,4 +1,4 @@
-"""The archive and how it is downloaded."""
+"""Settings of the archive and of downloads from it."""
 
 from enum import StrEnum
 
@@ -8,14 +8,14 @@ from crypto_lakehouse.settings.part import SettingsPart
 
 
 class MissingChecksum(StrEnum):
-    """What to do with an object that the archive publishes without a CHECKSUM."""
+    """Whether an object that the archive publishes without a CHECKSUM is accepted."""
 
     ACCEPT = "accept"
     REFUSE = "refuse"
 
 
 class ArchiveSettings(SettingsPart):
-    """Where the archive is: an S3 endpoint and bucket, read unsigned and path-style."""
+    """The bucket of the archive. Requests are unsigned and use path-style addresses."""
 
     endpoint_url: str = "https://s3-ap-northeast-1.amazonaws.com"
     bucket: str = Field("data.binance.vision", pattern=r"^[a-z0-9][a-z0-9.-]{2,62}$")
@@ -26,16 +26,14 @@ class ArchiveSettings(SettingsPart):
 
 
 class TransferProfile(SettingsPart):
-    """How hard to pull: the knobs of listing and of s5cmd."""
+    """The load of a pull: threads of the listing, and the options of s5cmd."""
 
     batch_objects: int = Field(100, ge=1, le=100)
     workers: int = Field(16, ge=1, le=32, description="s5cmd workers per batch")
     listing_threads: int = Field(8, ge=1, le=64)
     retries: int = Field(5, ge=0, le=20)
     part_size_mib: int = Field(50, ge=5, le=512)
-    concurrency: int = Field(
-        1, ge=1, le=16, description="Parts of one object at once; 1 reads an object in one request"
-    )
+    concurrency: int = Field(1, ge=1, le=16, description="Parts of one object that are read at the same time")
     connect_timeout_seconds: float = Field(10.0, gt=0)
     read_timeout_seconds: float = Field(60.0, gt=0)
     batch_timeout_seconds: float = Field(1800.0, gt=0)
@@ -43,7 +41,7 @@ class TransferProfile(SettingsPart):
 
 
 def default_profiles() -> dict[str, TransferProfile]:
-    """Returns the ready profiles; a configuration may replace them or add its own."""
+    """Returns the built-in profiles. A configuration may replace them and add others."""
     return {
         "default": TransferProfile(),
         "high-throughput": TransferProfile(workers=32, listing_threads=32, concurrency=4),

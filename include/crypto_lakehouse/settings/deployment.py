@@ -1,4 +1,4 @@
-"""The whole configuration of a deployment, one frozen object."""
+"""The settings of a deployment, one frozen object."""
 
 from pathlib import Path
 
@@ -20,7 +20,7 @@ from crypto_lakehouse.vocabulary import Step, market_name
 
 
 class Settings(BaseSettings):
-    """Everything a deployment decides.
+    """The settings of a deployment.
 
     Args:
         lake: The lake's root: a folder, or `s3://bucket/prefix`.
@@ -32,19 +32,21 @@ class Settings(BaseSettings):
         frozen=True,
         extra="forbid",
         nested_model_default_partial_update=True,
-        # What is refused may be a secret under a misspelt name, and errors are logged with their causes.
+        # A refused value may be a secret under a misspelt name, and errors are logged with their causes.
         hide_input_in_errors=True,
     )
 
     lake: str = "lake"
     runner: RunnerKind = RunnerKind.LOCAL
-    runners: dict[Step, RunnerKind] = Field(default_factory=dict, description="For single steps, over `runner`")
-    sizes: dict[str, StepSize] = Field(default_factory=dict, description="How steps of large orders run")
+    runners: dict[Step, RunnerKind] = Field(default_factory=dict, description="By step; overrides `runner`")
+    sizes: dict[str, StepSize] = Field(default_factory=dict, description="Settings for the steps of large orders")
     docker: DockerSettings = DockerSettings()
     kubernetes: KubernetesSettings = KubernetesSettings()
     ecs: EcsSettings = EcsSettings()
     profile: str = "default"
-    work_folder: Path | None = Field(None, description="Scratch space; by default the system's temporary folder")
+    work_folder: Path | None = Field(
+        None, description="Folder for scratch files; by default the temporary folder of the system"
+    )
     archive: ArchiveSettings = ArchiveSettings()
     storage: StorageSettings = StorageSettings()
     catalog: CatalogSettings = CatalogSettings()
@@ -67,14 +69,17 @@ class Settings(BaseSettings):
         return init_settings, env_settings, TomlConfigSettingsSource(settings_cls, config_file())
 
     def market_filter(self, dataset: Dataset) -> MarketFilter:
-        """Returns what scheduled runs of a dataset cover: as configured or by default, else its sample symbol alone."""
+        """Returns the symbols and intervals that scheduled runs of a dataset cover.
+
+        A market without a filter, neither configured nor built in, covers the dataset's sample symbol.
+        """
         name = market_name(dataset.exchange, dataset.market)
-        # A file that names one market leaves all others as they are.
+        # A file that sets the filter of one market does not change the others.
         default = default_market_filters().get(name) or MarketFilter(symbols=(dataset.sample_symbol,))
         return self.markets.get(name, default)
 
     def runner_of(self, step: Step) -> RunnerKind:
-        """Returns what runs a step."""
+        """Returns the runner of a step."""
         return self.runners.get(step, self.runner)
 
     def for_order(self, size: int) -> "Settings":
@@ -97,7 +102,7 @@ class Settings(BaseSettings):
         }
 
     def transfer_profile(self, name: str = "") -> TransferProfile:
-        """Returns the named profile, or the deployment's own.
+        """Returns the named profile, or the profile of the deployment.
 
         Raises:
             InvalidRequest: No profile has that name.

@@ -1,4 +1,4 @@
-"""The APIs of the exchanges and how hard they are used."""
+"""Settings of requests to the APIs of the exchanges."""
 
 from pathlib import Path
 
@@ -8,7 +8,7 @@ from crypto_lakehouse.settings.part import SettingsPart
 
 
 class ExchangeSettings(SettingsPart):
-    """How to ask the exchange for what its archive does not have yet; public data needs no key."""
+    """Addresses of the exchanges and limits of our requests. Public data needs no key."""
 
     enabled: bool = True
     spot_url: str = Field("https://data-api.binance.vision", description="The host of public spot data")
@@ -16,13 +16,17 @@ class ExchangeSettings(SettingsPart):
     cm_url: str = "https://dapi.binance.com"
     coinbase_url: str = "https://api.exchange.coinbase.com"
     kraken_url: str = "https://api.kraken.com"
-    budget_share: float = Field(0.5, gt=0, le=1, description="Of the exchange's limits, for all our tasks together")
-    limits_file: Path | None = Field(None, description="What is used of the limits; by default in the temporary folder")
+    budget_share: float = Field(
+        0.5, gt=0, le=1, description="Share of the exchange's rate limits that all our tasks use together"
+    )
+    limits_file: Path | None = Field(
+        None, description="File that counts the used limits; by default in the temporary folder"
+    )
     timeout_seconds: float = Field(15.0, gt=0)
-    workers: int = Field(4, ge=1, le=16, description="Requests under way at once, in one step")
-    attempts: int = Field(4, ge=1, le=10, description="Of one request")
-    max_wait_seconds: float = Field(150.0, ge=0, description="Longest wait for the exchange's leave within a step")
-    api_key: SecretStr | None = Field(None, description="Only futures trades need one; any key with no rights will do")
+    workers: int = Field(4, ge=1, le=16, description="Requests that one step sends at the same time")
+    attempts: int = Field(4, ge=1, le=10, description="Attempts of one request")
+    max_wait_seconds: float = Field(150.0, ge=0, description="Longest wait for the rate limit in one step")
+    api_key: SecretStr | None = Field(None, description="Only futures trades need a key; it needs no permissions")
 
     @field_validator("spot_url", "um_url", "cm_url", "coinbase_url", "kraken_url")
     @classmethod

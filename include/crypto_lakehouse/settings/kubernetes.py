@@ -1,4 +1,4 @@
-"""Steps as pods of a Kubernetes cluster; see docs/containers.md."""
+"""Settings of steps as pods of a Kubernetes cluster; see docs/kubernetes.md."""
 
 from typing import Annotated
 
@@ -9,11 +9,11 @@ from crypto_lakehouse.vocabulary import Step
 
 VariableName = Annotated[str, Field(pattern=r"^[A-Z][A-Z0-9_]*$")]
 SecretKey = Annotated[str, Field(pattern=r"^[a-z0-9]([a-z0-9.-]*[a-z0-9])?/[A-Za-z0-9._-]+$")]
-"""Of a secret in the cluster: its name and a key in it, `name/key`."""
+"""A key of a secret in the cluster: `name/key`."""
 
 
 class Toleration(SettingsPart):
-    """A taint of nodes that steps put up with; the words are Kubernetes' own."""
+    """A taint of nodes that the pods tolerate, in the words of Kubernetes."""
 
     key: str | None = None
     operator: str = Field("Equal", pattern="^(Equal|Exists)$")
@@ -22,25 +22,33 @@ class Toleration(SettingsPart):
 
 
 class StepRequests(SettingsPart):
-    """What a step's pod is sure to get, and what a node is chosen by; never more than its limits."""
+    """The resource requests of a pod. They are at most its limits."""
 
     memory_mib: int | None = Field(None, ge=64)
     cpus: float | None = Field(None, gt=0)
 
 
 class KubernetesSettings(SettingsPart):
-    """How steps run as pods; images, users and limits are those of `docker.*`."""
+    """How Kubernetes runs steps. `docker.*` has the images, users and limits."""
 
     namespace: str = Field("crypto-lakehouse", pattern=r"^[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?$")
-    connection_id: str | None = Field(None, description="Airflow's; by default the cluster that the worker is in")
-    deferrable: bool = Field(True, description="A triggerer waits for the pod, not a worker")
-    service_account: str | None = Field(None, description="Of the steps; its role reaches the lake")
+    connection_id: str | None = Field(None, description="Airflow connection; by default the cluster of the worker")
+    deferrable: bool = Field(True, description="The triggerer waits for the pod, so no worker slot is used")
+    service_account: str | None = Field(
+        None, description="Service account of the pods; its role has access to the lake"
+    )
     image_pull_secrets: tuple[str, ...] = ()
-    secrets: dict[VariableName, SecretKey] = Field(default_factory=dict, description="Variables of the steps")
-    requests: dict[Step, StepRequests] = Field(default_factory=dict, description="By default the limits")
+    secrets: dict[VariableName, SecretKey] = Field(
+        default_factory=dict, description="Environment variables of the pods, from secrets"
+    )
+    requests: dict[Step, StepRequests] = Field(default_factory=dict, description="By step; by default the limits")
     node_selector: dict[str, str] = Field(default_factory=dict)
     tolerations: tuple[Toleration, ...] = ()
-    lake_claim: str | None = Field(None, description="The volume claim of a lake that is a folder")
-    startup_timeout_seconds: int = Field(600, gt=0, description="For a node and the image, until the step starts")
-    deadline_seconds: int = Field(21600, gt=0, description="The cluster ends a pod then, whoever waits for it or not")
+    lake_claim: str | None = Field(None, description="Volume claim of a lake in a folder")
+    startup_timeout_seconds: int = Field(
+        600, gt=0, description="Longest wait for a node and the image, until the step starts"
+    )
+    deadline_seconds: int = Field(
+        21600, gt=0, description="The cluster ends a pod after this time, also when no process waits for it"
+    )
     poll_seconds: float = Field(5.0, gt=0)

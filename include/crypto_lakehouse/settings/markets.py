@@ -1,4 +1,4 @@
-"""Which symbols and intervals of each market the scheduled runs cover."""
+"""Settings of the symbols and intervals that scheduled runs cover."""
 
 from typing import Annotated
 
@@ -23,7 +23,7 @@ SymbolPattern = Annotated[str, AfterValidator(_symbol_pattern)]
 
 
 class MarketFilter(SettingsPart):
-    """Which symbols and intervals of a market the scheduled runs hold; a DAG run's Params win over it."""
+    """The symbols and intervals of a market that scheduled runs cover. Params of a DAG run override it."""
 
     symbols: tuple[SymbolPattern, ...] = ("BTCUSDT", "ETHUSDT")
     intervals: tuple[Interval, ...] = (Interval.M1, Interval.H1)

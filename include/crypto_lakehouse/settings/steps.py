@@ -1,4 +1,4 @@
-"""What runs a step, and what a step may use."""
+"""Settings of all steps: runner, limits, sizes."""
 
 from enum import StrEnum
 
@@ -9,7 +9,7 @@ from crypto_lakehouse.vocabulary import Step
 
 
 class RunnerKind(StrEnum):
-    """What runs a step: a subprocess here, or a container somewhere."""
+    """What runs a step: a local process, or a container."""
 
     LOCAL = "local"
     DOCKER = "docker"
@@ -18,16 +18,18 @@ class RunnerKind(StrEnum):
 
 
 class ConformSettings(SettingsPart):
-    """Bounds of the transform: what one object may be, and how much is worked on at once."""
+    """Limits of the transform: size of one object, and size of a batch."""
 
-    max_object_bytes: int = Field(8 * 2**30, gt=0, description="Inflated bytes of one member")
-    max_ratio: float = Field(200.0, gt=1, description="Inflated per compressed bytes; constant klines reach 21")
+    max_object_bytes: int = Field(8 * 2**30, gt=0, description="Uncompressed size of a file in a zip")
+    max_ratio: float = Field(
+        200.0, gt=1, description="Uncompressed size divided by compressed size; constant klines reach 21"
+    )
     max_rows: int = Field(400_000_000, gt=0)
     partitions_per_batch: int = Field(100, ge=1, le=100)
 
 
 class StepLimits(SettingsPart):
-    """What a step's container may use; its scratch space is memory and counts as such."""
+    """The resource limits of a container. Its scratch space is memory, and is part of that limit."""
 
     memory_mib: int = Field(4096, ge=64)
     cpus: float = Field(2.0, gt=0)
@@ -35,10 +37,12 @@ class StepLimits(SettingsPart):
 
 
 class StepSize(SettingsPart):
-    """How steps run whose orders are about much: over what is said for all."""
+    """Settings for the steps of large orders. They override the settings for all steps."""
 
-    from_mib: int = Field(gt=0, description="Of the archive objects that an order is about, as downloaded")
+    from_mib: int = Field(gt=0, description="Smallest total size of the order's archive objects, compressed")
     runner: RunnerKind | None = None
-    runners: dict[Step, RunnerKind] = Field(default_factory=dict, description="For single steps, over `runner`")
+    runners: dict[Step, RunnerKind] = Field(default_factory=dict, description="By step; overrides `runner`")
     limits: dict[Step, StepLimits] = Field(default_factory=dict)
-    node_selector: dict[str, str] = Field(default_factory=dict, description="On Kubernetes, over the deployment's")
+    node_selector: dict[str, str] = Field(
+        default_factory=dict, description="On Kubernetes; overrides the selector of the deployment"
+    )

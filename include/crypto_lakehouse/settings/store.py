@@ -1,4 +1,4 @@
-"""The lake's store and its catalog."""
+"""Settings of the store and the catalog of the lake."""
 
 from enum import StrEnum
 from pathlib import Path
@@ -9,24 +9,24 @@ from crypto_lakehouse.settings.part import SettingsPart
 
 
 class CatalogKind(StrEnum):
-    """Which catalog says what is published."""
+    """The kinds of catalog."""
 
     EMBEDDED = "embedded"
     GLUE = "glue"
 
 
 class CatalogSettings(SettingsPart):
-    """Which catalog, and where."""
+    """The catalog and its place."""
 
     kind: CatalogKind = CatalogKind.EMBEDDED
-    path: Path | None = Field(None, description="The embedded catalog's file; by default in the lake's folder")
+    path: Path | None = Field(None, description="File of the embedded catalog; by default in the folder of the lake")
     glue_database: str = Field("crypto_lakehouse", pattern=r"^[a-z0-9_]{1,64}$")
     glue_endpoint_url: str | None = None
     region: str = "us-east-1"
 
 
 class StorageSettings(SettingsPart):
-    """How to reach the lake's own store when it is S3; credentials come from the task's role or these."""
+    """Access to a lake in S3. Without keys the process uses its own credentials, such as the role of a task."""
 
     endpoint_url: str | None = None
     region: str = "us-east-1"

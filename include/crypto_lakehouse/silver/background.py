@@ -1,4 +1,4 @@
-"""Writes beside the parsing: a thread that carries them out in order, with a bounded number of them waiting."""
+"""A thread that writes in parallel with the parsing, in order, with a bounded queue."""
 
 from collections.abc import Callable
 from concurrent.futures import Future, ThreadPoolExecutor

@@ -206,7 +206,7 @@ def _manifest_input(input_object: InputObject, contribution: Contribution) -> Ma
 
 
 def _covers(input_object: InputObject, contribution: Contribution) -> bool:
-    # An archive file covers its span even without rows. An answer without rows says that the exchange has none, so it
+    # An archive file covers its span even without rows. An answer without rows means that the exchange has none, so it
     # covers nothing; a stream without rows may have been cut off.
     return contribution.rows > 0 or input_object.object.source.is_archive
 

@@ -1,8 +1,8 @@
 """Bronze to Silver: the objects that cover some partitions become one Parquet file for each partition.
 
-A pure function of its inputs, whatever their order: the same rows and the same bytes. An input that is not sound is
+A pure function of its inputs in any order: the same inputs give the same rows and the same bytes. An invalid input is
 left out of its partitions, and their manifests record it; the other inputs are used. Every object is inflated once:
-small ones many at a time, parsed as one block, large ones as a stream of blocks.
+small objects many at a time, parsed as one block, large objects as a stream of blocks.
 """
 
 from collections.abc import Callable, Sequence

@@ -12,7 +12,7 @@ from crypto_lakehouse.silver.reconcile import PRECEDENCE, Pairs, Tally, tally
 from crypto_lakehouse.spec import Dataset
 
 ROW_NUMBER = "_row"
-"""A column of rows to be merged, beside `PRECEDENCE`: their number in the order they were read."""
+"""A column of rows to be merged, like `PRECEDENCE`: their number in the order they were read."""
 
 MAX_EXAMPLES = 20
 _WINNER, _EQUAL = "_winner", "_equal"

@@ -44,7 +44,7 @@ def compare_versions(
     """Returns how the two files compare on the days of the replaced objects, one record per day, without a version.
 
     Both sources of a record are the best source of the day's replaced objects. At most the rows of two row groups are
-    in memory, whatever the size of the files.
+    in memory, for any size of the files.
 
     Args:
         partition: The partition of both files.

@@ -7,21 +7,22 @@ differs from it.
 
 import tempfile
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Collection, Iterator
 from contextlib import contextmanager
 from datetime import UTC, datetime
 from importlib import import_module
 from pathlib import Path
 from typing import Any, cast
 
-from crypto_lakehouse.datasets import dataset as dataset_of_name
 from crypto_lakehouse.errors import InvalidRequest, LakehouseError, TransientError
 from crypto_lakehouse.lake.opening import open_storage
+from crypto_lakehouse.marts import tables
 from crypto_lakehouse.runs.orders import Order, order_of_step
 from crypto_lakehouse.runs.results import Outcome, Status, StepError, StepResult, write_result
 from crypto_lakehouse.settings import Settings
 from crypto_lakehouse.steps.context import Progress, StepContext
-from crypto_lakehouse.vocabulary import Step
+from crypto_lakehouse.verbs import Subject, verb_of
+from crypto_lakehouse.vocabulary import Exchange, Market, Step
 
 __all__ = ["Progress", "run_step"]
 
@@ -40,7 +41,7 @@ def run_step(step: Step, order_key: str, settings: Settings, progress: Progress 
     """
     storage = open_storage(settings)
     key = order_key.removeprefix(storage.uri).lstrip("/")
-    subject, run = _order_place(key)
+    subject, run = _order_place(key, step)
     started, started_at = time.monotonic(), datetime.now(UTC)
     try:
         order = order_of_step(storage, key, step)
@@ -60,12 +61,23 @@ def run_step(step: Step, order_key: str, settings: Settings, progress: Progress 
     return result
 
 
-def _order_place(key: str) -> tuple[str, str]:
-    """Returns the subject and the run's folder of an order."""
+def _order_place(key: str, step: Step) -> tuple[str, str]:
+    """Returns the subject of an order and the name of its run's folder."""
     parts = key.split("/")
     if len(parts) != 4 or parts[0] != "runs" or not parts[3].endswith(".json"):
-        raise InvalidRequest(f"{key!r} is not a work order", "Give runs/<dataset>/<run>/<order>.json or its full URI")
-    return dataset_of_name(parts[1]).name, parts[2]
+        raise InvalidRequest(f"{key!r} is not a work order", "Give runs/<subject>/<run>/<order>.json or its full URI")
+    kind, subject = verb_of(step).subject, parts[1]
+    if subject not in _subjects(kind):
+        raise InvalidRequest(f"{key!r} is no order of {step}: {subject!r} is not a {kind}", f"See {step} --help")
+    return subject, parts[2]
+
+
+def _subjects(kind: Subject) -> Collection[str]:
+    if kind is Subject.LAKE:
+        return (Subject.LAKE.value,)
+    if kind is Subject.MARKET:
+        return {f"{exchange}_{market}" for exchange in Exchange for market in Market}
+    return {table.name for table in tables()}
 
 
 def _seconds_since(started: float) -> float:

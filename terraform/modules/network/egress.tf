@@ -41,7 +41,7 @@ resource "aws_route_table_association" "public" {
   route_table_id = aws_route_table.public[0].id
 }
 
-# One for all zones: the delta step can wait for a zone to come back, and a second gateway costs as much as the first.
+# One for all zones: the steps that ask an exchange can wait for a zone to come back, and a second gateway costs as much as the first.
 resource "aws_eip" "nat" {
   count  = var.internet_egress ? 1 : 0
   domain = "vpc"

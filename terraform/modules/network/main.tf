@@ -1,5 +1,5 @@
-# Two kinds of subnets. Isolated ones reach AWS through endpoints and nothing else: all steps but delta run there.
-# Egress ones have a NAT gateway, for the delta step, which asks the exchange.
+# Two kinds of subnets. Isolated ones reach AWS through endpoints and nothing else: most steps run there.
+# Egress ones have a NAT gateway, for the steps that ask an exchange.
 
 locals {
   # A quarter of the addresses for each kind; the last is left over.

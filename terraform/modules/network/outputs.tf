@@ -4,7 +4,7 @@ output "vpc_id" {
 }
 
 output "isolated" {
-  description = "Where all steps but delta run: subnets and security groups."
+  description = "Where the steps run that ask no exchange: subnets and security groups."
   value = {
     subnets         = [for one in aws_subnet.isolated : one.id]
     security_groups = [aws_security_group.isolated.id]
@@ -12,7 +12,7 @@ output "isolated" {
 }
 
 output "egress" {
-  description = "Where the delta step runs; the isolated place where there is no way out."
+  description = "Where the steps run that ask an exchange; the isolated place where there is no way out."
   value = {
     subnets         = [for one in(var.internet_egress ? aws_subnet.egress : aws_subnet.isolated) : one.id]
     security_groups = var.internet_egress ? aws_security_group.egress[*].id : [aws_security_group.isolated.id]

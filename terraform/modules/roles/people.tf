@@ -78,7 +78,7 @@ data "aws_iam_policy_document" "orchestrator" {
   statement {
     sid       = "ReadResults"
     actions   = ["s3:GetObject"]
-    resources = [for prefix in ["runs", "quality", "coverage", "instruments"] : "${var.lake_arn}/${prefix}/*"]
+    resources = [for prefix in ["runs", "quality"] : "${var.lake_arn}/${prefix}/*"]
   }
 
   # What an earlier try left must not be taken for what this one says.
@@ -86,21 +86,6 @@ data "aws_iam_policy_document" "orchestrator" {
     sid       = "ForgetResults"
     actions   = ["s3:DeleteObject"]
     resources = ["${var.lake_arn}/runs/*.result.json"]
-  }
-
-  # The weekly DAG of instruments runs in Airflow itself: a version of the master is appended, and small files of its log
-  # are folded into one.
-  statement {
-    sid       = "KeepInstruments"
-    actions   = ["s3:DeleteObject", "s3:PutObject"]
-    resources = ["${var.lake_arn}/instruments/*"]
-  }
-
-  # The DAG of gaps asks what is published.
-  statement {
-    sid       = "Catalog"
-    actions   = local.glue_read
-    resources = local.glue_resources
   }
 
   # A run starts with an order; the steps of the run write the orders after it.
@@ -131,7 +116,7 @@ data "aws_iam_policy_document" "orchestrator" {
 
 resource "aws_iam_role" "orchestrator" {
   name               = "${var.name}-orchestrator"
-  description        = "Airflow: starts steps, reads their results, keeps the instrument master; touches no market data"
+  description        = "Airflow: starts steps and reads their results; touches no market data"
   assume_role_policy = data.aws_iam_policy_document.orchestrator_trust.json
 }
 

@@ -67,21 +67,21 @@ def place(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Place]:
 
 
 def gaps() -> list[tuple[str, int | None, str]]:
-    found = Lake.open().gaps(KLINES, days=(date(2025, 1, 1), date(2025, 1, 3)))
-    return [(f"{one['start']:%d %H}", one["missing"], one["sources"]) for one in found.iter_rows(named=True)]
+    table = Lake.open().gaps(KLINES, days=(date(2025, 1, 1), date(2025, 1, 3)))
+    return [(f"{one['start']:%d %H}", one["missing"], one["sources"]) for one in table.iter_rows(named=True)]
 
 
 def fill(capsys: pytest.CaptureFixture[str]) -> dict[str, Any]:
     assert main(["gaps", "fill", *ASKED, "--json"]) == 0
-    said: dict[str, Any] = json.loads(capsys.readouterr().out)
-    return said
+    summary: dict[str, Any] = json.loads(capsys.readouterr().out)
+    return summary
 
 
 def test_holes_are_filled_and_the_source_of_a_day_is_known(place: Place, capsys: pytest.CaptureFixture[str]) -> None:
     place.ingest()
     assert [one[:2] for one in gaps()] == [("02 05", 3), ("02 10", 2), ("03 00", 24)]
-    said = fill(capsys)
-    assert [one["missing"] for one in said["before"]] == [3, 2, 24]
+    summary = fill(capsys)
+    assert [one["missing"] for one in summary["before"]] == [3, 2, 24]
     assert gaps() == [("02 10", 2, "archive_daily, rest")]
     days = {one["day"].day: one for one in Lake.open().coverage(KLINES, days=DAYS[1::2]).to_dicts()}
     assert (days[2]["rows"], days[2]["sources"]) == (22, "archive_daily, rest")
@@ -93,9 +93,9 @@ def test_what_nobody_has_is_said_and_not_asked_again(place: Place, capsys: pytes
     fill(capsys)
     asked = place.asked()
     assert asked > 0
-    said = fill(capsys)
+    summary = fill(capsys)
     assert place.asked() == asked
-    assert [one["missing"] for one in said["after"]] == [2]
+    assert [one["missing"] for one in summary["after"]] == [2]
     assert main(["gaps", "fill", *ASKED]) == 0
     assert "2 rows or ids are missing; after the requests: 1 gaps; 2 rows" in capsys.readouterr().out.replace("\n", " ")
 
@@ -117,8 +117,8 @@ def test_trades_lost_between_the_files_of_two_days_are_seen_and_filled(
     assert (gap["kind"], gap["missing"], gap["start"].date(), gap["end"].date()) == ("ids", 5, *days)
     asked = ("--data-type", "aggTrades", "--market", "spot", "--symbols", "BTCUSDT")
     assert main(["gaps", "fill", *asked, "--start-date", f"{days[0]}", "--end-date", f"{days[1]}", "--json"]) == 0
-    said = json.loads(capsys.readouterr().out)
-    assert ([one["missing"] for one in said["before"]], said["after"]) == ([5], [])
+    summary = json.loads(capsys.readouterr().out)
+    assert ([one["missing"] for one in summary["before"]], summary["after"]) == ([5], [])
 
 
 def test_the_daily_dag_triggers_what_may_be_filled_and_nothing_afterwards(

@@ -17,14 +17,14 @@ JANUARY = (date(2024, 1, 1), date(2024, 1, 31))
 @pytest.fixture
 def small(tmp_path: Path) -> Iterator[SmallLake]:
     """An empty archive and an empty lake."""
-    with small_lake(tmp_path) as one:
-        yield one
+    with small_lake(tmp_path) as lake:
+        yield lake
 
 
 def days(small: SmallLake, name: str) -> list[tuple[object, ...]]:
     last = date(2024, 1, 13)
-    found = small.lake.coverage(name, days=(JANUARY[0], last))
-    return [(row["day"].day, row["condition"], row["rows"], row["missing"]) for row in found.iter_rows(named=True)]
+    table = small.lake.coverage(name, days=(JANUARY[0], last))
+    return [(row["day"].day, row["condition"], row["rows"], row["missing"]) for row in table.iter_rows(named=True)]
 
 
 def test_days_holes_and_gaps_of_a_run(small: SmallLake) -> None:
@@ -73,14 +73,14 @@ def test_what_daily_and_monthly_files_say_of_the_same_days_is_a_table(small: Sma
     small.publish(SPOT, "2024-01-09")
     small.publish(SPOT, "2024-01-01", put(24 * 8 + 5, 4, "1.00000000"), monthly=True)
     small.run(SPOT, "2024-01-01", "2024-01-31")
-    found = small.lake.sql(
+    table = small.lake.sql(
         "SELECT day, kept, other, equal, different, columns, largest FROM reconciliation "
         "WHERE dataset = 'binance_spot_klines' AND different > 0"
     )
-    assert found.drop("largest").rows() == [
+    assert table.drop("largest").rows() == [
         (date(2024, 1, 9), "archive_daily", "archive_monthly", 23, 1, "close")
     ]  # fmt: skip
-    assert found["largest"].item().startswith("close ")
+    assert table["largest"].item().startswith("close ")
     assert small.lake.coverage(SPOT, days=(date(2024, 1, 9), date(2024, 1, 9)))["sources"].item() == (
         "archive_daily, archive_monthly"
     )
@@ -194,10 +194,10 @@ def test_a_partition_of_a_year_has_a_row_per_day(small: SmallLake) -> None:
     for day in ("2024-02-28", "2024-02-29", "2024-03-02"):
         small.publish(METRICS, day)
     small.run(METRICS, "2024-02-28", "2024-03-02")
-    found = small.lake.coverage(METRICS, days=(date(2024, 2, 27), date(2024, 3, 2)))
-    assert found["day"].to_list() == [date(2024, 2, 28) + timedelta(days=n) for n in range(4)]
-    assert found["condition"].to_list() == ["available", "available", "missing", "available"]
-    assert found["expected"].to_list() == [288] * 4
+    table = small.lake.coverage(METRICS, days=(date(2024, 2, 27), date(2024, 3, 2)))
+    assert table["day"].to_list() == [date(2024, 2, 28) + timedelta(days=n) for n in range(4)]
+    assert table["condition"].to_list() == ["available", "available", "missing", "available"]
+    assert table["expected"].to_list() == [288] * 4
 
 
 def test_the_report_of_a_run_shows_what_sources_said_and_what_is_missing(small: SmallLake) -> None:
@@ -216,11 +216,11 @@ def test_the_report_of_a_run_shows_what_sources_said_and_what_is_missing(small: 
 def test_sql_sees_gaps_beside_datasets(small: SmallLake) -> None:
     small.publish(UM, "2024-01-09", dropped(5, 8))
     small.run(UM, "2024-01-09", "2024-01-09")
-    found = small.lake.sql(
+    table = small.lake.sql(
         "SELECT g.missing, count(k.open_time) AS near FROM gaps g JOIN binance_um_klines k "
         "ON k.open_time BETWEEN g.start - INTERVAL 1 HOUR AND g.\"end\" WHERE g.kind = 'grid' GROUP BY ALL"
     )
-    assert found.rows() == [(3, 2)]
+    assert table.rows() == [(3, 2)]
     assert small.lake.sql("SELECT count(*) AS n FROM coverage WHERE dataset = 'binance_um_trades'")["n"].item() == 0
     assert isinstance(small.lake.sql('SELECT max("end") AS last FROM gaps')["last"].item(), datetime)
     assert isinstance(small.lake.gaps(), pl.DataFrame)

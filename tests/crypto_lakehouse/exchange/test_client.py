@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from crypto_lakehouse.endpoints import SERVER_TIME
+from crypto_lakehouse.endpoints.binance import SERVER_TIME
 from crypto_lakehouse.errors import InvalidRequest, RateLimited, SchemaDrift, SourceUnavailable
 from crypto_lakehouse.exchange.client import ExchangeClient, open_limiter
 from crypto_lakehouse.settings import ExchangeSettings

@@ -8,6 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from crypto_lakehouse.datasets import dataset
+from crypto_lakehouse.endpoints.spec import RestEndpoint
 from crypto_lakehouse.errors import SourceUnavailable
 from crypto_lakehouse.exchange.bodies import Answer
 from crypto_lakehouse.exchange.client import Page
@@ -16,7 +17,6 @@ from crypto_lakehouse.exchange.paging import pages
 from crypto_lakehouse.exchange.venue import Params
 from crypto_lakehouse.instants import instant
 from crypto_lakehouse.spans import Span
-from crypto_lakehouse.spec import RestEndpoint
 from tests.rest_lake import utc
 
 START, END = utc(2025, 1, 2), utc(2025, 1, 2, 1)

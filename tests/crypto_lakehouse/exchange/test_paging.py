@@ -9,13 +9,13 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from crypto_lakehouse.endpoints.spec import Paging, RateLimit, RestEndpoint, RestShape, RestSource
 from crypto_lakehouse.errors import SchemaDrift, SourceUnavailable
 from crypto_lakehouse.exchange.bodies import Answer
 from crypto_lakehouse.exchange.client import Page
 from crypto_lakehouse.exchange.page_reader import RowRequest
 from crypto_lakehouse.exchange.paging import pages
 from crypto_lakehouse.spans import Span
-from crypto_lakehouse.spec import Paging, RateLimit, RestEndpoint, RestShape, RestSource
 
 START = datetime(2025, 1, 1, tzinfo=UTC)
 START_MS = int(START.timestamp()) * 1000

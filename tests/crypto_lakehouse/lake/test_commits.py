@@ -59,7 +59,7 @@ def test_what_was_committed_since_the_last_compaction_is_read_without_an_engine(
 
 def test_no_rows_make_no_commit_and_strange_values_are_refused(tmp_path: Path) -> None:
     write_commit(LocalStorage(tmp_path), "log/", [])
-    with pytest.raises(TypeError, match="set has no place in a log"):
+    with pytest.raises(TypeError, match="set cannot be stored in a log"):
         write_commit(LocalStorage(tmp_path), "log/", [{"key": {1}}])
     assert not (tmp_path / "log").exists()
 

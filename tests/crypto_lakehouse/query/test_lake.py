@@ -8,8 +8,7 @@ import polars as pl
 import pytest
 
 from crypto_lakehouse.errors import ArchiveFileMissing, InvalidRequest
-from crypto_lakehouse.query import Lake, QueryLimits
-from crypto_lakehouse.query.lake import INFO_SCHEMA
+from crypto_lakehouse.query import INFO_SCHEMA, Lake, QueryLimits
 from crypto_lakehouse.settings import Settings
 
 KLINES = "binance_um_klines"

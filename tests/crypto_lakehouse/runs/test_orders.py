@@ -14,6 +14,8 @@ from crypto_lakehouse.lake.records import ObjectToPull, RequestSpan
 from crypto_lakehouse.runs.orders import (
     ORDER_TYPES,
     DeltaOrder,
+    GapsOrder,
+    InstrumentsOrder,
     Order,
     PlanRequest,
     PullOrder,
@@ -26,7 +28,7 @@ from crypto_lakehouse.runs.orders import (
 )
 from crypto_lakehouse.spans import Span
 from crypto_lakehouse.verbs import VERBS
-from crypto_lakehouse.vocabulary import Step
+from crypto_lakehouse.vocabulary import Market, Step
 
 run_ids = st.text(st.characters(exclude_categories=["Cs"]), max_size=200)
 KEY = "runs/binance_um_klines/run-1/plan.json"
@@ -49,7 +51,10 @@ ORDERS: tuple[tuple[Step, Order, int], ...] = (
     (Step.PULL, PullOrder("d", "r", "", OBJECTS), 12),
     (Step.DELTA, DeltaOrder("d", "r", "", (WINDOW,)), 0),
     (Step.CONFORM, TransformOrder("d", "r", "", ("kline_interval=1m/symbol_key=BTCUSDT/month=2024-12",), 40), 40),
+    (Step.GAPS, GapsOrder("r"), 0),
+    (Step.INSTRUMENTS, InstrumentsOrder(Market.UM, "r", ask=False, exchange_info=("k",)), 0),
 )
+SUBJECTS = {Step.GAPS: "lake", Step.INSTRUMENTS: "binance_um"}
 
 
 @pytest.mark.parametrize(("step", "order", "size"), ORDERS)
@@ -58,7 +63,7 @@ def test_an_order_comes_back_as_it_was_written_and_is_as_large_as_its_objects(
 ) -> None:
     write_order(storage, KEY, order)
     assert read_order(storage, KEY, type(order)) == order_of_step(storage, KEY, step) == order
-    assert (order.subject, order.run_id, order.work_bytes) == ("d", "r", size)
+    assert (order.subject, order.run_id, order.work_bytes) == (SUBJECTS.get(step, "d"), "r", size)
 
 
 def test_every_verb_names_a_type_of_order() -> None:

@@ -1,19 +1,22 @@
 """Results are files that are read back exactly or refused, each of the type that its verb names."""
 
 import json
-from datetime import UTC, datetime
+from datetime import UTC, date, datetime
 from pathlib import Path
 from typing import Any
 
 import pytest
 
+from crypto_lakehouse.coverage.records import Fill
 from crypto_lakehouse.errors import ArchiveFileMissing, InvalidRequest
 from crypto_lakehouse.lake.local_storage import LocalStorage
 from crypto_lakehouse.lake.records import Candidate, RefusedInput, Verdict
 from crypto_lakehouse.runs.figures import (
     ConformFigures,
     DeltaFigures,
+    GapsFigures,
     GateFigures,
+    InstrumentsFigures,
     PlanFigures,
     PublishFigures,
     PullFigures,
@@ -23,7 +26,9 @@ from crypto_lakehouse.runs.results import (
     OUTCOME_TYPES,
     ConformOutcome,
     DeltaOutcome,
+    GapsOutcome,
     GateOutcome,
+    InstrumentsOutcome,
     Outcome,
     PartitionWithoutRows,
     PlanOutcome,
@@ -57,6 +62,10 @@ OUTCOMES: dict[Step, Outcome] = {
     Step.GATE: GateOutcome(GateFigures(1), (Verdict(CANDIDATE, Condition.DEGRADED, ("a hole",)),), "docs", "folder"),
     Step.PUBLISH: PublishOutcome(PublishFigures(1, 3)),
     Step.REPORT: ReportOutcome(RunFigures(pull=PullFigures(objects=1)), "file:///report.html"),
+    Step.GAPS: GapsOutcome(
+        GapsFigures(datasets=1, symbols=1), (Fill("d", ("BTCUSDT",), (), date(2025, 1, 1), date(2025, 1, 2)),)
+    ),
+    Step.INSTRUMENTS: InstrumentsOutcome(InstrumentsFigures(added=1), is_new_version=True),
 }
 every_step = pytest.mark.parametrize("step", Step)
 
@@ -132,6 +141,8 @@ def test_a_step_is_idle_where_it_had_nothing_to_do() -> None:
     assert PlanOutcome(PlanFigures(), {"pull": (), "transform": ()}).is_idle
     assert ConformOutcome(ConformFigures(unchanged=3)).is_idle
     assert GateOutcome(GateFigures()).is_idle
+    assert GapsOutcome(GapsFigures()).is_idle
+    assert InstrumentsOutcome(InstrumentsFigures(), is_new_version=False).is_idle
     assert not any(outcome.is_idle for outcome in OUTCOMES.values())
 
 

@@ -1,6 +1,6 @@
 """A former file held against the new one, and against an oracle of plain dictionaries."""
 
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
@@ -57,9 +57,9 @@ def test_what_changed_is_what_dictionaries_say(
     with TemporaryDirectory() as folder:
         paths = write(Path(folder, "former"), former), write(Path(folder, "new"), new, 7)
         found = compare_versions(HOURLY, *paths, replaced)
-    assert [one.day for one in found] == [f"2024-01-{day + 1:02}" for day in range(first, first + count)]
+    assert [one.day for one in found] == [date(2024, 1, day + 1) for day in range(first, first + count)]
     for one in found:
-        hours = range(24 * (int(one.day[-2:]) - 1), 24 * int(one.day[-2:]))
+        hours = range(24 * (one.day.day - 1), 24 * one.day.day)
         mine, theirs = ({hour: rows[hour] for hour in hours if hour in rows} for rows in (new, former))
         both = set(mine) & set(theirs)
         different = [hour for hour in both if mine[hour] != theirs[hour]]
@@ -81,7 +81,7 @@ def test_a_day_of_several_replaced_objects_is_told_of_the_best_of_their_sources(
 def test_an_object_that_reaches_beyond_the_partition_is_compared_within_it(tmp_path: Path) -> None:
     paths = write(tmp_path / "former", {0: 1}), write(tmp_path / "new", {0: 1})
     found = compare_versions(HOURLY, *paths, [made_from("a", "2", (-3, 1))])
-    assert [(one.day, one.equal) for one in found] == [("2024-01-01", 1)]
+    assert [(one.day, one.equal) for one in found] == [(date(2024, 1, 1), 1)]
 
 
 def test_columns_that_only_the_new_file_has_are_not_compared(tmp_path: Path) -> None:

@@ -6,6 +6,9 @@ from pathlib import Path
 import pytest
 from pydantic import ValidationError
 
+from crypto_lakehouse.lake.local_storage import LocalStorage
+from crypto_lakehouse.lake.records import ObjectToPull
+from crypto_lakehouse.runs.orders import PullOrder, write_order
 from crypto_lakehouse.settings import (
     DockerSettings,
     ExchangeSettings,
@@ -74,36 +77,28 @@ def test_an_operator_asks_the_order_for_its_size(monkeypatch: pytest.MonkeyPatch
     monkeypatch.setenv("CRYPTO_LAKEHOUSE_SIZES__LARGE__FROM_MIB", "1")
     monkeypatch.setenv("CRYPTO_LAKEHOUSE_SIZES__LARGE__RUNNER", "kubernetes")
     load_settings.cache_clear()
-    (tmp_path / ORDER).parent.mkdir(parents=True)
-    found = []
+    runners = []
     for size in (2**20 - 1, 2**20):
-        (tmp_path / ORDER).write_text(json.dumps({"objects": [{"size": size}]}))
-        found.append(operators._settings_for(ORDER).runner.value)
-    assert found == ["local", "kubernetes"]
+        objects = (ObjectToPull("data/x.zip", size, "etag", "2025-01-02T00:00:00+00:00", True, "new"),)
+        write_order(LocalStorage(tmp_path), ORDER, PullOrder("binance_um_klines", "run", "", objects))
+        runners.append(operators._settings_for(ORDER, Step.PULL).runner.value)
+    assert runners == ["local", "kubernetes"]
     (tmp_path / ORDER).unlink()
-    assert operators._settings_for(ORDER).runner is RunnerKind.LOCAL, "the step says what is wrong"
+    assert operators._settings_for(ORDER, Step.PULL).runner is RunnerKind.LOCAL, "the step reports the missing order"
     load_settings.cache_clear()
-
-
-@pytest.mark.parametrize("kind", RunnerKind)
-def test_every_runner_that_can_be_named_is_there(kind: RunnerKind) -> None:
-    from lakehouse_airflow.runners.choosing import new_runner
-
-    runner = new_runner(kind, ())
-    assert type(runner).__name__.lower() == f"{kind}runner"
-    runner.stop()
 
 
 def test_each_step_has_the_image_made_for_it() -> None:
     docker = DockerSettings(registry="registry.example/lake", tag="1.2", images={Step.GATE: "own/gate:3"})
     found = {step.value: docker.image(step).removeprefix("registry.example/lake/") for step in Step}
-    rest = dict.fromkeys(("plan", "conform", "publish", "report"), "polars:1.2")
-    assert found == {**rest, "pull": "s5cmd:1.2", "delta": "exchange:1.2", "gate": "own/gate:3"}
+    rest = dict.fromkeys(("plan", "conform", "publish", "report", "gaps"), "polars:1.2")
+    exchange = dict.fromkeys(("delta", "instruments"), "exchange:1.2")
+    assert found == {**rest, **exchange, "pull": "s5cmd:1.2", "gate": "own/gate:3"}
 
 
 def test_only_steps_that_need_the_network_get_one() -> None:
     found = {step for step in Step if plan(step).network != "none"}  # type: ignore[attr-defined]
-    assert found == {Step.PLAN, Step.PULL, Step.DELTA}
+    assert found == {Step.PLAN, Step.PULL, Step.DELTA, Step.INSTRUMENTS}
     assert {plan(step, lake="s3://lake/x").network for step in Step} == {"bridge"}  # type: ignore[attr-defined]
 
 

@@ -1,8 +1,8 @@
 """Reads the one CSV inside an archive zip as a stream. Nothing is ever extracted to a path.
 
-The structure is held against what a sound archive object is (one plain deflated or stored member named after its
-zip, nothing before, between or after) before a byte is inflated; size, ratio and CRC are counted while inflating,
-because the sizes that a zip declares are only claims. Format: PKWARE APPNOTE 6.3.10.
+The structure is checked before a byte is inflated. An archive object has one plain deflated or stored member with the
+name of its zip, and nothing before, between or after. Size, ratio and CRC are computed during inflation, because the
+declared sizes of a zip may be wrong. Format: PKWARE APPNOTE 6.3.10.
 """
 
 import struct
@@ -51,8 +51,8 @@ def member_chunks(path: Path, stem: str, bounds: InflationBounds) -> Iterator[by
     """Yields the bytes of `<stem>.csv`, the only member of the zip, a few MiB at a time.
 
     Raises:
-        HostileArchive: The zip is not a sound archive object; the reason says why. Bytes already yielded must then
-            be thrown away.
+        HostileArchive: The zip is not a valid archive object; the message contains the reason. Bytes that were already
+            yielded must be discarded.
     """
     member, start = _checked_member(path, stem, bounds)
     with path.open("rb") as file:
@@ -118,7 +118,7 @@ def _data_start(path: Path, member: zipfile.ZipInfo) -> int:
         file.seek(member.header_offset)
         raw = file.read(_LOCAL_HEADER.size)
         if len(raw) != _LOCAL_HEADER.size or raw[:4] != b"PK\x03\x04":
-            _refuse(path, "has no local header where its directory says")
+            _refuse(path, "has no local header at the offset in its directory")
         fields = _LOCAL_HEADER.unpack(raw)
         name = file.read(fields[9])
     if name != member.orig_filename.encode("utf-8" if member.flag_bits & 0x800 else "cp437", "replace"):

@@ -5,23 +5,25 @@ All kinds of a dataset are symbols of one batch, so that Great Expectations is a
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from datetime import date
 from pathlib import Path
 
 import pytest
 
 from crypto_lakehouse.archive.keys import ArchiveKey
+from crypto_lakehouse.coverage import known_faults
+from crypto_lakehouse.coverage.known_faults import KnownFault
 from crypto_lakehouse.datasets import dataset
 from crypto_lakehouse.demo.synthetic import synthetic_csv, write_object
-from crypto_lakehouse.lake.partition import Partition, span_start
-from crypto_lakehouse.lake.records import Candidate, Verdict
-from crypto_lakehouse.quality.gate import gate
+from crypto_lakehouse.lake.partition import Partition, partitions_between, span_start
+from crypto_lakehouse.lake.records import Verdict
+from crypto_lakehouse.quality.gate import GateOutcome, gate
 from crypto_lakehouse.settings import ConformSettings
 from crypto_lakehouse.silver.conform import ConformedPartition, conform
+from crypto_lakehouse.spec import Check
 from crypto_lakehouse.vocabulary import Condition, Frequency, Interval
 from tests.archive_builder import input_at
+from tests.crypto_lakehouse.quality.conformed import DAY, candidate_of
 
-DAY = date(2024, 1, 10)
 Rows = list[list[str]]
 
 
@@ -128,7 +130,7 @@ def verdicts(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Verdict]:
         made = [_made(kind, folder) for kind in KINDS if KINDS[kind].dataset == name]
         results = folder / "results"
         results.mkdir()
-        outcome = gate(dataset(name), [(_candidate(one), one.file) for one in made if one.file], results)
+        outcome = gate(dataset(name), [(candidate_of(one), one.file) for one in made if one.file], results)
         assert outcome.docs is not None and outcome.docs.is_file()
         found.update({one.candidate.partition.split("symbol_key=")[1].split("/")[0]: one for one in outcome.verdicts})
     return found
@@ -155,21 +157,6 @@ def _made(kind: str, folder: Path) -> ConformedPartition:
     return outcome.partitions[0]
 
 
-def _candidate(made: ConformedPartition) -> Candidate:
-    return Candidate(
-        dataset=made.partition.dataset.name,
-        partition=made.partition.name,
-        location="",
-        file="",
-        sha256=made.sha256,
-        bytes=0,
-        rows=made.rows,
-        inputs_digest=made.manifest.inputs_digest,
-        first_time=made.first_time,
-        last_time=made.last_time,
-    )
-
-
 @pytest.mark.parametrize("kind", KINDS)
 def test_the_gate_says_what_it_must(kind: str, verdicts: dict[str, Verdict]) -> None:
     verdict, expected = verdicts[symbol_of(kind)], KINDS[kind]
@@ -180,3 +167,47 @@ def test_the_gate_says_what_it_must(kind: str, verdicts: dict[str, Verdict]) -> 
 def test_every_dataset_of_the_test_has_a_control() -> None:
     clean = {one.dataset for one in KINDS.values() if one.condition is A}
     assert clean == {one.dataset for one in KINDS.values()}
+
+
+def fault(check: Check) -> KnownFault:
+    return KnownFault("binance_um_klines", "BTC*", DAY, DAY, check, "rows are missing", "https://example.org/1")
+
+
+def gated(folder: Path, monkeypatch: pytest.MonkeyPatch, tolerated: KnownFault, dropped: int) -> GateOutcome:
+    monkeypatch.setattr(known_faults, "KNOWN_FAULTS", (tolerated,))
+    row = dataset("binance_um_klines")
+    key = ArchiveKey(row, Frequency.DAILY, "BTCUSDT", Interval.M1, DAY)
+    lines = synthetic_csv(key).decode().splitlines(keepends=True)
+    path = write_object(folder / "archive", key, "".join(lines[: len(lines) - dropped]).encode())
+    partition = partitions_between(row, "BTCUSDT", DAY, DAY, Interval.M1)[0]
+    work = folder / "work"
+    work.mkdir()
+    one = conform(row, [partition], [input_at(key, path)], work, ConformSettings()).partitions[0]
+    results = folder / "results"
+    results.mkdir()
+    assert one.file is not None
+    return gate(row, [(candidate_of(one), one.file)], results)
+
+
+def test_a_known_fault_is_named_and_tolerated(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    outcome = gated(tmp_path, monkeypatch, fault(Check.GRID_COMPLETE), dropped=5)
+    [verdict] = outcome.verdicts
+    assert verdict.condition is Condition.AVAILABLE
+    assert verdict.reasons == ("known fault (5): rows are missing, https://example.org/1",)
+    assert outcome.coverage.days["condition"].to_list() == ["available"]
+    assert outcome.coverage.holes["known"].to_list() == ["rows are missing, https://example.org/1"]
+    assert outcome.coverage.days["reason"].item().startswith("5 of 1,440 rows are missing")
+
+
+def test_control_the_same_fault_unknown_degrades(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    other = KnownFault("binance_cm_klines", "*", DAY, DAY, Check.GRID_COMPLETE, "elsewhere", "https://example.org/2")
+    assert gated(tmp_path, monkeypatch, other, dropped=5).verdicts[0].condition is Condition.DEGRADED
+
+
+def test_a_known_fault_that_is_gone_degrades_until_its_row_is_removed(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    outcome = gated(tmp_path, monkeypatch, fault(Check.GRID_COMPLETE), dropped=0)
+    [verdict] = outcome.verdicts
+    assert verdict.condition is Condition.DEGRADED
+    assert "known_faults_gone: 1" in verdict.reasons[0]

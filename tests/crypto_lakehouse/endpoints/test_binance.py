@@ -7,15 +7,16 @@ import pyarrow as pa
 import pytest
 
 from crypto_lakehouse.datasets import DATASETS
-from crypto_lakehouse.endpoints import CM_WEIGHT, SPOT_WEIGHT, UM_WEIGHT
-from crypto_lakehouse.spec import Dataset, Paging, RateLimit, RestShape
+from crypto_lakehouse.endpoints.binance import CM_WEIGHT, SPOT_WEIGHT, UM_WEIGHT
+from crypto_lakehouse.endpoints.spec import Paging, RateLimit, RestShape
+from crypto_lakehouse.spec import Dataset
 from crypto_lakehouse.vocabulary import Exchange, Interval
 from tests.rest_fixtures import OpenLake, open_lake
 from tests.rest_lake import utc
 
 __all__ = ["open_lake"]
 
-STREAM = Path(__file__).parents[3] / "shared" / "real" / "stream"
+STREAM = Path(__file__).parents[4] / "shared" / "real" / "stream"
 WITH_REST = [row for row in DATASETS if row.rest is not None and row.exchange is Exchange.BINANCE]
 """The other venues have budgets without weights; `tests/crypto_lakehouse/exchange` holds them to theirs."""
 

@@ -1,0 +1,121 @@
+"""The table `coverage`: a row per UTC day of each series, also for days that the coverage log has no rows of."""
+
+from datetime import UTC, date, datetime, timedelta
+
+import polars as pl
+
+from crypto_lakehouse.coverage.log import CoverageLog
+from crypto_lakehouse.coverage.queries import SERIES, CoverageQuery, null_where_empty
+from crypto_lakehouse.coverage.records import NO_OBJECT
+from crypto_lakehouse.schedule import is_monthly
+from crypto_lakehouse.spec import Dataset
+from crypto_lakehouse.vocabulary import DayCondition, Interval
+
+_PUBLISHED_WITHIN = timedelta(days=7)
+"""A daily file that is not published by then is missing. Most are published the next day, some took a week."""
+_MONTHLY_WITHIN = timedelta(days=15)
+"""Monthly files are promised for the first Monday, and were seen as late as the middle of the next month."""
+
+_TIME = pl.Datetime("us", "UTC")
+COVERAGE_SCHEMA = pl.Schema(
+    {
+        "dataset": pl.String(),
+        "symbol": pl.String(),
+        "kline_interval": pl.String(),
+        "day": pl.Date(),
+        "condition": pl.String(),
+        "reason": pl.String(),
+        "rows": pl.Int64(),
+        "expected": pl.Int64(),
+        "missing": pl.Int64(),
+        "sources": pl.String(),
+        "version": pl.String(),
+        "at": _TIME,
+    }
+)
+
+
+def coverage(log: CoverageLog, dataset: Dataset, query: CoverageQuery) -> pl.DataFrame:
+    """Returns a row per UTC day of each series, with the columns of COVERAGE_SCHEMA.
+
+    A day without a row in the log is missing, or pending while its file may still be published. The rows of a series
+    begin with its first covered day. After the end of the dataset there are only rows of days that the log has.
+    """
+    logged = query.rows_of_series(log.days(dataset.name))
+    if logged.is_empty():
+        return pl.DataFrame(schema=COVERAGE_SCHEMA)
+    joined = _calendar(logged, dataset, query).join(logged, on=[*SERIES, "day"], how="left")
+    per_day = pl.col("kline_interval").replace_strict(_rows_per_day(dataset, logged), return_dtype=pl.Int64)
+    overdue = pl.col("day") < _overdue_before(dataset, query.now)
+    days = joined.with_columns(per_day.alias("_per_day"), overdue.alias("_overdue")).with_columns(_columns_of_today())
+    names = pl.lit(dataset.name).alias("dataset"), null_where_empty("kline_interval")
+    return days.with_columns(names).select(COVERAGE_SCHEMA.names())
+
+
+def publication_delay(dataset: Dataset) -> timedelta:
+    """Returns how long after its day or month a file of the archive may still be published."""
+    return _MONTHLY_WITHIN if is_monthly(dataset) else _PUBLISHED_WITHIN
+
+
+def _calendar(logged: pl.DataFrame, dataset: Dataset, query: CoverageQuery) -> pl.DataFrame:
+    """Returns a row for every selected day of every series, with the last logged day of the series as `_last`."""
+    yesterday = query.now.astimezone(UTC).date() - timedelta(days=1)
+    implied = min(query.last_day or yesterday, dataset.ended or date.max)
+    series = logged.group_by(SERIES).agg(pl.col("day").min().alias("_first"), pl.col("day").max().alias("_last"))
+    first = pl.max_horizontal("_first", pl.lit(query.first_day or date.min))
+    last = pl.min_horizontal(pl.max_horizontal("_last", pl.lit(implied)), pl.lit(query.last_day or date.max))
+    ranged = series.with_columns(first.alias("_from"), last.alias("_to")).filter(pl.col("_from") <= pl.col("_to"))
+    days = pl.date_ranges("_from", "_to").alias("day")
+    return ranged.select(*SERIES, "_last", days).explode("day").sort(*SERIES, "day")
+
+
+def _rows_per_day(dataset: Dataset, logged: pl.DataFrame) -> dict[str, int | None]:
+    return {
+        interval: dataset.rows_per_day(Interval(interval) if interval else None)
+        for interval in logged["kline_interval"].unique()
+    }
+
+
+def _overdue_before(dataset: Dataset, now: datetime) -> date:
+    """Returns the first day whose file may still be published: earlier days are overdue."""
+    day = now.astimezone(UTC).date() - publication_delay(dataset)
+    return day.replace(day=1) if is_monthly(dataset) else day
+
+
+def _columns_of_today() -> list[pl.Expr]:
+    """Returns the columns of a day as they are now: filled where the log has no row, no longer pending when overdue."""
+    is_unlogged = pl.col("condition").is_null()
+    is_late = pl.col("_overdue") & (is_unlogged | (pl.col("condition") == DayCondition.PENDING.value))
+    present = pl.col("expected").fill_null(0) - pl.col("missing").fill_null(0)
+    return [
+        pl.when(is_unlogged & is_late)
+        .then(pl.lit(DayCondition.MISSING.value))
+        .when(is_late)
+        .then(pl.lit(DayCondition.DEGRADED.value))
+        .otherwise(pl.col("condition").fill_null(DayCondition.PENDING.value))
+        .alias("condition"),
+        pl.when(is_unlogged)
+        .then(_reason_of_unlogged())
+        .when(is_late)
+        .then(pl.format("{}, and the rest never came", "reason"))
+        .otherwise("reason")
+        .alias("reason"),
+        pl.when(is_late).then("_per_day").otherwise("expected").alias("expected"),
+        pl.when(is_late & pl.col("_per_day").is_not_null())
+        .then(pl.col("_per_day") - present)
+        .otherwise("missing")
+        .alias("missing"),
+        pl.col("rows").fill_null(0),
+        pl.col("sources", "version").fill_null(""),
+    ]
+
+
+def _reason_of_unlogged() -> pl.Expr:
+    since = pl.format("nothing in the lake since {}: not pulled, not published, or the symbol is gone", "_last")
+    return (
+        pl.when(pl.col("day") < pl.col("_last"))
+        .then(pl.lit(NO_OBJECT))
+        .when("_overdue")
+        .then(since)
+        .otherwise(pl.lit("not in the lake yet, and not overdue"))
+    )

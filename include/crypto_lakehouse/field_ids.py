@@ -1,0 +1,61 @@
+"""The Parquet field ids of tables: the numbers by which engines such as Iceberg and Daft know a column.
+
+A column's id is its number in its table: the kline interval first if the table has intervals, although files do not
+contain it, then the columns in order. These are the ids that Iceberg gives when a table is created with these columns
+and new ones are added at the end. So a column never moves, disappears or changes its name: `docs/field_ids.json`
+records the ids in use, and `make docs` refuses to change them. Standard library only.
+"""
+
+import json
+from collections.abc import Iterable, Mapping
+
+from crypto_lakehouse.errors import SpecificationError
+from crypto_lakehouse.spec import Dataset
+
+INTERVAL_COLUMN = "kline_interval"
+
+
+def field_ids(table: Dataset) -> dict[str, int]:
+    """Returns the field id of each column of a table.
+
+    >>> from crypto_lakehouse.datasets import dataset
+    >>> list(field_ids(dataset("binance_um_klines")).items())[:3]
+    [('kline_interval', 1), ('symbol', 2), ('open_time', 3)]
+    """
+    names = [column.name for column in table.columns]
+    return {name: number for number, name in enumerate([INTERVAL_COLUMN] * table.has_interval + names, 1)}
+
+
+def extended_record(record: Mapping[str, Mapping[str, int]], tables: Iterable[Dataset]) -> dict[str, dict[str, int]]:
+    """Returns the record of field ids with the new tables and columns.
+
+    Args:
+        record: The ids in use, by table and column.
+        tables: The tables as they are now.
+
+    Raises:
+        SpecificationError: A recorded column is gone, has moved or has another name.
+    """
+    extended = {name: dict(ids) for name, ids in record.items()}
+    for table in tables:
+        ids = field_ids(table)
+        for column, field_id in record.get(table.name, {}).items():
+            if ids.get(column) != field_id:
+                now = ids.get(column, "none")
+                raise SpecificationError(
+                    f"{table.name}: column {column} has field id {field_id} in files, and {now} now\n"
+                    "Leave recorded columns where they are, and add new ones at the end of the table"
+                )
+        extended[table.name] = ids
+    return extended
+
+
+def parse_record(text: str) -> dict[str, dict[str, int]]:
+    """Returns the record that `render_record` wrote."""
+    record: dict[str, dict[str, int]] = json.loads(text)
+    return record
+
+
+def render_record(record: Mapping[str, Mapping[str, int]]) -> str:
+    """Returns a record as JSON, a line per column."""
+    return json.dumps(record, indent=2) + "\n"

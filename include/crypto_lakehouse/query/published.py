@@ -1,0 +1,107 @@
+"""The published partitions that a request needs, by the catalog alone."""
+
+from collections.abc import Collection, Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from fnmatch import fnmatchcase
+
+import polars as pl
+
+from crypto_lakehouse.catalog.catalog import Catalog
+from crypto_lakehouse.lake.partition import Partition
+from crypto_lakehouse.lake.records import PublishedPartition
+from crypto_lakehouse.spec import Table
+from crypto_lakehouse.vocabulary import Condition, Interval
+
+_TIME = pl.Datetime("us", "UTC")
+INFO_SCHEMA = pl.Schema(
+    {
+        "dataset": pl.String(),
+        "kline_interval": pl.String(),
+        "symbol": pl.String(),
+        "partitions": pl.Int64(),
+        "degraded": pl.Int64(),
+        "rows": pl.Int64(),
+        "bytes": pl.Int64(),
+        "first_time": _TIME,
+        "last_time": _TIME,
+        "published_at": _TIME,
+    }
+)
+_PARTITION_SCHEMA = pl.Schema({name: kind for name, kind in INFO_SCHEMA.items() if name != "partitions"})
+
+
+@dataclass(frozen=True, slots=True)
+class PartitionFilter:
+    """What a request needs of a table.
+
+    Args:
+        symbols: Symbols, or globs of `*` and `?`. All symbols if empty.
+        interval: The kline interval. All intervals if None.
+        start: First event time, inclusive. No limit if None.
+        end: First event time that is not needed. No limit if None.
+    """
+
+    symbols: Sequence[str] = ()
+    interval: Interval | None = None
+    start: datetime | None = None
+    end: datetime | None = None
+
+    @property
+    def exact_symbols(self) -> list[str] | None:
+        """The symbols where none is a glob, so that the catalog can prune by them."""
+        if not self.symbols or any(set(symbol) & set("*?") for symbol in self.symbols):
+            return None
+        return sorted(self.symbols)
+
+    def has_symbol(self, symbol: str) -> bool:
+        """Returns whether a symbol is needed."""
+        return not self.symbols or any(fnmatchcase(symbol, pattern) for pattern in self.symbols)
+
+    def overlaps(self, partition: PublishedPartition) -> bool:
+        """Returns whether a partition can have rows in the time of the filter."""
+        ends_before = self.start is not None and partition.last_time is not None and partition.last_time < self.start
+        starts_after = self.end is not None and partition.first_time is not None and partition.first_time >= self.end
+        return not (ends_before or starts_after)
+
+
+def published_partitions(catalog: Catalog, table: Table, needed: PartitionFilter) -> list[PublishedPartition]:
+    """Returns the published partitions of a table that can have rows for a request."""
+    # The catalog prunes by day. The first and last time of each file then prune within the day.
+    candidates = catalog.partitions(
+        table,
+        symbols=needed.exact_symbols,
+        interval=needed.interval,
+        first_day=needed.start.date() if needed.start else None,
+        last_day=(needed.end - timedelta(microseconds=1)).date() if needed.end else None,
+    )
+    overlapping = [partition for partition in candidates if needed.overlaps(partition)]
+    if not needed.symbols or needed.exact_symbols is not None:
+        return overlapping
+    return [record for record in overlapping if needed.has_symbol(Partition.parse(table, record.partition).symbol)]
+
+
+def published_summary(catalog: Catalog, tables: Collection[Table], needed: PartitionFilter) -> pl.DataFrame:
+    """Returns what is published: one row per table, interval and symbol, with the columns of INFO_SCHEMA."""
+    rows = [_row(table, record) for table in tables for record in published_partitions(catalog, table, needed)]
+    series = ["dataset", "kline_interval", "symbol"]
+    return (
+        pl.LazyFrame(rows, schema=_PARTITION_SCHEMA, orient="row")
+        .group_by(series)
+        .agg(
+            pl.len().cast(pl.Int64).alias("partitions"),
+            pl.col("degraded", "rows", "bytes").sum(),
+            pl.col("first_time").min(),
+            pl.col("last_time", "published_at").max(),
+        )
+        .sort(series)
+        .select(INFO_SCHEMA.names())
+        .collect()
+    )
+
+
+def _row(table: Table, record: PublishedPartition) -> tuple[object, ...]:
+    partition = Partition.parse(table, record.partition)
+    degraded = int(record.condition is Condition.DEGRADED)
+    series = (table.name, partition.interval and str(partition.interval), partition.symbol)
+    return (*series, degraded, record.rows, record.bytes, record.first_time, record.last_time, record.published_at)

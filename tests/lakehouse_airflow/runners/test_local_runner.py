@@ -1,0 +1,54 @@
+"""A step as a process beside its task: its lines, its exit code, and its end."""
+
+import sys
+import threading
+
+import pytest
+
+from crypto_lakehouse.settings import Settings
+from crypto_lakehouse.vocabulary import Step
+
+pytestmark = pytest.mark.filterwarnings("ignore")
+
+
+def run(script: str) -> tuple[int, list[str]]:
+    """Returns the exit code and the lines of a script that stands in for a step."""
+    from lakehouse_airflow.runners.local_runner import LocalRunner
+    from lakehouse_airflow.runners.runner import RunContext
+
+    lines: list[str] = []
+    runner = LocalRunner((sys.executable, "-c", script))
+    return runner.run(Step.PULL, "runs/x/pull-000.json", RunContext(Settings(), lines.append, {})), lines
+
+
+def test_a_step_gets_its_verb_and_its_order() -> None:
+    assert run("import sys; print(*sys.argv[1:])") == (0, ["pull --work-order runs/x/pull-000.json"])
+
+
+def test_both_streams_are_logged_and_the_exit_code_is_the_process_s() -> None:
+    code, lines = run("import sys; print('out', flush=True); print('err', file=sys.stderr); sys.exit(65)")
+    assert code == 65
+    assert lines == ["out", "err"]
+
+
+def test_bytes_that_are_no_text_do_not_end_the_log() -> None:
+    code, lines = run("import sys; sys.stdout.buffer.write(b'\\xff\\n'); print('after')")
+    assert (code, lines) == (0, ["\ufffd", "after"])
+
+
+def test_a_stop_ends_a_step_that_runs_and_does_nothing_otherwise() -> None:
+    from lakehouse_airflow.runners.local_runner import LocalRunner
+    from lakehouse_airflow.runners.runner import RunContext
+
+    runner = LocalRunner((sys.executable, "-c", "import time; print('started', flush=True); time.sleep(600)"))
+    runner.stop()
+    has_started = threading.Event()
+    codes: list[int] = []
+    context = RunContext(Settings(), lambda _line: has_started.set(), {})
+    thread = threading.Thread(target=lambda: codes.append(runner.run(Step.PULL, "x", context)))
+    thread.start()
+    has_started.wait()
+    runner.stop()
+    thread.join()
+    assert codes == [-15]
+    runner.stop()

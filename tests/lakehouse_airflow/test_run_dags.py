@@ -1,0 +1,52 @@
+"""DAGs without a scheduler: what is reported, and which exit code ends the program."""
+
+import json
+from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
+
+import pytest
+
+pytestmark = pytest.mark.filterwarnings("ignore")
+
+
+class FakeDag:
+    """A DAG whose runs end in a given state."""
+
+    def __init__(self, state: str) -> None:
+        self.state = state
+        self.confs: list[dict[str, Any]] = []
+
+    def test(self, run_conf: dict[str, Any]) -> Any:
+        self.confs.append(run_conf)
+        return SimpleNamespace(state=self.state, run_id="manual__1")
+
+
+@pytest.mark.parametrize(("states", "code"), [(["success", "success"], 0), (["failed", "success"], 1)])
+def test_every_run_is_reported_and_a_failed_one_decides(
+    states: list[str], code: int, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    from lakehouse_airflow import run_dags
+
+    dags = {f"dag_{number}": FakeDag(state) for number, state in enumerate(states)}
+    monkeypatch.setattr(run_dags, "_dags", lambda: dags)
+    runs = [{"dag_id": name, "conf": {"symbols": [name]}} for name in dags]
+    (tmp_path / "runs.json").write_text(json.dumps(runs))
+    assert run_dags.main(tmp_path / "runs.json") == code
+    lines = capsys.readouterr().out.splitlines()
+    assert all(line.startswith("@") for line in lines)
+    events = [json.loads(line[1:]) for line in lines]
+    assert [event["state"] for event in events if event["event"] == "end"] == states
+    assert [event["number"] for event in events if event["event"] == "start"] == [1, 2]
+    assert [dag.confs for dag in dags.values()] == [[run["conf"]] for run in runs]
+
+
+def test_dag_files_with_an_error_end_the_program(monkeypatch: pytest.MonkeyPatch) -> None:
+    from airflow.dag_processing import dagbag
+
+    from lakehouse_airflow import run_dags
+
+    broken = SimpleNamespace(import_errors={"dags/x.py": "SyntaxError"}, dags={})
+    monkeypatch.setattr(dagbag, "DagBag", lambda: broken)
+    with pytest.raises(SystemExit, match="DAG files do not load"):
+        run_dags._dags()

@@ -97,6 +97,6 @@ def test_a_minute_without_a_candle_is_no_fault_of_coinbase(open_venue: OpenVenue
     outcome = conform_body(open_venue(END), row.name, body)
     (one,) = outcome.partitions
     assert one.file is not None
-    facts = profile(one.file, Partition.parse(row, one.partition.name), one.manifest)
+    facts = profile(one.file, Partition.parse(row, one.partition.name), one.manifest).counts
     broken = [rule.fact for rule in rules(row) if rule.maximum is not None and facts.get(rule.fact, 0) > rule.maximum]
     assert (broken, facts["grid_missing"]) == ([], 0)

@@ -4,7 +4,7 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 PEERS_PYTHON ?= python3.12
-# Some machines export it; Python would then compile the libraries again at every start.
+# Some machines export it. Python would then compile the libraries again at every start.
 unexport PYTHONDONTWRITEBYTECODE
 export GX_ANALYTICS_ENABLED := false
 
@@ -28,13 +28,13 @@ $(VENV)/.ready: requirements.txt pyproject.toml
 	$(BIN)/pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation --editable .
 	touch $@
 
-demo: setup ## Run the main job end to end: [ARCHIVE=DIR, or ARCHIVE=s3://BUCKET SYMBOLS=.. START=.. END=..]
+demo: setup ## Run the whole pipeline on this machine: [ARCHIVE=DIR, or ARCHIVE=s3://BUCKET SYMBOLS=.. START=.. END=..]
 	@SYMBOLS="$(SYMBOLS)" START="$(START)" END="$(END)" $(BIN)/python -m crypto_lakehouse.demo "$(ARCHIVE)"
 
 up: setup ## Airflow with its UI on the embedded lake, at http://127.0.0.1:8080
 	@$(BIN)/python -m crypto_lakehouse.demo --up
 
-test: setup lint types contracts unit ## Everything that must hold: lint, types, architecture, tests
+test: setup lint types contracts unit ## Lint, types, architecture and tests
 
 lint: setup ## Style and common mistakes
 	$(BIN)/ruff check .
@@ -43,26 +43,26 @@ lint: setup ## Style and common mistakes
 types: setup ## Static types, strict
 	$(BIN)/mypy
 
-contracts: setup ## The architecture: who may import whom
+contracts: setup ## The architecture: which package may import which
 	$(BIN)/lint-imports
 
 unit: setup ## All tests
 	$(BIN)/python -m pytest -n 2 --dist worksteal
 
-docs: setup ## Write what is generated: the data dictionary, the README's dataset table, Terraform's tables
+docs: setup ## Write the generated files: data dictionary, dataset table of the README, tables of Terraform
 	$(BIN)/python -m crypto_lakehouse.docs
 	$(BIN)/python -m crypto_lakehouse.catalog.terraform
 
-terraform: setup ## The AWS side: format, validity, and a real apply against a stand-in; needs terraform and its AWS provider
+terraform: setup ## Test Terraform: format, validity, and a real apply against a stand-in for AWS; needs terraform and its AWS provider
 	TEST_TERRAFORM=1 $(BIN)/python -m pytest tests/terraform --ignore tests/terraform/test_scan.py -rs
 
-terraform-provider: setup ## Fetch the AWS provider that the tests apply with, unless it is here
+terraform-provider: setup ## Download the AWS provider that the tests use, unless it is installed
 	$(BIN)/python -m tests.terraform.provider
 
-terraform-scan: setup .venv-checkov/.ready ## Scan the AWS side for insecure settings, with a bad module as control
+terraform-scan: setup .venv-checkov/.ready ## Scan Terraform for insecure settings, with a faulty module as control
 	CHECKOV=$(CURDIR)/.venv-checkov/bin/checkov $(BIN)/python -m pytest tests/terraform/test_scan.py
 
-manifests: setup .venv-manifests/.ready ## Hold the manifests for Kubernetes and the steps' pods to Kubernetes' own schemas
+manifests: setup .venv-manifests/.ready ## Check the manifests and the pods of the steps against the schemas of Kubernetes
 	KUBERNETES_VALIDATE=$(CURDIR)/.venv-manifests/bin/kubernetes-validate $(BIN)/python -m pytest tests/deploy
 
 .venv-manifests/.ready: tests/deploy/requirements-manifests.txt
@@ -75,14 +75,14 @@ manifests: setup .venv-manifests/.ready ## Hold the manifests for Kubernetes and
 	.venv-checkov/bin/pip install --quiet --disable-pip-version-check --require-hashes --requirement $<
 	touch $@
 
-bench: setup ## Measure; see docs/performance.md
+bench: setup ## Run the benchmarks; see docs/performance.md
 	$(BIN)/python -m tests.bench
 
-bench-peers: ## Install the packages we are measured beside, into their own environment; needs Python 3.12
+bench-peers: ## Install the packages of the comparison into their own environment; needs Python 3.12
 	$(PEERS_PYTHON) -m venv .venv-peers
 	.venv-peers/bin/pip install --quiet --disable-pip-version-check --requirement tests/bench/peers-requirements.txt
 
-test-containers: setup .venv-checks/.ready .venv-ministack/.ready ## Build the images and run what needs a Docker engine, compose too: [REQUIRE_ALL=1], or what misses a program is skipped
+test-containers: setup .venv-checks/.ready .venv-ministack/.ready ## Build the images and run the tests that need a Docker engine: [REQUIRE_ALL=1 fails instead of skipping]
 	TEST_CONTAINERS=1 $(BIN)/python -m pytest tests/containers tests/compose -rs
 
 .venv-ministack/.ready: tests/containers/requirements-ministack.txt
@@ -90,5 +90,5 @@ test-containers: setup .venv-checks/.ready .venv-ministack/.ready ## Build the i
 	.venv-ministack/bin/pip install --quiet --disable-pip-version-check --require-hashes --requirement $<
 	touch $@
 
-clean: ## Remove what the demonstration and `up` made; the environment stays
+clean: ## Remove the files of the demonstration and of `up`; the environment stays
 	rm -rf .demo .airflow lake

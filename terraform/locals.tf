@@ -26,6 +26,7 @@ locals {
     pull    = { cpu = 1024, memory = 2048, storage_gib = 50 }
     delta   = { cpu = 512, memory = 1024, storage_gib = 21 }
     conform = { cpu = 4096, memory = 16384, storage_gib = 100 }
+    build   = { cpu = 2048, memory = 8192, storage_gib = 50 }
     gate    = { cpu = 2048, memory = 8192, storage_gib = 50 }
   }
   steps = {

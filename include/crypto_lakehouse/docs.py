@@ -35,6 +35,7 @@ _TYPES = MappingProxyType(
         LogicalType.QUANTITY: "decimal(38, 8)",
         LogicalType.RATIO: "decimal(38, 18)",
         LogicalType.VALUE: "decimal(38, 18)",
+        LogicalType.FLOAT: "float64",
         LogicalType.INTEGER: "int64",
         LogicalType.BOOLEAN: "boolean",
         LogicalType.STRING: "string",

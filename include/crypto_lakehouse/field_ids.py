@@ -10,12 +10,12 @@ import json
 from collections.abc import Iterable, Mapping
 
 from crypto_lakehouse.errors import SpecificationError
-from crypto_lakehouse.spec import Dataset
+from crypto_lakehouse.spec import Table
 
 INTERVAL_COLUMN = "kline_interval"
 
 
-def field_ids(table: Dataset) -> dict[str, int]:
+def field_ids(table: Table) -> dict[str, int]:
     """Returns the field id of each column of a table.
 
     >>> from crypto_lakehouse.datasets import dataset
@@ -26,7 +26,7 @@ def field_ids(table: Dataset) -> dict[str, int]:
     return {name: number for number, name in enumerate([INTERVAL_COLUMN] * table.has_interval + names, 1)}
 
 
-def extended_record(record: Mapping[str, Mapping[str, int]], tables: Iterable[Dataset]) -> dict[str, dict[str, int]]:
+def extended_record(record: Mapping[str, Mapping[str, int]], tables: Iterable[Table]) -> dict[str, dict[str, int]]:
     """Returns the record of field ids with the new tables and columns.
 
     Args:

@@ -10,13 +10,14 @@ from typing import Any
 from crypto_lakehouse.errors import LakehouseError
 from crypto_lakehouse.extras import require
 from crypto_lakehouse.lake.opening import open_storage
+from crypto_lakehouse.marts import table
 from crypto_lakehouse.runs.figures import RunFigures
 from crypto_lakehouse.runs.history import RunStatus, figures_of, status_of
 from crypto_lakehouse.runs.orders import Order, PlanRequest, first_order_key, write_order
 from crypto_lakehouse.runs.results import PlanOutcome, ReportOutcome, StepResult
 from crypto_lakehouse.settings import Settings
 from crypto_lakehouse.steps import Progress, run_step
-from crypto_lakehouse.verbs import DATASET_RUN, Stage, verb_of
+from crypto_lakehouse.verbs import Stage, stages_of, verb_of
 from crypto_lakehouse.vocabulary import Step
 
 RunStep = Callable[[Step, str, Settings, Progress | None], StepResult[Any]]
@@ -100,10 +101,14 @@ def run_pipeline(
     started = time.monotonic()
     summary = RunSummary(request, write_first_order(Step.PLAN, request, settings))
     run = _Runner(settings, progress, step, summary)
-    for stage in DATASET_RUN:
+    for stage in _stages(request):
         run.carry_out(stage)
     summary.seconds = round(time.monotonic() - started, 3)
     return summary
+
+
+def _stages(request: PlanRequest) -> tuple[Stage, ...]:
+    return stages_of(table(request.dataset).layer)
 
 
 def write_first_order(step: Step, order: Order, settings: Settings) -> str:
@@ -143,7 +148,11 @@ def _extras(request: PlanRequest, settings: Settings) -> set[str]:
     if not (request.delta and settings.exchange.enabled):
         unused.add(Step.DELTA)
     return {
-        extra for stage in DATASET_RUN for step in stage.steps if step not in unused for extra in verb_of(step).extras
+        extra
+        for stage in _stages(request)
+        for step in stage.steps
+        if step not in unused
+        for extra in verb_of(step).extras
     }
 
 

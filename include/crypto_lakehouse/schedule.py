@@ -2,7 +2,7 @@
 
 from datetime import date, datetime, timedelta
 
-from crypto_lakehouse.spec import Dataset
+from crypto_lakehouse.spec import Dataset, Table
 from crypto_lakehouse.vocabulary import Frequency
 
 DAILY_CRON = "0 9 * * *"
@@ -24,9 +24,9 @@ LOOKBACK_DAYS = 7
 LOOKBACK_MONTHS_DAYS = 62
 
 
-def is_monthly(dataset: Dataset) -> bool:
-    """Returns whether the archive has only monthly files of a dataset, so that it is run once a month."""
-    return dataset.frequencies == (Frequency.MONTHLY,)
+def is_monthly(table: Table) -> bool:
+    """Returns whether a table is a dataset of which the archive has only monthly files, so that it is run monthly."""
+    return isinstance(table, Dataset) and table.frequencies == (Frequency.MONTHLY,)
 
 
 def is_frequent(dataset: Dataset) -> bool:

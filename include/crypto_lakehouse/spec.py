@@ -31,7 +31,7 @@ class Derivation(StrEnum):
     """How a Silver column comes about when it is not one source column typed."""
 
     OBJECT_SYMBOL = "object_symbol"
-    """The symbol of the archive key the row came from."""
+    """The partition's symbol, which the path of the source object holds."""
     FUNDING_TIME = "funding_time"
     """calc_time rounded to the nearest hour: the boundary the jittered stamp belongs to."""
     PERIOD_START = "period_start"
@@ -278,6 +278,9 @@ class Dataset(Table):
         unknown = {column.source for column in self.columns if column.source} - known
         if unknown:
             raise SpecificationError(f"{self.name}: Silver columns read unknown source columns {sorted(unknown)}")
+        floats = [column.name for column in self.columns if column.type is LogicalType.FLOAT]
+        if floats:
+            raise SpecificationError(f"{self.name}: what a source published is exact, not a float: {floats}")
 
     def archive_prefix(self, frequency: Frequency) -> str:
         """Returns the archive folder above the symbols, with a trailing slash.

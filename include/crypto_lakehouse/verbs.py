@@ -7,7 +7,7 @@ settings import this module.
 from dataclasses import dataclass
 from enum import Enum, StrEnum
 
-from crypto_lakehouse.vocabulary import Step
+from crypto_lakehouse.vocabulary import Layer, Step
 
 
 class Image(StrEnum):
@@ -60,8 +60,9 @@ class Area(Enum):
     BRONZE_ANSWERS = ("bronze/*/rest/*",)
     BRONZE_LOG = ("bronze/*/log/*",)
     BRONZE_QUARANTINE = ("bronze/*/quarantine/*",)
-    VERSIONS = ("silver/*/version=*",)
-    VERDICTS = ("silver/*/verdicts/*",)
+    SILVER_VERSIONS = ("silver/*/version=*",)
+    GOLD_VERSIONS = ("gold/*/version=*",)
+    VERDICTS = ("silver/*/verdicts/*", "gold/*/verdicts/*")
     COVERAGE = ("coverage/*",)
     EVIDENCE = ("quality/*",)
     REPORTS = ("quality/*/report.html",)
@@ -167,10 +168,20 @@ VERBS: tuple[Verb, ...] = (
         result="ConformOutcome",
         order_stem="transform",
         extras=("conform",),
-        reads=(Area.RUNS, Area.BRONZE, Area.VERSIONS),
-        writes=(Area.VERSIONS,),
+        reads=(Area.RUNS, Area.BRONZE, Area.SILVER_VERSIONS),
+        writes=(Area.SILVER_VERSIONS,),
         catalog=CatalogAccess.READ,
         help="Build a batch of Silver partitions that no reader sees yet.",
+    ),
+    Verb(
+        step=Step.BUILD,
+        order="TransformOrder",
+        result="BuildOutcome",
+        order_stem="transform",
+        reads=(Area.RUNS, Area.SILVER_VERSIONS, Area.GOLD_VERSIONS),
+        writes=(Area.GOLD_VERSIONS,),
+        catalog=CatalogAccess.READ,
+        help="Build a batch of a mart's partitions that no reader sees yet.",
     ),
     Verb(
         step=Step.GATE,
@@ -179,7 +190,7 @@ VERBS: tuple[Verb, ...] = (
         order_stem="transform",
         image=Image.QUALITY,
         extras=("gate",),
-        reads=(Area.RUNS, Area.VERSIONS),
+        reads=(Area.RUNS, Area.SILVER_VERSIONS, Area.GOLD_VERSIONS),
         writes=(Area.EVIDENCE,),
         help="Judge the candidates of a batch.",
     ),
@@ -224,7 +235,7 @@ VERBS: tuple[Verb, ...] = (
         is_mapped=False,
         subject=Subject.MARKET,
         image=Image.EXCHANGE,
-        extras=("exchange",),
+        extras=("exchange", "pull"),
         reach=Reach.EXCHANGE,
         reads=(Area.RUNS, Area.INSTRUMENTS),
         writes=(Area.INSTRUMENTS,),
@@ -272,3 +283,15 @@ DATASET_RUN: tuple[Stage, ...] = (
     Stage("report", (Step.REPORT,), needs=("plan",)),
 )
 """The stages of a run of a dataset: the DAGs and the command line both follow it."""
+
+MART_RUN: tuple[Stage, ...] = (
+    Stage("plan", (Step.PLAN,)),
+    Stage("transform", (Step.BUILD, Step.GATE, Step.PUBLISH), needs=("plan",)),
+    Stage("report", (Step.REPORT,), needs=("plan",)),
+)
+"""The stages of a run of a mart, which only reads what is published."""
+
+
+def stages_of(layer: Layer) -> tuple[Stage, ...]:
+    """Returns the stages of a run of a table of this layer."""
+    return MART_RUN if layer is Layer.GOLD else DATASET_RUN

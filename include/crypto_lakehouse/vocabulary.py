@@ -127,7 +127,8 @@ class InstrumentStatus(StrEnum):
 class LogicalType(StrEnum):
     """What a column's values are; each engine's physical type is derived from it beside that engine.
 
-    A `value` was computed upstream and has more digits than a price or a quantity.
+    A `value` was computed upstream and has more digits than a price or a quantity. A `float` is a mart's own estimate,
+    such as a volatility: what a source published is exact, and never a float.
     """
 
     TIMESTAMP = "timestamp"
@@ -135,6 +136,7 @@ class LogicalType(StrEnum):
     QUANTITY = "quantity"
     RATIO = "ratio"
     VALUE = "value"
+    FLOAT = "float"
     INTEGER = "integer"
     BOOLEAN = "boolean"
     STRING = "string"
@@ -142,7 +144,7 @@ class LogicalType(StrEnum):
 
 
 class PartitionSpan(StrEnum):
-    """The stretch of time one Silver partition covers."""
+    """The span of time that a partition covers."""
 
     DAY = "date"
     MONTH = "month"
@@ -170,6 +172,8 @@ class Source(StrEnum):
     ARCHIVE_MONTHLY = "archive_monthly"
     REST = "rest"
     STREAM = "stream"
+    PUBLISHED = "published"
+    """Published partitions of other tables, which a mart reads; nothing in Bronze comes from there."""
 
     @property
     def is_archive(self) -> bool:
@@ -182,9 +186,9 @@ class Source(StrEnum):
         return list(Source).index(self)
 
     @property
-    def form(self) -> ObjectForm:
-        """What the bytes of its Bronze objects are."""
-        return _FORMS[self]
+    def form(self) -> ObjectForm | None:
+        """What the bytes of its Bronze objects are; None where Bronze has no objects of it."""
+        return _FORMS.get(self)
 
 
 _FORMS = {
@@ -287,6 +291,7 @@ class Step(StrEnum):
     PULL = "pull"
     DELTA = "delta"
     CONFORM = "conform"
+    BUILD = "build"
     GATE = "gate"
     PUBLISH = "publish"
     REPORT = "report"

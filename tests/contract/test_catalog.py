@@ -157,7 +157,7 @@ def lake_with_verdicts(folder: Path) -> tuple[LocalStorage, list[PublishedPartit
                 record(one, location=candidate.location, file=key, sha256=sha256, bytes=len(data), last_time=NOW,
                        condition=condition, reasons=("why",), run_id="run")
             )  # fmt: skip
-    VerdictLog(storage).append(KLINES.name, "run", verdicts, NOW)
+    VerdictLog(storage).append(KLINES, "run", verdicts, NOW)
     return storage, records
 
 

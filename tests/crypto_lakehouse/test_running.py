@@ -1,13 +1,15 @@
 """A run in this process goes the way a DAG goes, and says what came of each step."""
 
 from collections.abc import Callable
+from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from crypto_lakehouse.errors import LakehouseError, PermanentError, SourceUnavailable
+from crypto_lakehouse import running
+from crypto_lakehouse.errors import LakehouseError, MissingExtra, PermanentError, SourceUnavailable
 from crypto_lakehouse.lake.local_storage import LocalStorage
 from crypto_lakehouse.running import Progress, new_run_id, run_pipeline
 from crypto_lakehouse.runs.figures import (
@@ -31,7 +33,7 @@ from crypto_lakehouse.runs.results import (
     Status,
     StepResult,
 )
-from crypto_lakehouse.settings import Settings
+from crypto_lakehouse.settings import ExchangeSettings, Settings
 from crypto_lakehouse.vocabulary import Step
 
 REQUEST = PlanRequest("binance_um_klines", "test", "2024-12-01", "2025-01-31", ("BTCUSDT",), ("1h",))
@@ -146,3 +148,28 @@ def test_progress_counts_the_orders_of_each_stage(settings: Settings) -> None:
 
 def test_no_two_runs_have_one_id() -> None:
     assert len({new_run_id("cli") for _ in range(100)}) == 100
+
+
+@pytest.mark.parametrize(
+    ("changes", "unused"),
+    [({}, set()), ({"pull": False}, set()), ({"delta": False}, {"exchange"})],
+    ids=["everything", "without a pull", "without a delta"],
+)
+def test_a_run_checks_the_extras_of_its_verbs_before_it_writes_anything(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, changes: dict[str, bool], unused: set[str]
+) -> None:
+    checked: set[str] = set()
+
+    def refuse(*extras: str) -> None:
+        checked.update(extras)
+        raise MissingExtra("not installed: one")
+
+    monkeypatch.setattr(running, "require", refuse)
+    settings = Settings(lake=str(tmp_path / "lake"), exchange=ExchangeSettings(enabled=True))
+    steps = FakeSteps()
+    with pytest.raises(MissingExtra):
+        run_pipeline(replace(REQUEST, **changes), settings, step=steps)
+    # The plan lists the archive, so that its extra is needed without a pull too.
+    assert checked == {"pull", "exchange", "conform", "gate", "reports"} - unused
+    assert steps.calls == []
+    assert not (tmp_path / "lake").exists()

@@ -23,17 +23,32 @@ BOUNDARIES = {
     "parse": "crypto_lakehouse.steps.conform:conform_partitions",
     "write": "crypto_lakehouse.lake.partition_file:PartitionWriter.close",
     "candidate": "crypto_lakehouse.steps.conform:store_candidate",
-    "gate": "crypto_lakehouse.steps.gate:judge",
+    "gate": "crypto_lakehouse.steps.gate:quality_gate.gate",
     "coverage log": "crypto_lakehouse.coverage.log:CoverageLog.append",
     "coverage holes": "crypto_lakehouse.lake.log:AppendLog.append_frame",
     "verdict log": "crypto_lakehouse.lake.verdicts:VerdictLog.append",
     "catalog": "crypto_lakehouse.catalog.embedded:EmbeddedCatalog.publish",
     "result": "crypto_lakehouse.steps:write_result",
 }
-"""Every place where the state of the lake is about to change, or has just changed."""
+"""Every place where the state of the lake is about to change, or has just changed, in a run of a dataset."""
+
+MART_BOUNDARIES = {
+    "plan mart": "crypto_lakehouse.steps.plan:compare_mart",
+    "read inputs": "crypto_lakehouse.steps.build:verify_candidate",
+    "function": "tests.hourly_mart:hourly_interest",
+    "write": "crypto_lakehouse.lake.partition_file:PartitionWriter.close",
+    "store file": "crypto_lakehouse.lake.local_storage:LocalStorage.put_file",
+    "candidate": "crypto_lakehouse.steps.build:store_candidate",
+    "gate": "crypto_lakehouse.steps.gate:quality_gate.gate",
+    "coverage log": "crypto_lakehouse.coverage.log:CoverageLog.append",
+    "verdict log": "crypto_lakehouse.lake.verdicts:VerdictLog.append",
+    "catalog": "crypto_lakehouse.catalog.embedded:EmbeddedCatalog.publish",
+    "result": "crypto_lakehouse.steps:write_result",
+}
+"""The same in a run of a mart."""
 
 _PRELOADED = [
-    *sorted({one.partition(":")[0] for one in BOUNDARIES.values()}),
+    *sorted({place.partition(":")[0] for place in (*BOUNDARIES.values(), *MART_BOUNDARIES.values())}),
     *("crypto_lakehouse.running", "crypto_lakehouse.steps.publish", "crypto_lakehouse.steps.report"),
     *("great_expectations", "great_expectations.expectations", "great_expectations.checkpoint"),
     "tests.faults.crashing",
@@ -54,12 +69,16 @@ class Crash:
 
 @dataclass(frozen=True)
 class Run:
-    """A run of the pipeline over one day, in its own process."""
+    """A run of the pipeline over one day, in its own process; of the tests' mart where the archive has no endpoint."""
 
     lake: Path
     endpoint: str
     run_id: str
     crash: Crash | None = None
+
+    @property
+    def is_of_mart(self) -> bool:
+        return not self.endpoint
 
 
 def processes() -> Any:
@@ -84,20 +103,23 @@ def carry_out(run: Run) -> None:
     from crypto_lakehouse.running import run_pipeline
     from crypto_lakehouse.runs.orders import PlanRequest
     from crypto_lakehouse.settings import ArchiveSettings, Settings
+    from tests.hourly_mart import HOURLY_MART, registered
 
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))
     if run.crash is not None:
-        _arm(run.crash)
-    settings = Settings(
-        lake=str(run.lake), work_folder=run.lake.parent / "work", archive=ArchiveSettings(endpoint_url=run.endpoint)
-    )
+        _arm(run.crash, MART_BOUNDARIES if run.is_of_mart else BOUNDARIES)
+    archive = ArchiveSettings(endpoint_url=run.endpoint) if run.endpoint else ArchiveSettings()
+    settings = Settings(lake=str(run.lake), work_folder=run.lake.parent / "work", archive=archive)
     request = PlanRequest("binance_um_klines", run.run_id, "2024-01-10", "2024-01-10", ("BTCUSDT",), ("1m",))
-    summary = run_pipeline(request, settings)
+    if run.is_of_mart:
+        request = PlanRequest(HOURLY_MART.name, run.run_id, "2024-01-10", "2024-01-10")
+    with registered():
+        summary = run_pipeline(request, settings)
     sys.exit(1 if summary.failures else 0)
 
 
-def _arm(crash: Crash) -> None:
-    module_name, _, path = BOUNDARIES[crash.boundary].partition(":")
+def _arm(crash: Crash, boundaries: dict[str, str]) -> None:
+    module_name, _, path = boundaries[crash.boundary].partition(":")
     owner: Any = importlib.import_module(module_name)
     *parents, name = path.split(".")
     for parent in parents:

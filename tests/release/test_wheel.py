@@ -50,7 +50,7 @@ READING = (
 RUN = (*SERIES, "--start-date", "2024-12-01")
 NOT_INSTALLED = {
     ("ingest", "klines", *RUN): "conform,exchange,gate,pull,reports",
-    ("instruments", "update", "--market", "um"): "exchange",
+    ("instruments", "update", "--market", "um"): "exchange,pull",
     ("plan", "klines", *RUN, "--dry-run"): "pull",
     ("query", "coverage", "--data-type", "klines", *SERIES, "--html", "page.html"): "reports",
 }

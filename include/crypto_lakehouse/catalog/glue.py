@@ -39,6 +39,7 @@ _TYPES = {
     LogicalType.QUANTITY: "decimal(38,8)",
     LogicalType.RATIO: "decimal(38,18)",
     LogicalType.VALUE: "decimal(38,18)",
+    LogicalType.FLOAT: "double",
     LogicalType.INTEGER: "bigint",
     LogicalType.BOOLEAN: "boolean",
     LogicalType.STRING: "string",

@@ -25,7 +25,7 @@ def rebuild(catalog: Catalog, storage: Storage, table: Table) -> int:
         LakehouseError: The lake or the catalog did not answer.
     """
     sizes = {file.key: file.size for file in storage.list(f"{table_folder(table)}/")}
-    passed = VerdictLog(storage).latest_publishable(table.name)
+    passed = VerdictLog(storage).latest_publishable(table)
     records = [
         _record(one) for one in passed.values() if sizes.get(one.verdict.candidate.file) == one.verdict.candidate.bytes
     ]

@@ -1,4 +1,4 @@
-"""What a lake answers about its coverage: the tables `coverage`, `gaps` and `reconciliation`, of one dataset or all."""
+"""What a lake answers about its coverage: the tables `coverage`, `gaps` and `reconciliation`, of one table or all."""
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
@@ -11,20 +11,20 @@ from crypto_lakehouse.coverage.day_table import COVERAGE_SCHEMA, coverage
 from crypto_lakehouse.coverage.gap_table import GAPS_SCHEMA, find_gaps
 from crypto_lakehouse.coverage.log import RECONCILIATIONS_SCHEMA, CoverageLog
 from crypto_lakehouse.coverage.queries import SERIES, CoverageQuery, null_where_empty
-from crypto_lakehouse.datasets import dataset
 from crypto_lakehouse.errors import InvalidRequest
-from crypto_lakehouse.spec import Dataset, Table
+from crypto_lakehouse.marts import table as table_of_name
+from crypto_lakehouse.spec import Table
 from crypto_lakehouse.symbols import validated_pattern
 from crypto_lakehouse.vocabulary import Interval
 
-Answer = Callable[[CoverageLog, Dataset, CoverageQuery], pl.DataFrame]
+Answer = Callable[[CoverageLog, Table, CoverageQuery], pl.DataFrame]
 Day = date | str
 """A UTC day: a date, or ISO text."""
 
 
 @dataclass(frozen=True, slots=True)
 class CoverageTable:
-    """One of the tables: the function that answers it for a dataset, and its columns."""
+    """One of the tables: the function that answers it for a table of the lake, and its columns."""
 
     answer: Answer
     schema: pl.Schema
@@ -33,9 +33,9 @@ class CoverageTable:
 RECONCILIATION_SCHEMA = pl.Schema({name: kind for name, kind in RECONCILIATIONS_SCHEMA.items() if name != "partition"})
 
 
-def reconciliation(log: CoverageLog, dataset: Dataset, query: CoverageQuery) -> pl.DataFrame:
+def reconciliation(log: CoverageLog, table: Table, query: CoverageQuery) -> pl.DataFrame:
     """Returns how two sources of the same keys compare: a row per series, day and pair of sources."""
-    rows = query.rows_of_series(log.reconciliations(dataset.name))
+    rows = query.rows_of_series(log.reconciliations(table.name))
     selected = rows.filter(query.touches_days(pl.col("day"), pl.col("day"))).sort(*SERIES, "day", "kept", "other")
     return selected.with_columns(null_where_empty("kline_interval")).select(RECONCILIATION_SCHEMA.names())
 
@@ -54,15 +54,15 @@ class Coverage:
 
     Args:
         log: The log.
-        dataset_names: Returns the names of the datasets that the lake has tables for.
+        table_names: Returns the names of the datasets and marts that the catalog has.
     """
 
-    def __init__(self, log: CoverageLog, dataset_names: Callable[[], Sequence[str]]) -> None:
-        self._log, self._dataset_names = log, dataset_names
+    def __init__(self, log: CoverageLog, table_names: Callable[[], Sequence[str]]) -> None:
+        self._log, self._table_names = log, table_names
 
-    def datasets(self) -> list[Dataset]:
-        """Returns the datasets that the lake has tables for."""
-        return [dataset(name) for name in self._dataset_names()]
+    def tables(self) -> list[Table]:
+        """Returns the datasets and marts that the catalog has."""
+        return [table_of_name(name) for name in self._table_names()]
 
     def table(
         self,
@@ -77,7 +77,7 @@ class Coverage:
 
         Args:
             table_name: A key of `TABLES`.
-            dataset_name: The dataset; all by default.
+            dataset_name: The dataset or mart; all by default.
             symbols: Symbols, or globs of `*` and `?`; all by default.
             intervals: Kline intervals; all by default.
             days: First and last UTC day, inclusive; by default from the first covered day of each series to yesterday.
@@ -85,10 +85,10 @@ class Coverage:
         Raises:
             InvalidRequest: A name, an interval or a day is not valid.
         """
-        datasets = [dataset(dataset_name)] if dataset_name else self.datasets()
+        tables = [table_of_name(dataset_name)] if dataset_name else self.tables()
         wanted_intervals = [intervals] if isinstance(intervals, str) else intervals
         for interval in wanted_intervals if dataset_name else ():
-            checked_interval(datasets[0], interval)
+            checked_interval(tables[0], interval)
         first_day, last_day = map(_day, days)
         if first_day and last_day and last_day < first_day:
             raise InvalidRequest(
@@ -101,17 +101,17 @@ class Coverage:
             first_day=first_day,
             last_day=last_day,
         )
-        return self._over(table_name, datasets, query)
+        return self._over(table_name, tables, query)
 
     def lazy_table(self, table_name: str) -> pl.LazyFrame:
-        """Returns one of the tables over all datasets; it is computed only when something reads it."""
+        """Returns one of the tables over all datasets and marts; it is computed only when something reads it."""
         query = CoverageQuery(datetime.now(UTC))
-        return pl.defer(lambda: self._over(table_name, self.datasets(), query), schema=TABLES[table_name].schema)
+        return pl.defer(lambda: self._over(table_name, self.tables(), query), schema=TABLES[table_name].schema)
 
-    def _over(self, table_name: str, datasets: Sequence[Dataset], query: CoverageQuery) -> pl.DataFrame:
-        table = TABLES[table_name]
-        frames = [table.answer(self._log, dataset, query) for dataset in datasets]
-        return pl.concat([pl.DataFrame(schema=table.schema), *frames])
+    def _over(self, table_name: str, tables: Sequence[Table], query: CoverageQuery) -> pl.DataFrame:
+        answered = TABLES[table_name]
+        frames = [answered.answer(self._log, table, query) for table in tables]
+        return pl.concat([pl.DataFrame(schema=answered.schema), *frames])
 
 
 def checked_interval(table: Table, interval: Interval | str | None) -> Interval | None:

@@ -8,7 +8,7 @@ from crypto_lakehouse.coverage.log import CoverageLog
 from crypto_lakehouse.coverage.queries import SERIES, CoverageQuery, null_where_empty
 from crypto_lakehouse.coverage.records import NO_OBJECT
 from crypto_lakehouse.schedule import is_monthly
-from crypto_lakehouse.spec import Dataset
+from crypto_lakehouse.spec import Table
 from crypto_lakehouse.vocabulary import DayCondition, Interval
 
 _PUBLISHED_WITHIN = timedelta(days=7)
@@ -35,32 +35,32 @@ COVERAGE_SCHEMA = pl.Schema(
 )
 
 
-def coverage(log: CoverageLog, dataset: Dataset, query: CoverageQuery) -> pl.DataFrame:
+def coverage(log: CoverageLog, table: Table, query: CoverageQuery) -> pl.DataFrame:
     """Returns a row per UTC day of each series, with the columns of COVERAGE_SCHEMA.
 
     A day without a row in the log is missing, or pending while its file may still be published. The rows of a series
-    begin with its first covered day. After the end of the dataset there are only rows of days that the log has.
+    begin with its first covered day. After the end of the table there are only rows of days that the log has.
     """
-    logged = query.rows_of_series(log.days(dataset.name))
+    logged = query.rows_of_series(log.days(table.name))
     if logged.is_empty():
         return pl.DataFrame(schema=COVERAGE_SCHEMA)
-    joined = _calendar(logged, dataset, query).join(logged, on=[*SERIES, "day"], how="left")
-    per_day = pl.col("kline_interval").replace_strict(_rows_per_day(dataset, logged), return_dtype=pl.Int64)
-    overdue = pl.col("day") < _overdue_before(dataset, query.now)
+    joined = _calendar(logged, table, query).join(logged, on=[*SERIES, "day"], how="left")
+    per_day = pl.col("kline_interval").replace_strict(_rows_per_day(table, logged), return_dtype=pl.Int64)
+    overdue = pl.col("day") < _overdue_before(table, query.now)
     days = joined.with_columns(per_day.alias("_per_day"), overdue.alias("_overdue")).with_columns(_columns_of_today())
-    names = pl.lit(dataset.name).alias("dataset"), null_where_empty("kline_interval")
+    names = pl.lit(table.name).alias("dataset"), null_where_empty("kline_interval")
     return days.with_columns(names).select(COVERAGE_SCHEMA.names())
 
 
-def publication_delay(dataset: Dataset) -> timedelta:
+def publication_delay(table: Table) -> timedelta:
     """Returns how long after its day or month a file of the archive may still be published."""
-    return _MONTHLY_WITHIN if is_monthly(dataset) else _PUBLISHED_WITHIN
+    return _MONTHLY_WITHIN if is_monthly(table) else _PUBLISHED_WITHIN
 
 
-def _calendar(logged: pl.DataFrame, dataset: Dataset, query: CoverageQuery) -> pl.DataFrame:
+def _calendar(logged: pl.DataFrame, table: Table, query: CoverageQuery) -> pl.DataFrame:
     """Returns a row for every selected day of every series, with the last logged day of the series as `_last`."""
     yesterday = query.now.astimezone(UTC).date() - timedelta(days=1)
-    implied = min(query.last_day or yesterday, dataset.ended or date.max)
+    implied = min(query.last_day or yesterday, table.ended or date.max)
     series = logged.group_by(SERIES).agg(pl.col("day").min().alias("_first"), pl.col("day").max().alias("_last"))
     first = pl.max_horizontal("_first", pl.lit(query.first_day or date.min))
     last = pl.min_horizontal(pl.max_horizontal("_last", pl.lit(implied)), pl.lit(query.last_day or date.max))
@@ -69,17 +69,17 @@ def _calendar(logged: pl.DataFrame, dataset: Dataset, query: CoverageQuery) -> p
     return ranged.select(*SERIES, "_last", days).explode("day").sort(*SERIES, "day")
 
 
-def _rows_per_day(dataset: Dataset, logged: pl.DataFrame) -> dict[str, int | None]:
+def _rows_per_day(table: Table, logged: pl.DataFrame) -> dict[str, int | None]:
     return {
-        interval: dataset.rows_per_day(Interval(interval) if interval else None)
+        interval: table.rows_per_day(Interval(interval) if interval else None)
         for interval in logged["kline_interval"].unique()
     }
 
 
-def _overdue_before(dataset: Dataset, now: datetime) -> date:
+def _overdue_before(table: Table, now: datetime) -> date:
     """Returns the first day whose file may still be published: earlier days are overdue."""
-    day = now.astimezone(UTC).date() - publication_delay(dataset)
-    return day.replace(day=1) if is_monthly(dataset) else day
+    day = now.astimezone(UTC).date() - publication_delay(table)
+    return day.replace(day=1) if is_monthly(table) else day
 
 
 def _columns_of_today() -> list[pl.Expr]:

@@ -6,7 +6,7 @@ import polars as pl
 
 from crypto_lakehouse.coverage.answers import Coverage
 from crypto_lakehouse.coverage.records import Fill
-from crypto_lakehouse.vocabulary import ObjectForm, Source
+from crypto_lakehouse.vocabulary import Layer, ObjectForm, Source
 
 _ANSWERS = [source.value for source in Source if source.form is ObjectForm.ANSWERS]
 
@@ -17,7 +17,8 @@ def fills(coverage: Coverage) -> list[Fill]:
     Raises:
         LakehouseError: The lake did not answer.
     """
-    live = [dataset.name for dataset in coverage.datasets() if not dataset.ended]
+    # A mart has no source of its own: it is whole when its inputs are.
+    live = [table.name for table in coverage.tables() if table.layer is Layer.SILVER and not table.ended]
     runs = (fill_of(name, fillable(coverage.table("gaps", name))) for name in live)
     return [run for run in runs if run is not None]
 

@@ -8,7 +8,7 @@ from crypto_lakehouse.coverage.day_table import coverage, publication_delay
 from crypto_lakehouse.coverage.known_holes import holes_of
 from crypto_lakehouse.coverage.log import CoverageLog
 from crypto_lakehouse.coverage.queries import SERIES, CoverageQuery, null_where_empty
-from crypto_lakehouse.spec import Dataset
+from crypto_lakehouse.spec import Table
 from crypto_lakehouse.vocabulary import DayCondition, HoleKind
 
 _TIME = pl.Datetime("us", "UTC")
@@ -31,25 +31,25 @@ GAPS_SCHEMA = pl.Schema(
 _GAP = ("start", "end", "kind", "missing", "reason", "known", "sources", "since")
 
 
-def find_gaps(log: CoverageLog, dataset: Dataset, query: CoverageQuery) -> pl.DataFrame:
+def find_gaps(log: CoverageLog, table: Table, query: CoverageQuery) -> pl.DataFrame:
     """Returns what is missing, with the columns of GAPS_SCHEMA: one row per unbroken span of time of a series.
 
     Holes and missing days that touch are one gap; a part that upstream is known to lack is a gap of its own.
     Missing identifiers are gaps of their own, too: there are rows around them at the same time.
     """
-    days = coverage(log, dataset, query).with_columns(pl.col("kline_interval").fill_null(""))
-    holes = _holes(log, dataset, query, days)
+    days = coverage(log, table, query).with_columns(pl.col("kline_interval").fill_null(""))
+    holes = _holes(log, table, query, days)
     is_of_ids = pl.col("kind") == HoleKind.IDS.value
-    spans = explained(pl.concat([holes.filter(~is_of_ids), _missing_days(days, dataset)]), dataset)
+    spans = explained(pl.concat([holes.filter(~is_of_ids), _missing_days(days, table)]), table)
     gaps = pl.concat([_merged(spans), holes.filter(is_of_ids)]).sort(*SERIES, "start", "end")
     duration = (pl.col("end") - pl.col("start")).alias("duration")
-    names = pl.lit(dataset.name).alias("dataset"), null_where_empty("kline_interval")
+    names = pl.lit(table.name).alias("dataset"), null_where_empty("kline_interval")
     return gaps.with_columns(duration, *names).select(GAPS_SCHEMA.names())
 
 
-def _holes(log: CoverageLog, dataset: Dataset, query: CoverageQuery, days: pl.DataFrame) -> pl.DataFrame:
+def _holes(log: CoverageLog, table: Table, query: CoverageQuery, days: pl.DataFrame) -> pl.DataFrame:
     """Returns the holes that touch the selected days, without the rest of a pending day."""
-    holes = query.rows_of_series(log.holes(dataset.name)).with_columns(
+    holes = query.rows_of_series(log.holes(table.name)).with_columns(
         pl.lit("").alias("reason"), pl.col("first_seen").alias("since")
     )
     first, last = pl.col("start").dt.date(), (pl.col("end") - pl.duration(microseconds=1)).dt.date()
@@ -60,7 +60,7 @@ def _holes(log: CoverageLog, dataset: Dataset, query: CoverageQuery, days: pl.Da
     return selected.join(rest_of_pending, on=[*SERIES, "start", "kind"], how="anti").select(*SERIES, *_GAP)
 
 
-def _missing_days(days: pl.DataFrame, dataset: Dataset) -> pl.DataFrame:
+def _missing_days(days: pl.DataFrame, table: Table) -> pl.DataFrame:
     """Returns the missing days that no hole describes: days without a version that readers see."""
     missing = days.filter((pl.col("condition") == DayCondition.MISSING.value) & (pl.col("version") == ""))
     start = pl.col("day").cast(pl.Datetime("us")).dt.replace_time_zone("UTC")
@@ -71,14 +71,14 @@ def _missing_days(days: pl.DataFrame, dataset: Dataset) -> pl.DataFrame:
         pl.lit(HoleKind.DAYS.value).alias("kind"),
         pl.lit("").alias("known"),
         # A day without a row in the log is missing since its file was overdue.
-        pl.coalesce("at", end + publication_delay(dataset)).alias("since"),
+        pl.coalesce("at", end + publication_delay(table)).alias("since"),
     )
     return spans.select(*SERIES, *_GAP)
 
 
-def explained(spans: pl.DataFrame, dataset: Dataset) -> pl.DataFrame:
+def explained(spans: pl.DataFrame, table: Table) -> pl.DataFrame:
     """Returns spans cut at the ends of known holes; the parts within a known hole get its reason."""
-    for hole in holes_of(dataset.name):
+    for hole in holes_of(table.name):
         symbols = [symbol for symbol in spans["symbol"].unique() if hole.is_of_symbol(symbol)]
         touches = pl.col("symbol").is_in(symbols) & (pl.col("start") < hole.end) & (pl.col("end") > hole.start)
         is_affected = touches & (pl.col("known") == "")

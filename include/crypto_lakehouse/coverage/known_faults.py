@@ -43,7 +43,7 @@ class KnownFault:
     def shows_in(self, partition: Partition, covered: tuple[tuple[str, str], ...]) -> bool:
         """Returns whether the fault should show in a partition, given the spans that its objects cover."""
         return (
-            self.dataset == partition.dataset.name
+            self.dataset == partition.table.name
             and fnmatchcase(partition.symbol, self.symbol)
             and self.interval in {None, partition.interval}
             and any(

@@ -37,7 +37,7 @@ class PartitionVersion:
     def of(cls, partition: Partition, sha256: str) -> "PartitionVersion":
         """Returns a partition's version, given the sha256 of its file; an empty one where nothing is published."""
         interval = str(partition.interval or "")
-        return cls(partition.dataset.name, partition.name, partition.symbol, interval, sha256[:VERSION_DIGITS])
+        return cls(partition.table.name, partition.name, partition.symbol, interval, sha256[:VERSION_DIGITS])
 
 
 @dataclass(frozen=True, slots=True)

@@ -39,11 +39,11 @@ class RowTimes:
     def __post_init__(self) -> None:
         contiguous = self._expectation(Check.IDS_CONTIGUOUS)
         if contiguous is not None:
-            self.id_gaps = IdGaps(contiguous.columns[0], self.partition.dataset.event_time)
+            self.id_gaps = IdGaps(contiguous.columns[0], self.partition.table.event_time)
 
     def add(self, rows: pl.DataFrame) -> None:
         """Adds the next rows of the partition."""
-        times = rows[self.partition.dataset.event_time].dt.epoch("us")
+        times = rows[self.partition.table.event_time].dt.epoch("us")
         self.rows += rows.height
         self._hours.update((times // HOUR_US).unique().to_list())
         for day, count in (times // DAY_US).value_counts().iter_rows():
@@ -85,7 +85,7 @@ class RowTimes:
         return sorted({hour for hours in whole for hour in hours} - self._hours)
 
     def _expectation(self, check: Check) -> Expectation | None:
-        expectations = self.partition.dataset.expectations
+        expectations = self.partition.table.expectations
         return next((expectation for expectation in expectations if expectation.check is check), None)
 
 

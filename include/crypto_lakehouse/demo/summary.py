@@ -12,6 +12,7 @@ from crypto_lakehouse.coverage.log import CoverageFrames, CoverageLog
 from crypto_lakehouse.errors import LakehouseError
 from crypto_lakehouse.lake.local_storage import LocalStorage
 from crypto_lakehouse.lake.verdicts import VerdictLog
+from crypto_lakehouse.marts import table
 from crypto_lakehouse.query import Lake
 from crypto_lakehouse.reports.quality_report import DatasetSection, PartitionLine, write_report
 from crypto_lakehouse.runs.history import read_run
@@ -63,7 +64,7 @@ def _published_section(storage: LocalStorage, run: DatasetSection) -> DatasetSec
     """Returns the latest verdict of each partition of a dataset, with the figures of the run."""
     lines = [
         PartitionLine(name, record.verdict.candidate.rows, record.verdict.condition, record.verdict.reasons)
-        for name, record in sorted(VerdictLog(storage).latest(run.dataset).items())
+        for name, record in sorted(VerdictLog(storage).latest(table(run.dataset)).items())
     ]
     log = CoverageLog(storage)
     known = CoverageFrames(log.days(run.dataset), log.holes(run.dataset), log.reconciliations(run.dataset))

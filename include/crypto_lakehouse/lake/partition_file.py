@@ -10,7 +10,7 @@ import pyarrow.parquet as pq
 from crypto_lakehouse.lake.manifest import MANIFEST_KEY
 from crypto_lakehouse.lake.records import Manifest
 from crypto_lakehouse.lake.table_schema import arrow_schema
-from crypto_lakehouse.spec import Dataset, Derivation
+from crypto_lakehouse.spec import Derivation, Table
 from crypto_lakehouse.vocabulary import LogicalType
 
 ROW_GROUP_ROWS = 250_000
@@ -24,14 +24,14 @@ class PartitionWriter:
 
     Args:
         path: Where the file is written.
-        dataset: The dataset, whose columns the file gets.
+        table: The table, whose columns the file gets.
         symbol: The raw symbol of all rows.
     """
 
-    def __init__(self, path: Path, dataset: Dataset, symbol: str) -> None:
-        self.path, self._dataset, self._symbol = path, dataset, symbol
-        self._schema = arrow_schema(dataset)
-        self._writer = pq.ParquetWriter(path, self._schema, **_options(dataset))
+    def __init__(self, path: Path, table: Table, symbol: str) -> None:
+        self.path, self._table, self._symbol = path, table, symbol
+        self._schema = arrow_schema(table)
+        self._writer = pq.ParquetWriter(path, self._schema, **_options(table))
         self._waiting: list[pl.DataFrame] = []
         self._rows = 0
 
@@ -67,19 +67,19 @@ class PartitionWriter:
         self.path.unlink(missing_ok=True)
 
     def _write(self, frame: pl.DataFrame) -> None:
-        table = frame.rechunk().to_arrow()
+        rows = frame.rechunk().to_arrow()
         columns = [
             pa.repeat(pa.scalar(self._symbol, pa.large_string()), frame.height)
             if column.derivation is Derivation.OBJECT_SYMBOL
-            else table.column(column.name)
-            for column in self._dataset.columns
+            else rows.column(column.name)
+            for column in self._table.columns
         ]
         self._writer.write_table(pa.table(columns, schema=self._schema), row_group_size=ROW_GROUP_ROWS)
 
 
-def _options(dataset: Dataset) -> dict[str, object]:
-    texts = [column.name for column in dataset.columns if column.type is LogicalType.STRING]
-    deltas = [column.name for column in dataset.columns if column.type in _DELTA_TYPES]
+def _options(table: Table) -> dict[str, object]:
+    texts = [column.name for column in table.columns if column.type is LogicalType.STRING]
+    deltas = [column.name for column in table.columns if column.type in _DELTA_TYPES]
     return {
         "compression": "zstd",
         "compression_level": 1,

@@ -8,6 +8,7 @@ from datetime import date, datetime, timedelta
 from typing import Any
 
 from crypto_lakehouse.spans import Span
+from crypto_lakehouse.spec import Mart, Table
 from crypto_lakehouse.vocabulary import ChecksumStatus, Condition, Source
 
 TRANSFORM_VERSION = 3
@@ -86,7 +87,7 @@ class BronzeObject:
 
 @dataclass(frozen=True, slots=True)
 class ManifestInput:
-    """What one Bronze object gave to a partition.
+    """What one Bronze object, or one published version of another partition, gave to a partition.
 
     `start` and `end` are what it covers, ISO. `rows` counts its rows within the partition's span. `unit` is the epoch
     unit found (`ms`, `us`, or `text`), `header` whether the file had a header line, `inversions` how many rows came
@@ -193,8 +194,14 @@ class Manifest:
         """Returns the manifest that `to_json` wrote."""
         raw: dict[str, Any] = json.loads(text)
         raw["inputs"] = tuple(
-            ManifestInput(**{**one, "source": Source(one["source"]), "checksum": ChecksumStatus(one["checksum"])})
-            for one in raw["inputs"]
+            ManifestInput(
+                **{
+                    **fields,
+                    "source": Source(fields["source"]),
+                    "checksum": ChecksumStatus(fields["checksum"]),
+                }
+            )
+            for fields in raw["inputs"]
         )
         raw["refused"] = tuple(RefusedInput(**one) for one in raw["refused"])
         raw["covered"] = tuple((start, end) for start, end in raw["covered"])
@@ -208,13 +215,18 @@ def _reconciliation(raw: dict[str, Any]) -> Reconciliation:
     return Reconciliation(**{**raw, "kept": Source(raw["kept"]), "other": Source(raw["other"]), "columns": columns})
 
 
-def inputs_digest(objects: Iterable[tuple[str, str]]) -> str:
-    """Returns a digest of the (key, sha256) pairs a partition is made from, in any order, and of the transform.
+def inputs_digest(table: Table, inputs: Iterable[tuple[str, str]]) -> str:
+    """Returns a digest of what a partition is made from and of the version of the code that makes it.
 
-    Compared with the digest of what Bronze holds now, it says whether a partition is stale.
+    A partition is stale if the digest of its published version differs from the digest of what is there now.
+
+    Args:
+        table: The partition's table.
+        inputs: Key and sha256 of each input, in any order: Bronze objects, or published versions of partitions.
     """
-    lines = [f"{key} {sha256}\n" for key, sha256 in sorted(objects)]
-    return hashlib.sha256("".join([f"transform {TRANSFORM_VERSION}\n", *lines]).encode()).hexdigest()
+    maker = f"{table.name} {table.version}" if isinstance(table, Mart) else f"transform {TRANSFORM_VERSION}"
+    lines = [f"{key} {sha256}\n" for key, sha256 in sorted(inputs)]
+    return hashlib.sha256("".join([f"{maker}\n", *lines]).encode()).hexdigest()
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,42 +1,69 @@
-"""Which partitions are behind what Bronze holds."""
+"""Which partitions are behind what they are made from. One rule for all layers; only the inputs differ."""
 
 from collections.abc import Mapping, Sequence
+from typing import NamedTuple
 
-from crypto_lakehouse.lake.bronze import BronzeLog
 from crypto_lakehouse.lake.partition import Partition
-from crypto_lakehouse.lake.records import inputs_digest
+from crypto_lakehouse.lake.records import Verdict, inputs_digest
 from crypto_lakehouse.lake.verdicts import VerdictLog
-from crypto_lakehouse.spec import Dataset
+from crypto_lakehouse.spec import Table
+
+
+class Input(NamedTuple):
+    """One thing that a partition is made from: a Bronze object, or the published version of another partition."""
+
+    key: str
+    sha256: str
+
+
+Inputs = Mapping[str, Sequence[Input]]
+"""What each partition is made from now, by the partition's name."""
 
 
 def stale_partitions(
-    dataset: Dataset,
-    partitions: Sequence[Partition],
-    bronze: BronzeLog,
-    verdicts: VerdictLog,
-    published: Mapping[str, str],
+    partitions: Sequence[Partition], inputs: Inputs, published: Mapping[str, str], verdicts: VerdictLog
 ) -> list[Partition]:
-    """Returns the partitions whose published version was made from other objects than Bronze holds now.
+    """Returns the partitions that have inputs and whose published version was made from other ones.
 
-    One whose objects were already judged, and found bad or without rows, is left alone until they change.
+    A partition whose inputs were already judged, and found bad or without rows, is left alone until they change.
 
     Args:
-        dataset: Their dataset.
-        partitions: Those to look at.
-        bronze: What Bronze holds.
-        verdicts: What the gate has said.
-        published: The digest the catalog's version was made from, by partition name.
+        partitions: Partitions of one table.
+        inputs: What there is now.
+        published: The digest that the catalog's version was made from, by partition name.
+        verdicts: The log of the gate's verdicts.
     """
-    objects = bronze.objects_by_partition(dataset, partitions)
+    if not partitions:
+        return []
     refused = {
         name: logged.verdict.candidate.inputs_digest
-        for name, logged in verdicts.latest(dataset.name).items()
+        for name, logged in verdicts.latest(partitions[0].table).items()
         if not logged.verdict.condition.is_published
     }
-    stale = []
-    for one in partitions:
-        held = objects[one.name]
-        digest = inputs_digest((item.key, item.sha256) for item in held)
-        if held and digest not in {published.get(one.name), refused.get(one.name)}:
-            stale.append(one)
-    return stale
+    return [
+        partition
+        for partition in partitions
+        if inputs.get(partition.name)
+        and _digest(partition, inputs) not in {published.get(partition.name), refused.get(partition.name)}
+    ]
+
+
+def still_current(table: Table, verdicts: Sequence[Verdict], inputs: Inputs) -> list[Verdict]:
+    """Returns the verdicts whose candidate was made from what there is now.
+
+    A run that was overtaken by a newer one must not replace the newer version by its older one.
+
+    Args:
+        table: The table of the candidates.
+        verdicts: The verdicts on the candidates.
+        inputs: What there is now.
+    """
+    return [
+        verdict
+        for verdict in verdicts
+        if verdict.candidate.inputs_digest == inputs_digest(table, inputs.get(verdict.candidate.partition, ()))
+    ]
+
+
+def _digest(partition: Partition, inputs: Inputs) -> str:
+    return inputs_digest(partition.table, inputs[partition.name])

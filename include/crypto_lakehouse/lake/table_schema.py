@@ -6,7 +6,7 @@ import polars as pl
 import pyarrow as pa
 
 from crypto_lakehouse.field_ids import field_ids
-from crypto_lakehouse.spec import Column, Dataset
+from crypto_lakehouse.spec import Column, Table
 from crypto_lakehouse.vocabulary import LogicalType
 
 FIELD_ID_KEY = "PARQUET:field_id"
@@ -23,6 +23,7 @@ DECIMALS = {
 _POLARS: dict[LogicalType, pl.DataType] = {
     **{kind: pl.Decimal(*places) for kind, places in DECIMALS.items()},
     LogicalType.TIMESTAMP: pl.Datetime("us", "UTC"),
+    LogicalType.FLOAT: pl.Float64(),
     LogicalType.INTEGER: pl.Int64(),
     LogicalType.BOOLEAN: pl.Boolean(),
     LogicalType.STRING: pl.String(),
@@ -31,6 +32,7 @@ _POLARS: dict[LogicalType, pl.DataType] = {
 _ARROW: dict[LogicalType, pa.DataType] = {
     **{kind: pa.decimal128(*places) for kind, places in DECIMALS.items()},
     LogicalType.TIMESTAMP: pa.timestamp("us", "UTC"),
+    LogicalType.FLOAT: pa.float64(),
     LogicalType.INTEGER: pa.int64(),
     LogicalType.BOOLEAN: pa.bool_(),
     LogicalType.STRING: pa.large_string(),
@@ -39,15 +41,15 @@ _ARROW: dict[LogicalType, pa.DataType] = {
 
 
 def polars_type(column: Column) -> pl.DataType:
-    """Returns the Polars type of a Silver column."""
+    """Returns the Polars type of a column."""
     return _POLARS[column.type]
 
 
 @lru_cache
-def arrow_schema(dataset: Dataset) -> pa.Schema:
+def arrow_schema(table: Table) -> pa.Schema:
     """Returns the Arrow schema of a table's files, with field ids; nullable only where sources leave fields empty."""
-    ids = field_ids(dataset)
+    ids = field_ids(table)
     return pa.schema(
         pa.field(column.name, _ARROW[column.type], column.nullable, {FIELD_ID_KEY: str(ids[column.name])})
-        for column in dataset.columns
+        for column in table.columns
     )

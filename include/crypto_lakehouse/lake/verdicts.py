@@ -8,8 +8,10 @@ from typing import NamedTuple
 import polars as pl
 
 from crypto_lakehouse.lake.log import AppendLog
+from crypto_lakehouse.lake.partition import table_folder
 from crypto_lakehouse.lake.records import Candidate, Verdict
 from crypto_lakehouse.lake.storage import Storage
+from crypto_lakehouse.spec import Table
 from crypto_lakehouse.vocabulary import Condition
 
 _TIME = pl.Datetime("us", "UTC")
@@ -42,32 +44,32 @@ class LoggedVerdict(NamedTuple):
 
 
 class VerdictLog:
-    """Every verdict of the lake, per dataset."""
+    """Every verdict of the lake, a log per table."""
 
     def __init__(self, storage: Storage) -> None:
         self._storage = storage
 
-    def append(self, dataset: str, run_id: str, verdicts: Sequence[Verdict], at: datetime) -> None:
+    def append(self, table: Table, run_id: str, verdicts: Sequence[Verdict], at: datetime) -> None:
         """Records the verdicts of a batch, all or none."""
-        self._log(dataset).append([_row(one, run_id, at) for one in verdicts])
+        self._log(table).append([_row(one, run_id, at) for one in verdicts])
 
-    def latest(self, dataset: str) -> dict[str, LoggedVerdict]:
+    def latest(self, table: Table) -> dict[str, LoggedVerdict]:
         """Returns the newest verdict of every partition that has one."""
-        return _by_partition(self._log(dataset).read())
+        return _by_partition(self._log(table).read())
 
-    def latest_publishable(self, dataset: str) -> dict[str, LoggedVerdict]:
+    def latest_publishable(self, table: Table) -> dict[str, LoggedVerdict]:
         """Returns the newest verdict of every partition that let it be published."""
-        rows = self._log(dataset).read()
+        rows = self._log(table).read()
         return _by_partition(
             rows.filter(pl.col("condition").is_in([one.value for one in Condition if one.is_published]))
         )
 
-    def compact(self, dataset: str) -> int:
-        """Folds the dataset's log into one file where it has grown; returns how many files were replaced."""
-        return self._log(dataset).compact()
+    def compact(self, table: Table) -> int:
+        """Folds the table's log into one file where it has grown; returns how many files were replaced."""
+        return self._log(table).compact()
 
-    def _log(self, dataset: str) -> AppendLog:
-        return AppendLog(self._storage, f"silver/{dataset}/verdicts/", _SCHEMA)
+    def _log(self, table: Table) -> AppendLog:
+        return AppendLog(self._storage, f"{table_folder(table)}/verdicts/", _SCHEMA)
 
 
 def _row(verdict: Verdict, run_id: str, at: datetime) -> dict[str, object]:

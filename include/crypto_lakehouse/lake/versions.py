@@ -6,7 +6,7 @@ from pathlib import Path
 
 from crypto_lakehouse.errors import CorruptObject
 from crypto_lakehouse.lake.partition import Partition
-from crypto_lakehouse.lake.records import Candidate, Manifest
+from crypto_lakehouse.lake.records import Candidate, Manifest, PublishedPartition
 from crypto_lakehouse.lake.storage import Storage
 
 DATA_FILE = "data.parquet"
@@ -37,7 +37,7 @@ def store_candidate(
     sha256, size = file_sha256(file), file.stat().st_size
     location = f"{partition.path}/version={sha256[:16]}"
     candidate = Candidate(
-        dataset=partition.dataset.name,
+        dataset=partition.table.name,
         partition=partition.name,
         location=location,
         file=f"{location}/{DATA_FILE}",
@@ -53,8 +53,8 @@ def store_candidate(
     return candidate
 
 
-def verify_candidate(storage: Storage, candidate: Candidate, folder: Path) -> Path:
-    """Returns a local path with the candidate's bytes, proved to be those that were written.
+def verify_candidate(storage: Storage, candidate: Candidate | PublishedPartition, folder: Path) -> Path:
+    """Returns a local path with the bytes of a version, published or not, proved to be those that were written.
 
     Raises:
         CorruptObject: They are not.
@@ -66,7 +66,7 @@ def verify_candidate(storage: Storage, candidate: Candidate, folder: Path) -> Pa
     if found != candidate.sha256:
         raise CorruptObject(
             f"{candidate.file} has sha256 {found[:16]}..., written was {candidate.sha256[:16]}...",
-            "Run the partition again: it is rebuilt from Bronze",
+            "Run the partition again: it is rebuilt from the layer below",
             dataset=candidate.dataset,
             partition=candidate.partition,
         )

@@ -63,7 +63,7 @@ def null_count(partition: Partition) -> "pl.Expr":
     """Returns the number of rows that have a null in a column that must not be null."""
     import polars as pl
 
-    required = [column.name for column in partition.dataset.columns if not column.nullable]
+    required = [column.name for column in partition.table.columns if not column.nullable]
     return _count(pl.any_horizontal(pl.col(required).is_null()))
 
 
@@ -94,23 +94,23 @@ def _any_column(names: Sequence[str], is_wrong: "Callable[[pl.Expr], pl.Expr]") 
 def _repeated_keys(partition: Partition, _: Expectation) -> "pl.Expr":
     import polars as pl
 
-    return _count(pl.all_horizontal([key.eq_missing(key.shift()) for key in _columns(partition.dataset.key)]))
+    return _count(pl.all_horizontal([key.eq_missing(key.shift()) for key in _columns(partition.table.key)]))
 
 
 def _times_out_of_order(partition: Partition, _: Expectation) -> "pl.Expr":
     import polars as pl
 
-    return _count(pl.col(partition.dataset.event_time).diff() < pl.duration())
+    return _count(pl.col(partition.table.event_time).diff() < pl.duration())
 
 
 def _outside_partition(partition: Partition, _: Expectation) -> "pl.Expr":
-    [time] = _columns([partition.dataset.event_time])
+    [time] = _columns([partition.table.event_time])
     return _count((time < partition.start) | (time >= partition.end))
 
 
 def _off_grid(partition: Partition, _: Expectation) -> "pl.Expr":
     step = grid_step(partition)
-    [time] = _columns([partition.dataset.event_time])
+    [time] = _columns([partition.table.event_time])
     return _count(time.dt.epoch("us") % step != 0) if step else _none()
 
 
@@ -160,7 +160,7 @@ def _price_spikes(partition: Partition, expectation: Expectation) -> "pl.Expr":
     price = pl.col(expectation.columns[0]).cast(pl.Float64)
     ratio = price / price.shift()
     spikes = (ratio > expectation.limit) | (ratio < 1 / expectation.limit)
-    if {"high", "low"} <= {column.name for column in partition.dataset.columns}:
+    if {"high", "low"} <= {column.name for column in partition.table.columns}:
         high, low = pl.col("high").cast(pl.Float64), pl.col("low").cast(pl.Float64)
         spikes = spikes | (high > low * expectation.limit)
     return _count(spikes.fill_null(value=False))

@@ -19,7 +19,7 @@ from crypto_lakehouse.lake.records import Candidate, Manifest, Verdict
 from crypto_lakehouse.quality.checks import CHECKS
 from crypto_lakehouse.quality.profile import Facts, Profile, examine
 from crypto_lakehouse.quality.suites import Rule, rules, suite
-from crypto_lakehouse.spec import Dataset
+from crypto_lakehouse.spec import Table
 from crypto_lakehouse.vocabulary import Condition, HoleKind
 
 _DOCS = Path("gx") / "uncommitted" / "data_docs" / "local_site" / "index.html"
@@ -58,25 +58,25 @@ class _Examined:
     tolerated: tuple[tuple[KnownFault, int], ...]
 
 
-def gate(dataset: Dataset, candidates: Sequence[tuple[Candidate, Path]], results: Path) -> GateOutcome:
-    """Judges candidates by the suite of their dataset.
+def gate(table: Table, candidates: Sequence[tuple[Candidate, Path]], results: Path) -> GateOutcome:
+    """Judges candidates by the suite of their table.
 
     A broken critical rule quarantines a partition, any other broken rule degrades it. The facts, GX's results and its
     Data Docs are written into the folder `results`.
 
     Args:
-        dataset: The dataset of all candidates.
+        table: The table of all candidates.
         candidates: The candidates, each with its file.
         results: A folder for the evidence.
 
     Raises:
         CorruptObject: A file cannot be read back.
     """
-    examined = [_examined(dataset, candidate, file) for candidate, file in candidates]
+    examined = [_examined(table, candidate, file) for candidate, file in candidates]
     profiles = [each.profile for each in examined]
     facts = [profile.facts for profile in profiles]
     pl.DataFrame(facts, infer_schema_length=None).write_parquet(results / FACTS_FILE)
-    broken = _broken_rules(dataset, facts, results)
+    broken = _broken_rules(table, facts, results)
     verdicts = [_verdict(each, broken.get(each.candidate.partition, [])) for each in examined]
     docs = results / _DOCS
     return GateOutcome(verdicts, profiles, _frames(examined), docs if docs.is_file() else None)
@@ -94,8 +94,8 @@ def _frames(examined: Sequence[_Examined]) -> CoverageFrames:
     )
 
 
-def _examined(dataset: Dataset, candidate: Candidate, file: Path) -> _Examined:
-    partition, manifest = Partition.parse(dataset, candidate.partition), read_manifest(file)
+def _examined(table: Table, candidate: Candidate, file: Path) -> _Examined:
+    partition, manifest = Partition.parse(table, candidate.partition), read_manifest(file)
     version = PartitionVersion.of(partition, candidate.sha256)
     examination, faults = examine(file, partition, manifest), faults_of(partition, manifest.covered)
     coverage = partition_coverage(examination.times, manifest, version, _by_hole_kind(faults))
@@ -116,11 +116,11 @@ def _by_hole_kind(faults: Sequence[KnownFault]) -> dict[HoleKind, list[KnownFaul
     return by_kind
 
 
-def _broken_rules(dataset: Dataset, facts: Sequence[Facts], results: Path) -> dict[str, list[Rule]]:
+def _broken_rules(table: Table, facts: Sequence[Facts], results: Path) -> dict[str, list[Rule]]:
     """Returns the rules that each partition breaks, by the judgement of GX."""
-    rule_of = {rule.fact: rule for rule in rules(dataset)}
+    rule_of = {rule.fact: rule for rule in rules(table)}
     broken: dict[str, list[Rule]] = defaultdict(list)
-    for judgement in _validate(dataset, facts, results).results:
+    for judgement in _validate(table, facts, results).results:
         fact = judgement.expectation_config.kwargs["column"]
         if judgement.exception_info.get("raised_exception"):
             raise RuntimeError(f"Great Expectations could not judge {fact}: {judgement.exception_info}")
@@ -129,7 +129,7 @@ def _broken_rules(dataset: Dataset, facts: Sequence[Facts], results: Path) -> di
     return broken
 
 
-def _validate(dataset: Dataset, facts: Sequence[Facts], results: Path) -> Any:
+def _validate(table: Table, facts: Sequence[Facts], results: Path) -> Any:
     # GX reads this at import: telemetry is off for every configuration of the machine.
     os.environ["GX_ANALYTICS_ENABLED"] = "false"
     import great_expectations as gx
@@ -141,11 +141,11 @@ def _validate(dataset: Dataset, facts: Sequence[Facts], results: Path) -> Any:
     asset = context.data_sources.add_pandas("partitions").add_dataframe_asset("facts")
     batch = asset.add_batch_definition_whole_dataframe("batch")
     validation = context.validation_definitions.add(
-        gx.ValidationDefinition(name=dataset.name, data=batch, suite=context.suites.add(suite(dataset)))
+        gx.ValidationDefinition(name=table.name, data=batch, suite=context.suites.add(suite(table)))
     )
     checkpoint = context.checkpoints.add(
         gx.Checkpoint(
-            name=dataset.name,
+            name=table.name,
             validation_definitions=[validation],
             actions=[UpdateDataDocsAction(name="data_docs")],
             result_format={"result_format": "COMPLETE", "unexpected_index_column_names": ["partition"]},

@@ -18,6 +18,7 @@ from crypto_lakehouse.lake.partition import Partition
 from crypto_lakehouse.lake.records import Manifest
 from crypto_lakehouse.quality.checks import CHECKS, IS_NEW, null_count
 from crypto_lakehouse.quality.standstill import Standstill
+from crypto_lakehouse.spec import Dataset
 from crypto_lakehouse.vocabulary import ChecksumStatus, MergeStrategy
 
 Facts = Mapping[str, int | str]
@@ -121,7 +122,7 @@ def examine(file: Path, partition: Partition, manifest: Manifest) -> Examination
 def _expressions(partition: Partition) -> list[tuple[str, pl.Expr]]:
     """Returns the facts that a block of rows decides, with their expressions; a fact may come more than once."""
     expressions = [("nulls", null_count(partition))]
-    for expectation in partition.dataset.expectations:
+    for expectation in partition.table.expectations:
         definition = CHECKS[expectation.check]
         if definition.count is not None:
             expressions.append((definition.fact, definition.count(partition, expectation)))
@@ -173,7 +174,9 @@ def _still_details(still: pl.DataFrame) -> dict[str, str]:
 
 
 def _manifest_counts(manifest: Manifest, partition: Partition, rows: int) -> dict[str, int]:
-    revised = _revised(manifest) if partition.dataset.merge is not MergeStrategy.REFUSE_ON_CONFLICT else 0
+    table = partition.table
+    refuses = isinstance(table, Dataset) and table.merge is MergeStrategy.REFUSE_ON_CONFLICT
+    revised = 0 if refuses else _revised(manifest)
     return {
         "row_difference": abs(rows - manifest.rows_out),
         "rows_in": manifest.rows_in,

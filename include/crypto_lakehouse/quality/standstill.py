@@ -23,10 +23,10 @@ class Standstill:
 
     def add(self, rows: pl.DataFrame) -> None:
         """Adds the next rows of the partition; does nothing where the table does not expect moving values."""
-        for expectation in self.partition.dataset.expectations:
+        for expectation in self.partition.table.expectations:
             if expectation.check is Check.NOT_STALE:
                 band, value = expectation.columns
-                hour = pl.col(self.partition.dataset.event_time).dt.truncate("1h")
+                hour = pl.col(self.partition.table.event_time).dt.truncate("1h")
                 grouped = rows.group_by(hour.alias("hour"), pl.col(band).alias("band"))
                 self._extremes.append(grouped.agg(low=pl.col(value).min(), high=pl.col(value).max(), samples=pl.len()))
 

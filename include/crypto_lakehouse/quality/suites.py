@@ -1,4 +1,4 @@
-"""The Great Expectations suite of a dataset, derived from its row of the table.
+"""The Great Expectations suite of a table, derived from its row.
 
 GX judges a small table with one row of facts per partition, so that a whole batch of partitions needs one validation.
 """
@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from crypto_lakehouse.quality.checks import CHECKS
 from crypto_lakehouse.quality.profile import Facts
-from crypto_lakehouse.spec import Dataset, Expectation
+from crypto_lakehouse.spec import Dataset, Expectation, Table
 from crypto_lakehouse.vocabulary import MergeStrategy
 
 if TYPE_CHECKING:
@@ -75,14 +75,15 @@ _GENERAL = (
 _CONFLICTS = "{conflicts} rows of a lower-ranked source differed from the rows that were kept"
 
 
-def rules(dataset: Dataset) -> list[Rule]:
-    """Returns the rules of a dataset's gate; the row count is the first."""
-    conflicts = Rule("conflicts", _CONFLICTS, degrades=dataset.merge is not MergeStrategy.REFUSE_ON_CONFLICT)
-    return [*_GENERAL, conflicts, *map(Rule.of, dataset.expectations)]
+def rules(table: Table) -> list[Rule]:
+    """Returns the rules of a table's gate; the row count is the first."""
+    refuses = isinstance(table, Dataset) and table.merge is MergeStrategy.REFUSE_ON_CONFLICT
+    conflicts = Rule("conflicts", _CONFLICTS, degrades=not refuses)
+    return [*_GENERAL, conflicts, *map(Rule.of, table.expectations)]
 
 
-def suite(dataset: Dataset) -> "ExpectationSuite":
-    """Returns the rules of a dataset as a Great Expectations suite over the table of facts."""
+def suite(table: Table) -> "ExpectationSuite":
+    """Returns the rules of a table as a Great Expectations suite over the table of facts."""
     import great_expectations as gx
     from great_expectations.expectations import ExpectColumnValuesToBeBetween
 
@@ -92,8 +93,8 @@ def suite(dataset: Dataset) -> "ExpectationSuite":
             min_value=rule.minimum,
             max_value=rule.maximum,
             severity="warning" if rule.degrades else "critical",
-            meta={"dataset": dataset.name},
+            meta={"dataset": table.name},
         )
-        for rule in rules(dataset)
+        for rule in rules(table)
     ]
-    return gx.ExpectationSuite(name=dataset.name, expectations=expectations, meta={"dataset": dataset.name})
+    return gx.ExpectationSuite(name=table.name, expectations=expectations, meta={"dataset": table.name})

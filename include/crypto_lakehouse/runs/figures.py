@@ -111,6 +111,23 @@ class ConformFigures(Figures):
 
 
 @dataclass(frozen=True, slots=True)
+class BuildFigures(Figures):
+    """What was built of a mart.
+
+    Args:
+        candidates_built: Partitions with a new file that no reader sees yet.
+        rows_built: Their rows.
+        partitions_without_result: Partitions for which the mart's function returned no row.
+        partitions_current: Partitions of the order that were up to date.
+    """
+
+    candidates_built: int = 0
+    rows_built: int = 0
+    partitions_without_result: int = 0
+    partitions_current: int = 0
+
+
+@dataclass(frozen=True, slots=True)
 class GateFigures(Figures):
     """How many partitions the gate put into each condition."""
 
@@ -179,6 +196,7 @@ class RunFigures:
     pull: PullFigures = field(default_factory=PullFigures)
     delta: DeltaFigures = field(default_factory=DeltaFigures)
     conform: ConformFigures = field(default_factory=ConformFigures)
+    build: BuildFigures = field(default_factory=BuildFigures)
     gate: GateFigures = field(default_factory=GateFigures)
     publish: PublishFigures = field(default_factory=PublishFigures)
 
@@ -201,7 +219,8 @@ class RunFigures:
     def counts(self) -> dict[str, int]:
         """Returns all figures by name.
 
-        Of the gate only the degraded partitions: the others come again, as published or quarantined, from publish.
+        Of the gate only the degraded partitions: the others come again, as published or quarantined, from publish. What
+        a mart's build made comes again from publish, too.
         """
         others = (self.plan, self.pull, self.delta, self.conform, self.publish)
         counts = {name: count for figures in others for name, count in figures.counts().items()}

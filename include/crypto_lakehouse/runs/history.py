@@ -7,10 +7,11 @@ from typing import Any
 
 from crypto_lakehouse.errors import ArchiveFileMissing, LakehouseError
 from crypto_lakehouse.lake.storage import Storage
+from crypto_lakehouse.marts import table
 from crypto_lakehouse.runs.figures import RunFigures
 from crypto_lakehouse.runs.orders import PlanRequest, read_order
 from crypto_lakehouse.runs.results import PlanOutcome, Status, StepResult, read_result
-from crypto_lakehouse.verbs import DATASET_RUN
+from crypto_lakehouse.verbs import stages_of
 from crypto_lakehouse.vocabulary import Step
 
 
@@ -117,7 +118,7 @@ def read_run(storage: Storage, plan_key: str) -> RunRecord:
 
     planned = take(plan_key, Step.PLAN)
     orders = planned.outcome.orders if planned and isinstance(planned.outcome, PlanOutcome) else {}
-    for stage in DATASET_RUN:
+    for stage in stages_of(table(request.dataset).layer):
         for order_key in orders.get(stage.order_stem, ()):
             for step in stage.steps:
                 take(order_key, step)

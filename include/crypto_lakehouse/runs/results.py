@@ -15,6 +15,7 @@ from crypto_lakehouse.lake.records import Candidate, RefusedInput, Verdict
 from crypto_lakehouse.lake.storage import Storage
 from crypto_lakehouse.runs.codec import from_json, to_json
 from crypto_lakehouse.runs.figures import (
+    BuildFigures,
     ConformFigures,
     DeltaFigures,
     GapsFigures,
@@ -136,6 +137,26 @@ class ConformOutcome:
 
 
 @dataclass(frozen=True, slots=True)
+class BuildOutcome:
+    """What was built of a mart, for the gate.
+
+    Args:
+        figures: In figures.
+        candidates: The partitions that have a new file.
+        without_rows: The partitions that have no file.
+    """
+
+    figures: BuildFigures
+    candidates: tuple[Candidate, ...] = ()
+    without_rows: tuple[PartitionWithoutRows, ...] = ()
+
+    @property
+    def is_idle(self) -> bool:
+        """Whether every partition of the order was up to date."""
+        return not self.candidates and not self.without_rows
+
+
+@dataclass(frozen=True, slots=True)
 class GateOutcome:
     """What the gate found, for the publish step and the report.
 
@@ -229,6 +250,7 @@ Outcome = (
     | PullOutcome
     | DeltaOutcome
     | ConformOutcome
+    | BuildOutcome
     | GateOutcome
     | PublishOutcome
     | ReportOutcome

@@ -175,7 +175,9 @@ class PartitionBuild:
             partition=self.partition.name,
             inputs=tuple(_manifest_input(input_object, contribution) for input_object, contribution in gave),
             refused=tuple(self.refused[name] for name in sorted(self.refused)),
-            inputs_digest=inputs_digest((each.object.key, each.object.sha256) for each in self.covering),
+            inputs_digest=inputs_digest(
+                self.partition.table, ((each.object.key, each.object.sha256) for each in self.covering)
+            ),
             rows_in=sum(contribution.rows for _, contribution in gave),
             rows_out=rows,
             duplicates=counts.duplicates,

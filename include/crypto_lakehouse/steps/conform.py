@@ -66,7 +66,9 @@ def _still_stale(
         for partition in partitions
         if objects.get(partition.name)
         and digests.get(partition.name)
-        != inputs_digest((bronze_object.key, bronze_object.sha256) for bronze_object in objects[partition.name])
+        != inputs_digest(
+            partition.table, ((bronze_object.key, bronze_object.sha256) for bronze_object in objects[partition.name])
+        )
     ]
 
 

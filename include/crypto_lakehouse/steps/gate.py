@@ -6,13 +6,14 @@ from pathlib import Path
 
 from crypto_lakehouse.coverage.log import CoverageFrames, write_frames
 from crypto_lakehouse.coverage.records import VERSION_DIGITS, PartitionVersion, ReconciledDay
-from crypto_lakehouse.datasets import dataset as dataset_of_name
 from crypto_lakehouse.lake.records import Candidate, Verdict
 from crypto_lakehouse.lake.versions import verify_candidate
+from crypto_lakehouse.marts import table as table_of_name
 from crypto_lakehouse.quality import gate as quality_gate
 from crypto_lakehouse.runs.figures import GateFigures
 from crypto_lakehouse.runs.orders import TransformOrder
-from crypto_lakehouse.runs.results import ConformOutcome, GateOutcome, PartitionWithoutRows, read_outcome
+from crypto_lakehouse.runs.results import BuildOutcome, ConformOutcome, GateOutcome, PartitionWithoutRows, read_outcome
+from crypto_lakehouse.spec import Mart, Table
 from crypto_lakehouse.steps.context import StepContext
 from crypto_lakehouse.vocabulary import Condition
 
@@ -23,14 +24,23 @@ def gate(context: StepContext, order: TransformOrder) -> GateOutcome:
     Raises:
         LakehouseError: A candidate no longer has the bytes that were written, or the lake did not answer.
     """
-    conformed = read_outcome(context.storage, context.order_key, ConformOutcome)
-    verdicts = [_without_rows(order.dataset, partition) for partition in conformed.without_rows]
+    table = table_of_name(order.dataset)
+    made = _made(context, table)
+    verdicts = [_without_rows(order.dataset, partition) for partition in made.without_rows]
     docs = folder = ""
-    if conformed.candidates:
-        judged, docs = _judge(context, conformed.candidates, conformed.republished)
+    if made.candidates:
+        republished = made.republished if isinstance(made, ConformOutcome) else ()
+        judged, docs = _judge(context, table, made.candidates, republished)
         verdicts += judged
         folder = evidence_folder(context.order_key)
     return GateOutcome(_figures(verdicts), tuple(verdicts), docs, folder)
+
+
+def _made(context: StepContext, table: Table) -> ConformOutcome | BuildOutcome:
+    """Returns what the step before made: conform for a dataset, build for a mart."""
+    if isinstance(table, Mart):
+        return read_outcome(context.storage, context.order_key, BuildOutcome)
+    return read_outcome(context.storage, context.order_key, ConformOutcome)
 
 
 def _figures(verdicts: Sequence[Verdict]) -> GateFigures:
@@ -44,14 +54,14 @@ def _figures(verdicts: Sequence[Verdict]) -> GateFigures:
 
 
 def _judge(
-    context: StepContext, candidates: Sequence[Candidate], republished: Sequence[ReconciledDay]
+    context: StepContext, table: Table, candidates: Sequence[Candidate], republished: Sequence[ReconciledDay]
 ) -> tuple[list[Verdict], str]:
     """Returns the verdicts and the key of the Data Docs; an empty key where there are none."""
     downloads, results = context.work_folder / "candidates", context.work_folder / "results"
     downloads.mkdir()
     results.mkdir()
     files = [(candidate, verify_candidate(context.storage, candidate, downloads)) for candidate in candidates]
-    judged = quality_gate.gate(dataset_of_name(candidates[0].dataset), files, results)
+    judged = quality_gate.gate(table, files, results)
     compared = CoverageFrames.of(reconciled=_with_versions(republished, candidates))
     write_frames(results, judged.coverage.joined(compared))
     folder = evidence_folder(context.order_key)

@@ -20,6 +20,7 @@ from crypto_lakehouse.lake.partition import Partition, midnight, partitions_betw
 from crypto_lakehouse.lake.selection import Selection
 from crypto_lakehouse.lake.staleness import stale_partitions
 from crypto_lakehouse.lake.verdicts import VerdictLog
+from crypto_lakehouse.marts import table as table_of_name
 from crypto_lakehouse.runs.figures import PlanFigures
 from crypto_lakehouse.runs.orders import (
     MAX_BATCH,
@@ -33,9 +34,11 @@ from crypto_lakehouse.runs.orders import (
 )
 from crypto_lakehouse.runs.results import PlanOutcome
 from crypto_lakehouse.settings import Settings
-from crypto_lakehouse.spec import Dataset
+from crypto_lakehouse.spec import Dataset, Mart
 from crypto_lakehouse.steps.context import StepContext
 from crypto_lakehouse.steps.delta_plan import DeltaPlan, DeltaSought, plan_delta
+from crypto_lakehouse.steps.inputs import inputs_of
+from crypto_lakehouse.steps.plan_mart import compare_mart
 from crypto_lakehouse.vocabulary import Interval
 
 _DAYS = (pl.col("start").dt.date(), (pl.col("end") - pl.duration(microseconds=1)).dt.date())
@@ -43,7 +46,7 @@ _DAYS = (pl.col("start").dt.date(), (pl.col("end") - pl.duration(microseconds=1)
 
 
 def plan(context: StepContext, order: PlanRequest) -> PlanOutcome:
-    """Compares the bucket and the exchange with Bronze, and Bronze with the catalog; writes orders for what differs.
+    """Compares each layer of the request's table with the layer below; writes orders for what differs.
 
     Raises:
         LakehouseError: The listing failed or is suspect, or the request is not acceptable.
@@ -68,7 +71,7 @@ class Comparison:
         pull: What Bronze lacks of the archive.
         delta: What the exchange is to be asked for.
         stale: The partitions to build.
-        bytes: Bytes of the archive objects that hold a partition's rows, by the partition's name.
+        bytes: Bytes that each partition is read from, by its name: of archive objects, or of a mart's inputs.
     """
 
     pull: PullPlan
@@ -99,6 +102,9 @@ def compare(context: StepContext, request: PlanRequest) -> Comparison:
     Raises:
         LakehouseError: The listing failed or is suspect, or the request is not acceptable.
     """
+    table = table_of_name(request.dataset)
+    if isinstance(table, Mart):
+        return Comparison(PullPlan(), DeltaPlan(), *compare_mart(context, table, request))
     settings, bronze = context.settings, BronzeLog(context.storage)
     selection, profile = request.selection(), settings.transfer_profile(request.profile)
     pull_plan = plan_pull(selection, settings, bronze, profile, context.progress) if request.pull else PullPlan()
@@ -134,11 +140,11 @@ def _partitions_to_ask(dataset: Dataset, delta_plan: DeltaPlan) -> Iterator[Part
 
 def _behind(context: StepContext, dataset: Dataset, present: dict[str, Partition]) -> list[Partition]:
     """Returns the partitions that are behind Bronze."""
-    symbols = {partition.symbol for partition in present.values()}
-    records = open_catalog(context.settings).partitions(dataset, symbols=symbols)
+    partitions, catalog = list(present.values()), open_catalog(context.settings)
+    records = catalog.partitions(dataset, symbols={partition.symbol for partition in partitions})
     published = {record.partition: record.inputs_digest for record in records}
-    verdicts = VerdictLog(context.storage)
-    return stale_partitions(dataset, list(present.values()), BronzeLog(context.storage), verdicts, published)
+    inputs = inputs_of(dataset, partitions, context.storage, catalog)
+    return stale_partitions(partitions, inputs, published, VerdictLog(context.storage))
 
 
 def covered_partitions(

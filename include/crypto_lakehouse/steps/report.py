@@ -11,6 +11,7 @@ from crypto_lakehouse.lake.bronze import BronzeLog
 from crypto_lakehouse.lake.records import Verdict
 from crypto_lakehouse.lake.storage import Storage
 from crypto_lakehouse.lake.verdicts import VerdictLog
+from crypto_lakehouse.marts import table as table_of_name
 from crypto_lakehouse.reports.quality_report import DatasetSection, PartitionLine, quality_report
 from crypto_lakehouse.runs.history import RunRecord, read_run
 from crypto_lakehouse.runs.orders import PlanRequest
@@ -47,7 +48,7 @@ def report(context: StepContext, order: PlanRequest) -> ReportOutcome:
         )
     # Housekeeping at a quiet moment: logs of many small files are folded into one.
     BronzeLog(context.storage).compact(order.dataset)
-    VerdictLog(context.storage).compact(order.dataset)
+    VerdictLog(context.storage).compact(table_of_name(order.dataset))
     CoverageLog(context.storage).compact(order.dataset)
     return ReportOutcome(run.figures, f"{context.storage.uri}/{run.report_key}")
 

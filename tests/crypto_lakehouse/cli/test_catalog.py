@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 
 from crypto_lakehouse.cli import main
+from crypto_lakehouse.datasets import dataset
 from crypto_lakehouse.lake.local_storage import LocalStorage
 from crypto_lakehouse.lake.partition import Partition
 from crypto_lakehouse.lake.records import Candidate, Verdict
@@ -28,7 +29,7 @@ def data_file(lake_folder: Path) -> Path:
     storage = LocalStorage(lake_folder)
     storage.write(f"{location}/data.parquet", DATA)
     candidate = Candidate(NAME, partition.name, location, f"{location}/data.parquet", sha256, len(DATA), 3, "d", AT, AT)
-    VerdictLog(storage).append(NAME, "run", [Verdict(candidate, Condition.AVAILABLE)], AT)
+    VerdictLog(storage).append(dataset(NAME), "run", [Verdict(candidate, Condition.AVAILABLE)], AT)
     return lake_folder / location / "data.parquet"
 
 

@@ -34,19 +34,19 @@ class HaltedRows(SyntheticRows):
 
 
 @dataclass(frozen=True)
-class Place:
+class Sources:
     lake: SmallLake
     exchange: LocalExchange
 
     def asked(self) -> int:
-        return sum(one.path.endswith("klines") for one in self.exchange.requests)
+        return sum(request.path.endswith("klines") for request in self.exchange.requests)
 
     def ingest(self) -> None:
         self.lake.run(KLINES, "2025-01-01", "2025-01-03")
 
 
 @pytest.fixture
-def place(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Place]:
+def sources(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Sources]:
     """An archive without hours 5 to 8 and 10 to 12 of its second day; the exchange lacks only the latter."""
     clock = datetime(2025, 1, 4, 4, 0, 5, tzinfo=UTC).timestamp
     with small_lake(tmp_path) as lake, LocalExchange(HaltedRows(), clock=clock) as exchange:
@@ -62,13 +62,13 @@ def place(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Place]:
         }.items():
             monkeypatch.setenv(f"CRYPTO_LAKEHOUSE_{name}", value)
         load_settings.cache_clear()
-        yield Place(lake, exchange)
+        yield Sources(lake, exchange)
         load_settings.cache_clear()
 
 
 def gaps() -> list[tuple[str, int | None, str]]:
     table = Lake.open().gaps(KLINES, days=(date(2025, 1, 1), date(2025, 1, 3)))
-    return [(f"{one['start']:%d %H}", one["missing"], one["sources"]) for one in table.iter_rows(named=True)]
+    return [(f"{gap['start']:%d %H}", gap["missing"], gap["sources"]) for gap in table.iter_rows(named=True)]
 
 
 def fill(capsys: pytest.CaptureFixture[str]) -> dict[str, Any]:
@@ -77,73 +77,75 @@ def fill(capsys: pytest.CaptureFixture[str]) -> dict[str, Any]:
     return summary
 
 
-def test_holes_are_filled_and_the_source_of_a_day_is_known(place: Place, capsys: pytest.CaptureFixture[str]) -> None:
-    place.ingest()
-    assert [one[:2] for one in gaps()] == [("02 05", 3), ("02 10", 2), ("03 00", 24)]
+def test_holes_are_filled_and_the_source_of_a_day_is_known(
+    sources: Sources, capsys: pytest.CaptureFixture[str]
+) -> None:
+    sources.ingest()
+    assert [gap[:2] for gap in gaps()] == [("02 05", 3), ("02 10", 2), ("03 00", 24)]
     summary = fill(capsys)
-    assert [one["missing"] for one in summary["before"]] == [3, 2, 24]
+    assert [gap["missing"] for gap in summary["before"]] == [3, 2, 24]
     assert gaps() == [("02 10", 2, "archive_daily, rest")]
-    days = {one["day"].day: one for one in Lake.open().coverage(KLINES, days=DAYS[1::2]).to_dicts()}
+    days = {day["day"].day: day for day in Lake.open().coverage(KLINES, days=DAYS[1::2]).to_dicts()}
     assert (days[2]["rows"], days[2]["sources"]) == (22, "archive_daily, rest")
     assert (days[3]["condition"], days[3]["sources"]) == ("available", "rest")
 
 
-def test_what_nobody_has_is_said_and_not_asked_again(place: Place, capsys: pytest.CaptureFixture[str]) -> None:
-    place.ingest()
+def test_what_nobody_has_is_said_and_not_asked_again(sources: Sources, capsys: pytest.CaptureFixture[str]) -> None:
+    sources.ingest()
     fill(capsys)
-    asked = place.asked()
-    assert asked > 0
+    requests = sources.asked()
+    assert requests > 0
     summary = fill(capsys)
-    assert place.asked() == asked
-    assert [one["missing"] for one in summary["after"]] == [2]
+    assert sources.asked() == requests
+    assert [gap["missing"] for gap in summary["after"]] == [2]
     assert main(["gaps", "fill", *ASKED]) == 0
     assert "2 rows or ids are missing; after the requests: 1 gaps; 2 rows" in capsys.readouterr().out.replace("\n", " ")
 
 
-def test_without_fill_a_run_leaves_holes_in_what_the_archive_has_alone(place: Place) -> None:
+def test_without_fill_a_run_leaves_holes_in_what_the_archive_has_alone(sources: Sources) -> None:
     main(["ingest", "klines", *ASKED[2:]])
-    assert [one[:2] for one in gaps()] == [("02 05", 3), ("02 10", 2)]
+    assert [gap[:2] for gap in gaps()] == [("02 05", 3), ("02 10", 2)]
 
 
 def test_trades_lost_between_the_files_of_two_days_are_seen_and_filled(
-    place: Place, capsys: pytest.CaptureFixture[str]
+    sources: Sources, capsys: pytest.CaptureFixture[str]
 ) -> None:
     name, days = "binance_spot_agg_trades", (date(2025, 1, 1), date(2025, 1, 2))
-    place.lake.publish(name, "2025-01-01", lambda lines: dropped(len(lines) - 5, len(lines))(lines))
-    place.lake.publish(name, "2025-01-02")
-    place.lake.run(name, *(f"{one}" for one in days))
-    assert [one["condition"] for one in Lake.open().coverage(name, days=days).to_dicts()] == ["available", "available"]
+    sources.lake.publish(name, "2025-01-01", lambda lines: dropped(len(lines) - 5, len(lines))(lines))
+    sources.lake.publish(name, "2025-01-02")
+    sources.lake.run(name, *(f"{day}" for day in days))
+    assert [day["condition"] for day in Lake.open().coverage(name, days=days).to_dicts()] == ["available", "available"]
     (gap,) = Lake.open().gaps(name, days=days).to_dicts()
     assert (gap["kind"], gap["missing"], gap["start"].date(), gap["end"].date()) == ("ids", 5, *days)
     asked = ("--data-type", "aggTrades", "--market", "spot", "--symbols", "BTCUSDT")
     assert main(["gaps", "fill", *asked, "--start-date", f"{days[0]}", "--end-date", f"{days[1]}", "--json"]) == 0
     summary = json.loads(capsys.readouterr().out)
-    assert ([one["missing"] for one in summary["before"]], summary["after"]) == ([5], [])
+    assert ([gap["missing"] for gap in summary["before"]], summary["after"]) == ([5], [])
 
 
 def test_the_daily_dag_triggers_what_may_be_filled_and_nothing_afterwards(
-    place: Place, capsys: pytest.CaptureFixture[str]
+    sources: Sources, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    place.ingest()
+    sources.ingest()
     lake = Lake.open()
-    (run,) = fills(Coverage(CoverageLog(place.lake.storage), lake.datasets))
+    (run,) = fills(Coverage(CoverageLog(sources.lake.storage), lake.datasets))
     assert (run.dataset, run.symbols, run.intervals, run.first_day) == (KLINES, ("BTCUSDT",), ("1h",), date(2025, 1, 2))
     fill(capsys)
     assert fillable(lake.gaps(KLINES, days=(date(2025, 1, 1), date(2025, 1, 3)))).is_empty()
 
 
 def test_history_comes_without_an_archive_and_is_not_asked_for_twice(
-    place: Place, capsys: pytest.CaptureFixture[str]
+    sources: Sources, capsys: pytest.CaptureFixture[str]
 ) -> None:
     days = (datetime.now(UTC).date() - date(2025, 1, 1)).days
     command = ["backfill", "rest", "--symbols", "ETHUSDT", "--lookback-days", str(days), "--interval", "1h", "--json"]
     assert main(command) == 0
     assert json.loads(capsys.readouterr().out)["counts"]["publish"]["rows_published"] == 3 * 24 + 4 - 2
-    assert not any("ETHUSDT" in one for one in place.lake.bucket.requests)
-    asked = place.asked()
+    assert not any("ETHUSDT" in request for request in sources.lake.bucket.requests)
+    requests = sources.asked()
     assert main(command) == 0
     # The last seconds are asked for again, and an empty answer twice.
-    assert place.asked() <= asked + 2
+    assert sources.asked() <= requests + 2
 
 
 @pytest.mark.parametrize(

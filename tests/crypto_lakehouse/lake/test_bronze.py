@@ -10,7 +10,7 @@ from crypto_lakehouse.lake.bronze import BronzeLog, QuarantinedObject
 from crypto_lakehouse.lake.local_storage import LocalStorage
 from crypto_lakehouse.lake.partition import Partition, midnight
 from crypto_lakehouse.lake.records import BronzeObject, Candidate, Manifest, Verdict, inputs_digest
-from crypto_lakehouse.lake.staleness import stale_partitions
+from crypto_lakehouse.lake.staleness import Input, stale_partitions
 from crypto_lakehouse.lake.verdicts import VerdictLog
 from crypto_lakehouse.lake.versions import store_candidate, verify_candidate
 from crypto_lakehouse.vocabulary import ChecksumStatus, Condition, Interval, Source
@@ -104,24 +104,24 @@ def verdict(condition: Condition, digest: str) -> Verdict:
         ("", Condition.AVAILABLE, True),
     ],
 )
-def test_a_partition_is_stale_when_nothing_judged_was_made_of_what_bronze_holds(
-    published: str, judged: Condition | None, is_stale: bool, bronze: BronzeLog, tmp_path: Path
+def test_a_partition_is_stale_when_nothing_judged_was_made_of_its_inputs(
+    published: str, judged: Condition | None, is_stale: bool, tmp_path: Path
 ) -> None:
-    bronze.commit([held("a")])
-    digest = inputs_digest([("a", "s")])
+    inputs = {PARTITION.name: [Input("a", "s")]}
+    digest = inputs_digest(ROW, inputs[PARTITION.name])
     verdicts = VerdictLog(LocalStorage(tmp_path))
     if judged:
-        verdicts.append(ROW.name, "run", [verdict(judged, digest)], SEEN)
+        verdicts.append(ROW, "run", [verdict(judged, digest)], SEEN)
     known = {PARTITION.name: digest if published == "same" else published} if published else {}
-    assert stale_partitions(ROW, [PARTITION], bronze, verdicts, known) == ([PARTITION] if is_stale else [])
+    assert stale_partitions([PARTITION], inputs, known, verdicts) == ([PARTITION] if is_stale else [])
 
 
 def test_the_latest_verdict_and_the_latest_that_let_it_be_published_may_differ(tmp_path: Path) -> None:
     verdicts = VerdictLog(LocalStorage(tmp_path))
-    verdicts.append(ROW.name, "one", [verdict(Condition.DEGRADED, "1")], SEEN)
-    verdicts.append(ROW.name, "two", [verdict(Condition.QUARANTINED, "2")], SEEN.replace(year=2027))
-    assert verdicts.latest(ROW.name)[PARTITION.name].run_id == "two"
-    passed = verdicts.latest_publishable(ROW.name)[PARTITION.name]
+    verdicts.append(ROW, "one", [verdict(Condition.DEGRADED, "1")], SEEN)
+    verdicts.append(ROW, "two", [verdict(Condition.QUARANTINED, "2")], SEEN.replace(year=2027))
+    assert verdicts.latest(ROW)[PARTITION.name].run_id == "two"
+    passed = verdicts.latest_publishable(ROW)[PARTITION.name]
     assert (passed.run_id, passed.verdict) == ("one", verdict(Condition.DEGRADED, "1"))
 
 

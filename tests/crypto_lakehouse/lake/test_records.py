@@ -6,6 +6,7 @@ from datetime import UTC, datetime
 from hypothesis import given
 from hypothesis import strategies as st
 
+from crypto_lakehouse.datasets import dataset
 from crypto_lakehouse.lake.records import (
     Candidate,
     ColumnDifference,
@@ -20,6 +21,7 @@ from crypto_lakehouse.lake.records import (
     verdict_from_json,
 )
 
+KLINES = dataset("binance_um_klines")
 texts = st.text(st.characters(exclude_categories=["Cs"]), max_size=20)
 # Hypothesis takes bounds without a zone alone.
 BOUNDS = datetime(2017, 1, 1), datetime(2035, 1, 1)  # noqa: DTZ001  Hypothesis takes no other
@@ -61,9 +63,9 @@ def test_a_verdict_survives_json(verdict: Verdict) -> None:
 def test_the_digest_of_inputs_does_not_depend_on_their_order(objects: list[tuple[str, str]], random: object) -> None:
     shuffled = objects[:]
     random.shuffle(shuffled)  # type: ignore[attr-defined]
-    assert inputs_digest(shuffled) == inputs_digest(iter(objects))
+    assert inputs_digest(KLINES, shuffled) == inputs_digest(KLINES, iter(objects))
 
 
 @given(pairs, pairs)
 def test_other_inputs_have_another_digest(one: list[tuple[str, str]], other: list[tuple[str, str]]) -> None:
-    assert (inputs_digest(one) == inputs_digest(other)) is (sorted(one) == sorted(other))
+    assert (inputs_digest(KLINES, one) == inputs_digest(KLINES, other)) is (sorted(one) == sorted(other))

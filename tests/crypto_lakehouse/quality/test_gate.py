@@ -1,6 +1,6 @@
 """What the gate must not let through: every hostile content, beside its clean control, through conform and gate.
 
-All kinds of a dataset are symbols of one batch, so that Great Expectations is asked once, as in production.
+All kinds of a dataset are symbols of one batch, so that Great Expectations runs once, as in production.
 """
 
 from collections.abc import Callable
@@ -29,7 +29,7 @@ Rows = list[list[str]]
 
 @dataclass(frozen=True)
 class Kind:
-    """A hostile content: how a day's rows are changed, and what must be said of it."""
+    """A hostile content: how a day's rows are changed, and the verdict that it must get."""
 
     dataset: str
     change: Callable[[Rows], object]
@@ -124,35 +124,41 @@ def symbol_of(kind: str) -> str:
 @pytest.fixture(scope="module")
 def verdicts(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Verdict]:
     """What the gate says of each kind, by its symbol."""
-    found: dict[str, Verdict] = {}
-    for name in sorted({one.dataset for one in KINDS.values()}):
+    by_symbol: dict[str, Verdict] = {}
+    for name in sorted({kind.dataset for kind in KINDS.values()}):
         folder = tmp_path_factory.mktemp(name)
         made = [_made(kind, folder) for kind in KINDS if KINDS[kind].dataset == name]
         results = folder / "results"
         results.mkdir()
-        outcome = gate(dataset(name), [(candidate_of(one), one.file) for one in made if one.file], results)
+        outcome = gate(
+            dataset(name), [(candidate_of(conformed), conformed.file) for conformed in made if conformed.file], results
+        )
         assert outcome.docs is not None and outcome.docs.is_file()
-        found.update({one.candidate.partition.split("symbol_key=")[1].split("/")[0]: one for one in outcome.verdicts})
-    return found
+        by_symbol.update({_symbol(verdict): verdict for verdict in outcome.verdicts})
+    return by_symbol
+
+
+def _symbol(verdict: Verdict) -> str:
+    return verdict.candidate.partition.split("symbol_key=")[1].split("/")[0]
 
 
 def _made(kind: str, folder: Path) -> ConformedPartition:
-    row = dataset(KINDS[kind].dataset)
-    monthly = row.frequencies == (Frequency.MONTHLY,)
-    interval = Interval.M1 if row.has_interval else None
+    table = dataset(KINDS[kind].dataset)
+    monthly = table.frequencies == (Frequency.MONTHLY,)
+    interval = Interval.M1 if table.has_interval else None
     first_day = DAY.replace(day=1) if monthly else DAY
-    key = ArchiveKey(row, Frequency.MONTHLY if monthly else Frequency.DAILY, symbol_of(kind), interval, first_day)
+    key = ArchiveKey(table, Frequency.MONTHLY if monthly else Frequency.DAILY, symbol_of(kind), interval, first_day)
     header, *lines = synthetic_csv(key).decode().splitlines()
     if header[0].isdigit():
         header, lines = "", [header, *lines]
     rows = [line.split(",") for line in lines]
     KINDS[kind].change(rows)
-    text = "\n".join([*([header] if header else []), *(",".join(one) for one in rows), ""])
+    text = "\n".join([*([header] if header else []), *(",".join(row) for row in rows), ""])
     path = write_object(folder / "archive", key, text.encode())
-    partition = Partition(row, key.symbol, span_start(row.span_of(interval), DAY), interval)
+    partition = Partition(table, key.symbol, span_start(table.span_of(interval), DAY), interval)
     work = folder / key.symbol
     work.mkdir()
-    outcome = conform(row, [partition], [input_at(key, path)], work, ConformSettings())
+    outcome = conform(table, [partition], [input_at(key, path)], work, ConformSettings())
     assert outcome.refused == []
     return outcome.partitions[0]
 
@@ -165,8 +171,8 @@ def test_the_gate_says_what_it_must(kind: str, verdicts: dict[str, Verdict]) -> 
 
 
 def test_every_dataset_of_the_test_has_a_control() -> None:
-    clean = {one.dataset for one in KINDS.values() if one.condition is A}
-    assert clean == {one.dataset for one in KINDS.values()}
+    clean = {kind.dataset for kind in KINDS.values() if kind.condition is A}
+    assert clean == {kind.dataset for kind in KINDS.values()}
 
 
 def fault(check: Check) -> KnownFault:
@@ -175,18 +181,18 @@ def fault(check: Check) -> KnownFault:
 
 def gated(folder: Path, monkeypatch: pytest.MonkeyPatch, tolerated: KnownFault, dropped: int) -> GateOutcome:
     monkeypatch.setattr(known_faults, "KNOWN_FAULTS", (tolerated,))
-    row = dataset("binance_um_klines")
-    key = ArchiveKey(row, Frequency.DAILY, "BTCUSDT", Interval.M1, DAY)
+    table = dataset("binance_um_klines")
+    key = ArchiveKey(table, Frequency.DAILY, "BTCUSDT", Interval.M1, DAY)
     lines = synthetic_csv(key).decode().splitlines(keepends=True)
     path = write_object(folder / "archive", key, "".join(lines[: len(lines) - dropped]).encode())
-    partition = partitions_between(row, "BTCUSDT", DAY, DAY, Interval.M1)[0]
+    partition = partitions_between(table, "BTCUSDT", DAY, DAY, Interval.M1)[0]
     work = folder / "work"
     work.mkdir()
-    one = conform(row, [partition], [input_at(key, path)], work, ConformSettings()).partitions[0]
+    conformed = conform(table, [partition], [input_at(key, path)], work, ConformSettings()).partitions[0]
     results = folder / "results"
     results.mkdir()
-    assert one.file is not None
-    return gate(row, [(candidate_of(one), one.file)], results)
+    assert conformed.file is not None
+    return gate(table, [(candidate_of(conformed), conformed.file)], results)
 
 
 def test_a_known_fault_is_named_and_tolerated(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -50,7 +50,7 @@ ORDERS: tuple[tuple[Step, Order, int], ...] = (
     ),
     (Step.PULL, PullOrder("d", "r", "", OBJECTS), 12),
     (Step.DELTA, DeltaOrder("d", "r", "", (WINDOW,)), 0),
-    (Step.CONFORM, TransformOrder("d", "r", "", ("kline_interval=1m/symbol_key=BTCUSDT/month=2024-12",), 40), 40),
+    (Step.CONFORM, TransformOrder("d", "r", "", ("kline_interval=1m/symbol_key=BTCUSDT/period=2024-12",), 40), 40),
     (Step.GAPS, GapsOrder("r"), 0),
     (Step.INSTRUMENTS, InstrumentsOrder(Market.UM, "r", ask=False, exchange_info=("k",)), 0),
 )

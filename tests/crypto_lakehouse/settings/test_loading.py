@@ -109,9 +109,3 @@ def test_settings_do_not_change_once_read(configure: Callable[..., Settings]) ->
     settings = configure()
     with pytest.raises(ValidationError):
         settings.lake = "elsewhere"  # type: ignore[misc]
-
-
-@pytest.mark.parametrize("name", ["COINBASE_URL", "SPOT_URL"])
-def test_a_test_network_is_refused(configure: Callable[..., Settings], name: str) -> None:
-    with pytest.raises(InvalidRequest, match="test network"):
-        configure("", **{f"EXCHANGE__{name}": "https://api-public.sandbox.exchange.coinbase.com"})

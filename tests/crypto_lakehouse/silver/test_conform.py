@@ -110,7 +110,7 @@ def test_the_manifest_names_every_input_with_its_sha256(tmp_path: Path) -> None:
     assert {one.key: one.sha256 for one in manifest.inputs} == {one.object.key: one.object.sha256 for one in inputs}
     assert [one.rows for one in manifest.inputs] == [200] * 4
     assert {one.unit for one in manifest.inputs} == {"ms"}
-    assert manifest.inputs_digest == inputs_digest((one.object.key, one.object.sha256) for one in inputs)
+    assert manifest.inputs_digest == inputs_digest(SPOT_KLINES, ((one.object.key, one.object.sha256) for one in inputs))
     assert manifest.covered == (("2024-03-01T00:00:00+00:00", "2024-03-05T00:00:00+00:00"),)
 
 

@@ -43,7 +43,7 @@ def decoder_of(bronze_object: BronzeObject) -> Decoder:
         DecoderMissing: This version has none.
     """
     form = bronze_object.source.form
-    decoder = DECODERS.get(form)
+    decoder = DECODERS.get(form) if form else None
     if decoder is None:
         known = " and ".join(DECODERS)
         raise DecoderMissing(

@@ -30,7 +30,7 @@ def from_source(given: InputObject, source: Source) -> InputObject:
 
 def conformed(inputs: list[InputObject], folder: Path) -> ConformOutcome:
     folder.mkdir()
-    partition = Partition.parse("binance_spot_klines", "kline_interval=1m/symbol_key=BTCUSDT/month=2024-03")
+    partition = Partition.parse("binance_spot_klines", "kline_interval=1m/symbol_key=BTCUSDT/period=2024-03")
     return conform(partition.dataset, [partition], inputs, folder, ConformSettings())
 
 

@@ -1,0 +1,82 @@
+"""A run of a mart that dies anywhere leaves readers the old or the new version, and one rerun converges."""
+
+import shutil
+import signal
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+import pytest
+
+from crypto_lakehouse.catalog.embedded import EmbeddedCatalog
+from crypto_lakehouse.catalog.rebuilding import rebuild, verify
+from crypto_lakehouse.lake.local_storage import LocalStorage
+from tests.faults.crashing import MART_BOUNDARIES, Crash, Run, run_to_its_end
+from tests.hourly_mart import HOURLY_MART, KLINES, METRICS, registered
+from tests.small_lake import dropped, small_lake
+
+DAY = "2024-01-10"
+CRASHES = [
+    Crash(boundary, is_after, how)
+    for boundary in MART_BOUNDARIES
+    for is_after in (False, True)
+    for how in (signal.SIGKILL, signal.SIGTERM)
+]
+
+
+@pytest.fixture(autouse=True, scope="module")
+def _mart() -> Iterator[None]:
+    with registered():
+        yield
+
+
+def seen(lake: Path) -> str:
+    """Returns the sha256 of the one file that readers see; it is whole, and the catalog has its sha256."""
+    catalog = EmbeddedCatalog(lake / "catalog" / "catalog.sqlite")
+    [record] = catalog.partitions(HOURLY_MART)
+    assert verify(catalog, LocalStorage(lake), HOURLY_MART, deep=True) == []
+    return record.sha256
+
+
+@dataclass(frozen=True)
+class Versions:
+    """A lake whose mart is behind its inputs, and the mart's version in it and after an undisturbed run."""
+
+    seed: Path
+    old: str
+    new: str
+
+
+@pytest.fixture(scope="module")
+def versions(tmp_path_factory: pytest.TempPathFactory) -> Versions:
+    folder = tmp_path_factory.mktemp("reference")
+    with small_lake(folder) as small:
+        for name in (KLINES, METRICS):
+            small.publish(name, DAY)
+            small.run(name, DAY, DAY)
+        lake = Path(small.settings.lake)
+        assert run_to_its_end(Run(lake, "", "first")) == 0
+        old = seen(lake)
+        small.publish(KLINES, DAY, dropped(5, 6))
+        small.run(KLINES, DAY, DAY)
+    seed = folder / "seed"
+    shutil.copytree(lake, seed)
+    assert run_to_its_end(Run(lake, "", "second")) == 0
+    new = seen(lake)
+    assert old != new
+    return Versions(seed, old, new)
+
+
+@pytest.mark.parametrize("crash", CRASHES, ids=str)
+def test_a_crash_in_a_mart_leaves_old_or_new_and_one_rerun_converges(
+    crash: Crash, versions: Versions, tmp_path: Path
+) -> None:
+    lake = tmp_path / "lake"
+    shutil.copytree(versions.seed, lake)
+    code = run_to_its_end(Run(lake, "", "second", crash))
+    # The injector fired: the process died of it and did not end by itself.
+    assert code == (-signal.SIGKILL if crash.signal is signal.SIGKILL else 143)
+    assert seen(lake) in {versions.old, versions.new}
+    assert run_to_its_end(Run(lake, "", "third")) == 0
+    assert seen(lake) == versions.new
+    assert rebuild(EmbeddedCatalog(tmp_path / "rebuilt.sqlite"), LocalStorage(lake), HOURLY_MART) == 1

@@ -13,7 +13,7 @@ from tests.containers.conftest import open_to_all
 from tests.containers.engine import STRICT, UID, Engine, image
 from tests.small_lake import SmallLake, small_lake
 
-pytestmark = [pytest.mark.containers, pytest.mark.timeout(1800)]
+pytestmark = [pytest.mark.containers, pytest.mark.timeout(7200)]
 
 KLINES = "binance_um_klines"
 SOCKET = Path("/var/run/docker.sock")

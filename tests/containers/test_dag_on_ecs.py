@@ -31,7 +31,7 @@ from tests.terraform.conftest import Deployment
 from tests.terraform.stand_in import stand_in
 from tests.terraform.terraforming import find_tools, workspace
 
-pytestmark = [pytest.mark.containers, pytest.mark.timeout(1800), pytest.mark.filterwarnings("ignore")]
+pytestmark = [pytest.mark.containers, pytest.mark.timeout(7200), pytest.mark.filterwarnings("ignore")]
 
 KLINES = "binance_um_klines"
 DAYS = ("2025-01-01", "2025-01-02")

@@ -20,7 +20,7 @@ from tests.containers.engine import STRICT, Engine, image
 from tests.fakes.exchange import LocalExchange
 from tests.small_lake import SmallLake, small_lake
 
-pytestmark = [pytest.mark.containers, pytest.mark.timeout(1800)]
+pytestmark = [pytest.mark.containers, pytest.mark.timeout(7200)]
 
 KLINES = "binance_spot_klines"
 IMAGE_OF = {Step.PULL: "s5cmd", Step.DELTA: "exchange", Step.GATE: "quality"}

@@ -25,7 +25,7 @@ from tests.small_lake import SmallLake, put
 from tests.terraform.conftest import NAME, REGION, Deployment, Resources
 from tests.terraform.patterns import Counted, counted, is_heard, matches
 
-pytestmark = [pytest.mark.slow, pytest.mark.timeout(1500), pytest.mark.filterwarnings("ignore::DeprecationWarning")]
+pytestmark = [pytest.mark.long, pytest.mark.timeout(7200), pytest.mark.filterwarnings("ignore::DeprecationWarning")]
 KLINES, DAY = "binance_um_klines", "2024-05-01"
 OWN = f"CryptoLakehouse/{NAME}"
 FINISHED = Counted(OWN, "FinishedRuns", 1, (("dataset", KLINES),))

@@ -21,6 +21,7 @@ from aiohttp import web
 
 from tests.fakes.kubernetes.cluster import Carrier, Cluster, Pod
 from tests.fakes.kubernetes.pod_security import RESTRICTED, violations
+from tests.waiting import STANDSTILL_SECONDS
 
 REPOSITORY = Path(__file__).parents[3]
 Answer = tuple[int, str]
@@ -283,13 +284,13 @@ def serving(carrier: Carrier) -> Iterator[ApiServer]:
 
     thread = threading.Thread(target=serve)
     thread.start()
-    is_up.wait(10)
+    assert is_up.wait(STANDSTILL_SECONDS)
     try:
         yield server
     finally:
         cluster.close()
         loop.call_soon_threadsafe(loop.stop)
-        thread.join(10)
+        thread.join(STANDSTILL_SECONDS)
 
 
 def kube_config(server: ApiServer, path: Path) -> Path:

@@ -14,6 +14,8 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, Protocol
 
+from tests.waiting import STANDSTILL_SECONDS
+
 Pod = dict[str, Any]
 _TICK_SECONDS = 0.03
 _BACK_OFF_SECONDS = 0.6
@@ -134,7 +136,7 @@ class Cluster:
     def close(self) -> None:
         """Ends everything that runs."""
         self._is_over.set()
-        self._kubelet.join(30)
+        self._kubelet.join(STANDSTILL_SECONDS)
         with self.lock:
             left = list(self.held.values())
         for one in left:

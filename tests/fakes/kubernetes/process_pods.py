@@ -10,6 +10,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 from tests.fakes.kubernetes.cluster import Ending, Line, Mount, Pod
+from tests.waiting import STANDSTILL_SECONDS
 
 
 class ProcessRun:
@@ -39,7 +40,7 @@ class ProcessRun:
         except subprocess.TimeoutExpired:
             self.process.kill()
             self.process.wait()
-        self._reader.join(5)
+        self._reader.join(STANDSTILL_SECONDS)
 
 
 @dataclass

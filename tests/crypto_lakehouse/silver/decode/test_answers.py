@@ -33,7 +33,7 @@ WANTED = (utc(2024, 12, 30), utc(2025, 1, 2, 12))
 WITH_REST = [row for row in DATASETS if row.rest is not None and row.frequencies]
 WITHOUT_INTERVAL = [row for row in WITH_REST if not row.has_interval]
 KLINES = [
-    pytest.param(row, interval, marks=pytest.mark.slow if interval is Interval.S1 else ())
+    pytest.param(row, interval, marks=pytest.mark.long if interval is Interval.S1 else ())
     for row in WITH_REST
     for interval in row.intervals
 ]

@@ -63,7 +63,7 @@ class Processes:
 
     def start(self, pod: Pod, environment: Mapping[str, str], mounts: list[Mount]) -> ProcessRun:
         container = pod["spec"]["containers"][0]
-        folders = {one.path: str(one.folder or tempfile.mkdtemp(dir=self.folder)) for one in mounts}
+        folders = {mount.path: str(mount.folder or tempfile.mkdtemp(dir=self.folder)) for mount in mounts}
         # A variable that names a place in the container names the folder instead.
         moved = {name: _moved(value, folders) for name, value in environment.items()}
         given = {"PATH": os.environ["PATH"], **self.environment, **moved}

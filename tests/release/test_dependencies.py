@@ -79,6 +79,24 @@ def test_an_image_installs_what_its_verbs_load(verb: Verb) -> None:
     assert {library for library in needed if not distributions_of(library) & installed} == set()
 
 
+@pytest.mark.parametrize(
+    ("image", "part"),
+    [("cli", "crypto_lakehouse.cli"), ("cli", "crypto_lakehouse.query"), ("glue", "crypto_lakehouse.cli.catalog")],
+)
+def test_an_image_without_steps_installs_what_its_command_line_loads(image: str, part: str) -> None:
+    installed = image_packages()[image].direct()
+    needed = {library for module in modules(part) for library in loaded_with(module)}
+    assert {library for library in needed if not distributions_of(library) & installed} == set()
+
+
+def test_the_image_of_airflow_installs_what_its_side_imports() -> None:
+    installed = image_packages()["airflow"].direct()
+    ours = modules("lakehouse_airflow")
+    # Runners and DAGs import inside functions too, to keep the parsing of DAG files quick.
+    needed = {library for module in ours for library in (*libraries_of(module), *loaded_with(module))}
+    assert {library for library in needed if not distributions_of(library) & installed} == set()
+
+
 def test_everything_that_is_declared_is_imported() -> None:
     imported = {name for module in modules() for library in libraries_of(module) for name in distributions_of(library)}
     assert declared(EXTRAS) - imported == set(NOT_IMPORTED)

@@ -1,7 +1,7 @@
 """Lists the archive's bucket over HTTP: unsigned, path-style ListObjectsV2, page by page to the end.
 
-A listing decides what is missing, so it is trusted only as far as it proves itself: keys ascend strictly and lie
-below the prefix, and every page that says there is more names where to go on. A listing that breaks off raises.
+A listing decides what is missing, so each page is checked. Keys must be strictly ascending and below the prefix, and a
+truncated page must contain the token of the next page. An incomplete listing raises an error.
 """
 
 import random
@@ -20,7 +20,7 @@ from crypto_lakehouse.errors import ListingSuspect, SourceUnavailable
 from crypto_lakehouse.settings import ArchiveSettings, TransferProfile
 
 _RETRYABLE = {403, 429, 500, 502, 503, 504}
-"""A CDN stands before the bucket and answers 403 at times: tried again a few times, and no more."""
+"""Statuses that are retried. The CDN in front of the bucket sometimes returns 403 for a short time."""
 
 _FIRST_PAUSE_SECONDS, _LONGEST_PAUSE_SECONDS = 0.2, 20.0
 
@@ -56,21 +56,21 @@ class Bucket:
         )
 
     def folders(self, prefix: str) -> list[str]:
-        """Returns the names directly below a prefix that hold something, sorted.
+        """Returns the names of the folders directly below a prefix, sorted.
 
         Raises:
             SourceUnavailable: The bucket does not answer.
-            ListingSuspect: The listing contradicts itself.
+            ListingSuspect: The listing is inconsistent.
         """
-        found = [one for page in self.pages(prefix, delimiter="/") for one in page.prefixes]
-        return [name.removeprefix(prefix).rstrip("/") for name in found]
+        names = [name for page in self.pages(prefix, delimiter="/") for name in page.prefixes]
+        return [name.removeprefix(prefix).rstrip("/") for name in names]
 
     def pages(self, prefix: str, *, delimiter: str = "", start_after: str = "") -> Iterator[ListedPage]:
         """Yields all pages below a prefix.
 
         Raises:
             SourceUnavailable: The bucket does not answer, or not with a listing.
-            ListingSuspect: Keys repeat, descend or lie elsewhere, or pages do not go on.
+            ListingSuspect: Keys repeat, are not ascending or are outside the prefix, or a page is repeated.
         """
         last, token, seen = start_after, None, set[str]()
         while True:
@@ -107,16 +107,16 @@ class Bucket:
                 break
         raise SourceUnavailable(
             f"the bucket did not list {prefix}: {trouble} after {attempt + 1} attempts",
-            "Check the endpoint and the network; the run can simply be repeated",
+            "Check the endpoint and the network, then repeat the run",
         )
 
 
-_ADVICE = "Nothing was planned from it; repeat the run, and look at the bucket if this stays so"
+_ADVICE = "Nothing was planned. Repeat the run, and check the bucket if the error occurs again"
 
 
 def _pause(attempt: int) -> None:
     longest = min(_LONGEST_PAUSE_SECONDS, _FIRST_PAUSE_SECONDS * 2**attempt)
-    # Chance spreads the retries of many callers; nothing secret depends on it.
+    # Random pauses spread the retries of many callers. Nothing secret depends on them.
     time.sleep(random.uniform(longest / 2, longest))  # noqa: S311
 
 
@@ -129,19 +129,19 @@ def _parse(body: bytes, prefix: str) -> ListedPage:
     if root.tag != f"{space}ListBucketResult":
         raise SourceUnavailable(f"the bucket answered {root.tag!r} instead of a listing of {prefix}", _ADVICE)
     columns: tuple[list[Any], ...] = ([], [], [], [])
-    for one in root.iter(f"{space}Contents"):
-        values = {child.tag.removeprefix(space): child.text or "" for child in one}
+    for entry in root.iter(f"{space}Contents"):
+        values = {child.tag.removeprefix(space): child.text or "" for child in entry}
         for column, name in zip(columns, ("Key", "Size", "ETag", "LastModified"), strict=True):
             column.append(values.get(name, ""))
     encoded = root.findtext(f"{space}EncodingType") == "url"
     keys = [unquote_plus(key) if encoded else key for key in columns[0]]
-    prefixes = [one.findtext(f"{space}Prefix") or "" for one in root.iter(f"{space}CommonPrefixes")]
+    prefixes = [entry.findtext(f"{space}Prefix") or "" for entry in root.iter(f"{space}CommonPrefixes")]
     return ListedPage(
         keys,
         [int(size) for size in columns[1]],
         [etag.strip('"') for etag in columns[2]],
         columns[3],
-        [unquote_plus(one) if encoded else one for one in prefixes],
+        [unquote_plus(name) if encoded else name for name in prefixes],
         _next_token(root, space, prefix),
     )
 
@@ -150,19 +150,17 @@ def _next_token(root: ET.Element, space: str, prefix: str) -> str | None:
     truncated = root.findtext(f"{space}IsTruncated")
     token = root.findtext(f"{space}NextContinuationToken")
     if truncated not in {"true", "false"}:
-        raise ListingSuspect(f"the listing of {prefix} does not say whether it is complete", _ADVICE)
+        raise ListingSuspect(f"the listing of {prefix} does not contain whether it is complete", _ADVICE)
     if (truncated == "true") != bool(token):
-        raise ListingSuspect(
-            f"the listing of {prefix} says truncated={truncated} and names no fitting next page", _ADVICE
-        )
+        raise ListingSuspect(f"the listing of {prefix} has truncated={truncated} and no matching next page", _ADVICE)
     return token
 
 
 def _checked(page: ListedPage, prefix: str, last: str) -> str:
-    """Returns the page's last key, once keys are known to go on ascending from `last` and to lie below the prefix."""
+    """Returns the last key of a page after the check that keys ascend from `last` and are below the prefix."""
     for key in (*page.keys, *page.prefixes):
         if not key.startswith(prefix):
-            raise ListingSuspect(f"the listing of {prefix} holds {key!r}, which lies elsewhere", _ADVICE)
+            raise ListingSuspect(f"the listing of {prefix} contains {key!r}, which is outside the prefix", _ADVICE)
     # S3 orders by UTF-8 bytes, which is the order of code points and so of Python's strings.
     for key in page.keys:
         if key <= last:

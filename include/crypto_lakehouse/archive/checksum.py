@@ -5,18 +5,18 @@ import re
 from crypto_lakehouse.errors import ChecksumMismatch
 
 _LINE = re.compile(r"([0-9a-fA-F]{64}) [ *](\S+)\r?\n?")
-_ADVICE = "The object stays out of Bronze until the exchange publishes it anew"
+_ADVICE = "The object stays out of Bronze until the exchange publishes it again"
 
 
 def published_sha256(content: bytes, zip_name: str) -> str:
-    """Returns the sha256 a CHECKSUM file vouches for, in lower case.
+    """Returns the sha256 in a CHECKSUM file, in lower case.
 
     Args:
         content: The CHECKSUM file.
-        zip_name: The zip it must name.
+        zip_name: The zip that it must name.
 
     Raises:
-        ChecksumMismatch: It is not one line of that form, or names another file.
+        ChecksumMismatch: The file is not one line in this form, or names another file.
     """
     try:
         match = _LINE.fullmatch(content.decode("ascii"))

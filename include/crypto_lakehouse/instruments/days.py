@@ -1,4 +1,4 @@
-"""On which days the archive has files of a symbol, as spans without a gap worth the name."""
+"""The days on which the archive has files of a symbol, as spans without long gaps."""
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
@@ -10,7 +10,7 @@ import polars as pl
 from crypto_lakehouse.vocabulary import Frequency
 
 MAX_HOLE_DAYS = 3
-"""Days without a file that say nothing of the instrument: uploads fail, as for all futures on 2024-06-11 and 12."""
+"""Days without a file that do not interrupt a span. Uploads fail, for example of all futures on 2024-06-11 and 12."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -23,7 +23,7 @@ class DaySpan:
 
 @dataclass(frozen=True, slots=True)
 class ArchiveDays:
-    """The days of one symbol in the archive: at least one span, in order, each more than a hole apart."""
+    """The days of one symbol in the archive: at least one span, in order, with long gaps between them."""
 
     symbol: str
     spans: tuple[DaySpan, ...]
@@ -32,8 +32,8 @@ class ArchiveDays:
 def archive_days(listed: pl.DataFrame) -> list[ArchiveDays]:
     """Returns the days of every symbol of a listing, by symbol.
 
-    A month that has daily files is covered on their days; only a month without any is covered by its monthly file,
-    whose name says nothing of the days on which the symbol did not trade.
+    In a month with daily files, only their days count. A month without daily files is covered completely by its monthly
+    file, because the name of the file does not show the days without trading.
 
     Args:
         listed: A frame of `LISTED_SCHEMA`, of one interval.
@@ -55,10 +55,10 @@ def _spans(days: pl.DataFrame) -> list[ArchiveDays]:
         .agg(first_day=pl.col("day").min(), last_day=pl.col("day").max())
         .sort("symbol", "first_day")
     )
-    found: dict[str, list[DaySpan]] = {}
+    spans_of: dict[str, list[DaySpan]] = {}
     for symbol, first_day, last_day in spans.select("symbol", "first_day", "last_day").iter_rows():
-        found.setdefault(symbol, []).append(DaySpan(first_day, last_day))
-    return [ArchiveDays(symbol, tuple(those)) for symbol, those in found.items()]
+        spans_of.setdefault(symbol, []).append(DaySpan(first_day, last_day))
+    return [ArchiveDays(symbol, tuple(symbol_spans)) for symbol, symbol_spans in spans_of.items()]
 
 
 def clipped(

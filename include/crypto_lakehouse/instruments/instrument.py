@@ -1,4 +1,4 @@
-"""An instrument: what a symbol stood for, from when to when, and the frame that holds many of them."""
+"""An instrument: what a symbol meant in a span of time, and the frame of many instruments."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass, fields
@@ -41,36 +41,36 @@ INSTRUMENT_SCHEMA = pl.Schema(
         "evidence": pl.List(pl.String()),
     }
 )
-"""The columns of a version of the master, one row an instrument."""
+"""The columns of a version of the master, one row per instrument."""
 
 
 @dataclass(frozen=True, slots=True)
 class Instrument:
-    """What one symbol stood for during one stretch of time.
+    """What one symbol meant during one span of time.
 
     Args:
         exchange: The venue.
         market: Its market.
         symbol: The raw symbol; two instruments may share one, at different times.
-        kind: What it is.
-        base_asset: As the exchange spells it, multiplier included: `1000SHIB`.
-        quote_asset: What it is priced in; None where nobody says.
+        kind: Its kind.
+        base_asset: In the spelling of the exchange, with multiplier: `1000SHIB`.
+        quote_asset: The asset of its prices; None if no source has it.
         underlying_asset: The base asset without its multiplier: `SHIB`.
         multiplier: Underlying per base asset: 1000.
-        contract_size: What one contract is worth, in `contract_unit`; None where there are no contracts.
+        contract_size: Value of one contract, in `contract_unit`; None if there are no contracts.
         contract_unit: The base asset of a linear contract, the quote asset of an inverse one.
         tick_size: The step of prices, as last seen.
         lot_size: The step of quantities, as last seen.
         min_notional: The smallest order, in the quote asset, as last seen.
-        valid_from: Its first day in the archive; the exchange's own onboard day until the archive has one.
+        valid_from: Its first day in the archive. The onboard day of the exchange until the archive has a day.
         valid_to: Its last day, inclusive; None while it is listed.
-        status: Where it stands in its life.
-        onboard_day: When the exchange says that it started, which may be before the archive does.
+        status: Its status.
+        onboard_day: Its start in the exchange info, which may be before its first day in the archive.
         delivery_day: The day of delivery of a delivery contract.
-        settles_at: When it is or was delivered or settled; rows from then on are not the instrument's.
-        successor: The symbol under which the asset goes on.
-        absences: Stretches of more than a few days within its validity for which the archive has no file.
-        evidence: What this is known from: `archive`, `exchange info`, links of known events.
+        settles_at: Time of its delivery or settlement. Later rows do not belong to it.
+        successor: The symbol under which the asset continues.
+        absences: Spans of more than a few days within its validity without a file in the archive.
+        evidence: Its sources: `archive`, `exchange info`, links of known events.
     """
 
     exchange: Exchange
@@ -104,21 +104,26 @@ class Instrument:
 
 def instrument_frame(instruments: Sequence[Instrument]) -> pl.DataFrame:
     """Returns instruments as a frame of `INSTRUMENT_SCHEMA`, by symbol and start."""
-    rows = [_row(one) for one in instruments]
+    rows = [_row(instrument) for instrument in instruments]
     return pl.DataFrame(rows, schema=INSTRUMENT_SCHEMA).sort("symbol", "valid_from")
 
 
 def listed_on(instruments: pl.DataFrame, day: date) -> pl.DataFrame:
-    """Returns the instruments that were listed on a day, those since delisted included and no later ones.
+    """Returns the instruments that were listed on a day, including those that were delisted later.
 
-    Left out are those that the archive has no file of on that day because they were suspended.
+    Instruments that were suspended on the day, and have no file in the archive, are left out.
     """
     valid = (pl.col("valid_from") <= day) & (pl.col("valid_to").is_null() | (pl.col("valid_to") >= day))
     within = (pl.element().struct["first_day"] <= day) & (pl.element().struct["last_day"] >= day)
     return instruments.filter(valid & ~pl.col("absences").list.eval(within).list.any())
 
 
-def _row(one: Instrument) -> dict[str, object]:
-    values = {field.name: getattr(one, field.name) for field in fields(one)}
-    absences = [{"first_day": span.first_day, "last_day": span.last_day} for span in one.absences]
-    return {**values, "instrument_id": one.instrument_id, "absences": absences, "evidence": list(one.evidence)}
+def _row(instrument: Instrument) -> dict[str, object]:
+    values = {field.name: getattr(instrument, field.name) for field in fields(instrument)}
+    absences = [{"first_day": span.first_day, "last_day": span.last_day} for span in instrument.absences]
+    return {
+        **values,
+        "instrument_id": instrument.instrument_id,
+        "absences": absences,
+        "evidence": list(instrument.evidence),
+    }

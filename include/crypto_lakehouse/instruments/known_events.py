@@ -1,7 +1,7 @@
-"""Curated facts of a symbol's life that neither the archive's days nor exchange info tell, each with its source.
+"""Events in the history of a symbol that neither the archive's days nor exchange info contain, each with its source.
 
-An event that ends an instrument cuts its days: what the archive still lists under the symbol after that, before the
-next listing, are leftovers of the old contract and belong to nobody. A gap without an event here cuts nothing.
+An event that ends an instrument also ends its days. Files of the symbol between this time and the next listing are
+left over from the old contract and belong to no instrument. A gap without an event here does not split a symbol.
 """
 
 from dataclasses import dataclass
@@ -20,15 +20,15 @@ class EventKind(StrEnum):
     """What happened to a symbol."""
 
     REUSE = "reuse"
-    """The ticker went to another asset."""
+    """Another asset got the ticker."""
     RELISTING = "relisting"
-    """Suspended and listed again, so that prices do not go on: often a swap of the token at another ratio."""
+    """Suspended and listed again with a break in prices, often after a swap of the token at another ratio."""
     SETTLEMENT = "settlement"
-    """The contract was settled, and the archive holds rows after that."""
+    """The contract was settled, and the archive has later rows."""
     SUSPENSION = "suspension"
-    """Absent for a time and the same instrument afterwards."""
+    """Absent for a time, then the same instrument again."""
     RENAME = "rename"
-    """The asset goes on under another symbol."""
+    """The asset continues under another symbol."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,11 +39,11 @@ class KnownEvent:
         market: Its market.
         symbol: The raw symbol.
         kind: What happened.
-        reason: It in words.
+        reason: A description.
         source: Where it was reported.
         ended_at: The first instant at which the old instrument no longer traded.
         started_at: When trading under the symbol began again.
-        successor: The symbol under which the asset goes on.
+        successor: The symbol under which the asset continues.
     """
 
     market: Market
@@ -56,13 +56,13 @@ class KnownEvent:
     successor: str | None = None
 
     def __post_init__(self) -> None:
-        # Namesakes are told apart by their first day.
+        # Instruments with the same symbol are identified by their first day.
         if self.last_day and self.next_day and self.next_day <= self.last_day:
             raise SpecificationError(f"{self.market} {self.symbol} starts again on {self.next_day}, before it ended")
 
     @property
     def is_cut(self) -> bool:
-        """Whether an instrument ends with it."""
+        """Whether an instrument ends with this event."""
         return self.ended_at is not None and self.kind is not EventKind.SUSPENSION
 
     @property
@@ -150,10 +150,10 @@ KNOWN_EVENTS: tuple[KnownEvent, ...] = (
     _settled("MATICUSDT", "2024-09-04T09:00", 500),
     _settled("FTMUSDT", "2025-01-06T09:00", 500),
 )  # fmt: skip
-"""Every curated event. Those of lostleaf's list are taken for two instruments, as their source takes them."""
+"""All known events. Each entry in lostleaf's list becomes two instruments, as in this list."""
 
 
 def events_of(market: Market, symbol: str, events: tuple[KnownEvent, ...] = KNOWN_EVENTS) -> list[KnownEvent]:
-    """Returns the events of a symbol, in order of time; those without a date come last."""
-    found = [one for one in events if (one.market, one.symbol) == (market, symbol)]
-    return sorted(found, key=lambda one: one.ended_at or datetime.max.replace(tzinfo=UTC))
+    """Returns the events of a symbol, in order of time. Events without a date come last."""
+    matching = [event for event in events if (event.market, event.symbol) == (market, symbol)]
+    return sorted(matching, key=lambda event: event.ended_at or datetime.max.replace(tzinfo=UTC))

@@ -1,6 +1,6 @@
-"""The instrument master in the lake: its versions, and what the exchange was seen to say.
+"""The instrument master in the lake: its versions, and the exchange info over time.
 
-Both are append-only logs under `instruments/<exchange>_<market>/`. A version is the whole master, written at once.
+Both are append-only logs under `instruments/<exchange>_<market>/`. A version is a complete master, written at once.
 """
 
 from collections.abc import Sequence
@@ -25,7 +25,7 @@ from crypto_lakehouse.vocabulary import Exchange, Market
 _TIME = pl.Datetime("us", "UTC")
 _NUMBER = pl.Decimal(NUMBER_DIGITS, NUMBER_SCALE)
 VERSION_SCHEMA = pl.Schema({**INSTRUMENT_SCHEMA, "version_at": _TIME})
-"""The columns of the master as readers get it."""
+"""The columns of the master for readers."""
 
 _INFO_SCHEMA = pl.Schema(
     {
@@ -59,7 +59,7 @@ class InstrumentLog:
         self._storage, self._exchange = storage, exchange
 
     def append(self, market: Market, instruments: Sequence[Instrument], version_at: datetime) -> bool:
-        """Makes a version the newest; returns False and writes nothing where it says what the newest says."""
+        """Appends a version. Returns False and writes nothing if it is equal to the newest version."""
         frame = instrument_frame(instruments)
         if frame.equals(self.latest(market).drop("version_at")):
             return False
@@ -68,7 +68,7 @@ class InstrumentLog:
         return True
 
     def latest(self, market: Market) -> pl.DataFrame:
-        """Returns the newest version: a frame of `VERSION_SCHEMA` by symbol and start, empty where there is none."""
+        """Returns the newest version as a frame of `VERSION_SCHEMA` by symbol and start. Empty if there is none."""
         return self.as_of(market, datetime.max.replace(tzinfo=UTC))
 
     def as_of(self, market: Market, version_at: datetime) -> pl.DataFrame:
@@ -78,7 +78,7 @@ class InstrumentLog:
         return newest.unique("instrument_id", keep="any").sort("symbol", "valid_from")
 
     def compact(self, market: Market) -> int:
-        """Folds the market's versions into one file where they have grown; returns how many files were replaced."""
+        """Merges the versions of a market into one file if there are many. Returns the number of replaced files."""
         return self._log(market).compact()
 
     def _log(self, market: Market) -> AppendLog:
@@ -86,7 +86,7 @@ class InstrumentLog:
 
 
 class ExchangeInfoLog:
-    """What the exchange was seen to say of its instruments, per market: changes only.
+    """The exchange info over time, per market. Only changes are stored.
 
     Args:
         storage: The lake.
@@ -97,33 +97,33 @@ class ExchangeInfoLog:
         self._storage, self._exchange = storage, exchange
 
     def record(self, market: Market, bodies: Sequence[ExchangeInfoBody]) -> int:
-        """Records what bodies say that was not known, oldest first; returns how many rows that was.
+        """Records the changes in response bodies, oldest first. Returns the number of recorded rows.
 
-        A body from before the newest change that is known is left out: it cannot tell what changed since.
+        A body that is older than the newest recorded change is left out, because later changes are missing in it.
 
         Raises:
-            SchemaDrift: A body is not as the exchange writes it; nothing is recorded.
+            SchemaDrift: A body does not have the format of the exchange. Nothing is recorded.
         """
-        parsed = [(one.seen_at, parse_exchange_info(one.body, market, one.seen_at)) for one in bodies]
+        parsed = [(body.seen_at, parse_exchange_info(body.body, market, body.seen_at)) for body in bodies]
         history = self.history(market)
-        known = {one.symbol: one for one in history}
-        last = max((one.seen_at for one in history), default=datetime.min.replace(tzinfo=UTC))
-        found: list[InstrumentInfo] = []
-        for seen_at, infos in sorted(parsed, key=lambda one: one[0]):
+        known = {info.symbol: info for info in history}
+        last = max((info.seen_at for info in history), default=datetime.min.replace(tzinfo=UTC))
+        changed: list[InstrumentInfo] = []
+        for seen_at, infos in sorted(parsed, key=lambda response: response[0]):
             if seen_at > last:
                 new = changes(known, infos, seen_at)
-                known |= {one.symbol: one for one in new}
-                found += new
-        self._log(market).append([asdict(one) for one in found])
-        return len(found)
+                known |= {info.symbol: info for info in new}
+                changed += new
+        self._log(market).append([asdict(info) for info in changed])
+        return len(changed)
 
     def history(self, market: Market) -> list[InstrumentInfo]:
-        """Returns all that was recorded, oldest first."""
+        """Returns all recorded rows, oldest first."""
         rows = self._log(market).read().unique(["symbol", "seen_at"], keep="any").sort("seen_at", "symbol")
         return [_info(row) for row in rows.iter_rows(named=True)]
 
     def compact(self, market: Market) -> int:
-        """Folds the market's log into one file where it has grown; returns how many files were replaced."""
+        """Merges the log of a market into one file if there are many. Returns the number of replaced files."""
         return self._log(market).compact()
 
     def _log(self, market: Market) -> AppendLog:

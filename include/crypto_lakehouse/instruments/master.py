@@ -1,15 +1,15 @@
-"""The instrument master as a pure function of what the archive lists, what the exchange said and what is known.
+"""The instrument master: a pure function of the archive's days, the exchange info and the known events.
 
-Who is believed, where they disagree:
+If the sources disagree, these rules apply:
 
-1. A known event says where one instrument ends and the next begins. Without one a gap of days never splits a symbol,
-   however long it is; the only other thing that does is an onboard date of the exchange's own that follows a gap.
-2. The archive's days bound validity: an instrument starts on its first day and, once it has ended, ends on its last.
-   Days after its delivery or settlement do not count. Exchange info alone bounds it while the archive has no day yet.
-3. Exchange info overrides what the symbol's spelling says: assets, kind, sizes. What was seen during an instrument's
-   life is used for it alone, never for its namesake.
-4. Whether it is still listed is told by whoever looked last. The archive publishes late, so a symbol counts as listed
-   while its last day is at most a week before the newest day of its market.
+1. A known event sets where one instrument ends and the next starts. Without an event, a gap of days never splits a
+   symbol. Only an onboard date of the exchange after a gap also splits it.
+2. The days in the archive limit the validity: an instrument starts on its first day and ends on its last day. Days
+   after its delivery or settlement do not count. If the archive has no day yet, exchange info sets the limits.
+3. Exchange info replaces what is derived from the symbol: assets, kind, sizes. It is only used for the instrument that
+   was listed at that time, never for another instrument with the same symbol.
+4. The newest source decides whether an instrument is still listed. The archive publishes late. So a symbol counts as
+   listed while its last day is at most a week before the newest day of its market.
 """
 
 from collections import defaultdict
@@ -35,7 +35,7 @@ _CONTRACTS = (InstrumentKind.PERPETUAL, InstrumentKind.DELIVERY, InstrumentKind.
 
 @dataclass(frozen=True, slots=True)
 class _Life:
-    """One instrument's part of a symbol's history; without spans, the archive has no day of it yet."""
+    """The part of a symbol's history that belongs to one instrument. Without spans, the archive has no day yet."""
 
     first_day: date
     spans: tuple[DaySpan, ...]
@@ -49,7 +49,7 @@ class _Life:
 
 @dataclass(frozen=True, slots=True)
 class _Known:
-    """What is known of one symbol."""
+    """The known facts about one symbol."""
 
     market: Market
     symbol: str
@@ -68,20 +68,20 @@ def build_instruments(
 
     Args:
         market: The market.
-        days: What the archive lists, each symbol once.
-        infos: All that the exchange was seen to say over time, as `changes` records it.
+        days: The days in the archive, each symbol once.
+        infos: The exchange info over time, as `changes` records it.
         events: The curated facts.
     """
-    spans = {one.symbol: one.spans for one in days}
-    said: dict[str, list[InstrumentInfo]] = defaultdict(list)
-    for info in sorted(infos, key=lambda one: one.seen_at):
-        said[info.symbol].append(info)
-    newest = max([those[-1].last_day for those in spans.values()], default=date.min)
+    spans = {listed.symbol: listed.spans for listed in days}
+    infos_of: dict[str, list[InstrumentInfo]] = defaultdict(list)
+    for info in sorted(infos, key=lambda info: info.seen_at):
+        infos_of[info.symbol].append(info)
+    newest = max([symbol_spans[-1].last_day for symbol_spans in spans.values()], default=date.min)
     return [
         instrument
-        for symbol in sorted(spans.keys() | said.keys())
+        for symbol in sorted(spans.keys() | infos_of.keys())
         for instrument in _instruments(
-            _Known(market, symbol, tuple(said[symbol]), tuple(events_of(market, symbol, events)), newest),
+            _Known(market, symbol, tuple(infos_of[symbol]), tuple(events_of(market, symbol, events)), newest),
             spans.get(symbol, ()),
         )
     ]
@@ -100,8 +100,8 @@ def _lives(known: _Known, spans: tuple[DaySpan, ...]) -> list[_Life]:
         before = clipped(rest, last_day=event.last_day)
         if not event.is_cut or not before:
             continue
-        # Without a date of the next listing, it is the next day after a gap.
-        later = tuple(one for one in rest if event.last_day and one.first_day > event.last_day)
+        # Without a date of the next listing, the next instrument starts on the first day after the gap.
+        later = tuple(span for span in rest if event.last_day and span.first_day > event.last_day)
         lives.append(_Life(before[0].first_day, before, ended_by=event))
         rest = clipped(rest, first_day=event.next_day) if event.next_day else later
     lives += _lives_after_events(known, rest)
@@ -109,7 +109,7 @@ def _lives(known: _Known, spans: tuple[DaySpan, ...]) -> list[_Life]:
 
 
 def _lives_after_events(known: _Known, rest: tuple[DaySpan, ...]) -> list[_Life]:
-    """Returns the instruments of the days that no event cut off; an onboard date that follows a gap splits them."""
+    """Returns the instruments of the days after all events. An onboard date after a gap splits them."""
     onboard = _onboard_day(known)
     ended = max((event.last_day for event in known.events if event.is_cut and event.last_day), default=date.min)
     if onboard is None or onboard <= ended:
@@ -124,17 +124,17 @@ def _lives_after_events(known: _Known, rest: tuple[DaySpan, ...]) -> list[_Life]
 
 
 def _onboard_day(known: _Known) -> date | None:
-    said = [info for info in known.infos if info.onboard_at]
-    return said[-1].onboard_at.date() if said and said[-1].onboard_at else None
+    days = [info.onboard_at.date() for info in known.infos if info.onboard_at]
+    return days[-1] if days else None
 
 
 def _infos_of(known: _Known, life: _Life, previous_end: date | None) -> tuple[InstrumentInfo, ...]:
-    """Returns what the exchange said of this instrument and not of a namesake."""
+    """Returns the exchange info of this instrument, without other instruments of the same symbol."""
     margin = timedelta(days=1)
-    after = [one for one in known.infos if previous_end is None or one.seen_at.date() > previous_end + margin]
+    after = [info for info in known.infos if previous_end is None or info.seen_at.date() > previous_end + margin]
     if life.is_last or life.last_day is None:
         return tuple(after)
-    return tuple(one for one in after if one.seen_at.date() <= life.last_day + margin)
+    return tuple(info for info in after if info.seen_at.date() <= life.last_day + margin)
 
 
 def _instrument(known: _Known, life: _Life, infos: tuple[InstrumentInfo, ...]) -> Instrument:
@@ -179,10 +179,10 @@ def _kind(name: SymbolName, info: InstrumentInfo | None) -> InstrumentKind:
         return name.kind
     if info.is_leveraged_token:
         return InstrumentKind.LEVERAGED_TOKEN
-    said = info.contract_type or ""
-    if "PERPETUAL" in said:
+    contract_type = info.contract_type or ""
+    if "PERPETUAL" in contract_type:
         return InstrumentKind.PERPETUAL
-    return InstrumentKind.DELIVERY if "QUARTER" in said or "MONTH" in said else name.kind
+    return InstrumentKind.DELIVERY if "QUARTER" in contract_type or "MONTH" in contract_type else name.kind
 
 
 def _settles_at(life: _Life, name: SymbolName, info: InstrumentInfo | None, kind: InstrumentKind) -> datetime | None:
@@ -190,9 +190,9 @@ def _settles_at(life: _Life, name: SymbolName, info: InstrumentInfo | None, kind
         return life.ended_by.ended_at
     if kind is InstrumentKind.SPOT or kind is InstrumentKind.LEVERAGED_TOKEN:
         return None
-    said = info.delivery_at if info else None
-    if said is not None and said.date() >= life.first_day:
-        return said
+    delivery_at = info.delivery_at if info else None
+    if delivery_at is not None and delivery_at.date() >= life.first_day:
+        return delivery_at
     return datetime.combine(name.delivery_day, _DELIVERY_TIME) if name.delivery_day else None
 
 
@@ -203,7 +203,7 @@ def _valid_to(
     if last is None:
         return None
     if end <= known.newest_day:
-        # A contract that the archive loses sight of before its end has ended with its last day.
+        # A contract without files before its end has ended on its last day.
         return max(min(last, end), life.first_day)
     return None if life.is_last and _is_listed(known, last, infos) else last
 
@@ -215,17 +215,17 @@ def _is_listed(known: _Known, last_day: date, infos: tuple[InstrumentInfo, ...])
         return is_recent
     if newest.status == TRADING:
         return True
-    # Spot keeps delisted pairs in its answer, as BREAK, beside those that are only halted.
+    # The response for spot contains delisted pairs as BREAK, like pairs that are only halted.
     return is_recent and newest.status not in _FINISHED
 
 
 def _status(life: _Life, infos: tuple[InstrumentInfo, ...], valid_to: date | None) -> InstrumentStatus:
     if valid_to is not None:
         return InstrumentStatus.ENDED
-    said = infos[-1].status if infos else TRADING
-    if said == PENDING_TRADING and not life.spans:
+    status = infos[-1].status if infos else TRADING
+    if status == PENDING_TRADING and not life.spans:
         return InstrumentStatus.PENDING
-    is_trading = said in {None, TRADING, PENDING_TRADING, ABSENT}
+    is_trading = status in {None, TRADING, PENDING_TRADING, ABSENT}
     return InstrumentStatus.LISTED if is_trading else InstrumentStatus.HALTED
 
 
@@ -235,10 +235,10 @@ def _contract(
     base, quote = assets
     if kind not in _CONTRACTS:
         return None, None
-    said = info.contract_size if info else None
+    size = info.contract_size if info else None
     if market is Market.UM:
-        return said or Decimal(1), base
-    return said or (_CM_BTC_CONTRACT_SIZE if base == "BTC" else _CM_CONTRACT_SIZE), quote
+        return size or Decimal(1), base
+    return size or (_CM_BTC_CONTRACT_SIZE if base == "BTC" else _CM_CONTRACT_SIZE), quote
 
 
 def _successor(known: _Known, life: _Life, valid_to: date | None) -> str | None:

@@ -1,7 +1,7 @@
-"""What a symbol's spelling says of its instrument; exchange info, where it knows the symbol, says it better.
+"""Facts that are derived from the text of a symbol. Exchange info is better, where it contains the symbol.
 
-The exchange joins base and quote without a mark between them, so a split is a reading and not a fact. Nothing here
-raises on a valid symbol: what cannot be read comes back as the base asset, without a quote asset.
+The exchange joins base and quote without a separator, so a split may be wrong. No function raises on a valid symbol:
+a symbol that cannot be split is returned as the base asset, without a quote asset.
 """
 
 import re
@@ -10,7 +10,7 @@ from datetime import UTC, date, datetime
 
 from crypto_lakehouse.vocabulary import InstrumentKind, Market
 
-# The longest quote asset that leaves a base asset wins.
+# The longest quote asset that leaves a base asset is used.
 _SPOT_QUOTES = (
     "FDUSD", "USDT", "USDC", "BUSD", "TUSD", "USDS", "USDP", "USD1", "AEUR", "EURI", "IDRT", "BIDR", "BKRW", "BVND",
     "DOGE", "BTC", "ETH", "BNB", "TRX", "XRP", "DOT", "SOL", "DAI", "PAX", "UST", "VAI", "EUR", "GBP", "TRY", "AUD",
@@ -41,12 +41,12 @@ _WORDED_MULTIPLIERS = {"1MBABYDOGE": (1_000_000, "BABYDOGE")}
 
 @dataclass(frozen=True, slots=True)
 class SymbolName:
-    """A symbol, read.
+    """The parts of a symbol.
 
     Args:
-        kind: What its form says it is.
-        base_asset: The base asset as the symbol spells it, such as `1000SHIB`.
-        quote_asset: The quote asset, where one could be read off.
+        kind: The kind of instrument, from the form of the symbol.
+        base_asset: The base asset in the spelling of the symbol, such as `1000SHIB`.
+        quote_asset: The quote asset, if the symbol could be split.
         underlying_asset: The base asset without its multiplier, such as `SHIB`.
         multiplier: How much of the underlying asset one unit of the base asset is.
         delivery_day: The day in the name of a delivery contract.
@@ -61,7 +61,7 @@ class SymbolName:
 
 
 def parse_symbol(market: Market, symbol: str) -> SymbolName:
-    """Returns what a valid symbol of a market says of itself.
+    """Returns the parts of a valid symbol of a market.
 
     >>> name = parse_symbol(Market.UM, "1000SHIBUSDT")
     >>> name.kind.value, name.base_asset, name.quote_asset, name.underlying_asset, name.multiplier
@@ -120,7 +120,7 @@ def _contract(market: Market, symbol: str) -> SymbolName:
     delivery, perpetual = _DELIVERY.fullmatch(symbol), _PERPETUAL.fullmatch(symbol)
     if delivery:
         return _name(InstrumentKind.DELIVERY, *_split(delivery[1], quotes), _day(delivery[2]))
-    # A COIN-M symbol without a suffix is a pair, whose index price the archive keeps.
+    # A COIN-M symbol without a suffix is a pair. The archive has its index price.
     plain = InstrumentKind.INDEX if market is Market.CM else InstrumentKind.PERPETUAL
     kind = InstrumentKind.PERPETUAL if perpetual else plain
     return _name(kind, *_split(perpetual[1] if perpetual else symbol, quotes))

@@ -218,7 +218,7 @@ def test_a_batch_that_takes_too_long_is_ended_and_says_so(lake: Lake, monkeypatc
 
     lake.bucket.fault = stall
     try:
-        with pytest.raises(SourceUnavailable, match=r"not done after 0\.5 s"):
+        with pytest.raises(SourceUnavailable, match=r"did not finish within 0\.5 s"):
             lake.pull(objects)
     finally:
         release.set()

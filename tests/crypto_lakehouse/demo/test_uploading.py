@@ -6,7 +6,7 @@ import pytest
 
 from crypto_lakehouse.archive.keys import parse_key
 from crypto_lakehouse.demo.uploading import MARKER, main, upload
-from crypto_lakehouse.lake.local_storage import LocalStorage
+from crypto_lakehouse.lake.local import LocalStorage
 from crypto_lakehouse.settings import load_settings
 
 

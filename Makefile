@@ -9,8 +9,8 @@ unexport PYTHONDONTWRITEBYTECODE
 export GX_ANALYTICS_ENABLED := false
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo up test lint types contracts unit docs bench bench-peers clean test-containers manifests \
-  terraform terraform-scan terraform-provider
+.PHONY: help setup demo up test lint types contracts unit test-slow docs bench bench-peers clean test-containers \
+  manifests terraform terraform-scan terraform-provider
 
 include $(dir $(lastword $(MAKEFILE_LIST)))make/release.mk
 
@@ -46,8 +46,11 @@ types: setup ## Static types, strict
 contracts: setup ## The architecture: which package may import which
 	$(BIN)/lint-imports
 
-unit: setup ## All tests
-	$(BIN)/python -m pytest -n 2 --dist worksteal
+unit: setup ## All tests but the slow set
+	$(BIN)/python -m pytest -n 2 --dist worksteal -m 'not slow'
+
+test-slow: setup ## The slow set: what takes long and is rarely needed
+	$(BIN)/python -m pytest -m slow
 
 docs: setup ## Write the generated files: data dictionary, dataset table of the README, tables of Terraform
 	$(BIN)/python -m crypto_lakehouse.docs

@@ -7,7 +7,7 @@ PACKAGES_polars := pyproject.toml --extra pull --extra conform --extra reports -
 PACKAGES_quality := pyproject.toml --extra gate --extra s3
 PACKAGES_exchange := pyproject.toml --extra exchange --extra pull --extra s3
 PACKAGES_cli := pyproject.toml --extra reports --extra s3 --extra glue
-PACKAGES_airflow := pyproject.toml --extra airflow --extra postgres --extra pull --extra conform --extra s3 --extra glue
+PACKAGES_airflow := pyproject.toml --extra airflow --extra postgres --extra s3
 PACKAGES_glue := pyproject.toml --extra s3 --extra glue --group glue-server
 PACKAGES_store := --group pyproject.toml:store
 # Environments of checks and tests, separate from .venv.

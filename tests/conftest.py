@@ -30,7 +30,7 @@ REAL = Path(__file__).parents[2] / "shared" / "real"
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """Puts what takes minutes first, so that the other worker has all else to do meanwhile."""
-    items.sort(key=lambda item: item.get_closest_marker("slow") is None)
+    items.sort(key=lambda item: item.get_closest_marker("long") is None)
 
 
 def pytest_unconfigure() -> None:

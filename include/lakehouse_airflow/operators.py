@@ -11,7 +11,7 @@ from collections.abc import Mapping, Sequence
 from datetime import date, timedelta
 from typing import Any
 
-from airflow.sdk import BaseOperator, Context
+from airflow.sdk import BaseOperator, Context, SkipMixin
 from airflow.sdk.exceptions import AirflowException, AirflowFailException, AirflowSkipException
 from airflow.sdk.log import mask_secret
 
@@ -39,6 +39,7 @@ from crypto_lakehouse.runs.results import (
 )
 from crypto_lakehouse.schedule import covered_days, with_lookback
 from crypto_lakehouse.settings import Settings, load_settings
+from crypto_lakehouse.telemetry import readable
 from crypto_lakehouse.verbs import Subject
 from crypto_lakehouse.vocabulary import Market, Step
 from lakehouse_airflow.errors import raise_for, translated_errors
@@ -108,7 +109,7 @@ class StepOperator(BaseOperator):
         return RunContext(settings, self._log_line, task_labels(context), context)
 
     def _log_line(self, line: str) -> None:
-        self.log.info("%s", line)
+        self.log.info("%s", readable(line))
 
     def _run(self, order_key: str, context: Context) -> StepResult[Any]:
         step = Step(self.step)
@@ -173,14 +174,18 @@ class FirstStepOperator(RunOperator):
         """Returns the order of a DAG run."""
 
 
-class PlanOperator(FirstStepOperator):
+class PlanOperator(FirstStepOperator, SkipMixin):
     """Plans the run of a dataset; its XComs are keys of the orders to carry out, and nothing else.
 
-    The run's Params take precedence over its data interval.
+    The run's Params take precedence over its data interval. If nothing is planned, all later tasks are skipped at once:
+    an idle run starts one task instead of one for each task that is not mapped.
 
     Args:
         dataset: Name of the dataset.
     """
+
+    # If a user clears a later task alone, Airflow skips it again.
+    _can_skip_downstream = True
 
     def __init__(self, *, dataset: str, **kwargs: Any) -> None:
         super().__init__(step=Step.PLAN, subject=dataset, **kwargs)
@@ -195,6 +200,9 @@ class PlanOperator(FirstStepOperator):
         outcome: PlanOutcome = result.completed()
         for stem in ("delta", "transform"):
             context["ti"].xcom_push(key=stem, value=list(outcome.orders.get(stem, ())))
+        if result.status is Status.NOTHING_TO_DO:
+            self.log.info("nothing to do: the lake already holds what the archive has")
+            self.skip(context["ti"], context["task"].get_flat_relatives(upstream=False))
         return list(outcome.orders.get("pull", ()))
 
 

@@ -1,10 +1,11 @@
 """Airflow's REST API as somebody outside uses it: over HTTP, with the generated password."""
 
-import time
 from dataclasses import dataclass, field
 from typing import Any
 
 import requests
+
+from tests.waiting import wait_until
 
 SECONDS = 180
 """Of one request: the machine may have other things to do."""
@@ -30,28 +31,27 @@ class AirflowApi:
         assert answer.ok, f"{method} {path}: {answer.status_code} {answer.text[:500]}"
         return answer.json()
 
-    def parsed(self, dag: str, seconds: float) -> None:
+    def parsed(self, dag: str) -> None:
         """Returns once the DAG processor has read the DAG."""
-        deadline = time.monotonic() + seconds
-        while not self.ask("GET", f"dags?dag_id_pattern={dag}")["total_entries"]:
-            assert time.monotonic() < deadline, f"{dag} was not parsed: {self.ask('GET', 'importErrors')}"
-            time.sleep(1)
+        wait_until(
+            lambda: self.ask("GET", f"dags?dag_id_pattern={dag}")["total_entries"],
+            progress=lambda: str(self.ask("GET", "importErrors")),
+            pause=1,
+        )
 
     def trigger(self, dag: str, conf: dict[str, Any]) -> str:
         """Starts a run and returns its id; a paused DAG would leave it waiting."""
         self.ask("PATCH", f"dags/{dag}", {"is_paused": False})
         return str(self.ask("POST", f"dags/{dag}/dagRuns", {"logical_date": None, "conf": conf})["dag_run_id"])
 
-    def finished(self, dag: str, run: str, seconds: float) -> str:
-        """Returns the state of a run once it has ended."""
-        deadline = time.monotonic() + seconds
-        state = ""
-        while time.monotonic() < deadline:
-            state = self.ask("GET", f"dags/{dag}/dagRuns/{run}")["state"]
-            if state in {"success", "failed"}:
-                return str(state)
-            time.sleep(1)
-        raise AssertionError(f"{dag} is {state} after {seconds} s: {self.tasks(dag, run)}")
+    def finished(self, dag: str, run: str) -> str:
+        """Returns the state of a run once it has ended; fails where no task of it changes any more."""
+
+        def end() -> str:
+            state = str(self.ask("GET", f"dags/{dag}/dagRuns/{run}")["state"])
+            return state if state in {"success", "failed"} else ""
+
+        return wait_until(end, progress=lambda: self.tasks(dag, run), pause=1)
 
     def tasks(self, dag: str, run: str) -> list[tuple[str, int, str, int]]:
         """Returns name, map index, state and tries of a run's tasks."""

@@ -15,8 +15,11 @@ from typing import Any
 
 import aiohttp
 
+from tests.waiting import wait_until
+
 WIDTH, HEIGHT = 1400, 900
-_START_SECONDS, _PAGE_SECONDS = 60.0, 90.0
+_PAGE_LOOKS = 1200
+"""How often the page is looked at, every half a second, before its words are given up."""
 
 
 def chromium() -> str | None:
@@ -51,12 +54,8 @@ def _browser() -> Iterator[int]:
 
 
 def _port(file: Path) -> int:
-    deadline = time.monotonic() + _START_SECONDS
-    while time.monotonic() < deadline:
-        if file.exists() and (text := file.read_text()):
-            return int(text.split()[0])
-        time.sleep(0.1)
-    raise AssertionError("the browser did not start")
+    text = wait_until(lambda: file.exists() and file.read_text())
+    return int(str(text).split()[0])
 
 
 async def _picture(port: int, url: str, cookie: tuple[str, str], words: list[str]) -> tuple[bytes, str]:
@@ -73,8 +72,9 @@ async def _picture(port: int, url: str, cookie: tuple[str, str], words: list[str
 
 
 async def _text_with(talk: "aiohttp.ClientWebSocketResponse[Any]", words: list[str]) -> str:
-    deadline, text = time.monotonic() + _PAGE_SECONDS, ""
-    while time.monotonic() < deadline:
+    text, looks = "", 0
+    while looks < _PAGE_LOOKS:
+        looks += 1
         found = await _tell(talk, "Runtime.evaluate", expression="document.body ? document.body.innerText : ''")
         text = str(found["result"].get("value", ""))
         if all(one in text for one in words):

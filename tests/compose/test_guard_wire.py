@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 
 from tests.compose.test_guard import CREATE, FOREIGN, GOOD, OWN, EngineDouble, doubled, guarded
+from tests.waiting import STANDSTILL_SECONDS
 
 
 @pytest.fixture
@@ -26,7 +27,7 @@ def said_to(folder: Path, request: bytes, pause: float = 0) -> bytes:
         pause: Seconds before the answer is read.
     """
     with socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as client:
-        client.settimeout(10)
+        client.settimeout(STANDSTILL_SECONDS)
         client.connect(str(folder / "guarded.sock"))
         client.sendall(request)
         time.sleep(pause)

@@ -9,7 +9,6 @@ import os
 import shutil
 import socket
 import subprocess
-import time
 import urllib.error
 import urllib.request
 from collections.abc import Iterator, Mapping
@@ -19,10 +18,10 @@ from pathlib import Path
 from typing import Any
 
 from tests.containers.engine import REPOSITORY, Engine
+from tests.waiting import wait_until
 
 REGION, CLUSTER = "ap-northeast-1", "crypto-lakehouse"
 _LABEL = "ministack.instance"
-_START_SECONDS = 60
 
 
 @dataclass(frozen=True)
@@ -128,12 +127,12 @@ def _variables(here: Ministack) -> Mapping[str, str]:
 
 
 def _wait(here: Ministack, process: "subprocess.Popen[bytes]") -> None:
-    deadline = time.monotonic() + _START_SECONDS
-    while time.monotonic() < deadline:
+    def answers() -> bool:
         assert process.poll() is None, "ministack ended"
         try:
-            with urllib.request.urlopen(f"{here.endpoint}/_ministack/health", timeout=5):
-                return
+            with urllib.request.urlopen(f"{here.endpoint}/_ministack/health", timeout=60):
+                return True
         except (urllib.error.URLError, OSError):
-            time.sleep(0.2)
-    raise AssertionError("ministack did not come up")
+            return False
+
+    wait_until(answers)

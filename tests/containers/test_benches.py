@@ -5,7 +5,7 @@ import pytest
 from tests.bench.suite import alone
 from tests.containers.engine import Engine
 
-pytestmark = [pytest.mark.containers, pytest.mark.timeout(1800)]
+pytestmark = [pytest.mark.containers, pytest.mark.timeout(7200)]
 
 
 def test_every_way_to_run_a_step_has_a_figure(images: Engine) -> None:

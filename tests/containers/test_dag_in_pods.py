@@ -30,9 +30,10 @@ from tests.containers.engine_pods import EnginePods
 from tests.fakes.kubernetes.api_server import ApiServer, kube_config, serving
 from tests.fakes.kubernetes.network_policies import may_reach, policies
 from tests.small_lake import SmallLake, small_lake
+from tests.waiting import wait_until
 
 pytest.importorskip("airflow.providers.cncf.kubernetes", reason="the provider is not installed")
-pytestmark = [pytest.mark.containers, pytest.mark.timeout(1800), pytest.mark.filterwarnings("ignore")]
+pytestmark = [pytest.mark.containers, pytest.mark.timeout(7200), pytest.mark.filterwarnings("ignore")]
 
 KLINES = "binance_um_klines"
 OF_STEP = {"pull": "s5cmd", "delta": "exchange", "gate": "quality"}
@@ -88,7 +89,7 @@ class Airflow:
 
     def rows(self, sql: str) -> list[tuple[Any, ...]]:
         path = f"file:{self.environment['AIRFLOW_HOME']}/airflow.db?mode=ro"
-        with sqlite3.connect(path, uri=True, timeout=60) as held:
+        with sqlite3.connect(path, uri=True, timeout=600) as held:
             return held.execute(sql).fetchall()
 
     def state(self, task: str, run: str) -> str:
@@ -108,13 +109,14 @@ class Place:
         return any(path.endswith(".zip") for path in self.lake.bucket.requests)
 
 
-def wait_until(is_so: Any, what: str, place: Place, seconds: float = 240) -> None:
-    deadline = time.monotonic() + seconds
-    while not is_so():
-        if time.monotonic() > deadline:
-            said = place.airflow.rows("SELECT run_id, task_id, state, try_number FROM task_instance")
-            raise AssertionError(f"not so in {seconds:g} s: {what}; {said}; {place.airflow.log.read_text()[-4000:]}")
-        time.sleep(0.2)
+def wait_for(is_so: Any, what: str, place: Place) -> None:
+    def tasks() -> object:
+        return place.airflow.rows("SELECT run_id, task_id, state, try_number FROM task_instance")
+
+    try:
+        wait_until(is_so, progress=tasks, pause=0.2)
+    except AssertionError as error:
+        raise AssertionError(f"{what}: {error}; {place.airflow.log.read_text()[-4000:]}") from error
 
 
 def network_of(labels: Any) -> str:
@@ -189,7 +191,7 @@ def start_all(place: Place, **more: str) -> None:
         with socket.socket() as probe:
             return probe.connect_ex(("127.0.0.1", port)) == 0
 
-    wait_until(answers, "the API server answers", place)
+    wait_for(answers, "the API server answers", place)
     for part in PARTS[1:]:
         place.airflow.start(part, **more)
 
@@ -209,7 +211,7 @@ def check(place: Place, run: str, days: int) -> None:
     steps = steps_of(place, run)
     assert list(dict.fromkeys(steps)) == STEPS
     assert steps.count("pull") == 1, "it was joined: the step whose waiter died ran once"
-    wait_until(lambda: place.api.cluster.pods == {}, "all pods are gone", place, 30)
+    wait_for(lambda: place.api.cluster.pods == {}, "all pods are gone", place)
     assert place.api.refused == []
     span = (date(2025, 1, 1), date(2025, 1, days))
     assert [one["rows"] for one in Lake(place.lake.settings).coverage(KLINES, days=span).to_dicts()] == [24] * days
@@ -220,15 +222,15 @@ def test_runs_converge_although_triggerer_scheduler_and_worker_die_in_the_middle
     airflow.command("dags", "unpause", KLINES, "--yes")
     trigger(place, "one", "2025-01-01")
     start_all(place)
-    wait_until(place.asked, "a pull is at work", place)
-    wait_until(lambda: airflow.state("pull", "one") == "deferred", "its task is deferred", place)
-    wait_until(lambda: bool(airflow.rows("SELECT 1 FROM trigger WHERE triggerer_id > 0")), "it is waited for", place)
+    wait_for(place.asked, "a pull is at work", place)
+    wait_for(lambda: airflow.state("pull", "one") == "deferred", "its task is deferred", place)
+    wait_for(lambda: bool(airflow.rows("SELECT 1 FROM trigger WHERE triggerer_id > 0")), "it is waited for", place)
     airflow.kill("triggerer")
     place.go.set()
     time.sleep(5)
     assert airflow.state("pull", "one") == "deferred", "the fault: nobody waits for it"
     airflow.start("triggerer")
-    wait_until(lambda: is_over(place, "one"), "the first run is over", place, 400)
+    wait_for(lambda: is_over(place, "one"), "the first run is over", place)
     check(place, "one", 1)
     networks = {
         found["Config"]["Cmd"][1]: found["HostConfig"]["NetworkMode"] for found in place.api.cluster.carrier.inspected
@@ -242,7 +244,7 @@ def test_runs_converge_although_triggerer_scheduler_and_worker_die_in_the_middle
     trigger(place, "two", "2025-01-02")
     waiting = {"CRYPTO_LAKEHOUSE_KUBERNETES__DEFERRABLE": "false"}
     start_all(place, **waiting)
-    wait_until(place.asked, "a pull is at work", place)
+    wait_for(place.asked, "a pull is at work", place)
     assert airflow.state("pull", "two") == "running", "a worker waits for it"
     airflow.kill("scheduler")
     time.sleep(2)
@@ -251,9 +253,9 @@ def test_runs_converge_although_triggerer_scheduler_and_worker_die_in_the_middle
     tries = "SELECT max(try_number) FROM task_instance WHERE task_id = 'pull' AND run_id = 'two'"
     joined = "GET /api/v1/namespaces/crypto-lakehouse/pods"
     before = place.api.requests.count(joined)
-    wait_until(lambda: place.api.requests.count(joined) > before, "the next worker looks for the pod", place)
+    wait_for(lambda: place.api.requests.count(joined) > before, "the next worker looks for the pod", place)
     place.go.set()
-    wait_until(lambda: is_over(place, "two"), "the second run is over", place, 400)
+    wait_for(lambda: is_over(place, "two"), "the second run is over", place)
     check(place, "two", 2)
     print("tries of the pull whose worker died:", airflow.rows(tries))
     logs = [path.read_text() for path in Path(airflow.environment["AIRFLOW_HOME"], "logs").rglob("*.log")]

@@ -13,9 +13,10 @@ from crypto_lakehouse.settings import load_settings
 from crypto_lakehouse.vocabulary import Step
 from tests.containers.conftest import open_to_all
 from tests.containers.engine import BASE, PREFIX, Engine
-from tests.lakehouse_airflow.runners.conftest import GOOD, ORDER, WHAT_DECIDES, pull_operator, step_script
+from tests.lakehouse_airflow.runners.conftest import GOOD, GOOD_FIGURES, ORDER, WHAT_DECIDES, pull_operator, step_script
+from tests.waiting import STANDSTILL_SECONDS, wait_until
 
-pytestmark = [pytest.mark.containers, pytest.mark.timeout(600), pytest.mark.filterwarnings("ignore")]
+pytestmark = [pytest.mark.containers, pytest.mark.timeout(7200), pytest.mark.filterwarnings("ignore")]
 
 CANARY = "canary-55aa"
 
@@ -66,7 +67,7 @@ def lines_of_a_run() -> list[str]:
 
 
 def test_a_good_result_gives_its_counts(operator: Any) -> None:
-    assert operator(facts=GOOD).execute({}) == {"objects": 3}
+    assert operator(facts=GOOD).execute({}) == GOOD_FIGURES
 
 
 def test_the_log_has_the_step_s_lines(operator: Any) -> None:
@@ -138,7 +139,7 @@ def test_the_container_of_a_try_whose_worker_died_does_not_go_on_beside_the_next
         # It is at work long enough for the ghost to clear up what it takes for its own.
         one = operator(facts=GOOD, script="time.sleep(3)")
         assert (lake / "ghost").exists(), "the fault: it was at work"
-        assert one.execute({}) == {"objects": 3}
+        assert one.execute({}) == GOOD_FIGURES
         assert images.run("inspect", container, check=False).returncode != 0
     assert may_be_tried_again(ghost.error)
 
@@ -197,14 +198,15 @@ class running:  # noqa: N801  read as a verb
 
     def __enter__(self) -> str:
         self.thread.start()
-        deadline = time.monotonic() + 30
-        while time.monotonic() < deadline:
-            if (found := ours(self.engine)) and self.engine.inspect(found[0])["State"]["Running"]:
-                time.sleep(1)
-                return found[0]
-            time.sleep(0.1)
-        raise AssertionError("no container came up")
+        container: str = wait_until(self._running)
+        # It is given a second in which to do its work.
+        time.sleep(1)
+        return container
+
+    def _running(self) -> str:
+        containers = ours(self.engine)
+        return containers[0] if containers and self.engine.inspect(containers[0])["State"]["Running"] else ""
 
     def __exit__(self, *_: object) -> None:
-        self.thread.join(60)
+        self.thread.join(STANDSTILL_SECONDS)
         assert not self.thread.is_alive()

@@ -23,7 +23,7 @@ from tests.containers.engine import (
 )
 from tests.release.tools import tool
 
-pytestmark = [pytest.mark.containers, pytest.mark.timeout(3600)]
+pytestmark = [pytest.mark.containers, pytest.mark.timeout(7200)]
 
 OCI = "org.opencontainers.image."
 ALL_IMAGES = (*IMAGES, *OTHER_IMAGES)

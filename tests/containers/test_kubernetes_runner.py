@@ -11,13 +11,13 @@ from tests.containers.conftest import open_to_all
 from tests.containers.engine import BASE, Engine, ensure_base
 from tests.containers.engine_pods import EnginePods
 from tests.fakes.kubernetes.api_server import serving
-from tests.lakehouse_airflow.runners.conftest import GOOD, finished, lake, task_context
+from tests.lakehouse_airflow.runners.conftest import GOOD, GOOD_FIGURES, finished, lake, task_context
 from tests.lakehouse_airflow.runners.pods_contract import PodsContract
 from tests.lakehouse_airflow.runners.pods_place import SLOW, Place, both_ways, failure, in_thread
 
 __all__ = ["lake"]
 pytest.importorskip("airflow.providers.cncf.kubernetes", reason="the provider is not installed")
-pytestmark = [pytest.mark.containers, pytest.mark.timeout(600), pytest.mark.filterwarnings("ignore")]
+pytestmark = [pytest.mark.containers, pytest.mark.timeout(7200), pytest.mark.filterwarnings("ignore")]
 
 IMAGE = "crypto-lakehouse-kubernetes/step:test"
 # What the image does lies in the lake, so that one image does for all tests.
@@ -106,7 +106,7 @@ class TestPodsInAnEngine(PodsContract):
     def test_a_step_with_enough_memory_does_not_fail(self, place: Place) -> None:
         docker = {"limits": {"pull": {"memory_mib": 2048}}}
         one = place.operator(facts=GOOD, script="x = b'x' * (1 << 30)", docker=docker)
-        assert finished(one, task_context()) == {"objects": 3}, "the control"
+        assert finished(one, task_context()) == GOOD_FIGURES, "the control"
 
     def test_a_container_that_is_killed_on_its_node_fails_the_try_and_the_next_succeeds(self, place: Place) -> None:
         carrier = place.cluster.carrier
@@ -116,4 +116,4 @@ class TestPodsInAnEngine(PodsContract):
             [name] = carrier.left()
             carrier.client.containers.get(name).kill()
         assert "left no result" in str(task.result)
-        assert finished(place.operator(facts=GOOD), task_context(try_number=2)) == {"objects": 3}
+        assert finished(place.operator(facts=GOOD), task_context(try_number=2)) == GOOD_FIGURES

@@ -7,7 +7,6 @@ import shutil
 import socket
 import subprocess
 import sys
-import time
 import urllib.error
 import urllib.request
 from collections.abc import Iterator
@@ -17,8 +16,9 @@ from pathlib import Path
 import pytest
 
 from tests.containers.engine import REPOSITORY, Engine
+from tests.waiting import STANDSTILL_SECONDS, wait_until
 
-pytestmark = [pytest.mark.containers, pytest.mark.timeout(300)]
+pytestmark = [pytest.mark.containers, pytest.mark.timeout(7200)]
 
 SCRIPT = REPOSITORY / "release" / "registry.py"
 USER, PASSWORD = "releaser", "open sesame"
@@ -55,7 +55,7 @@ class Registry:
         word = base64.b64encode(f"{USER}:{PASSWORD}".encode()).decode()
         headers = {"Authorization": f"Basic {word}", "Accept": MANIFEST}
         request = urllib.request.Request(f"http://{self.host}/v2/lake/{name}/manifests/{tag}", headers=headers)
-        with urllib.request.urlopen(request, timeout=10) as answer:
+        with urllib.request.urlopen(request, timeout=STANDSTILL_SECONDS) as answer:
             return bytes(answer.read())
 
     @property
@@ -79,19 +79,19 @@ def registry(engine: Engine, tmp_path: Path) -> Iterator[Registry]:
     wait_until_it_answers(port, process)
     yield Registry(f"127.0.0.1:{port}", tmp_path, Path(engine.client))
     process.terminate()
-    process.wait(30)
+    process.wait(STANDSTILL_SECONDS)
 
 
 def wait_until_it_answers(port: int, process: "subprocess.Popen[bytes]") -> None:
-    deadline = time.monotonic() + 30
-    while time.monotonic() < deadline and process.poll() is None:
+    def answers() -> bool:
+        assert process.poll() is None, "the registry ended"
         try:
-            socket.create_connection(("127.0.0.1", port), 1).close()
+            socket.create_connection(("127.0.0.1", port)).close()
         except OSError:
-            time.sleep(0.1)
-        else:
-            return
-    raise AssertionError("the registry did not start")
+            return False
+        return True
+
+    wait_until(answers)
 
 
 @pytest.fixture

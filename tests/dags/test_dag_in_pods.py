@@ -9,14 +9,14 @@ from pathlib import Path
 
 import pytest
 
-from crypto_lakehouse.demo.airflow_home import REPOSITORY, airflow_environment, prepare
+from crypto_lakehouse.demo.airflow_home import REPOSITORY, airflow_environment
 from crypto_lakehouse.query import Lake
 from tests.fakes.kubernetes.api_server import ApiServer, kube_config, serving
 from tests.fakes.kubernetes.process_pods import Processes
 from tests.small_lake import SmallLake, small_lake
 
 pytest.importorskip("airflow.providers.cncf.kubernetes", reason="the provider is not installed")
-pytestmark = [pytest.mark.slow, pytest.mark.timeout(600), pytest.mark.filterwarnings("ignore")]
+pytestmark = [pytest.mark.long, pytest.mark.filterwarnings("ignore")]
 
 KLINES = "binance_um_klines"
 IMAGES = ("s5cmd", "polars", "quality", "exchange")
@@ -39,12 +39,14 @@ def place(tmp_path: Path) -> Iterator[tuple[SmallLake, ApiServer]]:
         yield lake, api
 
 
-def test_a_dag_run_with_every_step_in_a_pod_publishes(place: tuple[SmallLake, ApiServer], tmp_path: Path) -> None:
+def test_a_dag_run_with_every_step_in_a_pod_publishes(
+    place: tuple[SmallLake, ApiServer], tmp_path: Path, airflow_home: Path
+) -> None:
     lake, api = place
     orders = tmp_path / "runs.json"
     orders.write_text(json.dumps([{"dag_id": KLINES, "conf": CONF}]))
     environment = airflow_environment(
-        tmp_path / "airflow",
+        airflow_home,
         lake.settings.lake,
         {
             "KUBECONFIG": str(kube_config(api, tmp_path / "kubeconfig")),
@@ -55,7 +57,6 @@ def test_a_dag_run_with_every_step_in_a_pod_publishes(place: tuple[SmallLake, Ap
             "AIRFLOW__LOGGING__LOGGING_LEVEL": "INFO",
         },
     )
-    prepare(environment)
     said = tmp_path / "said"
     with said.open("wb") as output:
         command = [sys.executable, "-m", "lakehouse_airflow.run_dags", str(orders)]

@@ -15,11 +15,12 @@ import pytest
 
 from crypto_lakehouse.catalog.embedded import EmbeddedCatalog
 from crypto_lakehouse.datasets import dataset
-from crypto_lakehouse.demo.airflow_home import airflow_environment, prepare
+from crypto_lakehouse.demo.airflow_home import airflow_environment
+from tests.dags.homes import copied_home
 from tests.fakes.exchange import Fault, LocalExchange
 from tests.small_lake import SmallLake, dropped, small_lake
 
-pytestmark = [pytest.mark.slow, pytest.mark.timeout(600)]
+pytestmark = pytest.mark.long
 
 NAME = "binance_spot_klines"
 NOW = datetime(2025, 1, 4, 4, 0, tzinfo=UTC)
@@ -54,9 +55,7 @@ class Place:
 @pytest.fixture(scope="module")
 def prepared(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The home of an Airflow with its database and DAGs: making one takes longer than a run."""
-    home = tmp_path_factory.mktemp("airflow")
-    prepare(airflow_environment(home, str(home)))
-    return home
+    return copied_home(tmp_path_factory)
 
 
 @pytest.fixture

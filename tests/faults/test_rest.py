@@ -39,6 +39,7 @@ from tests.fakes.exchange.talking import ask
 from tests.faults.asking import ask_the_time
 from tests.rest_fixtures import OpenLake, open_lake
 from tests.rest_lake import RestLake, VirtualTime, archive_inputs, exchange_settings, silver_frame, utc
+from tests.waiting import STANDSTILL_SECONDS
 
 __all__ = ["open_lake"]
 
@@ -225,9 +226,9 @@ def _asked_by_processes(lake: RestLake, count: int) -> list[str]:
     runs = [context.Process(target=ask_the_time, args=arguments) for _ in range(count)]
     for one in runs:
         one.start()
-    outcomes = [told.get(timeout=60) for _ in runs]
+    outcomes = [told.get(timeout=STANDSTILL_SECONDS) for _ in runs]
     for one in runs:
-        one.join(60)
+        one.join(STANDSTILL_SECONDS)
     return outcomes
 
 

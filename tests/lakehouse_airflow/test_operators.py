@@ -30,6 +30,7 @@ from crypto_lakehouse.runs.results import GapsOutcome, InstrumentsOutcome, PlanO
 from crypto_lakehouse.settings import load_settings
 from crypto_lakehouse.vocabulary import Market, Step
 from tests.step_results import failed_pull, idle_plan, succeeded_pull
+from tests.waiting import STANDSTILL_SECONDS, wait_until
 
 pytestmark = pytest.mark.filterwarnings("ignore")
 NOW = datetime(2025, 1, 1, tzinfo=UTC)
@@ -157,11 +158,9 @@ def test_killing_the_task_ends_the_step_and_what_it_started(operator: Any, lake:
 
     thread = threading.Thread(target=execute)
     thread.start()
-    deadline = time.monotonic() + 20
-    while not (child.is_file() and child.read_text()) and time.monotonic() < deadline:
-        time.sleep(0.02)
+    wait_until(lambda: child.is_file() and child.read_text())
     one.on_kill()
-    thread.join(20)
+    thread.join(STANDSTILL_SECONDS)
     assert not thread.is_alive()
     assert "left no result" in str(outcome[0])
     with pytest.raises(ProcessLookupError):
@@ -257,6 +256,33 @@ def test_a_quarantine_turns_the_run_red_after_all_is_published() -> None:
     check_quarantine(None)
     with pytest.raises(AirflowFailException, match="2 objects or partitions were quarantined"):
         check_quarantine(2)
+
+
+@pytest.mark.parametrize("status", [Status.NOTHING_TO_DO, Status.SUCCEEDED])
+def test_a_plan_with_nothing_to_do_skips_all_that_comes_after_it_and_no_other_does(
+    status: Status, lake: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from airflow.sdk import DAG, BaseOperator
+    from airflow.sdk.exceptions import DownstreamTasksSkipped
+
+    from lakehouse_airflow import operators
+
+    with DAG(dag_id="binance_um_klines", schedule=None) as dag:
+        plan = operators.PlanOperator(task_id="plan", dataset="binance_um_klines")
+        plan >> BaseOperator(task_id="pull") >> BaseOperator(task_id="report")
+    result = StepResult(Step.PLAN, "a", "r", status, datetime.now(UTC), 0.1, PlanOutcome(PlanFigures()))
+    monkeypatch.setattr(plan, "_run", lambda _order_key, _context: result)
+    pushed: dict[str, Any] = {}
+    ti = SimpleNamespace(xcom_push=lambda key, value: pushed.update({key: value}), map_index=-1)
+    context = {"dag_run": run_of(), "params": {}, "ti": ti, "task": dag.get_task("plan")}
+    if status is Status.SUCCEEDED:
+        assert plan.execute(context) == []
+        assert set(pushed) == {"delta", "transform"}
+        return
+    with pytest.raises(DownstreamTasksSkipped) as raised:
+        plan.execute(context)
+    assert set(raised.value.tasks) == {"pull", "report"}
+    assert plan.inherits_from_skipmixin, "Airflow skips them again where somebody clears one of them"
 
 
 def test_a_report_with_nothing_to_do_is_skipped_so_that_no_asset_event_is_sent(lake: Path) -> None:

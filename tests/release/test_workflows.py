@@ -94,7 +94,7 @@ def test_a_bad_workflow_is_noticed(good: str, bad: str, message: str) -> None:
 def test_together_they_run_all_that_was_promised() -> None:
     ran = {line.removeprefix("make ") for path in WORKFLOWS for line in run_lines(path.read_text(encoding="utf-8"))}
     assert ran >= {"lint", "types", "contracts", "unit", "images", "test-containers", "terraform", "terraform-scan"}
-    assert ran >= {"images-lint", "images-audit", "images-sbom", "security", "workflows-lint"}
+    assert ran >= {"test-slow", "images-lint", "images-audit", "images-sbom", "security", "workflows-lint"}
     assert ran >= {"release-check", "dist", "images-push", "images-sign", "release-publish"}
 
 
@@ -121,6 +121,20 @@ def test_nothing_is_published_that_a_proof_did_not_see(name: str) -> None:
     parts = [part for job in jobs.values() for part in (job, *job["steps"])]
     bases = [part["env"]["BASE_IMAGE"] for part in parts if "BASE_IMAGE" in part.get("env", {})]
     assert bases == ["${{ vars.BASE_IMAGE }}"] * 3, "what is checked, tested and published is one base"
+
+
+def test_the_slow_set_runs_every_night_and_make_test_leaves_it_out() -> None:
+    workflow = yaml.safe_load((PROJECT / ".github" / "workflows" / "nightly.yml").read_text(encoding="utf-8"))
+    # YAML reads the key `on` as a boolean.
+    (schedule,) = workflow[True]["schedule"]
+    minute, hour, *days = schedule["cron"].split()
+    assert (minute.isdigit(), hour.isdigit(), days) == (True, True, ["*", "*", "*"])
+    assert [step["run"] for job in workflow["jobs"].values() for step in job["steps"] if "run" in step] == [
+        "make test-slow"
+    ]
+    makefile = (PROJECT / "Makefile").read_text(encoding="utf-8")
+    assert "pytest -n 2 --dist worksteal -m 'not slow'" in makefile
+    assert "pytest -m slow" in makefile
 
 
 def test_the_tests_run_on_every_python_that_we_promise() -> None:

@@ -87,7 +87,7 @@ class Workspace:
     endpoint: str
     variables: Mapping[str, object]
 
-    def run(self, *arguments: str, timeout: float = 600) -> Applied:
+    def run(self, *arguments: str, timeout: float = 3600) -> Applied:
         """Runs Terraform without asking anything."""
         environment = {
             name: value

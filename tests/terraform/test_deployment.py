@@ -20,8 +20,8 @@ from tests.terraform.policies import Request, denies
 from tests.terraform.terraforming import MOTO_FORGETS, MOTO_LACKS, STATE_BUCKET
 
 pytestmark = [
-    pytest.mark.slow,
-    pytest.mark.timeout(1500),
+    pytest.mark.long,
+    pytest.mark.timeout(7200),
     pytest.mark.filterwarnings("ignore::DeprecationWarning"),
 ]
 DATA = (

@@ -17,7 +17,7 @@ from tests.terraform.policies import allows
 from tests.terraform.test_roles import role_policies
 
 pytest.importorskip("airflow.providers.amazon", reason="the provider is not installed")
-pytestmark = [pytest.mark.slow, pytest.mark.timeout(1500), pytest.mark.filterwarnings("ignore")]
+pytestmark = [pytest.mark.long, pytest.mark.timeout(7200), pytest.mark.filterwarnings("ignore")]
 IMAGES = Path(__file__).parents[2] / "images"
 every_step = pytest.mark.parametrize("step", Step)
 

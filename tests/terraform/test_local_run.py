@@ -18,7 +18,7 @@ from tests.small_lake import SmallLake
 from tests.terraform.conftest import NAME, Deployment, without_bucket_policy
 
 pytest.importorskip("airflow", reason="Airflow is not installed")
-pytestmark = [pytest.mark.slow, pytest.mark.timeout(1500), pytest.mark.filterwarnings("ignore::DeprecationWarning")]
+pytestmark = [pytest.mark.long, pytest.mark.timeout(7200), pytest.mark.filterwarnings("ignore::DeprecationWarning")]
 # Another dataset than that of the run in one process, which counts what it publishes.
 DATASET = "binance_spot_klines"
 RUN = {

@@ -10,7 +10,7 @@ from crypto_lakehouse.settings import ArchiveSettings, ExchangeSettings
 from tests.terraform.conftest import Resources
 from tests.terraform.terraforming import MOTO_LACKS
 
-pytestmark = pytest.mark.slow
+pytestmark = pytest.mark.long
 Planned = Callable[[str], Resources]
 INDEXES = {f'module.glue.aws_glue_partition_index.this["{row.name}"]' for row in DATASETS}
 BUDGET = "module.alarms.aws_budgets_budget.this[0]"

@@ -10,8 +10,8 @@ from tests.terraform.conftest import NAME, REGION, Deployment, PipelineRun
 from tests.terraform.policies import Request, allows, wildcards
 
 pytestmark = [
-    pytest.mark.slow,
-    pytest.mark.timeout(1500),
+    pytest.mark.long,
+    pytest.mark.timeout(7200),
     pytest.mark.filterwarnings("ignore::DeprecationWarning"),
 ]
 LAKE = f"arn:aws:s3:::{NAME}-lake-123456789012"

@@ -43,7 +43,7 @@ def test_the_network_s_list_of_hosts_is_that_of_the_exchanges_we_ask() -> None:
     assert json.loads(found[1]) == sorted(str(host) for host in asked)
 
 
-@pytest.mark.slow
+@pytest.mark.long
 def test_the_sources_are_formatted(tools: Tools, tmp_path: Path) -> None:
     sources = workspace(tools, tmp_path, "", environment="dev")
     (sources.folder / "provider_override.tf").unlink()
@@ -53,7 +53,7 @@ def test_the_sources_are_formatted(tools: Tools, tmp_path: Path) -> None:
     assert not sources.run("fmt", "-check", "-recursive").ok
 
 
-@pytest.mark.slow
+@pytest.mark.long
 def test_the_sources_are_valid(tools: Tools, tmp_path: Path) -> None:
     root = workspace(tools, tmp_path, "", environment="dev")
     for folder in (root, workspace(tools, tmp_path / "state", "", environment="dev").below("state")):
@@ -63,7 +63,7 @@ def test_the_sources_are_valid(tools: Tools, tmp_path: Path) -> None:
     assert not root.run("validate").ok
 
 
-@pytest.mark.slow
+@pytest.mark.long
 @pytest.mark.parametrize(
     ("name", "value", "complaint"),
     [

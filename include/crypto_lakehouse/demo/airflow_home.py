@@ -1,15 +1,27 @@
 """The settings of Airflow on a laptop, and its start."""
 
+import json
 import os
 import signal
 import subprocess
 import sys
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from crypto_lakehouse.checkout import require_checkout
 from crypto_lakehouse.errors import SourceUnavailable
 
+# Loading Airflow takes longer than most commands do. Its configuration file has keys that all its processes share.
+_COMMANDS = """
+import json, sys
+from airflow.cli.cli_parser import get_parser
+from airflow.configuration import write_default_airflow_configuration_if_needed
+write_default_airflow_configuration_if_needed()
+parser = get_parser()
+for arguments in json.loads(sys.argv[1]):
+    chosen = parser.parse_args(arguments)
+    chosen.func(chosen)
+"""
 REPOSITORY = require_checkout()
 """The demonstration runs the DAGs and the fake exchange of the checkout: there is none in an installed package."""
 
@@ -61,17 +73,25 @@ def prepare(environment: Mapping[str, str]) -> None:
     home.mkdir(parents=True, exist_ok=True)
     pools = str(REPOSITORY / "config" / "pools.json")
     # The DAGs are registered here once: two processes that register them at the same time block each other.
-    for arguments in (["db", "migrate"], ["pools", "import", pools], ["dags", "reserialize"]):
-        done = subprocess.run(  # noqa: S603  our own interpreter, an argument list
-            [sys.executable, "-m", "airflow", *arguments],
-            env=dict(environment),
-            capture_output=True,
-            text=True,
-            check=False,
-        )
-        if done.returncode:
-            raise SourceUnavailable(f"airflow {' '.join(arguments)} failed", (done.stdout + done.stderr)[-2000:])
+    run_commands(environment, ["db", "migrate"], ["pools", "import", pools], ["dags", "reserialize"])
     marker.touch()
+
+
+def run_commands(environment: Mapping[str, str], *commands: Sequence[str]) -> None:
+    """Runs commands of Airflow's command line one after another, in one process.
+
+    Raises:
+        SourceUnavailable: A command failed. The message contains the output.
+    """
+    done = subprocess.run(  # noqa: S603  our own interpreter, an argument list
+        [sys.executable, "-c", _COMMANDS, json.dumps(commands)],
+        env=dict(environment),
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    if done.returncode:
+        raise SourceUnavailable("A command of Airflow failed", (done.stdout + done.stderr)[-2000:])
 
 
 def up(environment: Mapping[str, str]) -> int:

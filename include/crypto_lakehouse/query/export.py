@@ -18,13 +18,18 @@ def csv_text(result: QueryResult) -> str:
     """Returns the rows as CSV. Text that a spreadsheet would read as a formula gets a leading apostrophe."""
     frame = result.frame
     nested = [name for name, kind in frame.schema.items() if kind.is_nested()]
-    plain = frame.with_columns(pl.col(nested).map_elements(str, return_dtype=pl.String)) if nested else frame
+    plain = frame.with_columns(pl.col(nested).map_elements(_nested_text, return_dtype=pl.String)) if nested else frame
     texts = [pl.col(name) for name, kind in plain.schema.items() if kind == pl.String]
     escaped = plain.with_columns(
         pl.when(text.str.contains(r"^[=+\-@\t\r]")).then(pl.lit("'") + text).otherwise(text).name.keep()
         for text in texts
     )
     return escaped.rename({name: _escaped(name) for name in escaped.columns}).write_csv()
+
+
+def _nested_text(value: Any) -> str:
+    # Polars hands lists over as Series, whose own text is a table.
+    return str(value.to_list() if isinstance(value, pl.Series) else value)
 
 
 def _escaped(text: str) -> str:

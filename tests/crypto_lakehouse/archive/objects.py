@@ -13,7 +13,7 @@ from crypto_lakehouse.settings import Settings, TransferProfile
 from crypto_lakehouse.vocabulary import Frequency, Interval
 from tests.fakes.bucket import FakeBucket
 
-QUICK = TransferProfile(retries=1, batch_timeout_seconds=60)
+QUICK = TransferProfile(retries=1, batch_timeout_seconds=900)
 
 
 def put_object(

@@ -15,6 +15,7 @@ from crypto_lakehouse.settings import MissingChecksum, Settings
 from crypto_lakehouse.vocabulary import ChecksumStatus
 from tests.crypto_lakehouse.archive.objects import QUICK, put_object, settings_for, transfer_for
 from tests.fakes.bucket import FakeBucket
+from tests.waiting import STANDSTILL_SECONDS
 
 NAME = "binance_um_klines"
 DAYS = [date(2024, 1, day) for day in range(1, 5)]
@@ -213,7 +214,7 @@ def test_a_batch_that_takes_too_long_is_ended_and_says_so(lake: Lake, monkeypatc
 
     def stall(path: str) -> tuple[int, bytes] | None:
         if path.endswith(".zip"):
-            release.wait(5)
+            release.wait(STANDSTILL_SECONDS)
         return None
 
     lake.bucket.fault = stall

@@ -5,12 +5,22 @@ from pathlib import Path
 import pytest
 
 from crypto_lakehouse.archive.keys import parse_key
+from crypto_lakehouse.demo import uploading
+from crypto_lakehouse.demo.requests import synthetic_requests
 from crypto_lakehouse.demo.uploading import MARKER, main, upload
 from crypto_lakehouse.lake.local import LocalStorage
 from crypto_lakehouse.settings import load_settings
 
+SMALL = {"binance_um_metrics", "binance_um_funding_rate", "binance_option_bvol_index"}
 
-def test_the_archive_is_uploaded_once_and_made_whole_after_an_interruption(tmp_path: Path) -> None:
+
+def test_the_archive_is_uploaded_once_and_made_whole_after_an_interruption(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    # A part of it does: what all of it holds is the matter of `test_synthetic`, and building it takes long.
+    some = [request for request in synthetic_requests() if request.dataset.name in SMALL]
+    assert len(some) == len(SMALL)
+    monkeypatch.setattr(uploading, "synthetic_requests", lambda: some)
     bucket = LocalStorage(tmp_path)
     count = upload(bucket)
     keys = [one.key for one in bucket.list("data/")]

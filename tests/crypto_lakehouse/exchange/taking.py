@@ -29,7 +29,7 @@ def _limiter(path: Path, now: float = 0.0) -> RateLimiter:
 def take_until_full(path: Path, start: Any, taken: Any) -> None:
     """Takes as much as it gets in one window, and tells how often."""
     one = _limiter(path)
-    start.wait(30)
+    start.wait()
     count = 0
     try:
         while True:
@@ -42,7 +42,7 @@ def take_until_full(path: Path, start: Any, taken: Any) -> None:
 def take_unguarded(path: Path, start: Any, taken: Any) -> None:
     """Does the same with the defence off: reading and writing are two transactions."""
     one = _limiter(path)
-    start.wait(30)
+    start.wait()
     count = 0
     while True:
         with one._transaction() as connection:

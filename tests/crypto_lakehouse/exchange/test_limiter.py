@@ -25,6 +25,7 @@ from tests.crypto_lakehouse.exchange.taking import (
 )
 from tests.fakes.exchange import LocalExchange
 from tests.rest_lake import VirtualTime, exchange_settings
+from tests.waiting import STANDSTILL_SECONDS
 
 LIMIT = RateLimit("weight", 100, 60, "x-used")
 OTHER = RateLimit("other", 10, 300)
@@ -193,14 +194,14 @@ def _processes(target: Callable[..., None], arguments: tuple[Any, ...], count: i
     for one in runs:
         one.start()
     for one in runs:
-        one.join(60)
+        one.join(STANDSTILL_SECONDS)
     assert [one.exitcode for one in runs] == [0] * count
 
 
 def _taken_by_four(target: Callable[..., None], folder: Path) -> list[int]:
     start, taken = PROCESSES.Barrier(4), PROCESSES.Queue()
     _processes(target, (folder / "limits.sqlite", start, taken), 4)
-    return [taken.get(timeout=10) for _ in range(4)]
+    return [taken.get(timeout=STANDSTILL_SECONDS) for _ in range(4)]
 
 
 def test_four_processes_at_once_take_exactly_the_share(tmp_path: Path) -> None:

@@ -4,6 +4,7 @@ from collections import Counter
 from collections.abc import Callable
 from datetime import date, datetime, timedelta
 
+import polars as pl
 import pytest
 
 from crypto_lakehouse.datasets import dataset
@@ -33,6 +34,12 @@ def stretch(name: str, symbol: str, interval: str) -> DeltaWindow:
     )
 
 
+@pytest.fixture(scope="module")
+def sound_rows() -> dict[tuple[str, str], pl.DataFrame]:
+    """What an exchange without faults gives, by dataset and symbol; filled by the first test that compares with it."""
+    return {}
+
+
 def fetched(lake: VenueLake, name: str, asked: DeltaWindow) -> list[tuple[datetime, datetime]]:
     client = lake.client_of(dataset(name))
     client.server_time()
@@ -41,10 +48,20 @@ def fetched(lake: VenueLake, name: str, asked: DeltaWindow) -> list[tuple[dateti
 
 @pytest.mark.parametrize(("name", "symbol", "interval"), EVERY)
 @pytest.mark.parametrize("fault", [Fault.EMPTY_LIST, Fault.SHORT_PAGE, Fault.REPEATED_PAGE, Fault.ERROR_502])
-def test_a_fault_loses_no_row(name: str, symbol: str, interval: str, fault: Fault, open_venue: OpenVenue) -> None:
+def test_a_fault_loses_no_row(
+    name: str,
+    symbol: str,
+    interval: str,
+    fault: Fault,
+    open_venue: OpenVenue,
+    sound_rows: dict[tuple[str, str], pl.DataFrame],
+) -> None:
     row, asked = dataset(name), stretch(name, symbol, interval)
-    sound, lake = open_venue(NOW, "sound"), open_venue(NOW, "faulty")
-    fetched(sound, name, asked)
+    if (name, symbol) not in sound_rows:
+        sound = open_venue(NOW, "sound")
+        fetched(sound, name, asked)
+        sound_rows[name, symbol] = sound.silver(row)
+    lake = open_venue(NOW, "faulty")
     if fault is Fault.REPEATED_PAGE:
         # Only what was asked before can be answered again: a page of an hour that was not asked for.
         fetched(lake, name, window(symbol, interval, utc(2025, 1, 3, 1), utc(2025, 1, 3, 2)))
@@ -53,9 +70,9 @@ def test_a_fault_loses_no_row(name: str, symbol: str, interval: str, fault: Faul
     assert fetched(lake, name, asked) == [(datetime.fromisoformat(asked.start), datetime.fromisoformat(asked.end))]
     if not (fault is Fault.REPEATED_PAGE and name == "kraken_spot_klines"):
         assert lake.exchange.fired == {fault: 1}
-    assert lake.silver(row).equals(sound.silver(row))
+    assert lake.silver(row).equals(sound_rows[name, symbol])
     expected = 240 if interval else len(tick_lines(date(2025, 1, 2)))
-    assert sound.silver(row).height == expected
+    assert sound_rows[name, symbol].height == expected
 
 
 @pytest.mark.parametrize(("name", "symbol"), KLINES)

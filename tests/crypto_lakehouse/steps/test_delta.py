@@ -23,6 +23,7 @@ from tests.crypto_lakehouse.steps.delta_runs import NAME, Deployment, carry_out,
 from tests.fakes.bucket import FakeBucket, serving
 from tests.fakes.exchange import LocalExchange
 from tests.rest_lake import utc
+from tests.waiting import STANDSTILL_SECONDS, wait_until
 
 FIRST, SECOND, THIRD = (date(2025, 1, day) for day in (1, 2, 3))
 
@@ -165,9 +166,7 @@ class Killer:
     def __call__(self) -> float:
         self.left -= 1
         if self.left == 0 and self.pid:
-            patience = time.monotonic() + 60
-            while self.log.latest(NAME).is_empty() and time.monotonic() < patience:
-                time.sleep(0.05)
+            wait_until(lambda: not self.log.latest(NAME).is_empty())
             os.kill(self.pid, signal.SIGKILL)
         return time.time()
 
@@ -188,7 +187,7 @@ def test_after_a_kill_in_the_middle_only_what_was_not_committed_is_asked_again(t
             )
             process.start()
             killer.pid = process.pid or 0
-            process.join(120)
+            process.join(STANDSTILL_SECONDS)
             assert process.exitcode == -signal.SIGKILL
             held = log.latest(NAME)
             assert held.height == COMMIT_OBJECTS

@@ -12,6 +12,7 @@ from typing import Any
 import ccxt
 
 from tests.fakes.exchange.server import LocalExchange
+from tests.waiting import STANDSTILL_SECONDS
 
 NOW = datetime(2025, 1, 3, 10, 7, 30, tzinfo=UTC)
 MICROSECONDS = {"X-MBX-TIME-UNIT": "MICROSECOND"}
@@ -42,7 +43,7 @@ def ask(exchange: LocalExchange, path: str, headers: Mapping[str, str] | None = 
     """Asks as a plain HTTP client does; a refusal is a reply too."""
     request = urllib.request.Request(f"{exchange.url}/{path}", headers=dict(headers or {}))
     try:
-        with urllib.request.urlopen(request, timeout=20) as answer:
+        with urllib.request.urlopen(request, timeout=STANDSTILL_SECONDS) as answer:
             return Reply(answer.status, answer.headers, answer.read())
     except urllib.error.HTTPError as error:
         with error:

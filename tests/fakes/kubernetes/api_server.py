@@ -21,6 +21,7 @@ from aiohttp import web
 
 from tests.fakes.kubernetes.cluster import Carrier, Cluster, Pod
 from tests.fakes.kubernetes.pod_security import RESTRICTED, violations
+from tests.waiting import STANDSTILL_SECONDS
 
 REPOSITORY = Path(__file__).parents[3]
 Answer = tuple[int, str]
@@ -32,7 +33,7 @@ _POLL_SECONDS = 0.03
 def rules_of_airflow() -> list[dict[str, Any]]:
     """Returns what the manifest allows Airflow to do."""
     manifest = (REPOSITORY / "deploy" / "kubernetes" / "access.yaml").read_text(encoding="utf-8")
-    [role] = [one for one in yaml.safe_load_all(manifest) if one["kind"] == "Role"]
+    [role] = [document for document in yaml.safe_load_all(manifest) if document["kind"] == "Role"]
     return list(role["rules"])
 
 
@@ -63,13 +64,13 @@ class ApiServer:
 
     def read(self, name: str) -> Pod | None:
         with self.cluster.lock:
-            one = self.cluster.held.get(name)
-            return None if one is None else self.shown(one.pod)
+            tracked = self.cluster.tracked_pods.get(name)
+            return None if tracked is None else self.shown(tracked.pod)
 
     def matching(self, selector: str) -> list[Pod]:
         pods = [self.shown(pod) for pod in self.cluster.pods.values()]
-        conditions = [one for one in selector.split(",") if one]
-        return [pod for pod in pods if all(_fits(pod["metadata"]["labels"], one) for one in conditions)]
+        conditions = [condition for condition in selector.split(",") if condition]
+        return [pod for pod in pods if all(_fits(pod["metadata"]["labels"], condition) for condition in conditions)]
 
     def allows(self, verb: str, resource: str, namespace: str) -> bool:
         return namespace == self.namespace and any(
@@ -137,7 +138,7 @@ class _Handlers:
     async def create(self, request: web.Request) -> web.Response:
         pod = await request.json()
         name = pod["metadata"]["name"]
-        if name in self.cluster.held:
+        if name in self.cluster.tracked_pods:
             return refusal(409, "AlreadyExists", f'pods "{name}" already exists')
         broken = violations(pod, RESTRICTED)
         if broken:
@@ -152,7 +153,7 @@ class _Handlers:
 
     async def patch(self, request: web.Request) -> web.Response:
         name = request.match_info["name"]
-        if name not in self.cluster.held:
+        if name not in self.cluster.tracked_pods:
             return refusal(404, "NotFound")
         self.cluster.label(name, (await request.json())["metadata"]["labels"])
         return await self.read(request)
@@ -176,7 +177,7 @@ class _Handlers:
         wanted = request.query.get("fieldSelector", "").removeprefix("involvedObject.name=")
 
         def found() -> list[dict[str, Any]]:
-            return [one for one in list(self.cluster.events) if one["involvedObject"]["name"] == wanted]
+            return [event for event in list(self.cluster.events) if event["involvedObject"]["name"] == wanted]
 
         if _asked(request)[0] == "watch":
             return await self._watch(request, found)
@@ -189,13 +190,13 @@ class _Handlers:
         since, sent = int(request.query.get("resourceVersion") or 0), 0
         deadline = asyncio.get_running_loop().time() + float(request.query.get("timeoutSeconds", 30))
         while asyncio.get_running_loop().time() < deadline:
-            for one in found():
-                name, version = one["metadata"]["name"], int(one["metadata"]["resourceVersion"])
+            for item in found():
+                name, version = item["metadata"]["name"], int(item["metadata"]["resourceVersion"])
                 if version <= seen.get(name, since):
                     continue
                 kind = "MODIFIED" if name in seen else "ADDED"
                 seen[name], sent = version, sent + 1
-                if not await self._sent(request, response, json.dumps({"type": kind, "object": one}).encode(), sent):
+                if not await self._sent(request, response, json.dumps({"type": kind, "object": item}).encode(), sent):
                     return response
             await asyncio.sleep(_POLL_SECONDS)
         return response
@@ -213,10 +214,10 @@ class _Handlers:
         return True
 
     async def log(self, request: web.Request) -> web.StreamResponse:
-        one = self.cluster.held.get(request.match_info["name"])
-        if one is None:
+        tracked = self.cluster.tracked_pods.get(request.match_info["name"])
+        if tracked is None:
             return refusal(404, "NotFound")
-        if one.run is None:
+        if tracked.run is None:
             return refusal(400, "BadRequest", "container is waiting to start")
         response = web.StreamResponse(headers={"Content-Type": "text/plain"})
         await response.prepare(request)
@@ -224,8 +225,8 @@ class _Handlers:
         earliest = datetime.now(UTC) - timedelta(seconds=float(since)) if since else datetime.min.replace(tzinfo=UTC)
         follows, sent, passed = request.query.get("follow") in {"true", "True"}, 0, 0
         while True:
-            is_over = one.run.ending() is not None or not follows
-            for line in one.run.lines[passed:]:
+            is_over = tracked.run.ending() is not None or not follows
+            for line in tracked.run.lines[passed:]:
                 passed += 1
                 if line.time < earliest:
                     continue
@@ -234,7 +235,7 @@ class _Handlers:
                 sent += 1
                 if not await self._sent(request, response, text, sent):
                     return response
-            if is_over or one.removing is not None:
+            if is_over or tracked.removing is not None:
                 return response
             await asyncio.sleep(_POLL_SECONDS)
 
@@ -283,13 +284,13 @@ def serving(carrier: Carrier) -> Iterator[ApiServer]:
 
     thread = threading.Thread(target=serve)
     thread.start()
-    is_up.wait(10)
+    assert is_up.wait(STANDSTILL_SECONDS)
     try:
         yield server
     finally:
         cluster.close()
         loop.call_soon_threadsafe(loop.stop)
-        thread.join(10)
+        thread.join(STANDSTILL_SECONDS)
 
 
 def kube_config(server: ApiServer, path: Path) -> Path:

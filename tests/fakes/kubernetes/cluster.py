@@ -14,6 +14,8 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, Protocol
 
+from tests.waiting import STANDSTILL_SECONDS
+
 Pod = dict[str, Any]
 _TICK_SECONDS = 0.03
 _BACK_OFF_SECONDS = 0.6
@@ -79,7 +81,7 @@ class Node:
 
 
 @dataclass
-class Held:
+class TrackedPod:
     """A pod that the cluster has, with what is at work for it."""
 
     pod: Pod
@@ -116,7 +118,7 @@ class Cluster:
     created: list[Pod] = field(default_factory=list)
     placed: list[str] = field(default_factory=list)
     events: list[dict[str, Any]] = field(default_factory=list)
-    held: dict[str, Held] = field(default_factory=dict)
+    tracked_pods: dict[str, TrackedPod] = field(default_factory=dict)
     version: int = 0
     lock: threading.RLock = field(default_factory=threading.RLock)
 
@@ -129,16 +131,16 @@ class Cluster:
     @property
     def pods(self) -> dict[str, Pod]:
         with self.lock:
-            return {name: deepcopy(one.pod) for name, one in self.held.items()}
+            return {name: deepcopy(tracked.pod) for name, tracked in self.tracked_pods.items()}
 
     def close(self) -> None:
         """Ends everything that runs."""
         self._is_over.set()
-        self._kubelet.join(30)
+        self._kubelet.join(STANDSTILL_SECONDS)
         with self.lock:
-            left = list(self.held.values())
-        for one in left:
-            _end(one, 0.0)
+            left = list(self.tracked_pods.values())
+        for tracked in left:
+            _end(tracked, 0.0)
         self._workers.shutdown()
 
     def add(self, pod: Pod) -> None:
@@ -149,54 +151,56 @@ class Cluster:
             pod["metadata"].setdefault("labels", {})
             pod["status"] = {"phase": "Pending"}
             self.created.append(deepcopy(pod))
-            self.held[pod["metadata"]["name"]] = one = Held(pod, 0)
-            self._changed(one)
+            self.tracked_pods[pod["metadata"]["name"]] = tracked = TrackedPod(pod, 0)
+            self._changed(tracked)
 
     def label(self, name: str, labels: Mapping[str, str]) -> None:
         """Adds labels to a pod."""
         with self.lock:
-            self.held[name].pod["metadata"]["labels"] |= labels
-            self._changed(self.held[name])
+            self.tracked_pods[name].pod["metadata"]["labels"] |= labels
+            self._changed(self.tracked_pods[name])
 
     def remove(self, name: str, grace_seconds: float | None = None) -> None:
         """Begins to remove a pod: it is shown until its container is gone."""
         with self.lock:
-            one = self.held[name]
-            if one.removing is None:
-                grace = one.spec.get("terminationGracePeriodSeconds", 30) if grace_seconds is None else grace_seconds
-                one.pod["metadata"]["deletionTimestamp"] = now()
-                one.removing = self._workers.submit(self._removed, one, grace)
-                self._changed(one)
+            tracked = self.tracked_pods[name]
+            if tracked.removing is None:
+                grace = (
+                    tracked.spec.get("terminationGracePeriodSeconds", 30) if grace_seconds is None else grace_seconds
+                )
+                tracked.pod["metadata"]["deletionTimestamp"] = now()
+                tracked.removing = self._workers.submit(self._removed, tracked, grace)
+                self._changed(tracked)
 
     def forget(self, name: str) -> None:
         """Removes a pod with its container at once, as when its node is gone."""
         with self.lock:
-            one = self.held.pop(name)
-        _end(one, 0.0)
+            tracked = self.tracked_pods.pop(name)
+        _end(tracked, 0.0)
 
-    def _removed(self, one: Held, grace_seconds: float) -> None:
-        _end(one, grace_seconds)
+    def _removed(self, tracked: TrackedPod, grace_seconds: float) -> None:
+        _end(tracked, grace_seconds)
         time.sleep(self.linger_seconds)
         with self.lock:
-            self.held.pop(one.pod["metadata"]["name"], None)
+            self.tracked_pods.pop(tracked.pod["metadata"]["name"], None)
             self.version += 1
 
-    def _changed(self, one: Held) -> None:
+    def _changed(self, tracked: TrackedPod) -> None:
         self.version += 1
-        one.version = self.version
-        one.pod["metadata"]["resourceVersion"] = str(self.version)
+        tracked.version = self.version
+        tracked.pod["metadata"]["resourceVersion"] = str(self.version)
 
-    def _set(self, one: Held, **status: Any) -> None:
+    def _set(self, tracked: TrackedPod, **status: Any) -> None:
         with self.lock:
-            if {**one.pod["status"], **status} != one.pod["status"]:
-                one.pod["status"] |= status
-                self._changed(one)
+            if {**tracked.pod["status"], **status} != tracked.pod["status"]:
+                tracked.pod["status"] |= status
+                self._changed(tracked)
 
-    def tell(self, one: Held, kind: str, reason: str, message: str) -> None:
+    def tell(self, tracked: TrackedPod, kind: str, reason: str, message: str) -> None:
         """Notes an event of a pod, once."""
         with self.lock:
-            about = {"kind": "Pod", "name": one.pod["metadata"]["name"], "uid": one.pod["metadata"]["uid"]}
-            about |= {"namespace": one.pod["metadata"]["namespace"]}
+            about = {"kind": "Pod", "name": tracked.pod["metadata"]["name"], "uid": tracked.pod["metadata"]["uid"]}
+            about |= {"namespace": tracked.pod["metadata"]["namespace"]}
             said = {"type": kind, "reason": reason, "message": message, "involvedObject": about}
             if not any(said.items() <= event.items() for event in self.events):
                 self.version += 1
@@ -207,108 +211,108 @@ class Cluster:
     def _tick(self) -> None:
         while not self._is_over.wait(_TICK_SECONDS):
             with self.lock:
-                held = list(self.held.values())
-            for one in held:
+                pods = list(self.tracked_pods.values())
+            for tracked in pods:
                 # Whoever shows a pod meanwhile shows all of a change or nothing.
                 with self.lock:
-                    self._advance(one)
+                    self._advance(tracked)
 
-    def _advance(self, one: Held) -> None:
-        if one.phase in ENDED or one.removing is not None:
+    def _advance(self, tracked: TrackedPod) -> None:
+        if tracked.phase in ENDED or tracked.removing is not None:
             return
-        if one.run is not None:
-            self._watched(one, one.run)
-        elif one.starting is not None:
-            self._started(one)
-        elif "nodeName" not in one.spec:
-            self._schedule(one)
-        elif time.monotonic() - one.looked > _BACK_OFF_SECONDS:
-            one.looked = time.monotonic()
-            self._prepare(one)
+        if tracked.run is not None:
+            self._watched(tracked, tracked.run)
+        elif tracked.starting is not None:
+            self._started(tracked)
+        elif "nodeName" not in tracked.spec:
+            self._schedule(tracked)
+        elif time.monotonic() - tracked.looked > _BACK_OFF_SECONDS:
+            tracked.looked = time.monotonic()
+            self._prepare(tracked)
 
-    def _schedule(self, one: Held) -> None:
-        reasons = [self._against(one, node) for node in self.nodes]
+    def _schedule(self, tracked: TrackedPod) -> None:
+        reasons = [self._against(tracked, node) for node in self.nodes]
         if None in reasons:
-            one.spec["nodeName"] = self.nodes[reasons.index(None)].name
-            self.placed.append(one.spec["nodeName"])
+            tracked.spec["nodeName"] = self.nodes[reasons.index(None)].name
+            self.placed.append(tracked.spec["nodeName"])
             scheduled = {"type": "PodScheduled", "status": "True"}
-            self._set(one, conditions=[scheduled], containerStatuses=[_waiting(one, "ContainerCreating", "")])
-            self.tell(one, "Normal", "Scheduled", f"Successfully assigned {one.pod['metadata']['name']}")
+            self._set(tracked, conditions=[scheduled], containerStatuses=[_waiting(tracked, "ContainerCreating", "")])
+            self.tell(tracked, "Normal", "Scheduled", f"Successfully assigned {tracked.pod['metadata']['name']}")
             return
         said = f"0/{len(self.nodes)} nodes are available: {', '.join(f'1 {reason}' for reason in reasons)}."
         refused = {"type": "PodScheduled", "status": "False", "reason": "Unschedulable", "message": said}
-        self._set(one, conditions=[refused])
-        self.tell(one, "Warning", "FailedScheduling", said)
+        self._set(tracked, conditions=[refused])
+        self.tell(tracked, "Warning", "FailedScheduling", said)
 
-    def _against(self, one: Held, node: Node) -> str | None:
+    def _against(self, tracked: TrackedPod, node: Node) -> str | None:
         """Returns why a pod does not fit on a node."""
-        selector = one.spec.get("nodeSelector") or {}
+        selector = tracked.spec.get("nodeSelector") or {}
         if not selector.items() <= node.labels.items():
             return "node(s) didn't match Pod's node affinity/selector"
-        if any(not _tolerated(taint, one.spec.get("tolerations") or []) for taint in node.taints):
+        if any(not _tolerated(taint, tracked.spec.get("tolerations") or []) for taint in node.taints):
             return "node(s) had untolerated taint"
-        others = [other for other in self.held.values() if other.spec.get("nodeName") == node.name]
-        asked = [_requested(other) for other in (one, *(other for other in others if other.phase not in ENDED))]
+        others = [other for other in self.tracked_pods.values() if other.spec.get("nodeName") == node.name]
+        asked = [_requested(other) for other in (tracked, *(other for other in others if other.phase not in ENDED))]
         if sum(mib for mib, _ in asked) > node.mib:
             return "Insufficient memory"
         return "Insufficient cpu" if sum(cpus for _, cpus in asked) > node.milli_cpus else None
 
-    def _prepare(self, one: Held) -> None:
-        image = one.container["image"]
+    def _prepare(self, tracked: TrackedPod) -> None:
+        image = tracked.container["image"]
         if not self.carrier.has(image):
             said = f'Failed to pull image "{image}": not found'
-            self.tell(one, "Warning", "Failed", said)
-            is_first = _reason(one) == "ContainerCreating"
-            reason = "ErrImagePull" if is_first or _reason(one) == "ImagePullBackOff" else "ImagePullBackOff"
+            self.tell(tracked, "Warning", "Failed", said)
+            is_first = _reason(tracked) == "ContainerCreating"
+            reason = "ErrImagePull" if is_first or _reason(tracked) == "ImagePullBackOff" else "ImagePullBackOff"
             shown = said if reason == "ErrImagePull" else f'Back-off pulling image "{image}"'
-            self._set(one, containerStatuses=[_waiting(one, reason, shown)])
+            self._set(tracked, containerStatuses=[_waiting(tracked, reason, shown)])
             return
-        missing = [one_of for one_of in _references(one.container) if one_of not in self.secrets]
+        missing = [reference for reference in _references(tracked.container) if reference not in self.secrets]
         if missing:
             said = f'secret "{missing[0].partition("/")[0]}" not found'
-            self._set(one, containerStatuses=[_waiting(one, "CreateContainerConfigError", said)])
-            self.tell(one, "Warning", "Failed", f"Error: {said}")
+            self._set(tracked, containerStatuses=[_waiting(tracked, "CreateContainerConfigError", said)])
+            self.tell(tracked, "Warning", "Failed", f"Error: {said}")
             return
-        one.starting = self._workers.submit(
-            self.carrier.start, deepcopy(one.pod), self._environment(one), list(self._mounts(one))
+        tracked.starting = self._workers.submit(
+            self.carrier.start, deepcopy(tracked.pod), self._environment(tracked), list(self._mounts(tracked))
         )
 
-    def _environment(self, one: Held) -> dict[str, str]:
-        plain = {item["name"]: item.get("value", "") for item in one.container["env"] if "valueFrom" not in item}
-        referred = [item for item in one.container["env"] if "valueFrom" in item]
+    def _environment(self, tracked: TrackedPod) -> dict[str, str]:
+        plain = {item["name"]: item.get("value", "") for item in tracked.container["env"] if "valueFrom" not in item}
+        referred = [item for item in tracked.container["env"] if "valueFrom" in item]
         return plain | {item["name"]: self.secrets[_key(item)] for item in referred}
 
-    def _mounts(self, one: Held) -> Iterator[Mount]:
-        volumes = {volume["name"]: volume for volume in one.spec["volumes"]}
-        for mount in one.container["volumeMounts"]:
+    def _mounts(self, tracked: TrackedPod) -> Iterator[Mount]:
+        volumes = {volume["name"]: volume for volume in tracked.spec["volumes"]}
+        for mount in tracked.container["volumeMounts"]:
             volume = volumes[mount["name"]]
             if claim := volume.get("persistentVolumeClaim"):
                 yield Mount(mount["mountPath"], self.claims[claim["claimName"]])
             else:
                 yield Mount(mount["mountPath"], None, mebibytes(volume["emptyDir"].get("sizeLimit", "64Mi")))
 
-    def _started(self, one: Held) -> None:
-        assert one.starting is not None
-        if one.starting.done():
-            one.run = one.starting.result()
+    def _started(self, tracked: TrackedPod) -> None:
+        assert tracked.starting is not None
+        if tracked.starting.done():
+            tracked.run = tracked.starting.result()
             running = {"running": {"startedAt": now()}}
-            self._set(one, phase="Running", startTime=now(), containerStatuses=[_shown(one, running)])
-            self.tell(one, "Normal", "Started", "Started container base")
+            self._set(tracked, phase="Running", startTime=now(), containerStatuses=[_shown(tracked, running)])
+            self.tell(tracked, "Normal", "Started", "Started container base")
 
-    def _watched(self, one: Held, run: Run) -> None:
-        deadline = one.spec.get("activeDeadlineSeconds")
+    def _watched(self, tracked: TrackedPod, run: Run) -> None:
+        deadline = tracked.spec.get("activeDeadlineSeconds")
         ending = run.ending()
-        if ending is None and deadline is not None and time.monotonic() - one.since > deadline:
+        if ending is None and deadline is not None and time.monotonic() - tracked.since > deadline:
             run.stop(0.0)
             said = {"reason": "DeadlineExceeded", "message": "Pod was active on the node longer than the deadline"}
             facts = {"exitCode": 137, "reason": "Error", "startedAt": now(), "finishedAt": now()}
-            self._set(one, phase="Failed", containerStatuses=[_shown(one, {"terminated": facts})], **said)
+            self._set(tracked, phase="Failed", containerStatuses=[_shown(tracked, {"terminated": facts})], **said)
             return
         if ending is not None:
             reason = "OOMKilled" if ending.is_out_of_memory else "Error" if ending.code else "Completed"
             facts = {"exitCode": ending.code, "reason": reason, "startedAt": now(), "finishedAt": now()}
             phase = "Failed" if ending.code else "Succeeded"
-            self._set(one, phase=phase, containerStatuses=[_shown(one, {"terminated": facts})])
+            self._set(tracked, phase=phase, containerStatuses=[_shown(tracked, {"terminated": facts})])
 
 
 def now() -> str:
@@ -324,8 +328,8 @@ def mebibytes(text: str) -> int:
     return int(text[:-2]) * {"Mi": 1, "Gi": 1024}[text[-2:]]
 
 
-def _requested(one: Held) -> tuple[int, int]:
-    asked = one.container["resources"]["requests"]
+def _requested(tracked: TrackedPod) -> tuple[int, int]:
+    asked = tracked.container["resources"]["requests"]
     return mebibytes(asked["memory"]), int(asked["cpu"].removesuffix("m"))
 
 
@@ -334,10 +338,10 @@ def _tolerated(taint: str, tolerations: list[dict[str, str]]) -> bool:
     pair, _, effect = taint.partition(":")
     key, _, value = pair.partition("=")
     return any(
-        one.get("effect") in {None, effect}
-        and one.get("key") in {None, key}
-        and (one.get("operator") == "Exists" or one.get("value", "") == value)
-        for one in tolerations
+        toleration.get("effect") in {None, effect}
+        and toleration.get("key") in {None, key}
+        and (toleration.get("operator") == "Exists" or toleration.get("value", "") == value)
+        for toleration in tolerations
     )
 
 
@@ -350,20 +354,20 @@ def _references(container: dict[str, Any]) -> list[str]:
     return [_key(item) for item in container["env"] if "valueFrom" in item]
 
 
-def _reason(one: Held) -> str:
-    return one.pod["status"]["containerStatuses"][0]["state"].get("waiting", {}).get("reason", "")
+def _reason(tracked: TrackedPod) -> str:
+    return tracked.pod["status"]["containerStatuses"][0]["state"].get("waiting", {}).get("reason", "")
 
 
-def _waiting(one: Held, reason: str, message: str) -> dict[str, Any]:
-    return _shown(one, {"waiting": {"reason": reason, "message": message}})
+def _waiting(tracked: TrackedPod, reason: str, message: str) -> dict[str, Any]:
+    return _shown(tracked, {"waiting": {"reason": reason, "message": message}})
 
 
-def _shown(one: Held, state: dict[str, Any]) -> dict[str, Any]:
-    rest = {"image": one.container["image"], "imageID": "", "restartCount": 0, "ready": "running" in state}
-    return {"name": one.container["name"], "state": state, **rest}
+def _shown(tracked: TrackedPod, state: dict[str, Any]) -> dict[str, Any]:
+    rest = {"image": tracked.container["image"], "imageID": "", "restartCount": 0, "ready": "running" in state}
+    return {"name": tracked.container["name"], "state": state, **rest}
 
 
-def _end(one: Held, grace_seconds: float) -> None:
-    run = one.run if one.run is not None or one.starting is None else one.starting.result()
+def _end(tracked: TrackedPod, grace_seconds: float) -> None:
+    run = tracked.run if tracked.run is not None or tracked.starting is None else tracked.starting.result()
     if run is not None:
         run.stop(grace_seconds)

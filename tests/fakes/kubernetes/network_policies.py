@@ -18,21 +18,25 @@ def policies() -> list[Policy]:
 
 def may_reach(in_force: list[Policy], labels: Mapping[str, str], address: str, port: int) -> bool:
     """Returns whether a pod with these labels may open a TCP connection to an address outside of the cluster."""
-    chosen = [one for one in in_force if "Egress" in one["spec"]["policyTypes"] and _selects(one, labels)]
+    chosen = [policy for policy in in_force if "Egress" in policy["spec"]["policyTypes"] and _selects(policy, labels)]
     # A pod that no policy chooses may do anything.
-    return not chosen or any(_allows(rule, address, port) for one in chosen for rule in one["spec"].get("egress") or [])
+    return not chosen or any(
+        _allows(rule, address, port) for policy in chosen for rule in policy["spec"].get("egress") or []
+    )
 
 
 def may_be_reached(in_force: list[Policy], labels: Mapping[str, str]) -> bool:
     """Returns whether anybody may open a connection to a pod with these labels."""
-    chosen = [one for one in in_force if "Ingress" in one["spec"]["policyTypes"] and _selects(one, labels)]
-    return not chosen or any(one["spec"].get("ingress") for one in chosen)
+    chosen = [policy for policy in in_force if "Ingress" in policy["spec"]["policyTypes"] and _selects(policy, labels)]
+    return not chosen or any(policy["spec"].get("ingress") for policy in chosen)
 
 
 def _selects(policy: Policy, labels: Mapping[str, str]) -> bool:
     selector = policy["spec"]["podSelector"]
     exact = selector.get("matchLabels") or {}
-    return exact.items() <= labels.items() and all(_fits(one, labels) for one in selector.get("matchExpressions") or [])
+    return exact.items() <= labels.items() and all(
+        _fits(expression, labels) for expression in selector.get("matchExpressions") or []
+    )
 
 
 def _fits(expression: dict[str, Any], labels: Mapping[str, str]) -> bool:
@@ -47,10 +51,12 @@ def _fits(expression: dict[str, Any], labels: Mapping[str, str]) -> bool:
 
 def _allows(rule: dict[str, Any], address: str, port: int) -> bool:
     ports, peers = rule.get("ports"), rule.get("to")
-    is_port = not ports or any(one["protocol"] == "TCP" and one["port"] == port for one in ports)
-    return is_port and (not peers or any(_holds(one["ipBlock"], address) for one in peers if "ipBlock" in one))
+    is_port = not ports or any(entry["protocol"] == "TCP" and entry["port"] == port for entry in ports)
+    return is_port and (not peers or any(_holds(peer["ipBlock"], address) for peer in peers if "ipBlock" in peer))
 
 
 def _holds(block: dict[str, Any], address: str) -> bool:
-    one = ip_address(address)
-    return one in ip_network(block["cidr"]) and not any(one in ip_network(part) for part in block.get("except", []))
+    parsed = ip_address(address)
+    return parsed in ip_network(block["cidr"]) and not any(
+        parsed in ip_network(part) for part in block.get("except", [])
+    )

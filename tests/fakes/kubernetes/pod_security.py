@@ -106,8 +106,8 @@ OURS: tuple[Rule | Inherited, ...] = (
 
 def violations(pod: dict[str, Any], rules: tuple[Rule | Inherited, ...]) -> list[str]:
     """Returns the controls that a pod breaks."""
-    one = {**pod, "spec": {**pod["spec"], "containers": _containers(pod)}}
-    return [rule.control for rule in rules if not _is_kept(one, rule)]
+    checked = {**pod, "spec": {**pod["spec"], "containers": _containers(pod)}}
+    return [rule.control for rule in rules if not _is_kept(checked, rule)]
 
 
 def _containers(pod: dict[str, Any]) -> list[dict[str, Any]]:

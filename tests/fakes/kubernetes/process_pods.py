@@ -10,6 +10,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 from tests.fakes.kubernetes.cluster import Ending, Line, Mount, Pod
+from tests.waiting import STANDSTILL_SECONDS
 
 
 class ProcessRun:
@@ -39,7 +40,7 @@ class ProcessRun:
         except subprocess.TimeoutExpired:
             self.process.kill()
             self.process.wait()
-        self._reader.join(5)
+        self._reader.join(STANDSTILL_SECONDS)
 
 
 @dataclass
@@ -62,7 +63,7 @@ class Processes:
 
     def start(self, pod: Pod, environment: Mapping[str, str], mounts: list[Mount]) -> ProcessRun:
         container = pod["spec"]["containers"][0]
-        folders = {one.path: str(one.folder or tempfile.mkdtemp(dir=self.folder)) for one in mounts}
+        folders = {mount.path: str(mount.folder or tempfile.mkdtemp(dir=self.folder)) for mount in mounts}
         # A variable that names a place in the container names the folder instead.
         moved = {name: _moved(value, folders) for name, value in environment.items()}
         given = {"PATH": os.environ["PATH"], **self.environment, **moved}

@@ -20,6 +20,8 @@ os.environ["AIRFLOW__WORKERS__API_RETRY_WAIT_MAX"] = "1"
 
 ORDER = "runs/binance_um_klines/test-00000000/pull-000.json"
 GOOD = succeeded_pull()
+GOOD_FIGURES = {"objects": 3, "bytes": 0, "unverified": 0, "objects_quarantined": 0}
+"""What a task returns for that result."""
 FAILED = failed_pull()
 WHAT_DECIDES = pytest.mark.parametrize(
     ("facts", "code", "message", "final"),

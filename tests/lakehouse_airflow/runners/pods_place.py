@@ -3,7 +3,6 @@
 import json
 import os
 import threading
-import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -14,6 +13,7 @@ import pytest
 from tests.fakes.kubernetes.api_server import ApiServer, kube_config
 from tests.fakes.kubernetes.cluster import ENDED, Cluster
 from tests.lakehouse_airflow.runners.conftest import finished, pull_operator, step_script, task_context
+from tests.waiting import STANDSTILL_SECONDS, wait_until
 
 REPOSITORY = Path(__file__).parents[3]
 CANARY = "canary-7c1e"
@@ -73,7 +73,7 @@ class Place:
         return pull_operator()
 
     def wait_for(self, name: str) -> None:
-        wait_until((self.lake / name).exists, f"{name} came", 90)
+        wait_until((self.lake / name).exists)
 
     def go(self) -> None:
         (self.lake / "go").touch()
@@ -83,7 +83,7 @@ class Place:
         before = self._looks()
 
         def wait() -> None:
-            wait_until(lambda: self._looks() > before, "somebody looked for the pod", 90)
+            wait_until(lambda: self._looks() > before)
             self.go()
 
         threading.Thread(target=wait, daemon=True).start()
@@ -93,13 +93,6 @@ class Place:
 
     def ended(self) -> bool:
         return any(pod["status"]["phase"] in ENDED for pod in self.cluster.pods.values())
-
-
-def wait_until(is_so: Callable[[], bool], what: str, seconds: float = 30) -> None:
-    deadline = time.monotonic() + seconds
-    while not is_so():
-        assert time.monotonic() < deadline, f"not so in {seconds:g} s: {what}"
-        time.sleep(0.05)
 
 
 def failure(one: Any, context: Any = None) -> Exception:
@@ -135,5 +128,5 @@ class in_thread:  # noqa: N801  read as a verb
         return self
 
     def __exit__(self, *_: object) -> None:
-        self.thread.join(60)
+        self.thread.join(STANDSTILL_SECONDS)
         assert not self.thread.is_alive()

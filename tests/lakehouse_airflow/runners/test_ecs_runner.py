@@ -21,15 +21,17 @@ from crypto_lakehouse.vocabulary import Step
 from tests.lakehouse_airflow.runners.conftest import (
     FAILED,
     GOOD,
+    GOOD_FIGURES,
     ORDER,
     finished,
     pull_operator,
     step_script,
     task_context,
 )
+from tests.waiting import STANDSTILL_SECONDS
 
 pytest.importorskip("airflow.providers.amazon", reason="the provider is not installed")
-pytestmark = [pytest.mark.filterwarnings("ignore"), pytest.mark.timeout(120)]
+pytestmark = pytest.mark.filterwarnings("ignore")
 
 CANARY = "canary-31fd"
 REGION = "us-east-1"
@@ -110,7 +112,7 @@ def client(endpoint: str, monkeypatch: pytest.MonkeyPatch) -> Iterator[Any]:
     )
     yield ecs
     state_manager.unset_transition("ecs::task")
-    requests.post(f"{endpoint}/moto-api/reset", timeout=10)
+    requests.post(f"{endpoint}/moto-api/reset", timeout=STANDSTILL_SECONDS)
 
 
 @pytest.fixture
@@ -151,7 +153,7 @@ both_ways = pytest.mark.parametrize("deferrable", [False, True], ids=["waiting",
 def test_a_good_result_gives_its_counts(deferrable: bool, operator: Any, fleet: Fleet) -> None:
     deferrals: list[int] = []
     one = operator(facts=GOOD, deferrable=deferrable)
-    assert finished(one, task_context(), lambda: deferrals.append(1)) == {"objects": 3}
+    assert finished(one, task_context(), lambda: deferrals.append(1)) == GOOD_FIGURES
     assert bool(deferrals) is deferrable
     [task] = fleet.tasks
     assert (task.launch_type, task.group[:15]) == ("FARGATE", "lakehouse-pull-")
@@ -228,7 +230,7 @@ def test_a_try_that_was_cut_off_is_joined_by_the_next_and_the_step_runs_once(ope
     # As ECS says of a task that has ended; moto forgets to.
     fleet.tasks[0].desired_status = "STOPPED"
     # Nothing runs any more: the next starts a task of its own.
-    assert finished(operator(facts=GOOD), task_context(try_number=3)) == {"objects": 3}
+    assert finished(operator(facts=GOOD), task_context(try_number=3)) == GOOD_FIGURES
     assert len(fleet.tasks) == 2
 
 
@@ -312,7 +314,7 @@ def test_the_task_s_lines_are_in_the_log(operator: Any, fleet: Fleet, capfd: pyt
 
     capfd.readouterr()
     one = operator(facts=GOOD, deferrable=True, logs_group="/lakehouse")
-    assert finished(one, task_context(), forward) == {"objects": 3}
+    assert finished(one, task_context(), forward) == GOOD_FIGURES
     assert "] a line of the step" in "".join(capfd.readouterr())
 
 

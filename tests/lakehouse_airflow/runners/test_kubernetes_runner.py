@@ -8,18 +8,22 @@ from typing import Any
 
 import pytest
 
+from crypto_lakehouse.lake.local import LocalStorage
+from crypto_lakehouse.lake.records import ObjectToPull
+from crypto_lakehouse.runs.orders import PullOrder, write_order
 from crypto_lakehouse.settings import Settings, load_settings
 from crypto_lakehouse.vocabulary import Step
 from tests.fakes.kubernetes.api_server import rules_of_airflow, serving
 from tests.fakes.kubernetes.cluster import Node
 from tests.fakes.kubernetes.pod_security import OURS, RESTRICTED, violations
 from tests.fakes.kubernetes.process_pods import Processes
-from tests.lakehouse_airflow.runners.conftest import GOOD, ORDER, finished, task_context
+from tests.lakehouse_airflow.runners.conftest import GOOD, GOOD_FIGURES, ORDER, finished, task_context
 from tests.lakehouse_airflow.runners.pods_contract import PodsContract
-from tests.lakehouse_airflow.runners.pods_place import Place, both_ways, failure, in_thread, is_final, wait_until
+from tests.lakehouse_airflow.runners.pods_place import Place, both_ways, failure, in_thread, is_final
+from tests.waiting import wait_until
 
 pytest.importorskip("airflow.providers.cncf.kubernetes", reason="the provider is not installed")
-pytestmark = [pytest.mark.filterwarnings("ignore"), pytest.mark.timeout(120)]
+pytestmark = pytest.mark.filterwarnings("ignore")
 
 
 @pytest.fixture
@@ -180,7 +184,7 @@ def test_a_full_quota_is_waited_for_by_trying_again(place: Place) -> None:
     place.api.fault = lambda method, _path: (403, said) if method == "POST" else None
     assert not is_final(failure(one))
     place.api.fault = lambda _method, _path: None
-    assert finished(one, task_context(try_number=2)) == {"objects": 3}
+    assert finished(one, task_context(try_number=2)) == GOOD_FIGURES
 
 
 def test_a_pod_that_went_away_while_it_was_cleared_away_is_no_failure(place: Place) -> None:
@@ -188,7 +192,7 @@ def test_a_pod_that_went_away_while_it_was_cleared_away_is_no_failure(place: Pla
 
     with pytest.raises(TaskDeferred):
         place.operator(code=9, deferrable=True).execute(task_context())
-    wait_until(place.ended, "the pod of an earlier try ended")
+    wait_until(place.ended)
     [name] = place.cluster.pods
     met: list[str] = []
 
@@ -200,7 +204,7 @@ def test_a_pod_that_went_away_while_it_was_cleared_away_is_no_failure(place: Pla
         return 404, "NotFound"
 
     place.api.fault = gone
-    assert finished(place.operator(facts=GOOD), task_context(try_number=2)) == {"objects": 3}
+    assert finished(place.operator(facts=GOOD), task_context(try_number=2)) == GOOD_FIGURES
     assert met, "the fault was met"
 
 
@@ -214,10 +218,10 @@ def test_a_pod_that_is_there_and_gone_when_looked_at_may_be_tried_again(place: P
 def test_the_role_allows_what_airflow_does_and_nothing_more(place: Place) -> None:
     place.cluster.nodes = (Node(mib=128),)
     with in_thread(place.operator(facts=GOOD, deferrable=True)):
-        wait_until(lambda: ("watch", "events") in place.api.used, "a trigger waits for the pod")
+        wait_until(lambda: ("watch", "events") in place.api.used)
         place.cluster.nodes = (Node(),)
     failure(place.operator(code=3))
-    wait_until(lambda: place.cluster.pods == {}, "both pods are gone")
+    wait_until(lambda: place.cluster.pods == {})
     allowed = {(verb, resource) for rule in place.api.rules for verb in rule["verbs"] for resource in rule["resources"]}
     assert place.api.used == allowed
     assert place.api.refused == []
@@ -267,8 +271,8 @@ def test_a_large_order_runs_elsewhere_and_with_more(place: Place, lake: Path) ->
     place.monkeypatch.setenv("CRYPTO_LAKEHOUSE_RUNNER", "docker")
     place.monkeypatch.setenv("CRYPTO_LAKEHOUSE_SIZES", json.dumps(sizes))
     load_settings.cache_clear()
-    (lake / ORDER).parent.mkdir(parents=True)
-    (lake / ORDER).write_text(json.dumps({"objects": [{"size": 1 << 19}, {"size": 1 << 19}]}))
-    assert finished(one, task_context()) == {"objects": 3}
+    wanted = tuple(ObjectToPull(f"{number}.zip", 1 << 19, "e", "2026-01-01T00:00:00Z", False, "new") for number in "ab")
+    write_order(LocalStorage(lake), ORDER, PullOrder("binance_um_klines", "r", "", wanted))
+    assert finished(one, task_context()) == GOOD_FIGURES
     [pod] = place.cluster.created
     assert pod["spec"]["containers"][0]["resources"]["limits"]["memory"] == "9000Mi"

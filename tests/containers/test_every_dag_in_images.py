@@ -1,0 +1,123 @@
+"""Every DAG of `dags/` runs once in the images, against an archive and an exchange on loopback.
+
+One dataset of each data type has data for a day, in the archive or at the exchange, and must publish it. All other
+datasets find nothing to do. Two halves run at once, each in its own Airflow.
+"""
+
+from collections.abc import Iterator, Mapping
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from datetime import UTC, date, datetime
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from crypto_lakehouse.datasets import DATASETS
+from crypto_lakehouse.query import Lake
+from crypto_lakehouse.spec import Dataset
+from crypto_lakehouse.vocabulary import Frequency
+from tests.containers.airflow_container import DagRuns, run_dags
+from tests.containers.engine import REPOSITORY, Engine
+from tests.fakes.exchange import LocalExchange
+from tests.small_lake import SmallLake, dropped, small_lake
+
+pytestmark = [pytest.mark.containers, pytest.mark.timeout(1800), pytest.mark.filterwarnings("ignore")]
+
+DAY = date(2025, 1, 1)
+EXCHANGE_TIME = datetime(2025, 1, 4, 4, 0, tzinfo=UTC)
+OTHER_DAGS = ("fill_gaps", "instruments")
+WITH_A_GAP = "binance_spot_klines"
+
+
+def with_data() -> list[Dataset]:
+    """Returns the first dataset of each data type in the archive, and all datasets that only an exchange has."""
+    first_of_type = {dataset.data_type: dataset for dataset in reversed(DATASETS) if dataset.frequencies}
+    return [dataset for dataset in DATASETS if not dataset.frequencies or first_of_type[dataset.data_type] is dataset]
+
+
+@dataclass(frozen=True)
+class Place:
+    """The lake with its archive, and the exchange."""
+
+    lake: SmallLake
+    exchange: LocalExchange
+
+
+@pytest.fixture(scope="module")
+def place(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Place]:
+    folder = tmp_path_factory.mktemp("every-dag")
+    folder.chmod(0o755)
+    with small_lake(folder) as lake, LocalExchange(clock=EXCHANGE_TIME.timestamp) as exchange:
+        for dataset in with_data():
+            if dataset.frequencies:
+                is_monthly = Frequency.DAILY not in dataset.frequencies
+                change = dropped(3, 5) if dataset.name == WITH_A_GAP else dropped(0, 0)
+                lake.publish(dataset.name, str(DAY), change, monthly=is_monthly)
+        Path(lake.settings.lake).mkdir()
+        yield Place(lake, exchange)
+
+
+@pytest.fixture(scope="module")
+def outcomes(images: Engine, place: Place, tmp_path_factory: pytest.TempPathFactory) -> Mapping[str, str]:
+    """Returns the final state of a run of every DAG."""
+    folder = tmp_path_factory.mktemp("runs")
+    folder.chmod(0o755)
+    variables = exchange_variables(place.exchange)
+
+    def run(name: str, runs: list[dict[str, Any]]) -> DagRuns:
+        return run_dags(images, place.lake, runs, folder / name, variables)
+
+    runs = [dataset_run(dataset) for dataset in sorted(DATASETS, key=lambda dataset: dataset not in with_data())]
+    with ThreadPoolExecutor(2) as pool:
+        halves = list(pool.map(run, ("first", "second"), (runs[::2], runs[1::2])))
+    last = run("last", [{"dag_id": name, "conf": {}} for name in OTHER_DAGS])
+    states: dict[str, str] = {}
+    for outcome in (*halves, last):
+        assert outcome.code == 0, f"{outcome.states}\n{outcome.log[-9000:]}"
+        print(f"{sum(outcome.seconds.values()):.0f} s: {outcome.seconds}")
+        states |= outcome.states
+    return states
+
+
+def exchange_variables(exchange: LocalExchange) -> dict[str, str]:
+    mounts = ("spot", "um", "cm", "coinbase", "kraken")
+    return {f"CRYPTO_LAKEHOUSE_EXCHANGE__{mount.upper()}_URL": f"{exchange.url}/{mount}" for mount in mounts}
+
+
+def dataset_run(dataset: Dataset) -> dict[str, Any]:
+    """Returns a run of a dataset's DAG for the day; only datasets without an archive ask their exchange."""
+    last_day = date(2025, 1, 31) if Frequency.DAILY not in dataset.frequencies and dataset.frequencies else DAY
+    conf = {
+        "symbols": [dataset.sample_symbol],
+        "start_date": str(DAY),
+        "end_date": str(last_day),
+        "delta": not dataset.frequencies,
+    }
+    return {"dag_id": dataset.name, "conf": {**conf, "intervals": ["1h"]} if dataset.has_interval else conf}
+
+
+def test_every_dag_that_there_is_ran_and_succeeded(outcomes: Mapping[str, str]) -> None:
+    from airflow.dag_processing.dagbag import DagBag
+
+    bag = DagBag(REPOSITORY / "dags")
+    assert bag.import_errors == {}
+    assert sorted(outcomes) == sorted(bag.dags)
+    assert set(outcomes.values()) == {"success"}
+
+
+@pytest.mark.parametrize("dataset", with_data(), ids=lambda dataset: dataset.name)
+def test_a_dataset_of_each_data_type_was_published(dataset: Dataset, place: Place, outcomes: Mapping[str, str]) -> None:
+    assert outcomes[dataset.name] == "success"
+    (day,) = Lake(place.lake.settings).coverage(dataset.name, days=(DAY, DAY)).to_dicts()
+    assert day["rows"] > 0
+
+
+def test_the_instrument_master_knows_what_archive_and_exchange_list(place: Place, outcomes: Mapping[str, str]) -> None:
+    assert outcomes["instruments"] == "success"
+    assert any(request.path.endswith("exchangeInfo") for request in place.exchange.requests)
+    assert list(Path(place.lake.settings.lake).rglob("*instruments*"))
+
+
+def test_a_gap_was_found_and_its_dag_was_triggered(place: Place, outcomes: Mapping[str, str]) -> None:
+    assert outcomes["fill_gaps"] == "success"

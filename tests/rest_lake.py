@@ -17,7 +17,7 @@ from crypto_lakehouse.exchange.fetching import AnsweredSpan, fetch, store
 from crypto_lakehouse.exchange.limiter import RateLimiter
 from crypto_lakehouse.exchange.missing import Series, missing_spans
 from crypto_lakehouse.lake.bronze import BronzeLog, bronze_object
-from crypto_lakehouse.lake.local_storage import LocalStorage
+from crypto_lakehouse.lake.local import LocalStorage
 from crypto_lakehouse.lake.partition import partitions_between
 from crypto_lakehouse.lake.records import Manifest, RequestSpan
 from crypto_lakehouse.settings import ConformSettings, ExchangeSettings

@@ -135,7 +135,7 @@ class GlueCatalog:
             return
 
     def publish(self, records: Sequence[PublishedPartition]) -> None:
-        """Points partitions at new versions: new ones are created, held ones updated, in chunks of 100.
+        """Points partitions at new versions: new partitions are created, existing ones updated, in chunks of 100.
 
         Raises:
             SourceUnavailable: Glue refused some; the message names them. The others are published.
@@ -182,7 +182,7 @@ class GlueCatalog:
         return failed
 
     def _input(self, record: PublishedPartition) -> dict[str, Any]:
-        # A partition cannot be queried if its descriptor differs from its table. So both come from the same row.
+        # A partition whose descriptor differs from its table's cannot be queried: both come from the row.
         descriptor = _descriptor(table_row(record.dataset), f"{self._lake}/{record.location}")
         return {"Values": _values(record), "StorageDescriptor": descriptor, "Parameters": _parameters(record)}
 
@@ -194,14 +194,14 @@ class GlueCatalog:
         """
         with _translated(partition.table.name):
             try:
-                response = self._client.get_partition(
+                answer = self._client.get_partition(
                     DatabaseName=self._database,
                     TableName=partition.table.name,
                     PartitionValues=list(partition.values.values()),
                 )
             except self._client.exceptions.EntityNotFoundException:
                 return None
-        return _record(partition.table, response["Partition"])
+        return _record(partition.table, answer["Partition"])
 
     def partitions(
         self,
@@ -289,20 +289,20 @@ def _translated(table_name: str) -> Iterator[None]:
 
 
 def _is_older(table: Table, existing: list[tuple[str, str]]) -> bool:
-    """Returns whether a table lacks columns at its end. Every other difference is an error."""
+    """Returns whether a table lacks columns at its end; anything else that differs is refused."""
     wanted = [(column["Name"], column["Type"]) for column in glue_columns(table)]
     if wanted[: len(existing)] != existing:
         different = [pair for pair in existing if pair not in wanted] or existing
         raise SchemaDrift(
-            f"the Glue table has {different[0][0]} {different[0][1]} which the row of the table does not have",
-            "Columns may only be added at the end. Give a changed column a new name",
+            f"the Glue table has {different[0][0]} {different[0][1]} and the row of the table has no such column",
+            "Columns may only be added at the end; give a changed column a new name",
             dataset=table.name,
         )
     return len(existing) < len(wanted)
 
 
 def _expressions(symbols: Collection[str] | None, interval: Interval | None) -> list[str]:
-    """Returns filter expressions. Symbol keys contain no quote; see `symbols.symbol_key`."""
+    """Returns filter expressions; symbol keys hold no quote, by `symbols.symbol_key`."""
     parts = [f"kline_interval = '{interval.value}'"] if interval else []
     if symbols is None:
         return [" AND ".join(parts)]
@@ -336,25 +336,25 @@ def _parameters(record: PublishedPartition) -> dict[str, str]:
 
 def _record(table: Table, raw: Any) -> PublishedPartition:
     values = dict(zip(table.partition_keys, raw["Values"], strict=True))
-    parameters = raw["Parameters"]
+    stored = raw["Parameters"]
 
     def instant(name: str) -> datetime | None:
-        return datetime.fromisoformat(parameters[name]) if parameters[name] else None
+        return datetime.fromisoformat(stored[name]) if stored[name] else None
 
     return PublishedPartition(
         dataset=table.name,
         partition=Partition.from_values(table, values).name,
-        location=parameters["location"],
-        file=parameters["file"],
-        sha256=parameters["sha256"],
-        bytes=int(parameters["bytes"]),
-        rows=int(parameters["rows"]),
-        inputs_digest=parameters["inputs_digest"],
+        location=stored["location"],
+        file=stored["file"],
+        sha256=stored["sha256"],
+        bytes=int(stored["bytes"]),
+        rows=int(stored["rows"]),
+        inputs_digest=stored["inputs_digest"],
         first_time=instant("first_time"),
         last_time=instant("last_time"),
-        condition=Condition(parameters["condition"]),
-        reasons=tuple(json.loads(parameters["reasons"])),
-        run_id=parameters["run_id"],
-        published_at=datetime.fromisoformat(parameters["published_at"]),
-        schema_version=parameters["schema_version"],
+        condition=Condition(stored["condition"]),
+        reasons=tuple(json.loads(stored["reasons"])),
+        run_id=stored["run_id"],
+        published_at=datetime.fromisoformat(stored["published_at"]),
+        schema_version=stored["schema_version"],
     )

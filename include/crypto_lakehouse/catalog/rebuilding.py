@@ -1,4 +1,4 @@
-"""Compares the catalog with the lake, or rebuilds it. Only files and the verdict log count."""
+"""Compares the catalog with the lake, or makes it anew: the truth is in the files and in the verdict log."""
 
 import tempfile
 from dataclasses import asdict
@@ -7,19 +7,17 @@ from pathlib import Path
 from crypto_lakehouse.catalog.catalog import Catalog
 from crypto_lakehouse.errors import CorruptObject, LakehouseError
 from crypto_lakehouse.lake.partition import Partition, table_folder
-from crypto_lakehouse.lake.records import Candidate, PublishedPartition
+from crypto_lakehouse.lake.records import PublishedPartition
 from crypto_lakehouse.lake.storage import Storage
 from crypto_lakehouse.lake.verdicts import LoggedVerdict, VerdictLog
 from crypto_lakehouse.lake.versions import verify_candidate
 from crypto_lakehouse.spec import Table
 
-_CANDIDATE_FIELDS = tuple(Candidate.__slots__)
-
 
 def rebuild(catalog: Catalog, storage: Storage, table: Table) -> int:
-    """Publishes the newest version of each partition that passed the gate. Returns the number of partitions.
+    """Points the catalog at the newest version of each partition that passed the gate; returns how many.
 
-    Other partitions are removed from the catalog: they have no verdict, or their file is missing.
+    What the catalog holds beyond that is taken out: no verdict stands behind it, or its file is gone.
 
     Raises:
         LakehouseError: The lake or the catalog did not answer.
@@ -52,36 +50,35 @@ def _record(logged: LoggedVerdict) -> PublishedPartition:
 
 
 def verify(catalog: Catalog, storage: Storage, table: Table, deep: bool = False) -> list[LakehouseError]:
-    """Returns the faults of a table's published files: missing, of another size, or with other bytes.
+    """Returns what is wrong with a table's published files: missing, of another size, or of other bytes.
 
     Args:
-        catalog: The catalog.
-        storage: The lake.
-        table: The table.
-        deep: Read every file and compare its sha256, not only its size.
+        catalog: What readers are told.
+        storage: What there is.
+        table: Whose partitions to look at.
+        deep: Whether to read every file and compare its sha256, not only its size.
 
     Raises:
         LakehouseError: The lake or the catalog did not answer.
     """
     sizes = {file.key: file.size for file in storage.list(f"{table_folder(table)}/")}
     faults = []
-    for record in catalog.partitions(table):
-        fault = _fault(record, sizes.get(record.file), storage, deep=deep)
+    for published in catalog.partitions(table):
+        fault = _fault(published, sizes.get(published.file), storage, deep=deep)
         if fault is not None:
             faults.append(fault)
     return faults
 
 
-def _fault(record: PublishedPartition, size: int | None, storage: Storage, *, deep: bool) -> LakehouseError | None:
-    if size != record.bytes:
-        problem = "is missing" if size is None else f"has {size} bytes, published were {record.bytes}"
-        return CorruptObject(f"{record.file} {problem}", "Build the partition again", partition=record.partition)
+def _fault(published: PublishedPartition, size: int | None, storage: Storage, *, deep: bool) -> LakehouseError | None:
+    if size != published.bytes:
+        fault = "is missing" if size is None else f"has {size} bytes, published were {published.bytes}"
+        return CorruptObject(f"{published.file} {fault}", "Run the partition again", partition=published.partition)
     if not deep:
         return None
-    candidate = Candidate(**{name: getattr(record, name) for name in _CANDIDATE_FIELDS})
     with tempfile.TemporaryDirectory(prefix="verify-") as folder:
         try:
-            verify_candidate(storage, candidate, Path(folder))
+            verify_candidate(storage, published, Path(folder))
         except CorruptObject as error:
             return error
     return None

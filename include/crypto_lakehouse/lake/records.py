@@ -7,6 +7,7 @@ from dataclasses import asdict, dataclass, field
 from datetime import date, datetime, timedelta
 from typing import Any
 
+from crypto_lakehouse.spans import Span
 from crypto_lakehouse.spec import Mart, Table
 from crypto_lakehouse.vocabulary import ChecksumStatus, Condition, Source
 
@@ -27,13 +28,17 @@ class ObjectToPull:
 
 
 @dataclass(frozen=True, slots=True)
-class DeltaWindow:
-    """A stretch of time of one symbol and interval to ask the exchange for: ISO instants, the end exclusive."""
+class RequestSpan:
+    """A span of time of one symbol and interval to request from the exchange; the interval is empty without one."""
 
     symbol: str
     interval: str
-    start: str
-    end: str
+    span: Span
+
+    def __str__(self) -> str:
+        """Its parts as words: `BTCUSDT 1m 2025-01-01T00:00:00+00:00 2025-01-02T00:00:00+00:00`."""
+        times = (self.span.start.isoformat(), self.span.end.isoformat())
+        return " ".join(part for part in (self.symbol, self.interval, *times) if part)
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,7 +46,7 @@ class BronzeObject:
     """One version of one source object, as the Bronze log records it: an archive's zip, or the bodies of REST answers.
 
     Args:
-        key: The archive key of the zip, or `rest/...` for a window that was requested from the exchange.
+        key: The archive key of the zip, or `rest/...` for a window that was asked of the exchange.
         path: Where its bytes lie, relative to the lake.
         source: Where it came from.
         start: First instant it covers, inclusive, UTC.
@@ -125,15 +130,15 @@ class ColumnDifference:
 
 @dataclass(frozen=True, slots=True)
 class Reconciliation:
-    """The comparison of two objects with the same keys, for one day.
+    """How two objects with the same keys agree about one day.
 
     Args:
         day: UTC day, ISO.
         kept: Source of the rows that were kept.
-        other: Source of the rows that were dropped.
-        equal: Number of equal rows.
-        different: Number of different rows.
-        columns: The differences, by column.
+        other: Source of the rows that were dropped for them.
+        equal: Rows that are equal in both.
+        different: Rows that did not.
+        columns: What differed, by column.
     """
 
     day: str
@@ -146,9 +151,9 @@ class Reconciliation:
 
 @dataclass(frozen=True, slots=True)
 class Manifest:
-    """The inputs of a Silver partition, stored in the metadata of its Parquet file.
+    """What a Silver partition was made from; written into the Parquet file's own metadata.
 
-    It contains no clock time and no run: the same inputs and code give the same bytes.
+    Holds no clock time and no run: the same inputs and code give the same bytes.
 
     Args:
         inputs_digest: See `inputs_digest`; equal digests mean nothing has to be rebuilt.
@@ -159,8 +164,8 @@ class Manifest:
         conflicts: Rows dropped because a better-ranked row with the same key and other values is kept.
         conflict_examples: At most 20 of them: key, what was kept, what was dropped.
         inversions: Rows that came before an earlier one in their file.
-        covered: Spans within the partition that accepted inputs cover: start and end, ISO, ascending, not touching.
-        reconciliations: Comparisons of objects with the same keys, by day and pair of sources.
+        covered: Stretches of the span that accepted inputs cover: start and end, ISO, ascending, not touching.
+        reconciliations: How objects with the same keys agree, by day and pair of sources.
     """
 
     dataset: str
@@ -198,15 +203,15 @@ class Manifest:
             )
             for fields in raw["inputs"]
         )
-        raw["refused"] = tuple(RefusedInput(**one) for one in raw["refused"])
+        raw["refused"] = tuple(RefusedInput(**fields) for fields in raw["refused"])
         raw["covered"] = tuple((start, end) for start, end in raw["covered"])
-        raw["reconciliations"] = tuple(_reconciliation(one) for one in raw["reconciliations"])
+        raw["reconciliations"] = tuple(_reconciliation(fields) for fields in raw["reconciliations"])
         raw["conflict_examples"] = tuple(raw["conflict_examples"])
         return cls(**raw)
 
 
 def _reconciliation(raw: dict[str, Any]) -> Reconciliation:
-    columns = tuple(ColumnDifference(**one) for one in raw["columns"])
+    columns = tuple(ColumnDifference(**fields) for fields in raw["columns"])
     return Reconciliation(**{**raw, "kept": Source(raw["kept"]), "other": Source(raw["other"]), "columns": columns})
 
 
@@ -255,9 +260,9 @@ class Candidate:
 
 @dataclass(frozen=True, slots=True)
 class Verdict:
-    """The verdict of the gate on a candidate.
+    """What the gate says of a candidate.
 
-    `reasons` are sentences for people, one per broken expectation, rejected input or note. Empty if available.
+    `reasons` are sentences for people, one per broken expectation, refused input or note; empty when available.
     """
 
     candidate: Candidate
@@ -267,7 +272,7 @@ class Verdict:
 
 @dataclass(frozen=True, slots=True)
 class PublishedPartition:
-    """The entry of a partition in the catalog: the version that readers see."""
+    """What the catalog says of a partition: the version readers see."""
 
     dataset: str
     partition: str

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from crypto_lakehouse.lake.local_storage import LocalStorage
+from crypto_lakehouse.lake.local import LocalStorage
 from crypto_lakehouse.lake.partition import Partition
 from crypto_lakehouse.lake.records import Candidate, Verdict, inputs_digest
 from crypto_lakehouse.lake.staleness import Input, stale_partitions, still_current

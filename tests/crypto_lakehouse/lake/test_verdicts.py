@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from crypto_lakehouse.datasets import dataset
-from crypto_lakehouse.lake.local_storage import LocalStorage
+from crypto_lakehouse.lake.local import LocalStorage
 from crypto_lakehouse.lake.records import Candidate, Verdict
 from crypto_lakehouse.lake.verdicts import VerdictLog
 from crypto_lakehouse.vocabulary import Condition

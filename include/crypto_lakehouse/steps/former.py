@@ -1,4 +1,4 @@
-"""What conform asks of the versions that readers see: where an object was replaced, what of its rows changed."""
+"""The comparison of rebuilt partitions with their published versions: what a replaced object changed."""
 
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -17,39 +17,39 @@ from crypto_lakehouse.steps.context import StepContext
 def compare_with_former(
     context: StepContext, made: Sequence[ConformedPartition], published: Mapping[str, PublishedPartition]
 ) -> list[ReconciledDay]:
-    """Returns what partitions of replaced objects said before and say now, a row per day.
+    """Returns how the rows of partitions with replaced objects changed, a row per day.
 
-    A former file that is gone or damaged is passed over: it must not keep the partition from being rebuilt.
+    A published file that is gone or damaged is skipped: it must not prevent the rebuild of the partition.
 
     Args:
         context: The step's.
         made: The partitions as they were just built.
         published: What readers see, by partition name.
     """
-    rebuilt = [one for one in made if one.file is not None and one.partition.name in published]
+    rebuilt = [conformed for conformed in made if conformed.file is not None and conformed.partition.name in published]
     if not rebuilt:
         return []
     replaced = BronzeLog(context.storage).replaced_keys(rebuilt[0].partition.dataset.name)
-    found: list[ReconciledDay] = []
-    for one in rebuilt:
-        if one.file is not None and any(each.key in replaced for each in one.manifest.inputs):
-            found += _compared(context, one, one.file, published[one.partition.name])
-    return found
+    days: list[ReconciledDay] = []
+    for conformed in rebuilt:
+        if conformed.file is not None and any(given.key in replaced for given in conformed.manifest.inputs):
+            days += _compared(context, conformed, conformed.file, published[conformed.partition.name])
+    return days
 
 
 def _compared(
-    context: StepContext, made: ConformedPartition, file: Path, published: PublishedPartition
+    context: StepContext, conformed: ConformedPartition, file: Path, published: PublishedPartition
 ) -> list[ReconciledDay]:
     folder = context.work_folder / "former"
     folder.mkdir(exist_ok=True)
     candidate = Candidate(**{name: getattr(published, name) for name in Candidate.__slots__})
     try:
         former = verify_candidate(context.storage, candidate, folder)
-        inputs = replaced_inputs(read_manifest(former), made.manifest)
+        inputs = replaced_inputs(read_manifest(former), conformed.manifest)
     except PermanentError:
         return []
-    said = compare_versions(made.partition, former, file, inputs) if inputs else []
+    days = compare_versions(conformed.partition, former, file, inputs) if inputs else []
     if former.is_relative_to(folder):
-        # A download; a store in a folder gives its own file.
+        # It is a download; a store in a folder gives the file itself.
         former.unlink()
-    return said
+    return days

@@ -5,6 +5,7 @@ import json
 import os
 import subprocess
 import sys
+from itertools import pairwise
 from typing import Any
 
 import pytest
@@ -136,7 +137,7 @@ def test_the_dag_and_a_run_of_the_command_line_follow_the_same_stages(dags: dict
     stages = {stage.name: [_task_id(stage, step) for step in stage.steps] for stage in DATASET_RUN}
     for stage in DATASET_RUN:
         tasks = stages[stage.name]
-        for earlier, later in zip(tasks, tasks[1:], strict=False):
+        for earlier, later in pairwise(tasks):
             assert earlier in dag.get_task(later).upstream_task_ids
         for needed in stage.needs:
             assert stages[needed][-1] in dag.get_task(tasks[0]).get_flat_relative_ids(upstream=True)

@@ -10,7 +10,7 @@ import pytest
 
 from crypto_lakehouse import running
 from crypto_lakehouse.errors import LakehouseError, MissingExtra, PermanentError, SourceUnavailable
-from crypto_lakehouse.lake.local_storage import LocalStorage
+from crypto_lakehouse.lake.local import LocalStorage
 from crypto_lakehouse.progress import Progress
 from crypto_lakehouse.running import new_run_id, run_pipeline
 from crypto_lakehouse.runs.figures import (

@@ -7,6 +7,7 @@ from dataclasses import asdict, dataclass, field
 from datetime import date, datetime, timedelta
 from typing import Any
 
+from crypto_lakehouse.spans import Span
 from crypto_lakehouse.spec import Mart, Table
 from crypto_lakehouse.vocabulary import ChecksumStatus, Condition, Source
 
@@ -27,13 +28,17 @@ class ObjectToPull:
 
 
 @dataclass(frozen=True, slots=True)
-class DeltaWindow:
-    """A stretch of time of one symbol and interval to ask the exchange for: ISO instants, the end exclusive."""
+class RequestSpan:
+    """A span of time of one symbol and interval to request from the exchange; the interval is empty without one."""
 
     symbol: str
     interval: str
-    start: str
-    end: str
+    span: Span
+
+    def __str__(self) -> str:
+        """Its parts as words: `BTCUSDT 1m 2025-01-01T00:00:00+00:00 2025-01-02T00:00:00+00:00`."""
+        times = (self.span.start.isoformat(), self.span.end.isoformat())
+        return " ".join(part for part in (self.symbol, self.interval, *times) if part)
 
 
 @dataclass(frozen=True, slots=True)
@@ -125,13 +130,13 @@ class ColumnDifference:
 
 @dataclass(frozen=True, slots=True)
 class Reconciliation:
-    """What two objects that held the same keys said of one day.
+    """How two objects with the same keys agree about one day.
 
     Args:
         day: UTC day, ISO.
         kept: Source of the rows that were kept.
         other: Source of the rows that were dropped for them.
-        equal: Rows that said the same.
+        equal: Rows that are equal in both.
         different: Rows that did not.
         columns: What differed, by column.
     """
@@ -160,7 +165,7 @@ class Manifest:
         conflict_examples: At most 20 of them: key, what was kept, what was dropped.
         inversions: Rows that came before an earlier one in their file.
         covered: Stretches of the span that accepted inputs cover: start and end, ISO, ascending, not touching.
-        reconciliations: What objects that held the same keys said, by day and pair of sources.
+        reconciliations: How objects with the same keys agree, by day and pair of sources.
     """
 
     dataset: str
@@ -198,15 +203,15 @@ class Manifest:
             )
             for fields in raw["inputs"]
         )
-        raw["refused"] = tuple(RefusedInput(**one) for one in raw["refused"])
+        raw["refused"] = tuple(RefusedInput(**fields) for fields in raw["refused"])
         raw["covered"] = tuple((start, end) for start, end in raw["covered"])
-        raw["reconciliations"] = tuple(_reconciliation(one) for one in raw["reconciliations"])
+        raw["reconciliations"] = tuple(_reconciliation(fields) for fields in raw["reconciliations"])
         raw["conflict_examples"] = tuple(raw["conflict_examples"])
         return cls(**raw)
 
 
 def _reconciliation(raw: dict[str, Any]) -> Reconciliation:
-    columns = tuple(ColumnDifference(**one) for one in raw["columns"])
+    columns = tuple(ColumnDifference(**fields) for fields in raw["columns"])
     return Reconciliation(**{**raw, "kept": Source(raw["kept"]), "other": Source(raw["other"]), "columns": columns})
 
 

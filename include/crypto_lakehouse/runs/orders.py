@@ -11,7 +11,7 @@ import re
 from dataclasses import dataclass
 from typing import Protocol, TypeVar
 
-from crypto_lakehouse.lake.records import DeltaWindow, ObjectToPull
+from crypto_lakehouse.lake.records import ObjectToPull, RequestSpan
 from crypto_lakehouse.lake.selection import Selection
 from crypto_lakehouse.lake.storage import Storage
 from crypto_lakehouse.runs.codec import from_json, to_json
@@ -118,7 +118,7 @@ class DeltaOrder:
     dataset: str
     run_id: str
     profile: str
-    windows: tuple[DeltaWindow, ...]
+    windows: tuple[RequestSpan, ...]
 
     @property
     def subject(self) -> str:

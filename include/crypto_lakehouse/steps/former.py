@@ -7,7 +7,7 @@ from crypto_lakehouse.coverage.records import ReconciledDay
 from crypto_lakehouse.errors import PermanentError
 from crypto_lakehouse.lake.bronze import BronzeLog
 from crypto_lakehouse.lake.manifest import read_manifest
-from crypto_lakehouse.lake.records import Candidate, PublishedPartition
+from crypto_lakehouse.lake.records import PublishedPartition
 from crypto_lakehouse.lake.versions import verify_candidate
 from crypto_lakehouse.silver.conform import ConformedPartition
 from crypto_lakehouse.silver.republished import compare_versions, replaced_inputs
@@ -42,9 +42,8 @@ def _compared(
 ) -> list[ReconciledDay]:
     folder = context.work_folder / "former"
     folder.mkdir(exist_ok=True)
-    candidate = Candidate(**{name: getattr(published, name) for name in Candidate.__slots__})
     try:
-        former = verify_candidate(context.storage, candidate, folder)
+        former = verify_candidate(context.storage, published, folder)
         inputs = replaced_inputs(read_manifest(former), conformed.manifest)
     except PermanentError:
         return []

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from crypto_lakehouse.errors import InvalidRequest, LakehouseError
-from crypto_lakehouse.lake.local_storage import LocalStorage
+from crypto_lakehouse.lake.local import LocalStorage
 from crypto_lakehouse.runs.orders import PlanRequest, PullOrder, first_order_key, write_order
 from crypto_lakehouse.runs.results import Status, read_result
 from crypto_lakehouse.steps import run_step

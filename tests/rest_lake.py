@@ -17,7 +17,7 @@ from crypto_lakehouse.exchange.fetching import Piece, fetch, store
 from crypto_lakehouse.exchange.limiter import RateLimiter
 from crypto_lakehouse.exchange.windows import Series, Span, missing_windows
 from crypto_lakehouse.lake.bronze import BronzeLog, bronze_object
-from crypto_lakehouse.lake.local_storage import LocalStorage
+from crypto_lakehouse.lake.local import LocalStorage
 from crypto_lakehouse.lake.partition import partitions_between
 from crypto_lakehouse.lake.records import DeltaWindow, Manifest
 from crypto_lakehouse.settings import ConformSettings, ExchangeSettings

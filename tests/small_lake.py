@@ -10,7 +10,7 @@ from pathlib import Path
 from crypto_lakehouse.archive.keys import ArchiveKey
 from crypto_lakehouse.datasets import dataset
 from crypto_lakehouse.demo.synthetic import synthetic_csv, zipped
-from crypto_lakehouse.lake.local_storage import LocalStorage
+from crypto_lakehouse.lake.local import LocalStorage
 from crypto_lakehouse.query import Lake
 from crypto_lakehouse.running import RunSummary, new_run_id, run_pipeline
 from crypto_lakehouse.runs.orders import PlanRequest

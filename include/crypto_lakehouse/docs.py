@@ -12,6 +12,7 @@ from types import MappingProxyType
 from crypto_lakehouse.checkout import require_checkout, write_changed
 from crypto_lakehouse.datasets import DATASETS
 from crypto_lakehouse.field_ids import extended_record, parse_record, render_record
+from crypto_lakehouse.marts import tables
 from crypto_lakehouse.quality.checks import CHECKS
 from crypto_lakehouse.spec import (
     Column,
@@ -275,7 +276,7 @@ def _areas(areas: Iterable[Area]) -> str:
 def _field_ids(recorded: Path) -> str:
     """Returns the recorded field ids and new ids for new tables and columns. Recorded ids never change."""
     record = parse_record(recorded.read_text(encoding="utf-8")) if recorded.exists() else {}
-    return render_record(extended_record(record, DATASETS))
+    return render_record(extended_record(record, tables()))
 
 
 def generated_pages(project: Path) -> dict[Path, str]:

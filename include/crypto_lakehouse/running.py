@@ -11,16 +11,17 @@ from crypto_lakehouse.errors import LakehouseError
 from crypto_lakehouse.extras import require
 from crypto_lakehouse.lake.opening import open_storage
 from crypto_lakehouse.marts import table
+from crypto_lakehouse.progress import Progress, no_progress
 from crypto_lakehouse.runs.figures import RunFigures
 from crypto_lakehouse.runs.history import RunStatus, figures_of, status_of
 from crypto_lakehouse.runs.orders import Order, PlanRequest, first_order_key, write_order
 from crypto_lakehouse.runs.results import PlanOutcome, ReportOutcome, StepResult
 from crypto_lakehouse.settings import Settings
-from crypto_lakehouse.steps import Progress, run_step
+from crypto_lakehouse.steps import run_step
 from crypto_lakehouse.verbs import Stage, stages_of, verb_of
 from crypto_lakehouse.vocabulary import Step
 
-RunStep = Callable[[Step, str, Settings, Progress | None], StepResult[Any]]
+RunStep = Callable[[Step, str, Settings, Progress], StepResult[Any]]
 """Carries out one work order."""
 
 
@@ -79,7 +80,7 @@ def new_run_id(prefix: str) -> str:
 
 
 def run_pipeline(
-    request: PlanRequest, settings: Settings, progress: Progress | None = None, step: RunStep = run_step
+    request: PlanRequest, settings: Settings, progress: Progress = no_progress, step: RunStep = run_step
 ) -> RunSummary:
     """Carries out a request from plan to report, and returns what came of it.
 
@@ -123,7 +124,7 @@ def write_first_order(step: Step, order: Order, settings: Settings) -> str:
 
 
 def run_alone(
-    step: Step, order: Order, settings: Settings, progress: Progress | None = None, run: RunStep = run_step
+    step: Step, order: Order, settings: Settings, progress: Progress = no_progress, run: RunStep = run_step
 ) -> StepResult[Any]:
     """Carries out a run of one step and returns its result.
 
@@ -156,7 +157,7 @@ def _extras(request: PlanRequest, settings: Settings) -> set[str]:
     }
 
 
-def write_plan(request: PlanRequest, settings: Settings, progress: Progress | None = None) -> dict[str, Any]:
+def write_plan(request: PlanRequest, settings: Settings, progress: Progress = no_progress) -> dict[str, Any]:
     """Runs the plan step alone and returns its figures and the orders it wrote, JSON-ready.
 
     Raises:
@@ -169,7 +170,7 @@ def write_plan(request: PlanRequest, settings: Settings, progress: Progress | No
     return {**facts, "counts": result.counts(), "orders": orders}
 
 
-def explain(request: PlanRequest, settings: Settings, progress: Progress | None = None) -> dict[str, Any]:
+def explain(request: PlanRequest, settings: Settings, progress: Progress = no_progress) -> dict[str, Any]:
     """Returns what a run would pull and rebuild, JSON-ready; writes nothing.
 
     Raises:
@@ -179,7 +180,7 @@ def explain(request: PlanRequest, settings: Settings, progress: Progress | None 
     from crypto_lakehouse.steps.plan import compare
 
     # A comparison writes no file, so no scratch folder has to exist.
-    context = StepContext(settings, open_storage(settings), "", Path(), progress or _silent)
+    context = StepContext(settings, open_storage(settings), "", Path(), progress)
     comparison = compare(context, request)
     return {
         "dataset": request.dataset,
@@ -192,10 +193,6 @@ def explain(request: PlanRequest, settings: Settings, progress: Progress | None 
     }
 
 
-def _silent(_what: str, _done: int, _total: int) -> None:
-    """Listens to nothing."""
-
-
 @dataclass(slots=True)
 class _Runner:
     """Carries out the stages of a run, one after the other.
@@ -205,7 +202,7 @@ class _Runner:
     """
 
     settings: Settings
-    progress: Progress | None
+    progress: Progress
     step: RunStep
     summary: RunSummary
     failed: set[str] = field(default_factory=set)
@@ -243,5 +240,4 @@ class _Runner:
                 return
 
     def _tell(self, stage: Stage, done: int, total: int) -> None:
-        if self.progress is not None:
-            self.progress(f"{stage.name} orders", done, total)
+        self.progress(f"{stage.name} orders", done, total)

@@ -32,7 +32,7 @@ def is_monthly(table: Table) -> bool:
 def is_frequent(dataset: Dataset) -> bool:
     """Returns whether a dataset has to be asked for more than once a day, because its exchange forgets so soon."""
     reach = dataset.rest.reach_rows if dataset.rest else None
-    shortest = min((one.microseconds or 0 for one in dataset.intervals), default=0)
+    shortest = min((interval.microseconds or 0 for interval in dataset.intervals), default=0)
     return reach is not None and timedelta(microseconds=shortest * reach) < timedelta(days=2)
 
 

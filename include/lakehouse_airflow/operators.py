@@ -39,6 +39,7 @@ from crypto_lakehouse.runs.results import (
 )
 from crypto_lakehouse.schedule import covered_days, with_lookback
 from crypto_lakehouse.settings import Settings, load_settings
+from crypto_lakehouse.telemetry import readable
 from crypto_lakehouse.verbs import Subject
 from crypto_lakehouse.vocabulary import Market, Step
 from lakehouse_airflow.errors import raise_for, translated_errors
@@ -108,7 +109,7 @@ class StepOperator(BaseOperator):
         return RunContext(settings, self._log_line, task_labels(context), context)
 
     def _log_line(self, line: str) -> None:
-        self.log.info("%s", line)
+        self.log.info("%s", readable(line))
 
     def _run(self, order_key: str, context: Context) -> StepResult[Any]:
         step = Step(self.step)

@@ -14,7 +14,7 @@ from crypto_lakehouse.coverage.gap_table import find_gaps
 from crypto_lakehouse.coverage.log import DAYS_SCHEMA, HOLES_SCHEMA, CoverageFrames, CoverageLog
 from crypto_lakehouse.coverage.queries import CoverageQuery
 from crypto_lakehouse.datasets import dataset
-from crypto_lakehouse.lake.local_storage import LocalStorage
+from crypto_lakehouse.lake.local import LocalStorage
 from crypto_lakehouse.lake.partition import Partition
 from crypto_lakehouse.settings import ConformSettings
 from crypto_lakehouse.silver.conform import InputObject, conform

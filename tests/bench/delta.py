@@ -14,7 +14,7 @@ from typing import Any
 
 from crypto_lakehouse.endpoints import SPOT_WEIGHT
 from crypto_lakehouse.exchange.bodies import decode
-from crypto_lakehouse.lake.local_storage import LocalStorage
+from crypto_lakehouse.lake.local import LocalStorage
 from crypto_lakehouse.lake.records import DeltaWindow
 from crypto_lakehouse.runs.orders import MAX_BATCH, DeltaOrder, write_order
 from crypto_lakehouse.settings import ExchangeSettings, Settings

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from crypto_lakehouse.datasets import dataset
-from crypto_lakehouse.lake.local_storage import LocalStorage
+from crypto_lakehouse.lake.local import LocalStorage
 from crypto_lakehouse.lake.partition import Partition
 from crypto_lakehouse.lake.versions import store_candidate
 from crypto_lakehouse.quality.gate import gate

@@ -16,7 +16,7 @@ from crypto_lakehouse.archive.planning import batches, plan_pull
 from crypto_lakehouse.archive.pulling import Transfer, pull
 from crypto_lakehouse.datasets import dataset
 from crypto_lakehouse.lake.bronze import BronzeLog
-from crypto_lakehouse.lake.local_storage import LocalStorage
+from crypto_lakehouse.lake.local import LocalStorage
 from crypto_lakehouse.lake.partition import Partition
 from crypto_lakehouse.lake.records import Verdict
 from crypto_lakehouse.lake.selection import Selection

@@ -12,7 +12,7 @@ from typing import Any
 
 from crypto_lakehouse.archive.planning import plan_pull
 from crypto_lakehouse.lake.bronze import BronzeLog
-from crypto_lakehouse.lake.local_storage import LocalStorage
+from crypto_lakehouse.lake.local import LocalStorage
 from crypto_lakehouse.lake.selection import Selection
 from crypto_lakehouse.settings import ArchiveSettings, Settings
 from tests.bench.conform import KLINES

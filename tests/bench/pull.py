@@ -17,7 +17,7 @@ from crypto_lakehouse.archive.pulling import Transfer, pull
 from crypto_lakehouse.archive.s5cmd import binary
 from crypto_lakehouse.demo.serving import serve_bucket
 from crypto_lakehouse.lake.bronze import BronzeLog
-from crypto_lakehouse.lake.local_storage import LocalStorage
+from crypto_lakehouse.lake.local import LocalStorage
 from crypto_lakehouse.lake.records import ObjectToPull
 from crypto_lakehouse.lake.selection import Selection
 from crypto_lakehouse.settings import ArchiveSettings, Settings, TransferProfile

@@ -173,7 +173,7 @@ def test_alarms_can_count_what_the_steps_said(finished: str, ecs: Ministack, pla
     groups = place.deployment.workspace.output("ecs")["log_groups"]
     logs, filters = ecs.client("logs"), place.deployment.client("logs").describe_metric_filters()["metricFilters"]
     said = {step: _said(logs, group) for step, group in groups.items() if step != Step.DELTA}
-    assert {step: (one["step"], one["dataset"]) for step, one in said.items()} == {
+    assert {step: (one["step"], one["subject"]) for step, one in said.items()} == {
         step: (step, KLINES) for step in said
     }
     assert "failed" not in {one["status"] for one in said.values()}
@@ -189,6 +189,8 @@ def test_alarms_can_count_what_the_steps_said(finished: str, ecs: Ministack, pla
 
 
 def _said(logs: Any, group: str) -> dict[str, Any]:
-    (line,) = [one["message"] for one in logs.filter_log_events(logGroupName=group)["events"]]
+    messages = [one["message"] for one in logs.filter_log_events(logGroupName=group)["events"]]
+    # The other lines are events of the step.
+    (line,) = [message for message in messages if '"status"' in message]
     found: dict[str, Any] = json.loads(line)
     return found

@@ -8,12 +8,12 @@ from pathlib import Path
 import pytest
 
 from crypto_lakehouse.lake.opening import open_storage
+from crypto_lakehouse.progress import Progress
 from crypto_lakehouse.query import Lake
 from crypto_lakehouse.running import new_run_id, run_pipeline
 from crypto_lakehouse.runs.orders import PlanRequest
 from crypto_lakehouse.runs.results import StepResult, read_result
 from crypto_lakehouse.settings import ExchangeSettings, Settings
-from crypto_lakehouse.steps import Progress
 from crypto_lakehouse.vocabulary import Step
 from tests.containers.conftest import open_to_all
 from tests.containers.engine import STRICT, Engine, image
@@ -49,7 +49,7 @@ class InImages:
         self.engine, self.environment = engine, environment
         self.done: list[Step] = []
 
-    def __call__(self, step: Step, key: str, settings: Settings, progress: Progress | None = None) -> StepResult:
+    def __call__(self, step: Step, key: str, settings: Settings, progress: Progress = None) -> StepResult:
         del progress
         open_to_all(Path(settings.lake))
         variables = [word for name, value in self.environment.items() for word in ("--env", f"{name}={value}")]

@@ -16,7 +16,7 @@ from crypto_lakehouse.catalog.glue import BATCH, GlueCatalog
 from crypto_lakehouse.catalog.rebuilding import rebuild, verify
 from crypto_lakehouse.datasets import DATASETS, dataset
 from crypto_lakehouse.errors import SchemaDrift, SourceUnavailable
-from crypto_lakehouse.lake.local_storage import LocalStorage
+from crypto_lakehouse.lake.local import LocalStorage
 from crypto_lakehouse.lake.partition import Partition, span_start
 from crypto_lakehouse.lake.records import Candidate, PublishedPartition, Verdict
 from crypto_lakehouse.lake.verdicts import VerdictLog

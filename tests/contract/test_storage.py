@@ -10,8 +10,8 @@ from botocore.exceptions import ClientError
 from pydantic import SecretStr
 
 from crypto_lakehouse.errors import ArchiveFileMissing, InvalidRequest, SourceUnavailable
-from crypto_lakehouse.lake.local_storage import LocalStorage
-from crypto_lakehouse.lake.s3_storage import S3Storage
+from crypto_lakehouse.lake.local import LocalStorage
+from crypto_lakehouse.lake.s3 import S3Storage
 from crypto_lakehouse.lake.storage import Storage
 from crypto_lakehouse.settings import StorageSettings
 

@@ -6,10 +6,11 @@ from dataclasses import replace
 import pytest
 
 from crypto_lakehouse.checkout import require_checkout
-from crypto_lakehouse.datasets import DATASETS, dataset
+from crypto_lakehouse.datasets import dataset
 from crypto_lakehouse.errors import SpecificationError
 from crypto_lakehouse.field_ids import extended_record, field_ids, parse_record, render_record
-from crypto_lakehouse.spec import Column, Dataset
+from crypto_lakehouse.marts import tables
+from crypto_lakehouse.spec import Column, Table
 
 KLINES = dataset("binance_um_klines")
 EXTRA = replace(KLINES.column("quote_volume"), name="extra")
@@ -18,13 +19,13 @@ Columns = tuple[Column, ...]
 
 def test_the_record_has_the_ids_of_every_table() -> None:
     record = parse_record((require_checkout() / "docs" / "field_ids.json").read_text(encoding="utf-8"))
-    assert {table.name: record[table.name] for table in DATASETS} == {
-        table.name: field_ids(table) for table in DATASETS
+    assert {table.name: record[table.name] for table in tables()} == {
+        table.name: field_ids(table) for table in tables()
     }
 
 
-@pytest.mark.parametrize("table", DATASETS, ids=lambda table: table.name)
-def test_ids_count_from_one_and_the_interval_that_files_do_not_have_comes_first(table: Dataset) -> None:
+@pytest.mark.parametrize("table", tables(), ids=lambda table: table.name)
+def test_ids_count_from_one_and_the_interval_that_files_do_not_have_comes_first(table: Table) -> None:
     ids = field_ids(table)
     assert list(ids.values()) == list(range(1, len(ids) + 1))
     assert ("kline_interval" in ids) == table.has_interval

@@ -10,8 +10,9 @@ import pytest
 
 from crypto_lakehouse import running
 from crypto_lakehouse.errors import LakehouseError, MissingExtra, PermanentError, SourceUnavailable
-from crypto_lakehouse.lake.local_storage import LocalStorage
-from crypto_lakehouse.running import Progress, new_run_id, run_pipeline
+from crypto_lakehouse.lake.local import LocalStorage
+from crypto_lakehouse.progress import Progress
+from crypto_lakehouse.running import new_run_id, run_pipeline
 from crypto_lakehouse.runs.figures import (
     ConformFigures,
     GateFigures,
@@ -54,7 +55,7 @@ class FakeSteps:
         self._failures = failures or {}
         self._quarantined = quarantined
 
-    def __call__(self, step: Step, key: str, settings: Settings, progress: Progress | None) -> StepResult[Any]:
+    def __call__(self, step: Step, key: str, settings: Settings, progress: Progress) -> StepResult[Any]:
         name = key.rpartition("/")[2].removesuffix(".json")
         self.calls.append(f"{step} {name}")
         if (step, name) in self._failures:

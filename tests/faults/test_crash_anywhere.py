@@ -16,7 +16,7 @@ from crypto_lakehouse.catalog.rebuilding import rebuild, verify
 from crypto_lakehouse.coverage.log import CoverageLog
 from crypto_lakehouse.datasets import dataset
 from crypto_lakehouse.demo.synthetic import synthetic_csv, zipped
-from crypto_lakehouse.lake.local_storage import LocalStorage
+from crypto_lakehouse.lake.local import LocalStorage
 from crypto_lakehouse.vocabulary import Frequency, Interval
 from tests.fakes.bucket import FakeBucket, serving
 from tests.faults.crashing import BOUNDARIES, Crash, Run, processes, run_to_its_end

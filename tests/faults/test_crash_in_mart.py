@@ -10,7 +10,7 @@ import pytest
 
 from crypto_lakehouse.catalog.embedded import EmbeddedCatalog
 from crypto_lakehouse.catalog.rebuilding import rebuild, verify
-from crypto_lakehouse.lake.local_storage import LocalStorage
+from crypto_lakehouse.lake.local import LocalStorage
 from tests.faults.crashing import MART_BOUNDARIES, Crash, Run, run_to_its_end
 from tests.hourly_mart import HOURLY_MART, KLINES, METRICS, registered
 from tests.small_lake import dropped, small_lake

@@ -27,7 +27,7 @@ from crypto_lakehouse.exchange.client import ExchangeClient
 from crypto_lakehouse.exchange.limiter import REFUSAL_SECONDS, RateLimiter
 from crypto_lakehouse.exchange.windows import Series
 from crypto_lakehouse.lake.bronze import BronzeLog
-from crypto_lakehouse.lake.local_storage import LocalStorage
+from crypto_lakehouse.lake.local import LocalStorage
 from crypto_lakehouse.lake.records import DeltaWindow
 from crypto_lakehouse.runs.orders import DeltaOrder, write_order
 from crypto_lakehouse.runs.results import read_result

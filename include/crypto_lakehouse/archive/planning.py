@@ -1,6 +1,6 @@
 """What to pull: the bucket's listing compared with Bronze."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, date, datetime, timedelta
 
@@ -14,11 +14,11 @@ from crypto_lakehouse.lake.bronze import BronzeLog
 from crypto_lakehouse.lake.partition import midnight
 from crypto_lakehouse.lake.records import ObjectToPull
 from crypto_lakehouse.lake.selection import Selection
+from crypto_lakehouse.progress import Progress, no_progress
 from crypto_lakehouse.settings import Settings, TransferProfile
 from crypto_lakehouse.spec import Dataset
 from crypto_lakehouse.vocabulary import Frequency
 
-Progress = Callable[[str, int, int], None]
 NEW, REPUBLISHED, UNCHANGED, QUARANTINED = "new", "republished", "unchanged", "quarantined"
 
 
@@ -65,7 +65,7 @@ def plan_pull(
     settings: Settings,
     bronze: BronzeLog,
     profile: TransferProfile,
-    progress: Progress | None = None,
+    progress: Progress = no_progress,
 ) -> PullPlan:
     """Lists what the selection covers and returns what Bronze lacks of it.
 

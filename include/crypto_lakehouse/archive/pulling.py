@@ -7,7 +7,7 @@ stored does one entry in the Bronze log make it count. A crash before that leave
 import hashlib
 import shutil
 import time
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Iterable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
@@ -22,10 +22,10 @@ from crypto_lakehouse.instants import instant_from_iso
 from crypto_lakehouse.lake.bronze import BronzeLog, QuarantinedObject
 from crypto_lakehouse.lake.records import BronzeObject, ObjectToPull
 from crypto_lakehouse.lake.storage import Storage
+from crypto_lakehouse.progress import Progress, no_progress
 from crypto_lakehouse.settings import ArchiveSettings, MissingChecksum, Settings, TransferProfile
 from crypto_lakehouse.vocabulary import ChecksumStatus
 
-Progress = Callable[[str, int, int], None]
 _HASH_THREADS, _STORE_THREADS = 4, 8
 _STALE_SECONDS = 24 * 3600
 _STAGING_PREFIX = "staging-"
@@ -47,7 +47,7 @@ class Transfer:
     settings: Settings
     profile: TransferProfile
     storage: Storage
-    progress: Progress | None = None
+    progress: Progress = no_progress
 
 
 @dataclass(frozen=True, slots=True)
@@ -147,8 +147,7 @@ def _verified_downloads(wanted: Sequence[ObjectToPull], transfer: Transfer, stag
 
 def _attempt(wanted: Sequence[ObjectToPull], transfer: Transfer, folder: Path) -> _Verification:
     def report() -> None:
-        if transfer.progress:
-            transfer.progress("objects downloaded", sum(1 for _ in folder.glob("*.zip")), len(wanted))
+        transfer.progress("objects downloaded", sum(1 for _ in folder.glob("*.zip")), len(wanted))
 
     archive = transfer.settings.archive
     download(_downloads(wanted), folder, archive, transfer.profile, report)

@@ -110,12 +110,12 @@ class GlueCatalog:
             self._ensure_database()
             wanted = table_input(table, f"{self._lake}/{table_folder(table)}")
             try:
-                held = self._client.get_table(DatabaseName=self._database, Name=table.name)["Table"]
+                existing = self._client.get_table(DatabaseName=self._database, Name=table.name)["Table"]
             except self._client.exceptions.EntityNotFoundException:
                 self._create(wanted)
                 return
-            columns = held.get("StorageDescriptor", {}).get("Columns", [])
-            if _is_older(table, [(one["Name"], one.get("Type", "")) for one in columns]):
+            columns = existing.get("StorageDescriptor", {}).get("Columns", [])
+            if _is_older(table, [(column["Name"], column.get("Type", "")) for column in columns]):
                 self._client.update_table(DatabaseName=self._database, TableInput=cast("Any", wanted))
 
     def _ensure_database(self) -> None:
@@ -135,7 +135,7 @@ class GlueCatalog:
             return
 
     def publish(self, records: Sequence[PublishedPartition]) -> None:
-        """Points partitions at new versions: new ones are created, held ones updated, in chunks of 100.
+        """Points partitions at new versions: new partitions are created, existing ones updated, in chunks of 100.
 
         Raises:
             SourceUnavailable: Glue refused some; the message names them. The others are published.
@@ -156,25 +156,28 @@ class GlueCatalog:
 
     def _publish_chunk(self, chunk: Sequence[PublishedPartition]) -> dict[str, str]:
         table_name = chunk[0].dataset
-        inputs = {tuple(_values(one)): self._input(one) for one in chunk}
-        names = {tuple(_values(one)): one.partition for one in chunk}
+        inputs = {tuple(_values(record)): self._input(record) for record in chunk}
+        names = {tuple(_values(record)): record.partition for record in chunk}
         created = self._client.batch_create_partition(
             DatabaseName=self._database, TableName=table_name, PartitionInputList=cast("Any", list(inputs.values()))
         )
-        errors = {tuple(one["PartitionValues"]): one["ErrorDetail"]["ErrorCode"] for one in created.get("Errors", ())}
-        held = [values for values, code in errors.items() if code == "AlreadyExistsException"]
+        errors = {
+            tuple(error["PartitionValues"]): error["ErrorDetail"]["ErrorCode"] for error in created.get("Errors", ())
+        }
+        existing = [values for values, code in errors.items() if code == "AlreadyExistsException"]
         failed = {names[values]: code for values, code in errors.items() if code != "AlreadyExistsException"}
-        if held:
+        if existing:
             updated = self._client.batch_update_partition(
                 DatabaseName=self._database,
                 TableName=table_name,
                 Entries=cast(
-                    "Any", [{"PartitionValueList": list(values), "PartitionInput": inputs[values]} for values in held]
+                    "Any",
+                    [{"PartitionValueList": list(values), "PartitionInput": inputs[values]} for values in existing],
                 ),
             )
             failed |= {
-                names[tuple(one["PartitionValueList"])]: one["ErrorDetail"]["ErrorCode"]
-                for one in updated.get("Errors", ())
+                names[tuple(error["PartitionValueList"])]: error["ErrorDetail"]["ErrorCode"]
+                for error in updated.get("Errors", ())
             }
         return failed
 
@@ -191,14 +194,14 @@ class GlueCatalog:
         """
         with _translated(partition.table.name):
             try:
-                held = self._client.get_partition(
+                answer = self._client.get_partition(
                     DatabaseName=self._database,
                     TableName=partition.table.name,
                     PartitionValues=list(partition.values.values()),
                 )
             except self._client.exceptions.EntityNotFoundException:
                 return None
-        return _record(partition.table, held["Partition"])
+        return _record(partition.table, answer["Partition"])
 
     def partitions(
         self,
@@ -214,19 +217,19 @@ class GlueCatalog:
         Raises:
             SourceUnavailable: Glue did not answer.
         """
-        found = [
+        records = [
             _record(table, raw)
             for expression in _expressions(symbols, interval)
             for raw in self._pages(table, expression)
         ]
         kept = []
-        for one in found:
-            partition = Partition.parse(table, one.partition)
+        for record in records:
+            partition = Partition.parse(table, record.partition)
             if (last_day is None or partition.first_day <= last_day) and (
                 first_day is None or partition.last_day >= first_day
             ):
-                kept.append(one)
-        return sorted(kept, key=lambda one: one.partition)
+                kept.append(record)
+        return sorted(kept, key=lambda record: record.partition)
 
     def _pages(self, table: Table, expression: str) -> Iterator[Any]:
         pages = self._client.get_paginator("get_partitions").paginate(
@@ -285,17 +288,17 @@ def _translated(table_name: str) -> Iterator[None]:
         raise SourceUnavailable(f"Glue did not answer: {type(error).__name__}", "Repeat", dataset=table_name) from error
 
 
-def _is_older(table: Table, held: list[tuple[str, str]]) -> bool:
+def _is_older(table: Table, existing: list[tuple[str, str]]) -> bool:
     """Returns whether a table lacks columns at its end; anything else that differs is refused."""
-    wanted = [(one["Name"], one["Type"]) for one in glue_columns(table)]
-    if wanted[: len(held)] != held:
-        different = [pair for pair in held if pair not in wanted] or held
+    wanted = [(column["Name"], column["Type"]) for column in glue_columns(table)]
+    if wanted[: len(existing)] != existing:
+        different = [pair for pair in existing if pair not in wanted] or existing
         raise SchemaDrift(
-            f"the Glue table has {different[0][0]} {different[0][1]} where the row of the table has not",
+            f"the Glue table has {different[0][0]} {different[0][1]} and the row of the table has no such column",
             "Columns may only be added at the end; give a changed column a new name",
             dataset=table.name,
         )
-    return len(held) < len(wanted)
+    return len(existing) < len(wanted)
 
 
 def _expressions(symbols: Collection[str] | None, interval: Interval | None) -> list[str]:
@@ -303,7 +306,7 @@ def _expressions(symbols: Collection[str] | None, interval: Interval | None) -> 
     parts = [f"kline_interval = '{interval.value}'"] if interval else []
     if symbols is None:
         return [" AND ".join(parts)]
-    return [" AND ".join([*parts, f"symbol_key = '{symbol_key(one)}'"]) for one in sorted(symbols)]
+    return [" AND ".join([*parts, f"symbol_key = '{symbol_key(symbol)}'"]) for symbol in sorted(symbols)]
 
 
 def _values(record: PublishedPartition) -> list[str]:
@@ -333,25 +336,25 @@ def _parameters(record: PublishedPartition) -> dict[str, str]:
 
 def _record(table: Table, raw: Any) -> PublishedPartition:
     values = dict(zip(table.partition_keys, raw["Values"], strict=True))
-    held = raw["Parameters"]
+    stored = raw["Parameters"]
 
     def instant(name: str) -> datetime | None:
-        return datetime.fromisoformat(held[name]) if held[name] else None
+        return datetime.fromisoformat(stored[name]) if stored[name] else None
 
     return PublishedPartition(
         dataset=table.name,
         partition=Partition.from_values(table, values).name,
-        location=held["location"],
-        file=held["file"],
-        sha256=held["sha256"],
-        bytes=int(held["bytes"]),
-        rows=int(held["rows"]),
-        inputs_digest=held["inputs_digest"],
+        location=stored["location"],
+        file=stored["file"],
+        sha256=stored["sha256"],
+        bytes=int(stored["bytes"]),
+        rows=int(stored["rows"]),
+        inputs_digest=stored["inputs_digest"],
         first_time=instant("first_time"),
         last_time=instant("last_time"),
-        condition=Condition(held["condition"]),
-        reasons=tuple(json.loads(held["reasons"])),
-        run_id=held["run_id"],
-        published_at=datetime.fromisoformat(held["published_at"]),
-        schema_version=held["schema_version"],
+        condition=Condition(stored["condition"]),
+        reasons=tuple(json.loads(stored["reasons"])),
+        run_id=stored["run_id"],
+        published_at=datetime.fromisoformat(stored["published_at"]),
+        schema_version=stored["schema_version"],
     )

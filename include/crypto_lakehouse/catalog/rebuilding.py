@@ -1,4 +1,4 @@
-"""The catalog held against the lake, or made anew from it: only files and the verdict log are truth."""
+"""Compares the catalog with the lake, or makes it anew: the truth is in the files and in the verdict log."""
 
 import tempfile
 from dataclasses import asdict
@@ -7,13 +7,11 @@ from pathlib import Path
 from crypto_lakehouse.catalog.catalog import Catalog
 from crypto_lakehouse.errors import CorruptObject, LakehouseError
 from crypto_lakehouse.lake.partition import Partition, table_folder
-from crypto_lakehouse.lake.records import Candidate, PublishedPartition
+from crypto_lakehouse.lake.records import PublishedPartition
 from crypto_lakehouse.lake.storage import Storage
 from crypto_lakehouse.lake.verdicts import LoggedVerdict, VerdictLog
 from crypto_lakehouse.lake.versions import verify_candidate
 from crypto_lakehouse.spec import Table
-
-_CANDIDATE_FIELDS = tuple(Candidate.__slots__)
 
 
 def rebuild(catalog: Catalog, storage: Storage, table: Table) -> int:
@@ -27,12 +25,14 @@ def rebuild(catalog: Catalog, storage: Storage, table: Table) -> int:
     sizes = {file.key: file.size for file in storage.list(f"{table_folder(table)}/")}
     passed = VerdictLog(storage).latest_publishable(table)
     records = [
-        _record(one) for one in passed.values() if sizes.get(one.verdict.candidate.file) == one.verdict.candidate.bytes
+        _record(logged)
+        for logged in passed.values()
+        if sizes.get(logged.verdict.candidate.file) == logged.verdict.candidate.bytes
     ]
     catalog.ensure_table(table)
     if records:
         catalog.publish(records)
-    kept = {one.partition for one in records}
+    kept = {record.partition for record in records}
     for published in catalog.partitions(table):
         if published.partition not in kept:
             catalog.remove(Partition.parse(table, published.partition))
@@ -63,23 +63,22 @@ def verify(catalog: Catalog, storage: Storage, table: Table, deep: bool = False)
     """
     sizes = {file.key: file.size for file in storage.list(f"{table_folder(table)}/")}
     faults = []
-    for one in catalog.partitions(table):
-        fault = _fault(one, sizes.get(one.file), storage, deep=deep)
+    for published in catalog.partitions(table):
+        fault = _fault(published, sizes.get(published.file), storage, deep=deep)
         if fault is not None:
             faults.append(fault)
     return faults
 
 
-def _fault(one: PublishedPartition, size: int | None, storage: Storage, *, deep: bool) -> LakehouseError | None:
-    if size != one.bytes:
-        found = "is missing" if size is None else f"has {size} bytes, published were {one.bytes}"
-        return CorruptObject(f"{one.file} {found}", "Run the partition again", partition=one.partition)
+def _fault(published: PublishedPartition, size: int | None, storage: Storage, *, deep: bool) -> LakehouseError | None:
+    if size != published.bytes:
+        fault = "is missing" if size is None else f"has {size} bytes, published were {published.bytes}"
+        return CorruptObject(f"{published.file} {fault}", "Run the partition again", partition=published.partition)
     if not deep:
         return None
-    candidate = Candidate(**{name: getattr(one, name) for name in _CANDIDATE_FIELDS})
     with tempfile.TemporaryDirectory(prefix="verify-") as folder:
         try:
-            verify_candidate(storage, candidate, Path(folder))
+            verify_candidate(storage, published, Path(folder))
         except CorruptObject as error:
             return error
     return None

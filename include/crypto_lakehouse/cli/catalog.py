@@ -6,8 +6,8 @@ import typer
 
 from crypto_lakehouse.cli.options import DatasetArgument, chosen_tables
 from crypto_lakehouse.cli.output import JsonOption, examples, note, print_json
-from crypto_lakehouse.cli.progress import listening
 from crypto_lakehouse.exit_codes import EXIT_PERMANENT
+from crypto_lakehouse.progress import shown_progress
 
 app = typer.Typer(help="Compare the catalog with the lake, or rebuild it.", rich_markup_mode=None)
 
@@ -25,7 +25,7 @@ def rebuild(dataset: DatasetArgument = "", *, as_json: JsonOption = False) -> No
     settings = load_settings()
     catalog, storage = open_catalog(settings), open_storage(settings)
     tables, counts = chosen_tables(dataset), {}
-    with listening(quiet=as_json) as progress:
+    with shown_progress(quiet=as_json) as progress:
         for done, table in enumerate(tables, start=1):
             counts[table.name] = rebuild_dataset(catalog, storage, table)
             progress("tables rebuilt", done, len(tables))
@@ -46,7 +46,7 @@ def verify(dataset: DatasetArgument = "", *, deep: DeepOption = False, as_json: 
     settings = load_settings()
     catalog, storage = open_catalog(settings), open_storage(settings)
     tables, faults = chosen_tables(dataset), {}
-    with listening(quiet=as_json) as progress:
+    with shown_progress(quiet=as_json) as progress:
         for done, table in enumerate(tables, start=1):
             faults[table.name] = [fault.what for fault in verify_dataset(catalog, storage, table, deep)]
             progress("tables verified", done, len(tables))

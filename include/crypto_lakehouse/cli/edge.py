@@ -12,7 +12,7 @@ from typing import NoReturn
 
 import typer
 
-from crypto_lakehouse import exit_codes
+from crypto_lakehouse import exit_codes, telemetry
 from crypto_lakehouse.cli.arguments import gathered
 from crypto_lakehouse.errors import LakehouseError, TransientError
 from crypto_lakehouse.exit_codes import (
@@ -40,7 +40,7 @@ def run(app: typer.Typer, program: str, arguments: Sequence[str] | None = None) 
     """
     given = list(sys.argv[1:] if arguments is None else arguments) or ["--help"]
     try:
-        with _terminable():
+        with _terminable(), telemetry.switched_on():
             code = app(gathered(given), prog_name=program, standalone_mode=False)
             sys.stdout.flush()
             return code if isinstance(code, int) else EXIT_OK

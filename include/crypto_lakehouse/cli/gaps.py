@@ -8,8 +8,8 @@ from crypto_lakehouse.cli import options
 from crypto_lakehouse.cli.coverage import print_listed
 from crypto_lakehouse.cli.options import GivenOptions
 from crypto_lakehouse.cli.output import JsonOption, examples, note, print_json
-from crypto_lakehouse.cli.progress import listening
 from crypto_lakehouse.exit_codes import exit_code
+from crypto_lakehouse.progress import shown_progress
 from crypto_lakehouse.runs.orders import PlanRequest
 
 if TYPE_CHECKING:
@@ -82,7 +82,7 @@ def fill_gaps(
     if before.is_empty():
         print_json({"before": [], "after": []}) if as_json else print(f"no gaps are known in {selection.dataset.name}")
         return
-    with listening(quiet=as_json) as progress:
+    with shown_progress(quiet=as_json) as progress:
         summary = run_pipeline(_request(selection, before, new_run_id("fill")), load_settings(), progress)
     after = _gaps(selection)
     if as_json:

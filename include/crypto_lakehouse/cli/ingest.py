@@ -7,9 +7,9 @@ import typer
 from crypto_lakehouse.cli import options
 from crypto_lakehouse.cli.options import GivenOptions, plan_request
 from crypto_lakehouse.cli.output import JsonOption, examples, note, print_json, print_table
-from crypto_lakehouse.cli.progress import listening
 from crypto_lakehouse.datasets import DATASETS
 from crypto_lakehouse.exit_codes import EXIT_PERMANENT, exit_code
+from crypto_lakehouse.progress import shown_progress
 from crypto_lakehouse.spec import Dataset
 from crypto_lakehouse.vocabulary import DataType, market_name
 
@@ -118,7 +118,7 @@ def plan(
     choice = (data_type, market, symbols, interval, start_date, end_date, profile)
     given = GivenOptions(*choice, delta=delta, exchange=exchange)
     settings, request = _request(given)
-    with listening(quiet=as_json) as progress:
+    with shown_progress(quiet=as_json) as progress:
         from crypto_lakehouse import running
 
         outcome = (running.explain if dry_run else running.write_plan)(request, settings, progress)
@@ -166,7 +166,7 @@ def run_and_print(given: GivenOptions, as_json: bool) -> None:
     from crypto_lakehouse.runs.history import RunStatus
 
     settings, request = _request(given)
-    with listening(quiet=as_json) as progress:
+    with shown_progress(quiet=as_json) as progress:
         summary = run_pipeline(request, settings, progress)
     if as_json:
         print_json(_document(summary))

@@ -9,8 +9,8 @@ import typer
 
 from crypto_lakehouse.cli.options import RequiredMarketOption
 from crypto_lakehouse.cli.output import JsonOption, examples, print_json
-from crypto_lakehouse.cli.progress import listening
 from crypto_lakehouse.errors import InvalidRequest
+from crypto_lakehouse.progress import shown_progress
 from crypto_lakehouse.vocabulary import Step
 
 if TYPE_CHECKING:
@@ -58,7 +58,7 @@ def update(
     order = InstrumentsOrder(market, new_run_id("cli"), ask)
     # A given file replaces the request to the exchange.
     order = replace(order, exchange_info=_stored(bodies, order, settings))
-    with listening(quiet=as_json) as progress:
+    with shown_progress(quiet=as_json) as progress:
         result = run_alone(Step.INSTRUMENTS, order, settings, progress)
     outcome: InstrumentsOutcome = result.completed()
     figures = outcome.figures

@@ -5,7 +5,7 @@ from typing import Annotated
 import typer
 
 from crypto_lakehouse.cli.output import JsonOption, examples, print_json
-from crypto_lakehouse.cli.progress import listening
+from crypto_lakehouse.progress import shown_progress
 from crypto_lakehouse.verbs import VERBS, Verb
 from crypto_lakehouse.vocabulary import Step
 
@@ -31,7 +31,7 @@ def _run(step: Step, work_order: str, as_json: bool) -> None:
     from crypto_lakehouse.settings import load_settings
     from crypto_lakehouse.steps import run_step
 
-    with listening(quiet=as_json) as progress:
+    with shown_progress(quiet=as_json) as progress:
         result = run_step(step, work_order, load_settings(), progress)
     if as_json:
         print_json(result.summary())

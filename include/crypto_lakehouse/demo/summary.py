@@ -10,7 +10,7 @@ from rich.table import Table
 
 from crypto_lakehouse.coverage.log import CoverageFrames, CoverageLog
 from crypto_lakehouse.errors import LakehouseError
-from crypto_lakehouse.lake.local_storage import LocalStorage
+from crypto_lakehouse.lake.local import LocalStorage
 from crypto_lakehouse.lake.verdicts import VerdictLog
 from crypto_lakehouse.marts import table
 from crypto_lakehouse.query import Lake

@@ -6,13 +6,14 @@ The same requests give the same bytes on every machine. SYNTHETIC.txt at the roo
 import hashlib
 import io
 import zipfile
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from datetime import date, timedelta
 from pathlib import Path
 
 from crypto_lakehouse.archive.keys import ArchiveKey
 from crypto_lakehouse.demo.records import LINES, DayContent
+from crypto_lakehouse.progress import Progress, no_progress
 from crypto_lakehouse.spec import Dataset, HeaderRule
 from crypto_lakehouse.vocabulary import Frequency, Interval
 
@@ -55,17 +56,14 @@ class SyntheticRequest:
                         yield ArchiveKey(self.dataset, frequency, symbol, interval, day)
 
 
-def build_archive(
-    folder: Path, requests: Sequence[SyntheticRequest], progress: Callable[[str, int, int], None] | None = None
-) -> int:
+def build_archive(folder: Path, requests: Sequence[SyntheticRequest], progress: Progress = no_progress) -> int:
     """Writes the archive to `folder` with the layout of the bucket, and returns the number of zips."""
     folder.mkdir(parents=True, exist_ok=True)
     (folder / "SYNTHETIC.txt").write_text(LABEL, encoding="utf-8")
     wanted = [(key, request.checksums) for request in requests for key in request.objects()]
     for number, (key, with_checksum) in enumerate(wanted):
         write_object(folder, key, synthetic_csv(key), with_checksum=with_checksum)
-        if progress:
-            progress("synthetic objects", number + 1, len(wanted))
+        progress("synthetic objects", number + 1, len(wanted))
     return len(wanted)
 
 

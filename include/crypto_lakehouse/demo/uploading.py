@@ -10,7 +10,7 @@ from pathlib import Path
 from crypto_lakehouse.demo.requests import synthetic_requests
 from crypto_lakehouse.demo.synthetic import build_archive
 from crypto_lakehouse.errors import LakehouseError
-from crypto_lakehouse.lake.s3_storage import S3Storage
+from crypto_lakehouse.lake.s3 import S3Storage
 from crypto_lakehouse.lake.storage import Storage
 from crypto_lakehouse.settings import StorageSettings, load_settings
 

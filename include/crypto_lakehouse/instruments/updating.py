@@ -1,6 +1,6 @@
 """Brings the instrument master up to date: lists the bucket, hears the exchange, appends a version."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from types import MappingProxyType
@@ -18,11 +18,10 @@ from crypto_lakehouse.instruments.log import ExchangeInfoLog, InstrumentLog
 from crypto_lakehouse.instruments.master import build_instruments
 from crypto_lakehouse.lake.selection import EARLIEST
 from crypto_lakehouse.lake.storage import Storage
+from crypto_lakehouse.progress import Progress, no_progress
 from crypto_lakehouse.settings import Settings
 from crypto_lakehouse.spec import Dataset
 from crypto_lakehouse.vocabulary import Frequency, Interval, Market
-
-Progress = Callable[[str, int, int], None]
 
 SOURCES = MappingProxyType(
     {
@@ -70,7 +69,7 @@ def update_instruments(
     *,
     storage: Storage,
     bodies: Sequence[ExchangeInfoBody] = (),
-    progress: Progress | None = None,
+    progress: Progress = no_progress,
 ) -> UpdateCounts:
     """Brings a market's master up to date and returns what is new.
 
@@ -108,7 +107,7 @@ def update_instruments(
     )
 
 
-def _list_days(market: Market, settings: Settings, progress: Progress | None) -> list[ArchiveDays]:
+def _list_days(market: Market, settings: Settings, progress: Progress) -> list[ArchiveDays]:
     profile = settings.transfer_profile()
     bucket = Bucket(settings.archive, profile)
     found: dict[str, ArchiveDays] = {}
@@ -121,8 +120,7 @@ def _list_days(market: Market, settings: Settings, progress: Progress | None) ->
                 latest = datetime.now(UTC).date() + timedelta(days=1)
                 listed = list_folders(bucket, batch, (EARLIEST, latest), profile.listing_threads)
                 found |= {one.symbol: one for one in archive_days(listed)}
-                if progress:
-                    progress("symbols listed", min(start + _SYMBOLS_AT_ONCE, len(folders)), len(folders))
+                progress("symbols listed", min(start + _SYMBOLS_AT_ONCE, len(folders)), len(folders))
             missing = [symbol for symbol in missing if symbol not in found]
     return [found[symbol] for symbol in sorted(found)]
 

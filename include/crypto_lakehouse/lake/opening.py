@@ -4,7 +4,7 @@ from pathlib import Path
 
 from crypto_lakehouse.errors import InvalidRequest
 from crypto_lakehouse.extras import require
-from crypto_lakehouse.lake.local_storage import LocalStorage
+from crypto_lakehouse.lake.local import LocalStorage
 from crypto_lakehouse.lake.storage import Storage
 from crypto_lakehouse.settings import Settings
 
@@ -19,7 +19,7 @@ def open_storage(settings: Settings) -> Storage:
     address = settings.lake
     if address.startswith("s3://"):
         require("s3")
-        from crypto_lakehouse.lake.s3_storage import S3Storage
+        from crypto_lakehouse.lake.s3 import S3Storage
 
         bucket, _, prefix = address.removeprefix("s3://").partition("/")
         return S3Storage(bucket, prefix.strip("/"), settings.storage)

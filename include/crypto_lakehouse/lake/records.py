@@ -28,7 +28,7 @@ class ObjectToPull:
 
 @dataclass(frozen=True, slots=True)
 class DeltaWindow:
-    """A stretch of time of one symbol and interval to ask the exchange for: ISO instants, the end exclusive."""
+    """A span of time of one symbol and interval to ask the exchange for: ISO instants, the end exclusive."""
 
     symbol: str
     interval: str
@@ -125,13 +125,13 @@ class ColumnDifference:
 
 @dataclass(frozen=True, slots=True)
 class Reconciliation:
-    """What two objects that held the same keys said of one day.
+    """How two objects with the same keys agree about one day.
 
     Args:
         day: UTC day, ISO.
         kept: Source of the rows that were kept.
         other: Source of the rows that were dropped for them.
-        equal: Rows that said the same.
+        equal: Rows that are equal in both.
         different: Rows that did not.
         columns: What differed, by column.
     """
@@ -160,7 +160,7 @@ class Manifest:
         conflict_examples: At most 20 of them: key, what was kept, what was dropped.
         inversions: Rows that came before an earlier one in their file.
         covered: Stretches of the span that accepted inputs cover: start and end, ISO, ascending, not touching.
-        reconciliations: What objects that held the same keys said, by day and pair of sources.
+        reconciliations: How objects with the same keys agree, by day and pair of sources.
     """
 
     dataset: str
@@ -198,15 +198,15 @@ class Manifest:
             )
             for fields in raw["inputs"]
         )
-        raw["refused"] = tuple(RefusedInput(**one) for one in raw["refused"])
+        raw["refused"] = tuple(RefusedInput(**fields) for fields in raw["refused"])
         raw["covered"] = tuple((start, end) for start, end in raw["covered"])
-        raw["reconciliations"] = tuple(_reconciliation(one) for one in raw["reconciliations"])
+        raw["reconciliations"] = tuple(_reconciliation(fields) for fields in raw["reconciliations"])
         raw["conflict_examples"] = tuple(raw["conflict_examples"])
         return cls(**raw)
 
 
 def _reconciliation(raw: dict[str, Any]) -> Reconciliation:
-    columns = tuple(ColumnDifference(**one) for one in raw["columns"])
+    columns = tuple(ColumnDifference(**fields) for fields in raw["columns"])
     return Reconciliation(**{**raw, "kept": Source(raw["kept"]), "other": Source(raw["other"]), "columns": columns})
 
 

@@ -1,4 +1,4 @@
-"""The verdict log: what the gate said of every candidate, newest last. The catalog can be rebuilt from it."""
+"""The verdict log: the verdict of the gate on every candidate. The catalog can be rebuilt from it."""
 
 import json
 from collections.abc import Sequence
@@ -51,7 +51,7 @@ class VerdictLog:
 
     def append(self, table: Table, run_id: str, verdicts: Sequence[Verdict], at: datetime) -> None:
         """Records the verdicts of a batch, all or none."""
-        self._log(table).append([_row(one, run_id, at) for one in verdicts])
+        self._log(table).append([_row(verdict, run_id, at) for verdict in verdicts])
 
     def latest(self, table: Table) -> dict[str, LoggedVerdict]:
         """Returns the newest verdict of every partition that has one."""
@@ -61,7 +61,9 @@ class VerdictLog:
         """Returns the newest verdict of every partition that let it be published."""
         rows = self._log(table).read()
         return _by_partition(
-            rows.filter(pl.col("condition").is_in([one.value for one in Condition if one.is_published]))
+            rows.filter(
+                pl.col("condition").is_in([condition.value for condition in Condition if condition.is_published])
+            )
         )
 
     def compact(self, table: Table) -> int:

@@ -18,6 +18,7 @@ from crypto_lakehouse.silver.buffers import InputRows, RowBuffer
 from crypto_lakehouse.silver.inputs import InputObject, identity, precedences
 from crypto_lakehouse.silver.merge import MergeCounts
 from crypto_lakehouse.silver.range_merge import merge_buffers
+from crypto_lakehouse.spans import Span, union
 
 
 @dataclass(frozen=True, slots=True)
@@ -215,13 +216,6 @@ def _covers(input_object: InputObject, contribution: Contribution) -> bool:
 
 def _covered(partition: Partition, inputs: Sequence[InputObject]) -> tuple[tuple[str, str], ...]:
     """Returns the spans of the partition that the inputs cover; spans that touch are joined."""
-    spans: list[tuple[datetime, datetime]] = []
-    for start, end in sorted((each.object.start, each.object.end) for each in inputs):
-        begin, stop = max(start, partition.start), min(end, partition.end)
-        if begin >= stop:
-            continue
-        if spans and begin <= spans[-1][1]:
-            spans[-1] = (spans[-1][0], max(stop, spans[-1][1]))
-        else:
-            spans.append((begin, stop))
-    return tuple((begin.isoformat(), stop.isoformat()) for begin, stop in spans)
+    whole = Span(partition.start, partition.end)
+    covered = union(Span(each.object.start, each.object.end).intersect(whole) for each in inputs)
+    return tuple((span.start.isoformat(), span.end.isoformat()) for span in covered)

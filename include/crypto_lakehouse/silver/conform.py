@@ -5,7 +5,7 @@ left out of its partitions, and their manifests record it; the other inputs are 
 small objects many at a time, parsed as one block, large objects as a stream of blocks.
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from concurrent.futures import Future
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -14,6 +14,7 @@ from crypto_lakehouse.errors import ContentRefused, LakehouseError
 from crypto_lakehouse.lake.bronze import covers
 from crypto_lakehouse.lake.partition import Partition
 from crypto_lakehouse.lake.records import RefusedInput
+from crypto_lakehouse.progress import Progress, no_progress
 from crypto_lakehouse.settings import ConformSettings
 from crypto_lakehouse.silver.background import Background
 from crypto_lakehouse.silver.building import ConformedPartition, PartitionBuild
@@ -30,7 +31,6 @@ __all__ = ["ConformOutcome", "ConformedPartition", "InputObject", "conform"]
 BATCH_BYTES = 16 << 20
 """Inflated bytes of small objects that are parsed at once."""
 
-Progress = Callable[[str, int, int], None]
 WholeInput = tuple[InputObject, Block]
 
 
@@ -53,7 +53,7 @@ def conform(  # noqa: PLR0913, PLR0917 - the package's one entry; the sixth only
     inputs: Sequence[InputObject],
     workdir: Path,
     settings: ConformSettings,
-    progress: Progress | None = None,
+    progress: Progress = no_progress,
 ) -> ConformOutcome:
     """Returns the partitions made from the inputs. Their files are in `workdir`, which the caller empties.
 
@@ -118,7 +118,7 @@ class _Conforming:
     dataset: Dataset
     settings: ConformSettings
     builds: list[PartitionBuild]
-    progress: Progress | None
+    progress: Progress
     refused: dict[str, RefusedInput] = field(default_factory=dict)
     finished: dict[str, Future[ConformedPartition]] = field(default_factory=dict)
     _builds_of: dict[str, list[PartitionBuild]] = field(default_factory=dict)
@@ -240,8 +240,7 @@ class _Conforming:
                 self._unread[name] -= 1
                 if not self._unread[name]:
                     self.finished[name] = build.finish()
-        if self.progress is not None:
-            self.progress("files", self._read, self._total)
+        self.progress("files", self._read, self._total)
 
 
 def _reading_order(input_object: InputObject) -> tuple[str, str, object, str, str]:

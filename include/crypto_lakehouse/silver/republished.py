@@ -5,9 +5,9 @@ a monthly file, a change of the monthly file is not visible here.
 """
 
 from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
-from datetime import date, datetime, timedelta
+from datetime import date, datetime
 from itertools import pairwise
 from pathlib import Path
 
@@ -15,10 +15,11 @@ import polars as pl
 import pyarrow.parquet as pq
 
 from crypto_lakehouse.coverage.records import PartitionVersion, ReconciledDay
-from crypto_lakehouse.lake.partition import Partition, midnight
+from crypto_lakehouse.lake.partition import Partition
 from crypto_lakehouse.lake.records import Manifest, ManifestInput, Reconciliation
 from crypto_lakehouse.silver.order import own_key
 from crypto_lakehouse.silver.reconcile import PRECEDENCE, Pairs, Tally, tally
+from crypto_lakehouse.spans import Span, union
 from crypto_lakehouse.spec import Dataset
 from crypto_lakehouse.vocabulary import Source
 
@@ -54,41 +55,26 @@ def compare_versions(
     """
     sources = _sources_by_day(partition, replaced)
     sums = _Sums(Tally(), Counter(), Counter())
-    for start, end in _spans(partition.dataset.event_time, (former, new), sorted(sources)):
-        _compare(partition.dataset, _rows(new, partition, start, end), _rows(former, partition, start, end), sums)
+    for span in _spans(partition.dataset.event_time, (former, new), sources):
+        _compare(partition.dataset, _rows(new, partition, span), _rows(former, partition, span), sums)
     return _reconciled(partition, sources, sums)
 
 
 def _sources_by_day(partition: Partition, replaced: Sequence[ManifestInput]) -> dict[date, Source]:
     sources: dict[date, Source] = {}
+    whole = Span(partition.start, partition.end)
     for given in sorted(replaced, key=lambda given: given.source.rank):
-        start = max(datetime.fromisoformat(given.start), partition.start)
-        end = min(datetime.fromisoformat(given.end), partition.end)
-        day = start.date()
-        while midnight(day) < end:
+        for day in Span.from_iso(given.start, given.end).intersect(whole).days():
             sources.setdefault(day, given.source)
-            day += timedelta(days=1)
     return sources
 
 
-def _spans(time: str, files: Sequence[Path], days: Sequence[date]) -> Iterator[tuple[datetime, datetime]]:
+def _spans(time: str, files: Sequence[Path], days: Iterable[date]) -> Iterator[Span]:
     """Yields spans of the days, cut where a row group of either file starts, so that each has few rows."""
     starts = sorted({start for file in files for start in _group_starts(file, time)})
-    for first, last in _consecutive(days):
-        inner = (start for start in starts if midnight(first) < start < midnight(last))
-        edges = [midnight(first), *inner, midnight(last)]
-        yield from pairwise(edges)
-
-
-def _consecutive(days: Sequence[date]) -> Iterator[tuple[date, date]]:
-    """Yields the first day of each group of consecutive days, and the day after its last."""
-    first = None
-    for at, day in enumerate(days):
-        first = first or day
-        after = day + timedelta(days=1)
-        if at + 1 == len(days) or days[at + 1] != after:
-            yield first, after
-            first = None
+    for span in union(Span.of_days(day, day) for day in days):
+        cuts = [start for start in starts if span.start < start < span.end]
+        yield from (Span(start, end) for start, end in pairwise([span.start, *cuts, span.end]))
 
 
 def _group_starts(file: Path, time: str) -> Iterator[datetime]:
@@ -100,9 +86,9 @@ def _group_starts(file: Path, time: str) -> Iterator[datetime]:
             yield statistics.min
 
 
-def _rows(file: Path, partition: Partition, start: datetime, end: datetime) -> pl.DataFrame:
+def _rows(file: Path, partition: Partition, span: Span) -> pl.DataFrame:
     time = pl.col(partition.dataset.event_time)
-    return pl.scan_parquet(file, glob=False).filter((time >= start) & (time < end)).collect()
+    return pl.scan_parquet(file, glob=False).filter((time >= span.start) & (time < span.end)).collect()
 
 
 def _compare(dataset: Dataset, new: pl.DataFrame, former: pl.DataFrame, sums: _Sums) -> None:

@@ -9,25 +9,29 @@ import tempfile
 import time
 from collections.abc import Callable, Collection, Iterator
 from contextlib import contextmanager
+from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from importlib import import_module
 from pathlib import Path
 from typing import Any, cast
 
+from crypto_lakehouse import telemetry
 from crypto_lakehouse.errors import InvalidRequest, LakehouseError, TransientError
 from crypto_lakehouse.lake.opening import open_storage
 from crypto_lakehouse.marts import tables
+from crypto_lakehouse.progress import Progress, no_progress
 from crypto_lakehouse.runs.orders import Order, order_of_step
 from crypto_lakehouse.runs.results import Outcome, Status, StepError, StepResult, write_result
 from crypto_lakehouse.settings import Settings
-from crypto_lakehouse.steps.context import Progress, StepContext
+from crypto_lakehouse.steps.context import StepContext
+from crypto_lakehouse.telemetry import Level
 from crypto_lakehouse.verbs import Subject, verb_of
 from crypto_lakehouse.vocabulary import Exchange, Market, Step
 
-__all__ = ["Progress", "run_step"]
+__all__ = ["run_step"]
 
 
-def run_step(step: Step, order_key: str, settings: Settings, progress: Progress | None = None) -> StepResult[Any]:
+def run_step(step: Step, order_key: str, settings: Settings, progress: Progress = no_progress) -> StepResult[Any]:
     """Carries out one work order and writes its result.
 
     Args:
@@ -41,24 +45,56 @@ def run_step(step: Step, order_key: str, settings: Settings, progress: Progress 
     """
     storage = open_storage(settings)
     key = order_key.removeprefix(storage.uri).lstrip("/")
-    subject, run = _order_place(key, step)
-    started, started_at = time.monotonic(), datetime.now(UTC)
-    try:
-        order = order_of_step(storage, key, step)
-        with _work_folder(settings, step) as folder:
-            outcome = _function(step)(StepContext(settings, storage, key, folder, progress or _silent), order)
-    # This is the edge: whatever broke, the result file must contain it before the process ends.
-    except Exception as error:
-        seconds, reason = _seconds_since(started), _step_error(error)
-        failed: StepResult[Any] = StepResult(step, subject, run, Status.FAILED, started_at, seconds, error=reason)
-        write_result(storage, key, failed)
-        raise
-    status = Status.NOTHING_TO_DO if outcome.is_idle else Status.SUCCEEDED
-    result: StepResult[Any] = StepResult(
-        step, subject, order.run_id, status, started_at, _seconds_since(started), outcome
-    )
-    write_result(storage, key, result)
+    attempt = _Attempt(step, *_order_place(key, step))
+    with telemetry.bound(step=step.value, dataset=attempt.subject, run=attempt.run):
+        telemetry.event("step_started")
+        try:
+            order = order_of_step(storage, key, step)
+            with _work_folder(settings, step) as folder:
+                outcome = _function(step)(StepContext(settings, storage, key, folder, progress), order)
+            result = attempt.finished(order, outcome)
+        # This is the edge: whatever broke, the result file must contain it before the process ends.
+        except Exception as error:
+            failed = attempt.failed(error)
+            write_result(storage, key, failed)
+            telemetry.event("step_failed", Level.ERROR, error=type(error).__name__, seconds=failed.seconds)
+            raise
+        write_result(storage, key, result)
+        figures = {name: count for name, count in result.counts().items() if count}
+        telemetry.event("step_ended", ended=result.status.value, seconds=result.seconds, **figures)
     return result
+
+
+@dataclass(frozen=True, slots=True)
+class _Attempt:
+    """One execution of a work order, of which a result is made however it ends.
+
+    Args:
+        step: The verb.
+        subject: What the run is about.
+        run: Name of the run's folder, for an order that cannot be read.
+    """
+
+    step: Step
+    subject: str
+    run: str
+    started_at: datetime = field(default_factory=lambda: datetime.now(UTC))
+    _started: float = field(default_factory=time.monotonic)
+
+    def finished(self, order: Order, outcome: Outcome) -> StepResult[Any]:
+        """Returns the result of a step that did what it was to do."""
+        status = Status.NOTHING_TO_DO if outcome.is_idle else Status.SUCCEEDED
+        return StepResult(self.step, self.subject, order.run_id, status, self.started_at, self._seconds(), outcome)
+
+    def failed(self, error: Exception) -> StepResult[Any]:
+        """Returns the result of a step that an error ended."""
+        reason = _step_error(error)
+        return StepResult(
+            self.step, self.subject, self.run, Status.FAILED, self.started_at, self._seconds(), error=reason
+        )
+
+    def _seconds(self) -> float:
+        return round(time.monotonic() - self._started, 3)
 
 
 def _order_place(key: str, step: Step) -> tuple[str, str]:
@@ -78,14 +114,6 @@ def _subjects(kind: Subject) -> Collection[str]:
     if kind is Subject.MARKET:
         return {f"{exchange}_{market}" for exchange in Exchange for market in Market}
     return {table.name for table in tables()}
-
-
-def _seconds_since(started: float) -> float:
-    return round(time.monotonic() - started, 3)
-
-
-def _silent(_what: str, _done: int, _total: int) -> None:
-    """Listens to nothing."""
 
 
 @contextmanager

@@ -1,14 +1,11 @@
 """What every step gets beside its order."""
 
-from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
 from crypto_lakehouse.lake.storage import Storage
+from crypto_lakehouse.progress import Progress
 from crypto_lakehouse.settings import Settings
-
-Progress = Callable[[str, int, int], None]
-"""Called with what is being counted, how much is done, and how much there is."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -3,6 +3,7 @@
 from dataclasses import asdict
 from datetime import UTC, datetime
 
+from crypto_lakehouse import telemetry
 from crypto_lakehouse.catalog.catalog import Catalog
 from crypto_lakehouse.catalog.opening import open_catalog
 from crypto_lakehouse.coverage.log import CoverageFrames, CoverageLog
@@ -19,6 +20,7 @@ from crypto_lakehouse.runs.results import GateOutcome, PublishOutcome, read_outc
 from crypto_lakehouse.spec import Dataset, Table
 from crypto_lakehouse.steps.context import StepContext
 from crypto_lakehouse.steps.inputs import inputs_of
+from crypto_lakehouse.telemetry import Level
 from crypto_lakehouse.vocabulary import Condition
 
 
@@ -49,6 +51,8 @@ def publish(context: StepContext, order: TransformOrder) -> PublishOutcome:
     passed = [verdict for verdict in current if verdict.condition.is_published]
     if passed:
         catalog.publish([_record(verdict, order.run_id, now) for verdict in passed])
+    for verdict in current:
+        _log(verdict)
     figures = PublishFigures(
         partitions_published=len(passed),
         rows_published=sum(verdict.candidate.rows for verdict in passed),
@@ -56,6 +60,18 @@ def publish(context: StepContext, order: TransformOrder) -> PublishOutcome:
         partitions_superseded=len(gated.verdicts) - len(current),
     )
     return PublishOutcome(figures, is_idle=not gated.verdicts)
+
+
+def _log(verdict: Verdict) -> None:
+    """Logs what became of a partition; the reasons are in the report, because they may quote values of a file."""
+    is_published = verdict.condition.is_published
+    telemetry.event(
+        "partition_published" if is_published else f"partition_{verdict.condition}",
+        Level.WARNING if verdict.condition is Condition.QUARANTINED else Level.INFO,
+        partition=verdict.candidate.partition,
+        condition=verdict.condition.value,
+        rows=verdict.candidate.rows,
+    )
 
 
 def _is_unread(catalog: Catalog, table: Table, verdict: Verdict) -> bool:

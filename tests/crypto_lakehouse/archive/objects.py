@@ -8,7 +8,7 @@ from crypto_lakehouse.archive.keys import ArchiveKey
 from crypto_lakehouse.archive.pulling import Transfer
 from crypto_lakehouse.datasets import dataset
 from crypto_lakehouse.demo.synthetic import zipped
-from crypto_lakehouse.lake.local_storage import LocalStorage
+from crypto_lakehouse.lake.local import LocalStorage
 from crypto_lakehouse.settings import Settings, TransferProfile
 from crypto_lakehouse.vocabulary import Frequency, Interval
 from tests.fakes.bucket import FakeBucket

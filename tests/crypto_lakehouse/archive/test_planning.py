@@ -7,7 +7,7 @@ from crypto_lakehouse.archive.planning import PullPlan, batches, plan_pull
 from crypto_lakehouse.archive.pulling import pull
 from crypto_lakehouse.errors import InvalidRequest, ListingSuspect
 from crypto_lakehouse.lake.bronze import BronzeLog, QuarantinedObject
-from crypto_lakehouse.lake.local_storage import LocalStorage
+from crypto_lakehouse.lake.local import LocalStorage
 from crypto_lakehouse.lake.selection import Selection
 from crypto_lakehouse.settings import Settings
 from tests.crypto_lakehouse.archive.objects import put_object, settings_for, transfer_for

@@ -8,7 +8,7 @@ from crypto_lakehouse.archive.planning import PullPlan, plan_pull
 from crypto_lakehouse.archive.pulling import PullOutcome, pull
 from crypto_lakehouse.errors import InvalidRequest, SourceUnavailable
 from crypto_lakehouse.lake.bronze import BronzeLog
-from crypto_lakehouse.lake.local_storage import LocalStorage
+from crypto_lakehouse.lake.local import LocalStorage
 from crypto_lakehouse.lake.records import ObjectToPull
 from crypto_lakehouse.lake.selection import Selection
 from crypto_lakehouse.settings import MissingChecksum, Settings

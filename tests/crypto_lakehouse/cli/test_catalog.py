@@ -9,7 +9,7 @@ import pytest
 
 from crypto_lakehouse.cli import main
 from crypto_lakehouse.datasets import dataset
-from crypto_lakehouse.lake.local_storage import LocalStorage
+from crypto_lakehouse.lake.local import LocalStorage
 from crypto_lakehouse.lake.partition import Partition
 from crypto_lakehouse.lake.records import Candidate, Verdict
 from crypto_lakehouse.lake.verdicts import VerdictLog

@@ -9,7 +9,7 @@ import pytest
 from crypto_lakehouse.cli import main
 from crypto_lakehouse.coverage.log import CoverageFrames, CoverageLog
 from crypto_lakehouse.coverage.records import DayCoverage, Hole, PartitionVersion
-from crypto_lakehouse.lake.local_storage import LocalStorage
+from crypto_lakehouse.lake.local import LocalStorage
 from crypto_lakehouse.vocabulary import DayCondition, HoleKind
 
 SERIES = ["--data-type", "klines", "--market", "spot", "--symbols", "BTCUSDT", "--interval", "1h"]

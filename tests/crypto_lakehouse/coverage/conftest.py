@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 
 from crypto_lakehouse.coverage.log import CoverageLog
-from crypto_lakehouse.lake.local_storage import LocalStorage
+from crypto_lakehouse.lake.local import LocalStorage
 
 
 @pytest.fixture

@@ -22,7 +22,7 @@ from crypto_lakehouse.coverage.records import (
     ReconciledDay,
 )
 from crypto_lakehouse.errors import ArchiveFileMissing, SourceUnavailable
-from crypto_lakehouse.lake.local_storage import LocalStorage
+from crypto_lakehouse.lake.local import LocalStorage
 from crypto_lakehouse.vocabulary import DayCondition, HoleKind
 
 NAME = "binance_um_klines"

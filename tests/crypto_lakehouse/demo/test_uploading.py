@@ -8,7 +8,7 @@ from crypto_lakehouse.archive.keys import parse_key
 from crypto_lakehouse.demo import uploading
 from crypto_lakehouse.demo.requests import synthetic_requests
 from crypto_lakehouse.demo.uploading import MARKER, main, upload
-from crypto_lakehouse.lake.local_storage import LocalStorage
+from crypto_lakehouse.lake.local import LocalStorage
 from crypto_lakehouse.settings import load_settings
 
 SMALL = {"binance_um_metrics", "binance_um_funding_rate", "binance_option_bvol_index"}

@@ -11,7 +11,7 @@ from crypto_lakehouse.instruments.exchange_info import ABSENT, ExchangeInfoBody
 from crypto_lakehouse.instruments.instrument import Instrument
 from crypto_lakehouse.instruments.log import VERSION_SCHEMA, ExchangeInfoLog, InstrumentLog
 from crypto_lakehouse.instruments.master import build_instruments
-from crypto_lakehouse.lake.local_storage import LocalStorage
+from crypto_lakehouse.lake.local import LocalStorage
 from crypto_lakehouse.vocabulary import Market
 from tests.crypto_lakehouse.instruments.bodies import answer, at, um_symbol
 

@@ -12,7 +12,7 @@ from crypto_lakehouse.errors import ListingSuspect, SourceUnavailable
 from crypto_lakehouse.instruments.asking import ask_exchange_info
 from crypto_lakehouse.instruments.log import InstrumentLog
 from crypto_lakehouse.instruments.updating import update_instruments
-from crypto_lakehouse.lake.local_storage import LocalStorage
+from crypto_lakehouse.lake.local import LocalStorage
 from crypto_lakehouse.settings import ExchangeSettings, Settings, TransferProfile
 from crypto_lakehouse.vocabulary import Frequency, Interval, Market
 from tests.crypto_lakehouse.instruments.bodies import answer, um_symbol

@@ -10,7 +10,7 @@ import polars as pl
 import pytest
 
 from crypto_lakehouse.lake.commits import recent_rows, write_commit
-from crypto_lakehouse.lake.local_storage import LocalStorage
+from crypto_lakehouse.lake.local import LocalStorage
 from crypto_lakehouse.lake.log import AppendLog
 
 SCHEMA = pl.Schema({"key": pl.String(), "number": pl.Int64(), "at": pl.Datetime("us", "UTC")})

@@ -6,8 +6,8 @@ import polars as pl
 import pytest
 
 from crypto_lakehouse.errors import SourceUnavailable
-from crypto_lakehouse.lake import local_storage
-from crypto_lakehouse.lake.local_storage import LocalStorage
+from crypto_lakehouse.lake import local
+from crypto_lakehouse.lake.local import LocalStorage
 from crypto_lakehouse.lake.log import AppendLog
 
 SCHEMA = pl.Schema({"key": pl.String(), "number": pl.Int64()})
@@ -98,13 +98,13 @@ def test_a_file_that_vanishes_while_being_listed_makes_the_log_read_again(
 ) -> None:
     one = log(tmp_path)
     one.append([{"key": "a", "number": 1}])
-    true_files, listed = local_storage._files, []
+    true_files, listed = local._files, []
 
     def files(folder: Path) -> Iterator[Path]:
         listed.append(folder)
         # Seen by the walk, gone before it is looked at.
         return iter([*true_files(folder), *([folder / "gone.parquet"] if len(listed) == 1 else [])])
 
-    monkeypatch.setattr(local_storage, "_files", files)
+    monkeypatch.setattr(local, "_files", files)
     assert numbers(one) == [1]
     assert len(listed) == 2

@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from crypto_lakehouse.errors import CorruptObject
-from crypto_lakehouse.lake.local_storage import LocalStorage
+from crypto_lakehouse.lake.local import LocalStorage
 from crypto_lakehouse.lake.partition import Partition
 from crypto_lakehouse.lake.records import Candidate, Manifest
 from crypto_lakehouse.lake.versions import file_sha256, store_candidate, verify_candidate

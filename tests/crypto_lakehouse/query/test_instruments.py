@@ -10,7 +10,7 @@ from crypto_lakehouse.instruments.days import ArchiveDays, DaySpan
 from crypto_lakehouse.instruments.known_events import EventKind, KnownEvent
 from crypto_lakehouse.instruments.log import VERSION_SCHEMA, InstrumentLog
 from crypto_lakehouse.instruments.master import build_instruments
-from crypto_lakehouse.lake.local_storage import LocalStorage
+from crypto_lakehouse.lake.local import LocalStorage
 from crypto_lakehouse.query import Lake
 from crypto_lakehouse.settings import Settings
 from crypto_lakehouse.vocabulary import InstrumentKind, Market

@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from crypto_lakehouse.errors import InvalidRequest
-from crypto_lakehouse.lake.local_storage import LocalStorage, validated_key
+from crypto_lakehouse.lake.local import LocalStorage, validated_key
 from crypto_lakehouse.lake.records import DeltaWindow, ObjectToPull
 from crypto_lakehouse.runs.orders import (
     ORDER_TYPES,

@@ -9,7 +9,7 @@ import pytest
 
 from crypto_lakehouse.coverage.records import Fill
 from crypto_lakehouse.errors import ArchiveFileMissing, InvalidRequest
-from crypto_lakehouse.lake.local_storage import LocalStorage
+from crypto_lakehouse.lake.local import LocalStorage
 from crypto_lakehouse.lake.records import Candidate, RefusedInput, Verdict
 from crypto_lakehouse.runs.figures import (
     ConformFigures,

@@ -1,7 +1,6 @@
 """Conform as a whole: purity, merging, routing, and what manifests say."""
 
 import hashlib
-from collections.abc import Sequence
 from dataclasses import replace
 from datetime import UTC, date, datetime, timedelta
 from decimal import Decimal
@@ -17,47 +16,18 @@ from crypto_lakehouse.lake.manifest import read_manifest
 from crypto_lakehouse.lake.partition import Partition
 from crypto_lakehouse.lake.records import inputs_digest
 from crypto_lakehouse.settings import ConformSettings
-from crypto_lakehouse.silver import buffers, range_merge, reading
+from crypto_lakehouse.silver import reading
 from crypto_lakehouse.silver.conform import ConformOutcome, InputObject, conform
 from crypto_lakehouse.silver.decode import blocks
-from crypto_lakehouse.spec import Dataset
 from crypto_lakehouse.vocabulary import Frequency, Interval, MergeStrategy, Source
-from tests.archive_builder import agg_trade_rows, archive_file, build_input, csv, kline_rows
-
-SPOT_KLINES = "binance_spot_klines"
-TRADES = "binance_spot_agg_trades"
-MARCH = date(2024, 3, 1)
-
-
-def kline_input(day: str, rows: list[list[object]], folder: Path, **others: object) -> InputObject:
-    return build_input(archive_file(SPOT_KLINES, day, interval=Interval.M1, **others), csv(rows), folder)
-
-
-def trades_input(day: str, rows: list[list[object]], folder: Path, **others: object) -> InputObject:
-    return build_input(archive_file(TRADES, day, **others), csv(rows), folder)
-
-
-def build(name: str | Dataset, days: Sequence[date], inputs: Sequence[InputObject], folder: Path) -> ConformOutcome:
-    row = dataset(name) if isinstance(name, str) else name
-    interval = Interval.M1 if row.has_interval else None
-    folder.mkdir(parents=True, exist_ok=True)
-    return conform(row, [Partition(row, "BTCUSDT", day, interval) for day in days], inputs, folder, ConformSettings())
+from tests.archive_builder import agg_trade_rows, archive_file, build_input, kline_rows
+from tests.conforming import MARCH, METRICS_HEADER, SPOT_KLINES, TRADES, build, kline_input, trades_input
 
 
 def digests(outcome: ConformOutcome) -> list[str]:
     for one in outcome.partitions:
         assert one.file is None or hashlib.sha256(one.file.read_bytes()).hexdigest() == one.sha256
     return [one.sha256 for one in outcome.partitions]
-
-
-@pytest.fixture
-def streamed(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Every file is streamed in small blocks, buffers spill early and merges go range by range."""
-    monkeypatch.setattr(reading, "SMALL_OBJECT_BYTES", 0)
-    monkeypatch.setattr(blocks, "BLOCK_BYTES", 4096)
-    monkeypatch.setattr(buffers, "MEMORY_ROWS", 100)
-    monkeypatch.setattr(range_merge, "ROWS_PER_RANGE", 150)
-    monkeypatch.setattr(range_merge, "_SAMPLE_EVERY", 4)
 
 
 def month_of_klines(folder: Path) -> list[InputObject]:
@@ -144,17 +114,17 @@ def test_daily_rows_win_over_monthly_ones_whichever_is_newer(tmp_path: Path, new
     assert str(pl.read_parquet(made.file)["close"][3]) == str(daily_rows[3][4])
     assert manifest.conflict_examples[0]["kept_from"] == daily.object.key
     assert manifest.conflict_examples[0]["dropped"] == "close=1.00000000"
-    (said,) = manifest.reconciliations
-    assert (said.day, said.kept, said.other) == ("2024-03-01", Source.ARCHIVE_DAILY, Source.ARCHIVE_MONTHLY)
-    assert (said.equal, said.different) == (9, 1)
-    (close,) = said.columns
+    (record,) = manifest.reconciliations
+    assert (record.day, record.kept, record.other) == ("2024-03-01", Source.ARCHIVE_DAILY, Source.ARCHIVE_MONTHLY)
+    assert (record.equal, record.different) == (9, 1)
+    (close,) = record.columns
     assert (close.column, close.rows) == ("close", 1)
     assert Decimal(close.largest) == abs(Decimal(str(daily_rows[3][4])) - 1)
 
 
 @pytest.mark.parametrize("newer_is", ["daily", "monthly"])
 def test_newest_first_keeps_the_newer_object_whatever_its_source(tmp_path: Path, newer_is: str) -> None:
-    row = replace(dataset(SPOT_KLINES), merge=MergeStrategy.NEWEST_FIRST)
+    table = replace(dataset(SPOT_KLINES), merge=MergeStrategy.NEWEST_FIRST)
     other = [[*one] for one in kline_rows(MARCH, 10)]
     other[3][4] = "1.00000000"
     daily = kline_input("2024-03-01", kline_rows(MARCH, 10), tmp_path)
@@ -164,19 +134,8 @@ def test_newest_first_keeps_the_newer_object_whatever_its_source(tmp_path: Path,
         daily = InputObject(replace(daily.object, last_modified=late), daily.path)
     else:
         monthly = InputObject(replace(monthly.object, last_modified=late), monthly.path)
-    (example,) = build(row, [MARCH], [monthly, daily], tmp_path / "work").partitions[0].manifest.conflict_examples
+    (example,) = build(table, [MARCH], [monthly, daily], tmp_path / "work").partitions[0].manifest.conflict_examples
     assert example["kept_from"] == (daily if newer_is == "daily" else monthly).object.key
-
-
-def test_a_monthly_tick_file_becomes_a_partition_a_day_in_one_pass(tmp_path: Path, streamed: None) -> None:
-    days = [MARCH + timedelta(number) for number in range(31)]
-    rows = [row for number, day in enumerate(days) for row in agg_trade_rows(day, 130, 1000 * (number + 1))]
-    one = trades_input("2024-03-01", rows, tmp_path, frequency=Frequency.MONTHLY)
-    calls = []
-    outcome = build(TRADES, days[:30], [one], tmp_path / "work")
-    calls.append(outcome)
-    assert [made.rows for made in outcome.partitions] == [130] * 30
-    assert {made.manifest.inversions for made in outcome.partitions} == {0}
 
 
 def test_a_monthly_and_a_daily_tick_file_of_the_same_rows_give_the_same_rows(tmp_path: Path, streamed: None) -> None:
@@ -187,31 +146,6 @@ def test_a_monthly_and_a_daily_tick_file_of_the_same_rows_give_the_same_rows(tmp
     both = build(TRADES, [MARCH], [daily, monthly], tmp_path / "b").partitions[0]
     assert pl.read_parquet(alone.file).equals(pl.read_parquet(both.file))
     assert (both.manifest.overlaps, both.manifest.duplicates, both.manifest.conflicts) == (400, 0, 0)
-
-
-def test_a_merge_in_ranges_gives_what_a_merge_in_memory_gives(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    rows = agg_trade_rows(MARCH, 900)
-    mixed = rows[300:] + rows[:500]
-    one = trades_input("2024-03-01", mixed, tmp_path)
-    in_memory = build(TRADES, [MARCH], [one], tmp_path / "a").partitions[0]
-    monkeypatch.setattr(reading, "SMALL_OBJECT_BYTES", 0)
-    monkeypatch.setattr(blocks, "BLOCK_BYTES", 4096)
-    monkeypatch.setattr(buffers, "MEMORY_ROWS", 100)
-    monkeypatch.setattr(range_merge, "ROWS_PER_RANGE", 150)
-    in_ranges = build(TRADES, [MARCH], [one], tmp_path / "b").partitions[0]
-    assert in_ranges.sha256 == in_memory.sha256
-    assert in_ranges.manifest.duplicates == 200
-    assert pl.read_parquet(in_ranges.file)["agg_trade_id"].to_list() == list(range(1000, 1900))
-
-
-def test_identifiers_that_run_against_time_end_sorted_by_time(tmp_path: Path, streamed: None) -> None:
-    rows = agg_trade_rows(MARCH, 600)
-    for row, twin in zip(rows[:300], rows[300:], strict=True):
-        row[0], twin[0] = twin[0], row[0]
-    made = build(TRADES, [MARCH], [trades_input("2024-03-01", rows, tmp_path)], tmp_path / "work").partitions[0]
-    frame = pl.read_parquet(made.file)
-    assert frame["transact_time"].is_sorted()
-    assert frame["agg_trade_id"].n_unique() == frame.height == 600
 
 
 def test_one_identifier_at_two_times_is_a_conflict_even_far_apart(tmp_path: Path, streamed: None) -> None:
@@ -229,8 +163,8 @@ def test_row_groups_have_a_fixed_number_of_rows(tmp_path: Path, monkeypatch: pyt
 
 
 def test_a_partition_without_sound_inputs_has_no_file_and_says_why(tmp_path: Path) -> None:
-    one = kline_input("2024-03-01", [[1, 2, 3]], tmp_path)
-    outcome = build(SPOT_KLINES, [MARCH], [one], tmp_path / "work")
+    given = kline_input("2024-03-01", [[1, 2, 3]], tmp_path)
+    outcome = build(SPOT_KLINES, [MARCH], [given], tmp_path / "work")
     made = outcome.partitions[0]
     assert (made.file, made.rows, made.sha256) == (None, 0, "")
     assert made.manifest.refused[0].reason == "line 1 has 3 fields, known are [12]"
@@ -242,21 +176,12 @@ def test_a_partition_that_nothing_covers_is_empty(tmp_path: Path) -> None:
 
 
 def test_a_file_of_a_header_alone_is_accepted_with_no_rows(tmp_path: Path) -> None:
-    row = dataset("binance_um_book_depth")
-    one = build_input(archive_file(row.name, "2024-03-01"), b"timestamp,percentage,depth,notional\n", tmp_path)
-    outcome = conform(row, [Partition(row, "BTCUSDT", MARCH)], [one], tmp_path, ConformSettings())
+    table = dataset("binance_um_book_depth")
+    given = build_input(archive_file(table.name, "2024-03-01"), b"timestamp,percentage,depth,notional\n", tmp_path)
+    outcome = conform(table, [Partition(table, "BTCUSDT", MARCH)], [given], tmp_path, ConformSettings())
     assert outcome.refused == []
     assert outcome.partitions[0].manifest.inputs[0].rows == 0
     assert outcome.partitions[0].manifest.covered == (("2024-03-01T00:00:00+00:00", "2024-03-02T00:00:00+00:00"),)
-
-
-def test_a_zip_whose_bytes_changed_since_bronze_is_refused(tmp_path: Path) -> None:
-    one = kline_input("2024-03-01", kline_rows(MARCH, 5), tmp_path)
-    changed = InputObject(replace(one.object, sha256="0" * 64), one.path)
-    outcome = build(SPOT_KLINES, [MARCH], [changed], tmp_path / "work")
-    assert outcome.refused[0].error == "ChecksumMismatch"
-    large = InputObject(replace(changed.object, size=2**30), one.path)
-    assert build(SPOT_KLINES, [MARCH], [large], tmp_path / "b").refused[0].error == "ChecksumMismatch"
 
 
 def test_a_file_refused_at_its_end_leaves_no_row_and_no_file_behind(tmp_path: Path, streamed: None) -> None:
@@ -270,71 +195,37 @@ def test_a_file_refused_at_its_end_leaves_no_row_and_no_file_behind(tmp_path: Pa
 
 
 def test_more_rows_than_allowed_are_refused(tmp_path: Path) -> None:
-    row = dataset(SPOT_KLINES)
-    one = kline_input("2024-03-01", kline_rows(MARCH, 5), tmp_path)
-    partition = Partition(row, "BTCUSDT", MARCH, Interval.M1)
-    outcome = conform(row, [partition], [one], tmp_path, ConformSettings(max_rows=4))
+    table = dataset(SPOT_KLINES)
+    given = kline_input("2024-03-01", kline_rows(MARCH, 5), tmp_path)
+    partition = Partition(table, "BTCUSDT", MARCH, Interval.M1)
+    outcome = conform(table, [partition], [given], tmp_path, ConformSettings(max_rows=4))
     assert outcome.refused[0].reason == "5 rows, the limit is 4"
 
 
-METRICS = (
-    "create_time,symbol,sum_open_interest,sum_open_interest_value,count_toptrader_long_short_ratio,"
-    "sum_toptrader_long_short_ratio,count_long_short_ratio,sum_taker_long_short_vol_ratio\n"
-)
-
-
-@pytest.mark.parametrize(
-    ("day", "stamp", "start"),
-    [
-        ("2024-12-31", "2025-01-01 00:00:03", datetime(2024, 12, 31, 23, 55, tzinfo=UTC)),
-        ("2026-06-24", "2026-06-24 10:05:00", datetime(2026, 6, 24, 10, 0, tzinfo=UTC)),
-        ("2026-06-25", "2026-06-25 10:05:02", datetime(2026, 6, 25, 10, 5, tzinfo=UTC)),
-    ],
-)
-def test_a_metrics_stamp_is_its_periods_end_until_its_meaning_changed(
-    day: str, stamp: str, start: datetime, tmp_path: Path
-) -> None:
-    row = dataset("binance_um_metrics")
-    one = build_input(archive_file(row.name, day), f'{METRICS}{stamp},BTCUSDT,1,2,"",1,1,0E-16\n'.encode(), tmp_path)
-    year = Partition(row, "BTCUSDT", start.date().replace(month=1, day=1))
-    outcome = conform(row, [year], [one], tmp_path, ConformSettings())
-    frame = pl.read_parquet(outcome.partitions[0].file)
-    assert frame["period_start"][0] == start
-    assert frame["period_end"][0] == start + timedelta(minutes=5)
-    assert frame["toptrader_account_long_short_ratio"][0] is None
-    assert frame["taker_long_short_volume_ratio"][0] == 0
-
-
 def test_doubled_metrics_rows_are_removed_and_counted(tmp_path: Path) -> None:
-    row = dataset("binance_um_metrics")
+    table = dataset("binance_um_metrics")
     lines = [f"2021-03-01 {hour:02}:05:00,BTCUSDT,1,2,1,1,1,1\n" * 2 for hour in range(24)]
-    one = build_input(archive_file(row.name, "2021-03-01"), (METRICS + "".join(lines)).encode(), tmp_path)
-    made = conform(row, [Partition(row, "BTCUSDT", date(2021, 1, 1))], [one], tmp_path, ConformSettings())
+    given = build_input(archive_file(table.name, "2021-03-01"), (METRICS_HEADER + "".join(lines)).encode(), tmp_path)
+    made = conform(table, [Partition(table, "BTCUSDT", date(2021, 1, 1))], [given], tmp_path, ConformSettings())
     assert (made.partitions[0].rows, made.partitions[0].manifest.duplicates) == (24, 24)
 
 
 def test_rows_past_midnight_go_to_the_next_year_that_was_asked_for(tmp_path: Path) -> None:
-    row = dataset("binance_um_metrics")
-    content = f"{METRICS}2024-12-31 23:55:00,BTCUSDT,1,2,1,1,1,1\n2025-01-01 00:05:01,BTCUSDT,1,2,1,1,1,1\n".encode()
-    one = build_input(archive_file(row.name, "2024-12-31"), content, tmp_path)
-    years = [Partition(row, "BTCUSDT", date(year, 1, 1)) for year in (2024, 2025)]
-    outcome = conform(row, years, [one], tmp_path, ConformSettings())
+    table = dataset("binance_um_metrics")
+    content = (
+        f"{METRICS_HEADER}2024-12-31 23:55:00,BTCUSDT,1,2,1,1,1,1\n2025-01-01 00:05:01,BTCUSDT,1,2,1,1,1,1\n".encode()
+    )
+    given = build_input(archive_file(table.name, "2024-12-31"), content, tmp_path)
+    years = [Partition(table, "BTCUSDT", date(year, 1, 1)) for year in (2024, 2025)]
+    outcome = conform(table, years, [given], tmp_path, ConformSettings())
     assert [made.rows for made in outcome.partitions] == [1, 1]
     assert outcome.partitions[1].manifest.covered == ()
 
 
-def test_a_time_that_no_calendar_has_is_refused_in_words(tmp_path: Path) -> None:
-    row = dataset("binance_um_book_depth")
-    content = b"timestamp,percentage,depth,notional\n-2024-03-01 00:00:00,1,1,1\n"
-    one = build_input(archive_file(row.name, "2024-03-01"), content, tmp_path)
-    outcome = conform(row, [Partition(row, "BTCUSDT", MARCH)], [one], tmp_path, ConformSettings())
-    assert outcome.refused[0].error == "ContentRefused"
-
-
 def test_progress_counts_every_file(tmp_path: Path) -> None:
     heard: list[tuple[str, int, int]] = []
-    row = dataset(SPOT_KLINES)
-    partition = Partition(row, "BTCUSDT", MARCH, Interval.M1)
+    table = dataset(SPOT_KLINES)
+    partition = Partition(table, "BTCUSDT", MARCH, Interval.M1)
     inputs = month_of_klines(tmp_path)
-    conform(row, [partition], inputs, tmp_path, ConformSettings(), lambda *what: heard.append(what))
+    conform(table, [partition], inputs, tmp_path, ConformSettings(), lambda *what: heard.append(what))
     assert heard[-1] == ("files", 4, 4)

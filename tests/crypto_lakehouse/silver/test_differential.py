@@ -22,20 +22,20 @@ from tests.silver_oracle import duckdb_rows, stdlib_rows
 FILES_PER_DATASET = 12
 
 
-def silver_rows(one: InputObject, key: ArchiveKey, folder: Path) -> list[tuple[Any, ...]]:
-    row = key.dataset
-    partitions = partitions_between(row, key.symbol, key.first_day, key.last_day, key.interval)
-    outcome = conform(row, partitions, [one], folder, ConformSettings())
+def silver_rows(input_object: InputObject, key: ArchiveKey, folder: Path) -> list[tuple[Any, ...]]:
+    table = key.dataset
+    partitions = partitions_between(table, key.symbol, key.first_day, key.last_day, key.interval)
+    outcome = conform(table, partitions, [input_object], folder, ConformSettings())
     assert outcome.refused == []
     files = [made.file for made in outcome.partitions if made.file]
     frames = [pl.read_parquet(file) for file in files]
     for frame in frames:
-        assert frame.schema == {column.name: polars_type(column) for column in row.columns}
-    return [tuple(map(_plain, values)) for frame in frames for values in _integers(frame, row).rows()]
+        assert frame.schema == {column.name: polars_type(column) for column in table.columns}
+    return [tuple(map(_plain, values)) for frame in frames for values in _integers(frame, table).rows()]
 
 
-def _integers(frame: pl.DataFrame, row: Dataset) -> pl.DataFrame:
-    times = [one.name for one in row.columns if one.type.value == "timestamp"]
+def _integers(frame: pl.DataFrame, table: Dataset) -> pl.DataFrame:
+    times = [column.name for column in table.columns if column.type.value == "timestamp"]
     return frame.with_columns(pl.col(times).cast(pl.Int64))
 
 
@@ -78,10 +78,10 @@ def test_the_list_of_real_files_is_complete(real_archive: Path) -> None:
     assert {str(path.relative_to(real_archive / "data")) for path in real_archive.rglob("*.zip")} == set(REAL)
 
 
-@pytest.mark.parametrize("row", [row for row in DATASETS if row.frequencies], ids=lambda row: row.name)
-def test_random_files_give_the_rows_that_two_other_readers_give(row: Dataset, tmp_path: Path) -> None:
+@pytest.mark.parametrize("table", [table for table in DATASETS if table.frequencies], ids=lambda table: table.name)
+def test_random_files_give_the_rows_that_two_other_readers_give(table: Dataset, tmp_path: Path) -> None:
     for seed in range(FILES_PER_DATASET):
-        file, content = random_file(row, seed)
+        file, content = random_file(table, seed)
         folder = tmp_path / str(seed)
         folder.mkdir()
         made = silver_rows(build_input(file, content, folder), file.key, folder)

@@ -49,19 +49,19 @@ def engine_rows(file: ArchiveFile, content: bytes, folder: Path) -> list[tuple[A
     body += b"" if body.endswith(b"\n") or not body else b"\n"
     shape = SourceShape(file.dataset, sniffed.layout)
     frame = parse_block(body, shape)
-    one = build_input(file, b"", folder)
-    shaped = shape_rows(frame, shape, (Segment(one, frame.height),)).frame
-    times = [one.name for one in file.dataset.columns if one.type.value == "timestamp"]
+    given = build_input(file, b"", folder)
+    shaped = shape_rows(frame, shape, (Segment(given, frame.height),)).frame
+    times = [column.name for column in file.dataset.columns if column.type.value == "timestamp"]
     plain = shaped.with_columns(pl.col(times).cast(pl.Int64)).with_columns(pl.lit(file.symbol).alias("symbol"))
-    return plain.select([one.name for one in file.dataset.columns]).rows()
+    return plain.select([column.name for column in file.dataset.columns]).rows()
 
 
-@pytest.mark.parametrize("row", ARCHIVED, ids=lambda row: row.name)
-def test_damage_is_refused_or_read_as_it_stands(row: Dataset, tmp_path: Path) -> None:
-    dice = random.Random(row.name)
+@pytest.mark.parametrize("table", ARCHIVED, ids=lambda table: table.name)
+def test_damage_is_refused_or_read_as_it_stands(table: Dataset, tmp_path: Path) -> None:
+    dice = random.Random(table.name)
     refused = 0
     for seed in range(MUTATIONS_PER_DATASET):
-        file, content = random_file(row, seed % 10)
+        file, content = random_file(table, seed % 10)
         changed = damaged(content, dice)
         try:
             made = engine_rows(file, changed, tmp_path)

@@ -26,8 +26,8 @@ from crypto_lakehouse.silver.conform import conform
 if sys.argv[4] == "whole":
     reading.SMALL_OBJECT_BYTES = blocks.WHOLE_BYTES = 2**40
 file = archive_file("binance_spot_agg_trades", "2024-01-01")
-one, day = input_at(file.key, Path(sys.argv[2])), Partition(file.dataset, file.symbol, file.first_day)
-made = conform(file.dataset, [day], [one], Path(sys.argv[3]), ConformSettings()).partitions[0]
+trades, day = input_at(file.key, Path(sys.argv[2])), Partition(file.dataset, file.symbol, file.first_day)
+made = conform(file.dataset, [day], [trades], Path(sys.argv[3]), ConformSettings()).partitions[0]
 # Not ru_maxrss: that outlives exec, so a process started by a large one would report its parent.
 peak = re.search(r"VmHWM:\\s+(\\d+)", Path("/proc/self/status").read_text())
 print(json.dumps([made.rows, int(peak[1]) // 1024, made.sha256]))

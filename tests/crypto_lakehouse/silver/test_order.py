@@ -1,9 +1,12 @@
 """The order of Silver rows, and what counts as an inversion."""
 
 from datetime import UTC, datetime, timedelta
+from itertools import pairwise
 
 import polars as pl
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from crypto_lakehouse.datasets import dataset
 from crypto_lakehouse.silver.order import OrderFacts, order_facts, own_key, sort_columns
@@ -55,3 +58,20 @@ def test_the_key_within_a_partition_leaves_the_symbol_out() -> None:
 )
 def test_order_and_inversions(table: Dataset, rows: pl.DataFrame, expected: OrderFacts) -> None:
     assert order_facts(rows, table) == expected
+
+
+@given(st.lists(st.integers(0, 6), max_size=6))
+def test_rows_with_the_time_as_key_are_ordered_if_times_ascend(minutes: list[int]) -> None:
+    facts = order_facts(candles(*minutes), CANDLES)
+    steps = list(pairwise(minutes))
+    assert facts.is_ordered == all(earlier < later for earlier, later in steps)
+    assert facts.inversions == sum(earlier > later for earlier, later in steps)
+
+
+@given(st.lists(st.tuples(st.integers(0, 3), st.integers(0, 6)), max_size=6))
+def test_rows_with_an_identifier_are_ordered_if_times_and_identifiers_ascend(rows: list[tuple[int, int]]) -> None:
+    facts = order_facts(trades(*rows), TRADES)
+    steps = list(pairwise(rows))
+    assert facts.is_ordered == all(earlier < later and earlier[1] < later[1] for earlier, later in steps)
+    expected = sum(later[0] < earlier[0] or later[1] < earlier[1] for earlier, later in steps)
+    assert facts.inversions == (0 if facts.is_ordered else expected)

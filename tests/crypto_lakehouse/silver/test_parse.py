@@ -1,4 +1,4 @@
-"""Numbers are exact or refused; bytes are counted before they are parsed."""
+"""Numbers are exact or refused."""
 
 from decimal import Decimal
 
@@ -8,12 +8,9 @@ from hypothesis import strategies as st
 
 from crypto_lakehouse.datasets import dataset
 from crypto_lakehouse.errors import ContentRefused, LakehouseError
-from crypto_lakehouse.silver import bytegate
-from crypto_lakehouse.silver.bytegate import check_bytes, has_long_fraction
 from crypto_lakehouse.silver.parse import SourceShape, parse_block
 
 FUNDING = SourceShape(dataset("binance_um_funding_rate"), dataset("binance_um_funding_rate").layouts[0])
-DEPTH = SourceShape(dataset("binance_um_book_depth"), dataset("binance_um_book_depth").layouts[0])
 
 
 def rate(text: str) -> Decimal:
@@ -57,39 +54,16 @@ def test_any_decimal_that_fits_is_read_as_it_is_written(value: Decimal) -> None:
 @settings(max_examples=200, deadline=None)
 def test_any_text_is_read_exactly_or_refused(text: str) -> None:
     try:
-        found = rate(text)
+        value = rate(text)
     except LakehouseError:
         return
-    assert found == Decimal(text)
-
-
-@pytest.mark.parametrize("places", [8, 18])
-@pytest.mark.parametrize("at", [0, 1, 5, 4090, 4094, 4095, 4096, 4100])
-def test_a_long_fraction_is_found_wherever_a_slice_ends(places: int, at: int, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(bytegate, "_SLICE_BYTES", 4096)
-    filler = b"1," * (at // 2) + b"1" * (at % 2)
-    short, long = b"." + b"1" * places, b"." + b"1" * (places + 1)
-    assert not has_long_fraction(filler + b"0" + short + b",1\n" * 3000, places)
-    assert has_long_fraction(filler + b"0" + long + b",1\n" * 3000, places)
-    assert has_long_fraction(filler + b"0" + long, places)
+    assert value == Decimal(text)
 
 
 def test_the_line_of_a_bad_value_counts_from_the_start_of_the_file() -> None:
     block = b"1704067200000,8,0.1\n1704067200000,8,x\n"
     with pytest.raises(ContentRefused, match="line 102"):
         parse_block(block, FUNDING, first_line=101)
-
-
-def test_times_as_text_hold_one_space_each_and_no_other() -> None:
-    good = b"2024-01-01 00:00:00,-5.00,1.5,2.5\n"
-    assert check_bytes(good, DEPTH.dataset, DEPTH.layout).lines == 1
-    with pytest.raises(LakehouseError, match="blanks"):
-        check_bytes(good.replace(b"1.5", b" 1.5"), DEPTH.dataset, DEPTH.layout)
-
-
-def test_no_other_blank_stands_for_the_space_of_a_time() -> None:
-    with pytest.raises(LakehouseError, match="blanks"):
-        check_bytes(b"2024-01-01\r00:00:00,-5.00,1.5,2.5\n", DEPTH.dataset, DEPTH.layout)
 
 
 def test_an_empty_block_has_no_rows() -> None:

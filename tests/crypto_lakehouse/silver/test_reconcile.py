@@ -50,14 +50,14 @@ def revised(lines: list[str]) -> list[str]:
     return [",".join(row) for row in rows]
 
 
-def archive(folder: Path, made: datetime, edit: Edit = as_published, row: Dataset = KLINES) -> InputObject:
-    key = ArchiveKey(row, Frequency.DAILY, row.sample_symbol, Interval.M1 if row.has_interval else None, DAY)
+def archive(folder: Path, made: datetime, edit: Edit = as_published, table: Dataset = KLINES) -> InputObject:
+    key = ArchiveKey(table, Frequency.DAILY, table.sample_symbol, Interval.M1 if table.has_interval else None, DAY)
     csv = "".join(f"{line}\n" for line in edit(synthetic_csv(key).decode().splitlines())).encode()
     return input_at(key, write_object(folder / "archive", key, csv), made)
 
 
-def build(row: Dataset, inputs: list[InputObject], folder: Path) -> tuple[pl.DataFrame, Manifest]:
-    outcome = conformed(row, inputs, folder)
+def build(table: Dataset, inputs: list[InputObject], folder: Path) -> tuple[pl.DataFrame, Manifest]:
+    outcome = conformed(table, inputs, folder)
     assert outcome.refused == []
     (made,) = (one for one in outcome.partitions if one.file is not None)
     assert made.file is not None
@@ -66,9 +66,9 @@ def build(row: Dataset, inputs: list[InputObject], folder: Path) -> tuple[pl.Dat
 
 @pytest.fixture
 def lake(open_lake: OpenLake) -> RestLake:
-    one = open_lake(utc(2025, 1, 3, 10))
-    assert one.fetch_missing(KLINES, Series("BTCUSDT", "1m"), WANTED)
-    return one
+    opened = open_lake(utc(2025, 1, 3, 10))
+    assert opened.fetch_missing(KLINES, Series("BTCUSDT", "1m"), WANTED)
+    return opened
 
 
 def test_the_archive_takes_the_place_of_the_delta_and_both_are_counted_equal(lake: RestLake, tmp_path: Path) -> None:
@@ -83,17 +83,19 @@ def test_the_archive_takes_the_place_of_the_delta_and_both_are_counted_equal(lak
 REST_DAYS = [row for row in DATASETS if row.rest is not None and Frequency.DAILY in row.frequencies]
 
 
-@pytest.mark.parametrize("row", REST_DAYS, ids=lambda row: row.name)
-def test_of_every_dataset_both_sources_are_equal_row_by_row(row: Dataset, open_lake: OpenLake, tmp_path: Path) -> None:
+@pytest.mark.parametrize("table", REST_DAYS, ids=lambda table: table.name)
+def test_of_every_dataset_both_sources_are_equal_row_by_row(
+    table: Dataset, open_lake: OpenLake, tmp_path: Path
+) -> None:
     # Early enough for what reaches back two days only.
     lake = open_lake(utc(2025, 1, 2, 10))
-    lake.fetch_missing(row, Series(row.sample_symbol, "1m" if row.has_interval else ""), WANTED)
-    outcome = conformed(row, [*lake.held(row), archive(tmp_path, AFTER, row=row)], tmp_path)
-    found = [one for made in outcome.partitions for one in made.manifest.reconciliations]
-    assert found
-    assert sum(one.different for one in found) == 0
-    assert sum(one.equal for one in found) == sum(made.rows for made in outcome.partitions)
-    assert {(one.kept, one.other) for one in found} == {(Source.ARCHIVE_DAILY, Source.REST)}
+    lake.fetch_missing(table, Series(table.sample_symbol, "1m" if table.has_interval else ""), WANTED)
+    outcome = conformed(table, [*lake.held(table), archive(tmp_path, AFTER, table=table)], tmp_path)
+    records = [record for made in outcome.partitions for record in made.manifest.reconciliations]
+    assert records
+    assert sum(record.different for record in records) == 0
+    assert sum(record.equal for record in records) == sum(made.rows for made in outcome.partitions)
+    assert {(record.kept, record.other) for record in records} == {(Source.ARCHIVE_DAILY, Source.REST)}
 
 
 DIFFERENCES = (ColumnDifference("base_volume", 2, "1.5"), ColumnDifference("trade_count", 1, "7"))
@@ -105,8 +107,8 @@ def test_rows_of_the_archive_that_differ_are_kept_and_named_by_column_and_size(
 ) -> None:
     original, _ = build(KLINES, [archive(tmp_path / "plain", made)], tmp_path)
     frame, manifest = build(KLINES, [*lake.held(KLINES), archive(tmp_path, made, revised)], tmp_path)
-    (found,) = manifest.reconciliations
-    assert (found.equal, found.different, found.columns) == (1438, 2, DIFFERENCES)
+    (record,) = manifest.reconciliations
+    assert (record.equal, record.different, record.columns) == (1438, 2, DIFFERENCES)
     assert (manifest.overlaps, manifest.conflicts) == (1438, 2)
     changed = frame["base_volume"] - original["base_volume"]
     assert sorted(one for one in changed.to_list() if one) == [Decimal("0.25"), Decimal("1.5")]
@@ -117,19 +119,19 @@ def test_rows_of_the_archive_that_differ_are_kept_and_named_by_column_and_size(
 def test_newest_first_keeps_whichever_was_made_last(
     lake: RestLake, tmp_path: Path, made: datetime, kept: Source
 ) -> None:
-    row = replace(KLINES, merge=MergeStrategy.NEWEST_FIRST)
-    alone, _ = build(row, lake.held(KLINES), tmp_path)
-    frame, manifest = build(row, [*lake.held(KLINES), archive(tmp_path, made, revised)], tmp_path)
-    (found,) = manifest.reconciliations
+    table = replace(KLINES, merge=MergeStrategy.NEWEST_FIRST)
+    alone, _ = build(table, lake.held(KLINES), tmp_path)
+    frame, manifest = build(table, [*lake.held(KLINES), archive(tmp_path, made, revised)], tmp_path)
+    (record,) = manifest.reconciliations
     other = Source.REST if kept is Source.ARCHIVE_DAILY else Source.ARCHIVE_DAILY
-    assert (found.kept, found.other, found.different, found.columns) == (kept, other, 2, DIFFERENCES)
+    assert (record.kept, record.other, record.different, record.columns) == (kept, other, 2, DIFFERENCES)
     assert frame.equals(alone) == (kept is Source.REST)
 
 
 def test_refuse_on_conflict_counts_the_same_and_keeps_the_archives_rows(lake: RestLake, tmp_path: Path) -> None:
-    row = replace(KLINES, merge=MergeStrategy.REFUSE_ON_CONFLICT)
+    table = replace(KLINES, merge=MergeStrategy.REFUSE_ON_CONFLICT)
     first, _ = build(KLINES, [archive(tmp_path, AFTER, revised)], tmp_path)
-    frame, manifest = build(row, [*lake.held(KLINES), archive(tmp_path, AFTER, revised)], tmp_path)
+    frame, manifest = build(table, [*lake.held(KLINES), archive(tmp_path, AFTER, revised)], tmp_path)
     assert_frame_equal(frame, first)
     assert manifest.conflicts == 2
     assert manifest.reconciliations[0].columns == DIFFERENCES
@@ -150,12 +152,14 @@ def test_refuse_on_conflict_counts_the_same_and_keeps_the_archives_rows(lake: Re
 def test_the_gate_judges_a_difference_by_the_datasets_strategy(
     lake: RestLake, tmp_path: Path, merge: MergeStrategy, made: datetime, edit: Edit, condition: Condition
 ) -> None:
-    row = replace(KLINES, merge=merge)
-    outcome = conformed(row, [*lake.held(KLINES), archive(tmp_path, made, edit)], tmp_path)
-    (one,) = (built for built in outcome.partitions if built.file is not None)
-    candidate = store_candidate(lake.storage, one.partition, one.file, one.manifest, (one.first_time, one.last_time))
+    table = replace(KLINES, merge=merge)
+    outcome = conformed(table, [*lake.held(KLINES), archive(tmp_path, made, edit)], tmp_path)
+    (filled,) = (built for built in outcome.partitions if built.file is not None)
+    candidate = store_candidate(
+        lake.storage, filled.partition, filled.file, filled.manifest, (filled.first_time, filled.last_time)
+    )
     (tmp_path / "gate").mkdir()
-    judged = gate(row, [(candidate, tmp_path / "rest" / "lake" / candidate.file)], tmp_path / "gate")
+    judged = gate(table, [(candidate, tmp_path / "rest" / "lake" / candidate.file)], tmp_path / "gate")
     assert [verdict.condition for verdict in judged.verdicts] == [condition]
 
 
@@ -164,7 +168,7 @@ def test_the_order_of_the_inputs_says_nothing(lake: RestLake, tmp_path: Path) ->
     assert build(KLINES, inputs, tmp_path)[1] == build(KLINES, inputs[::-1], tmp_path)[1]
 
 
-def test_merging_window_by_window_gives_the_same_sums(
+def test_merging_range_by_range_gives_the_same_sums(
     lake: RestLake, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     inputs = [*lake.held(KLINES), archive(tmp_path, AFTER, revised)]
@@ -193,7 +197,7 @@ def pairs_of(rows: list[tuple[int, int, int]]) -> Pairs:
 
 
 @given(numbers, st.integers(0, 30))
-def test_sums_over_stretches_add_up_to_the_sum_over_all(rows: list[tuple[int, int, int]], cut: int) -> None:
+def test_sums_over_parts_add_up_to_the_sum_over_all(rows: list[tuple[int, int, int]], cut: int) -> None:
     ranks = pl.Series([0, 1, 2])
     whole, parts = tally(pairs_of(rows), "time", ranks), Tally()
     pairs = pairs_of(rows)
@@ -205,5 +209,5 @@ def test_sums_over_stretches_add_up_to_the_sum_over_all(rows: list[tuple[int, in
     assert sum(one.equal for one in whole.reconciliations()) == sum(row[0] == row[1] for row in others)
     assert sum(one.different for one in whole.reconciliations()) == sum(row[0] != row[1] for row in others)
     largest = max((abs(row[0] - row[1]) for row in others), default=0)
-    told = [int(column.largest) for one in whole.reconciliations() for column in one.columns]
-    assert max(told, default=0) == largest
+    distances = [int(column.largest) for one in whole.reconciliations() for column in one.columns]
+    assert max(distances, default=0) == largest

@@ -1,4 +1,4 @@
-"""A former file held against the new one, and against an oracle of plain dictionaries."""
+"""The comparison of a former file with the new one equals a comparison of plain dictionaries."""
 
 from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
@@ -23,7 +23,7 @@ TIME = pl.Datetime("us", "UTC")
 
 
 def made_from(key: str, sha256: str, days: tuple[int, int], source: Source = Source.ARCHIVE_DAILY) -> ManifestInput:
-    start, end = ((START + timedelta(days=one)).isoformat() for one in days)
+    start, end = ((START + timedelta(days=day)).isoformat() for day in days)
     return ManifestInput(key, sha256, source, start, end, ChecksumStatus.VERIFIED, 1, "ms", header=False, inversions=0)
 
 
@@ -42,7 +42,7 @@ def write(path: Path, rows: dict[int, int], group: int = 5) -> Path:
 def test_only_objects_under_the_same_key_with_other_bytes_were_replaced() -> None:
     former = manifest(made_from("a", "1", (0, 1)), made_from("b", "1", (1, 2)))
     new = manifest(made_from("a", "1", (0, 1)), made_from("b", "2", (1, 2)), made_from("c", "1", (2, 3)))
-    assert [one.key for one in replaced_inputs(former, new)] == ["b"]
+    assert [entry.key for entry in replaced_inputs(former, new)] == ["b"]
     assert replaced_inputs(former, former) == []
 
 
@@ -56,39 +56,41 @@ def test_what_changed_is_what_dictionaries_say(
     replaced = [made_from("a", "2", (first, first + count))]
     with TemporaryDirectory() as folder:
         paths = write(Path(folder, "former"), former), write(Path(folder, "new"), new, 7)
-        found = compare_versions(HOURLY, *paths, replaced)
-    assert [one.day for one in found] == [date(2024, 1, day + 1) for day in range(first, first + count)]
-    for one in found:
-        hours = range(24 * (one.day.day - 1), 24 * one.day.day)
+        records = compare_versions(HOURLY, *paths, replaced)
+    assert [record.day for record in records] == [date(2024, 1, day + 1) for day in range(first, first + count)]
+    for record in records:
+        hours = range(24 * (record.day.day - 1), 24 * record.day.day)
         mine, theirs = ({hour: rows[hour] for hour in hours if hour in rows} for rows in (new, former))
         both = set(mine) & set(theirs)
         different = [hour for hour in both if mine[hour] != theirs[hour]]
-        assert (one.equal, one.different) == (len(both) - len(different), len(different))
-        assert (one.only_kept, one.only_other) == (len(set(mine) - both), len(set(theirs) - both))
+        assert (record.equal, record.different) == (len(both) - len(different), len(different))
+        assert (record.only_kept, record.only_other) == (len(set(mine) - both), len(set(theirs) - both))
         largest = max((abs(mine[hour] - theirs[hour]) for hour in different), default=0)
-        assert (one.columns, one.largest) == (("trade_count", f"trade_count {largest}") if different else ("", ""))
-        assert one.kept == one.other == "archive_daily"
+        assert (record.columns, record.largest) == (
+            ("trade_count", f"trade_count {largest}") if different else ("", "")
+        )
+        assert record.kept == record.other == "archive_daily"
 
 
 def test_a_day_of_several_replaced_objects_is_told_of_the_best_of_their_sources(tmp_path: Path) -> None:
     paths = write(tmp_path / "former", {1: 1, 30: 1}), write(tmp_path / "new", {1: 2, 30: 2})
     replaced = [made_from("m", "2", (0, 31), Source.ARCHIVE_MONTHLY), made_from("d", "2", (1, 2))]
-    found = compare_versions(HOURLY, *paths, replaced)
-    assert len(found) == 31
-    assert [one.kept for one in found[:3]] == ["archive_monthly", "archive_daily", "archive_monthly"]
+    records = compare_versions(HOURLY, *paths, replaced)
+    assert len(records) == 31
+    assert [record.kept for record in records[:3]] == ["archive_monthly", "archive_daily", "archive_monthly"]
 
 
 def test_an_object_that_reaches_beyond_the_partition_is_compared_within_it(tmp_path: Path) -> None:
     paths = write(tmp_path / "former", {0: 1}), write(tmp_path / "new", {0: 1})
-    found = compare_versions(HOURLY, *paths, [made_from("a", "2", (-3, 1))])
-    assert [(one.day, one.equal) for one in found] == [(date(2024, 1, 1), 1)]
+    records = compare_versions(HOURLY, *paths, [made_from("a", "2", (-3, 1))])
+    assert [(record.day, record.equal) for record in records] == [(date(2024, 1, 1), 1)]
 
 
 def test_columns_that_only_the_new_file_has_are_not_compared(tmp_path: Path) -> None:
     former, new = write(tmp_path / "former", {0: 1}), write(tmp_path / "new", {0: 1})
     pl.read_parquet(new).with_columns(added=pl.lit(1)).write_parquet(new)
-    [said] = compare_versions(HOURLY, former, new, [made_from("a", "2", (0, 1))])
-    assert (said.equal, said.different) == (1, 0)
+    [record] = compare_versions(HOURLY, former, new, [made_from("a", "2", (0, 1))])
+    assert (record.equal, record.different) == (1, 0)
 
 
 def test_ticks_are_compared_a_few_row_groups_at_a_time(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -109,7 +111,7 @@ def test_ticks_are_compared_a_few_row_groups_at_a_time(tmp_path: Path, monkeypat
         return frame
 
     monkeypatch.setattr(republished, "_rows", counting)
-    [said] = compare_versions(TICKS, former, new, [made_from("a", "2", (0, 1))])
-    assert (said.equal, said.only_kept, said.only_other) == (399_995, 0, 5)
+    [record] = compare_versions(TICKS, former, new, [made_from("a", "2", (0, 1))])
+    assert (record.equal, record.only_kept, record.only_other) == (399_995, 0, 5)
     assert len(reads) == 40, "both files were read a row group at a time"
     assert max(reads) == 20_000

@@ -11,29 +11,29 @@ LAYOUTS = [(row, layout) for row in DATASETS for layout in row.layouts]
 IDS = [f"{row.name}-{len(layout.columns)}" for row, layout in LAYOUTS]
 
 
-@pytest.mark.parametrize(("row", "layout"), LAYOUTS, ids=IDS)
-def test_a_header_is_accepted_where_one_is_ever_published(row: Dataset, layout: SourceLayout) -> None:
+@pytest.mark.parametrize(("table", "layout"), LAYOUTS, ids=IDS)
+def test_a_header_is_accepted_where_one_is_ever_published(table: Dataset, layout: SourceLayout) -> None:
     head = ",".join(layout.columns).encode() + b"\n1,2"
     if layout.header is HeaderRule.NEVER:
         with pytest.raises(SchemaDrift, match="a header, but this dataset never has one"):
-            sniff(head, row)
+            sniff(head, table)
     else:
-        found = sniff(head, row)
-        assert (found.layout, found.has_header, head[found.body_offset :]) == (layout, True, b"1,2")
+        sniffed = sniff(head, table)
+        assert (sniffed.layout, sniffed.has_header, head[sniffed.body_offset :]) == (layout, True, b"1,2")
 
 
-@pytest.mark.parametrize(("row", "layout"), LAYOUTS, ids=IDS)
+@pytest.mark.parametrize(("table", "layout"), LAYOUTS, ids=IDS)
 def test_data_in_the_first_line_is_accepted_where_files_without_header_exist(
-    row: Dataset, layout: SourceLayout
+    table: Dataset, layout: SourceLayout
 ) -> None:
-    first = b"2024-01-01 00:00:00" if row.time_encoding is TimeEncoding.TEXT else b"1704067200000"
+    first = b"2024-01-01 00:00:00" if table.time_encoding is TimeEncoding.TEXT else b"1704067200000"
     head = b",".join([first, *[b"1"] * (len(layout.columns) - 1)]) + b"\n"
     if layout.header is HeaderRule.ALWAYS:
         with pytest.raises(SchemaDrift, match="data, but this dataset always has a header"):
-            sniff(head, row)
+            sniff(head, table)
     else:
-        found = sniff(head, row)
-        assert (found.layout, found.has_header, found.body_offset) == (layout, False, 0)
+        sniffed = sniff(head, table)
+        assert (sniffed.layout, sniffed.has_header, sniffed.body_offset) == (layout, False, 0)
 
 
 @pytest.mark.parametrize(
@@ -59,6 +59,6 @@ def test_an_empty_file_is_refused_and_not_taken_for_a_quiet_day() -> None:
 
 
 def test_a_header_without_a_line_end_has_no_body() -> None:
-    row = dataset("binance_um_funding_rate")
-    head = ",".join(row.layouts[0].columns).encode()
-    assert sniff(head, row).body_offset == len(head)
+    table = dataset("binance_um_funding_rate")
+    head = ",".join(table.layouts[0].columns).encode()
+    assert sniff(head, table).body_offset == len(head)

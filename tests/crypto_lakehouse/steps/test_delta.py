@@ -13,7 +13,7 @@ from polars.testing import assert_frame_equal
 
 from crypto_lakehouse.datasets import dataset
 from crypto_lakehouse.lake.bronze import BronzeLog
-from crypto_lakehouse.lake.local_storage import LocalStorage
+from crypto_lakehouse.lake.local import LocalStorage
 from crypto_lakehouse.lake.records import Reconciliation
 from crypto_lakehouse.running import run_pipeline
 from crypto_lakehouse.runs.orders import PlanRequest

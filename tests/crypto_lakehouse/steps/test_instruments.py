@@ -9,7 +9,7 @@ import pytest
 from crypto_lakehouse.archive.keys import ArchiveKey
 from crypto_lakehouse.datasets import dataset
 from crypto_lakehouse.instruments.log import InstrumentLog
-from crypto_lakehouse.lake.local_storage import LocalStorage
+from crypto_lakehouse.lake.local import LocalStorage
 from crypto_lakehouse.running import run_alone
 from crypto_lakehouse.runs.orders import InstrumentsOrder, run_folder
 from crypto_lakehouse.runs.results import InstrumentsOutcome, Status

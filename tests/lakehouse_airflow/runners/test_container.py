@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 from pydantic import ValidationError
 
-from crypto_lakehouse.lake.local_storage import LocalStorage
+from crypto_lakehouse.lake.local import LocalStorage
 from crypto_lakehouse.lake.records import ObjectToPull
 from crypto_lakehouse.runs.orders import PullOrder, write_order
 from crypto_lakehouse.settings import (

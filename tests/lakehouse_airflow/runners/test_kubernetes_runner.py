@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from crypto_lakehouse.lake.local_storage import LocalStorage
+from crypto_lakehouse.lake.local import LocalStorage
 from crypto_lakehouse.lake.records import ObjectToPull
 from crypto_lakehouse.runs.orders import PullOrder, write_order
 from crypto_lakehouse.settings import Settings, load_settings

@@ -1,4 +1,4 @@
-"""Reads the one CSV inside an archive zip as a stream. Nothing is ever extracted to a path.
+"""Decodes zips of the archive: the CSV file inside is read as a stream, and never extracted to a path.
 
 The structure is checked before a byte is inflated. An archive object has one plain deflated or stored member with the
 name of its zip, and nothing before, between or after. Size, ratio and CRC are computed during inflation, because the
@@ -129,7 +129,7 @@ def _data_start(path: Path, member: zipfile.ZipInfo) -> int:
 
 
 def _check_places(path: Path, member: zipfile.ZipInfo, places: tuple[int, int, int]) -> None:
-    """Refuses bytes that belong to nothing: before the member, between it and the directory, after the end."""
+    """Refuses unexpected bytes: before the member, between the member and the directory, or after the end."""
     start, directory, end = places
     if member.header_offset != 0:
         _refuse(path, f"has {member.header_offset} bytes before its member")
@@ -155,7 +155,7 @@ def _inflate(file: BinaryIO, member: zipfile.ZipInfo, path: Path) -> Iterator[by
                 remaining -= len(pending)
                 if not pending:
                     _refuse(path, "ends in the middle of its compressed data")
-            # Bounded output: a bomb may not inflate a whole chunk at once before it is counted.
+            # The output is bounded, so that a bomb is detected before a whole chunk is inflated.
             chunk = inflater.decompress(pending, 8 * CHUNK_BYTES)
             pending = inflater.unconsumed_tail
             if chunk:

@@ -47,23 +47,23 @@ def months(first: date, last: date) -> list[date]:
 
 
 def archive_of(
-    row: Dataset, interval: Interval | None, span: tuple[datetime, datetime], folder: Path
+    table: Dataset, interval: Interval | None, span: tuple[datetime, datetime], folder: Path
 ) -> list[InputObject]:
-    monthly = is_long(interval) or Frequency.DAILY not in row.frequencies
+    monthly = is_long(interval) or Frequency.DAILY not in table.frequencies
     days = (span[0].date(), (span[1] - timedelta(microseconds=1)).date())
     starts = months(*days) if monthly else days_between(*days)
     frequency = Frequency.MONTHLY if monthly else Frequency.DAILY
-    return archive_inputs([ArchiveKey(row, frequency, row.sample_symbol, interval, day) for day in starts], folder)
+    return archive_inputs([ArchiveKey(table, frequency, table.sample_symbol, interval, day) for day in starts], folder)
 
 
-def within(frame: pl.DataFrame, row: Dataset, span: tuple[datetime, datetime]) -> pl.DataFrame:
-    return frame.filter((pl.col(row.event_time) >= span[0]) & (pl.col(row.event_time) < span[1]))
+def within(frame: pl.DataFrame, table: Dataset, span: tuple[datetime, datetime]) -> pl.DataFrame:
+    return frame.filter((pl.col(table.event_time) >= span[0]) & (pl.col(table.event_time) < span[1]))
 
 
-def asked(lake: RestLake, row: Dataset, interval: Interval | None, span: tuple[datetime, datetime]) -> pl.DataFrame:
-    pieces = lake.fetch_missing(row, Series(row.sample_symbol, interval or ""), span)
+def asked(lake: RestLake, table: Dataset, interval: Interval | None, span: tuple[datetime, datetime]) -> pl.DataFrame:
+    pieces = lake.fetch_missing(table, Series(table.sample_symbol, interval or ""), span)
     assert pieces
-    return lake.silver(row)
+    return lake.silver(table)
 
 
 def test_there_are_datasets_to_compare_and_ticks_and_candles_of_every_market() -> None:
@@ -72,16 +72,16 @@ def test_there_are_datasets_to_compare_and_ticks_and_candles_of_every_market() -
     assert len(WITH_REST) == 19
 
 
-@pytest.mark.parametrize("row", WITHOUT_INTERVAL, ids=lambda row: row.name)
+@pytest.mark.parametrize("table", WITHOUT_INTERVAL, ids=lambda table: table.name)
 def test_ticks_payments_and_metrics_are_the_same_from_either_source(
-    row: Dataset, open_lake: OpenLake, tmp_path: Path
+    table: Dataset, open_lake: OpenLake, tmp_path: Path
 ) -> None:
-    assert row.rest is not None
+    assert table.rest is not None
     # What reaches back two days only is asked from just after the change of years on.
-    span = WANTED if row.rest.reach_days != 2.0 else (utc(2025, 1, 1, 1), WANTED[1])
+    span = WANTED if table.rest.reach_days != 2.0 else (utc(2025, 1, 1, 1), WANTED[1])
     lake = open_lake(NOW)
-    rest = asked(lake, row, None, span)
-    archive = within(silver_frame(row, archive_of(row, None, span, tmp_path), tmp_path), row, span)
+    rest = asked(lake, table, None, span)
+    archive = within(silver_frame(table, archive_of(table, None, span, tmp_path), tmp_path), table, span)
     assert archive.height > 5
     assert_frame_equal(rest, archive)
 
@@ -94,46 +94,46 @@ def span_of(interval: Interval) -> tuple[datetime, datetime]:
     return utc(2024, 12, 30), utc(2025, 1, 2)
 
 
-@pytest.mark.parametrize(("row", "interval"), KLINES, ids=lambda one: getattr(one, "name", str(one)))
+@pytest.mark.parametrize(("table", "interval"), KLINES, ids=lambda one: getattr(one, "name", str(one)))
 def test_candles_of_every_interval_are_the_same_from_either_source(
-    row: Dataset, interval: Interval, open_lake: OpenLake, tmp_path: Path
+    table: Dataset, interval: Interval, open_lake: OpenLake, tmp_path: Path
 ) -> None:
     span = span_of(interval)
     lake = open_lake(utc(2025, 2, 10))
-    rest = asked(lake, row, interval, span)
-    archive = within(silver_frame(row, archive_of(row, interval, span, tmp_path), tmp_path), row, span)
+    rest = asked(lake, table, interval, span)
+    archive = within(silver_frame(table, archive_of(table, interval, span, tmp_path), tmp_path), table, span)
     assert archive.height >= 3
     assert_frame_equal(rest, archive)
 
 
 def test_spot_is_in_milliseconds_before_2025_and_in_microseconds_from_then_on(open_lake: OpenLake) -> None:
-    row = dataset("binance_spot_klines")
-    frame = asked(open_lake(NOW), row, Interval.H1, WANTED)
+    table = dataset("binance_spot_klines")
+    frame = asked(open_lake(NOW), table, Interval.H1, WANTED)
     units = {(close.year, close.microsecond) for close in frame["close_time"]}
     assert units == {(2024, 999000), (2025, 999999)}
 
 
 @pytest.mark.parametrize("name", ["binance_spot_klines", "binance_um_klines"])
 def test_a_candle_that_was_still_open_is_no_row(name: str, open_lake: OpenLake) -> None:
-    row = dataset(name)
+    table = dataset(name)
     lake = open_lake(utc(2025, 1, 3, 10, 7, 30))
-    lake.fetch_missing(row, Series("BTCUSDT", "1m"), (utc(2025, 1, 3, 10), utc(2025, 1, 3, 10, 7, 30)))
-    assert lake.silver(row)["open_time"].max() == utc(2025, 1, 3, 10, 6)
+    lake.fetch_missing(table, Series("BTCUSDT", "1m"), (utc(2025, 1, 3, 10), utc(2025, 1, 3, 10, 7, 30)))
+    assert lake.silver(table)["open_time"].max() == utc(2025, 1, 3, 10, 6)
 
 
 def test_a_damaged_object_is_refused_and_gives_no_row(open_lake: OpenLake, tmp_path: Path) -> None:
-    row = dataset("binance_um_klines")
+    table = dataset("binance_um_klines")
     lake = open_lake(NOW)
-    lake.fetch_missing(row, Series("BTCUSDT", "1h"), WANTED)
-    (one, *_) = lake.held(row)
-    data = bytearray(one.path.read_bytes())
+    lake.fetch_missing(table, Series("BTCUSDT", "1h"), WANTED)
+    (first, *_) = lake.held(table)
+    data = bytearray(first.path.read_bytes())
     data[len(data) // 2] ^= 4
     damaged = tmp_path / "damaged.gz"
     damaged.write_bytes(data)
-    outcome = conformed(row, [replace(one, path=damaged)], tmp_path)
+    outcome = conformed(table, [replace(first, path=damaged)], tmp_path)
     assert [(made.file, made.rows) for made in outcome.partitions] == [(None, 0)]
     assert [refused.error for refused in outcome.refused] == ["ChecksumMismatch"]
-    assert conformed(row, [one], tmp_path).refused == []
+    assert conformed(table, [first], tmp_path).refused == []
 
 
 KLINE = [1735689600000, "1.1", "1.3", "1.0", "1.2", "5.5", 1735689659999, "6.6", 3, "2.2", "2.4", "0"]
@@ -141,12 +141,12 @@ KLINE = [1735689600000, "1.1", "1.3", "1.0", "1.2", "5.5", 1735689659999, "6.6",
 
 def held(lake: RestLake, bodies: Sequence[str], at: datetime = NOW, status: int = 200) -> list[InputObject]:
     """Keeps answers of klines with these bodies as one object of an hour."""
-    row = dataset("binance_um_klines")
+    table = dataset("binance_um_klines")
     asked_for = window("BTCUSDT", "1m", utc(2025, 1, 1), utc(2025, 1, 1, 1))
     answers = tuple(Answer(at, "klines", {}, status, None, body) for body in bodies)
     piece = Piece(utc(2025, 1, 1), utc(2025, 1, 1, 1), answers)
-    BronzeLog(lake.storage).commit([store(piece, row, asked_for, lake.storage)])
-    return lake.held(row)
+    BronzeLog(lake.storage).commit([store(piece, table, asked_for, lake.storage)])
+    return lake.held(table)
 
 
 def kline(minute: int, **changes: object) -> list[object]:
@@ -208,7 +208,7 @@ def test_numbers_without_quotes_keep_every_digit(open_lake: OpenLake) -> None:
 )
 def test_an_answer_of_another_form_is_refused_whole(open_lake: OpenLake, body: str) -> None:
     lake = open_lake(NOW)
-    row = dataset("binance_um_klines")
-    outcome = conformed(row, held(lake, [json.dumps([kline(0)]), body]), lake.folder)
+    table = dataset("binance_um_klines")
+    outcome = conformed(table, held(lake, [json.dumps([kline(0)]), body]), lake.folder)
     assert len(outcome.refused) == 1
     assert [one.rows for one in outcome.partitions] == [0]

@@ -164,7 +164,7 @@ def _move_or_copy(path: Path, target: Path) -> None:
 
 def _make_folder(folder: Path) -> None:
     """Makes a folder and those above it so that they outlive a loss of power, as the files in them do."""
-    missing = [one for one in (folder, *folder.parents) if not one.exists()]
+    missing = [parent for parent in (folder, *folder.parents) if not parent.exists()]
     folder.mkdir(parents=True, exist_ok=True)
     for made in reversed(missing):
         _sync_folder(made.parent)

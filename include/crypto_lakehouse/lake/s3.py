@@ -12,7 +12,7 @@ from botocore.config import Config
 from botocore.exceptions import BotoCoreError, ClientError
 
 from crypto_lakehouse.errors import ArchiveFileMissing, LakehouseError, SourceUnavailable
-from crypto_lakehouse.lake.local_storage import validated_key
+from crypto_lakehouse.lake.local import validated_key
 from crypto_lakehouse.lake.storage import StoredObject
 from crypto_lakehouse.settings import StorageSettings
 

@@ -1,0 +1,106 @@
+"""One work order: whatever happens, a result lies beside it, and the log says when it started and how it ended."""
+
+import json
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from crypto_lakehouse.errors import InvalidRequest, LakehouseError
+from crypto_lakehouse.lake.local import LocalStorage
+from crypto_lakehouse.runs.orders import PlanRequest, PullOrder, first_order_key, write_order
+from crypto_lakehouse.runs.results import Status, read_result
+from crypto_lakehouse.steps import run_step
+from crypto_lakehouse.telemetry import switched_on
+from crypto_lakehouse.vocabulary import Step
+from tests.small_lake import SmallLake, put, small_lake
+
+UM, DAY = "binance_um_klines", "2024-01-08"
+Events = list[dict[str, object]]
+
+
+@pytest.fixture
+def small(tmp_path: Path) -> Iterator[SmallLake]:
+    """An empty lake, and an archive."""
+    with small_lake(tmp_path) as lake:
+        yield lake
+
+
+def events(capsys: pytest.CaptureFixture[str]) -> Events:
+    return [json.loads(line) for line in capsys.readouterr().err.splitlines()]
+
+
+def test_a_whole_run_logs_each_step_and_each_partition(small: SmallLake, capsys: pytest.CaptureFixture[str]) -> None:
+    small.publish(UM, DAY)
+    with switched_on():
+        small.run(UM, DAY, DAY)
+    found = events(capsys)
+    steps = ["plan", "pull", "conform", "gate", "publish", "report"]
+    assert [facts["step"] for facts in found if facts["event"] == "step_started"] == steps
+    assert [facts["step"] for facts in found if facts["event"] == "step_ended"] == steps
+    assert {facts["dataset"] for facts in found} == {UM}
+    assert len({facts["run"] for facts in found}) == 1
+    assert all(isinstance(facts["seconds"], float) for facts in found if facts["event"] == "step_ended")
+    (published,) = [facts for facts in found if facts["event"] == "partition_published"]
+    assert (published["rows"], published["condition"]) == (24, "available")
+    assert "symbol_key=BTCUSDT" in str(published["partition"])
+
+
+def test_a_quarantined_partition_is_a_warning(small: SmallLake, capsys: pytest.CaptureFixture[str]) -> None:
+    small.publish(UM, DAY, put(4, 2, "0.01"))
+    with switched_on():
+        small.run(UM, DAY, DAY)
+    (quarantined,) = [facts for facts in events(capsys) if facts["event"] == "partition_quarantined"]
+    assert quarantined["level"] == "warning"
+
+
+def test_no_event_looks_like_a_result_to_the_alarms(small: SmallLake, capsys: pytest.CaptureFixture[str]) -> None:
+    small.publish(UM, DAY, put(4, 2, "0.01"))
+    with switched_on():
+        small.run(UM, DAY, DAY)
+        with pytest.raises(LakehouseError):
+            run_step(Step.PULL, f"runs/{UM}/gone/pull-000.json", small.settings)
+    found = events(capsys)
+    assert found
+    assert [facts for facts in found if {"status", "subject", "counts"} & set(facts)] == []
+
+
+def test_a_step_that_fails_leaves_a_result_and_an_error_in_the_log(
+    small: SmallLake, capsys: pytest.CaptureFixture[str]
+) -> None:
+    key = first_order_key(Step.PLAN, UM, "r")
+    write_order(small.storage, key, PlanRequest(UM, "r", "2024-02-30", "2024-03-01"))
+    with switched_on(), pytest.raises(InvalidRequest):
+        run_step(Step.PLAN, key, small.settings)
+    result = read_result(small.storage, key, Step.PLAN)
+    assert (result.status, result.outcome) == (Status.FAILED, None)
+    assert result.error is not None
+    assert (result.error.name, result.error.is_transient, result.error.is_known) == ("InvalidRequest", False, True)
+    (failed,) = [facts for facts in events(capsys) if facts["event"] == "step_failed"]
+    assert (failed["level"], failed["error"], failed["step"]) == ("error", "InvalidRequest", "plan")
+
+
+def test_a_foreign_error_leaves_no_text_that_may_quote_a_secret(
+    small: SmallLake, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    from crypto_lakehouse.steps import pull
+
+    def broken(*_: object) -> None:
+        raise RuntimeError("canary")
+
+    monkeypatch.setattr(pull, "pull_objects", broken)
+    key = first_order_key(Step.PULL, UM, "r")
+    write_order(small.storage, key, PullOrder(UM, "r", "", ()))
+    with switched_on(), pytest.raises(RuntimeError):
+        run_step(Step.PULL, key, small.settings)
+    err = capsys.readouterr().err
+    assert "RuntimeError" in err
+    text = LocalStorage(Path(small.settings.lake)).read(key.replace(".json", ".pull.result.json")).decode()
+    assert "canary" not in err + text
+
+
+@pytest.mark.parametrize("key", ["elsewhere/plan.json", "runs/nonsense/r/plan.json", f"runs/{UM}/r/plan.txt", ""])
+def test_what_is_no_order_is_refused_and_nothing_is_written(small: SmallLake, key: str) -> None:
+    with pytest.raises(InvalidRequest, match="order"):
+        run_step(Step.PLAN, key, small.settings)
+    assert [stored.key for stored in small.storage.list("") if not stored.key.startswith("catalog")] == []

@@ -13,15 +13,16 @@ from crypto_lakehouse.archive.keys import ArchiveKey
 from crypto_lakehouse.demo.records import MICROSECONDS_SINCE
 from crypto_lakehouse.demo.synthetic import synthetic_csv, write_object
 from crypto_lakehouse.exchange.client import ExchangeClient, open_limiter
-from crypto_lakehouse.exchange.fetching import Piece, fetch, store
+from crypto_lakehouse.exchange.fetching import AnsweredSpan, fetch, store
 from crypto_lakehouse.exchange.limiter import RateLimiter
-from crypto_lakehouse.exchange.windows import Series, Span, missing_windows
+from crypto_lakehouse.exchange.missing import Series, missing_spans
 from crypto_lakehouse.lake.bronze import BronzeLog, bronze_object
 from crypto_lakehouse.lake.local import LocalStorage
 from crypto_lakehouse.lake.partition import partitions_between
-from crypto_lakehouse.lake.records import DeltaWindow, Manifest
+from crypto_lakehouse.lake.records import Manifest, RequestSpan
 from crypto_lakehouse.settings import ConformSettings, ExchangeSettings
 from crypto_lakehouse.silver.conform import ConformOutcome, InputObject, conform
+from crypto_lakehouse.spans import Span
 from crypto_lakehouse.spec import Dataset
 from crypto_lakehouse.vocabulary import Interval, Market, TimeUnit
 from tests.archive_builder import input_at
@@ -76,13 +77,13 @@ class RestLake:
         chosen = limiter or self.limiter(market)
         return ExchangeClient(self.settings, market, chosen, self.time, self.time.sleep)
 
-    def fetch(self, row: Dataset, window: DeltaWindow, client: ExchangeClient | None = None) -> list[Piece]:
-        """Fetches a window and makes each piece part of Bronze as soon as it is there."""
-        pieces = []
-        for piece in fetch(row, window, client or self.client(row.market)):
-            BronzeLog(self.storage).commit([store(piece, row, window, self.storage)])
-            pieces.append(piece)
-        return pieces
+    def fetch(self, row: Dataset, window: RequestSpan, client: ExchangeClient | None = None) -> list[AnsweredSpan]:
+        """Fetches a span and makes each part of it part of Bronze as soon as it is there."""
+        parts = []
+        for answered in fetch(row, window, client or self.client(row.market)):
+            BronzeLog(self.storage).commit([store(answered, row, window, self.storage)])
+            parts.append(answered)
+        return parts
 
     def held(self, row: Dataset) -> list[InputObject]:
         """Returns what Bronze holds, as conform gets it."""
@@ -90,15 +91,16 @@ class RestLake:
         objects = [bronze_object(one) for one in rows]
         return [InputObject(one, self.folder / "lake" / one.path) for one in objects]
 
-    def missing(self, row: Dataset, series: Series, wanted: Span) -> list[DeltaWindow]:
+    def missing(self, row: Dataset, series: Series, wanted: tuple[datetime, datetime]) -> list[RequestSpan]:
         """Returns what a run would ask for now."""
         now = datetime.fromtimestamp(self.time.now, UTC)
-        return missing_windows(series, wanted, [(one.object.start, one.object.end) for one in self.held(row)], now)
+        covered = [Span(one.object.start, one.object.end) for one in self.held(row)]
+        return missing_spans(series, Span(*wanted), covered, now)
 
-    def fetch_missing(self, row: Dataset, series: Series, wanted: Span) -> list[Piece]:
+    def fetch_missing(self, row: Dataset, series: Series, wanted: tuple[datetime, datetime]) -> list[AnsweredSpan]:
         """Asks for what Bronze does not hold, as a run does."""
         client = self.client(row.market)
-        return [piece for window in self.missing(row, series, wanted) for piece in self.fetch(row, window, client)]
+        return [part for window in self.missing(row, series, wanted) for part in self.fetch(row, window, client)]
 
     def silver(self, row: Dataset, inputs: Sequence[InputObject] | None = None) -> pl.DataFrame:
         """Returns the Silver rows of these inputs, or of all that Bronze holds; nothing may be refused."""
@@ -167,9 +169,9 @@ def utc(*parts: int) -> datetime:
     return datetime(*parts, tzinfo=UTC)  # type: ignore[misc,arg-type]
 
 
-def window(symbol: str, interval: str, start: datetime, end: datetime) -> DeltaWindow:
-    """Returns a window between two instants."""
-    return DeltaWindow(symbol, interval, start.isoformat(), end.isoformat())
+def window(symbol: str, interval: str, start: datetime, end: datetime) -> RequestSpan:
+    """Returns the request of a span between two instants."""
+    return RequestSpan(symbol, interval, Span(start, end))
 
 
 def days_between(first: date, last: date) -> list[date]:

@@ -81,7 +81,7 @@ _SPANS = MappingProxyType({PartitionSpan.DAY: "day", PartitionSpan.MONTH: "month
 _TYPE_LIST = "\n".join(f"- *{kind}*: `{text}`" for kind, text in _TYPES.items())
 _INTRODUCTION = f"""# Data dictionary
 
-Generated from `include/crypto_lakehouse/datasets.py` by `make docs`. Edit the table, not this page.
+Generated from `include/crypto_lakehouse/datasets/` by `make docs`. Edit the table, not this page.
 
 {_TYPE_LIST}
 

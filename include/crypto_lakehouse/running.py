@@ -2,7 +2,7 @@
 
 import time
 from collections.abc import Callable, Sequence
-from dataclasses import astuple, dataclass, field
+from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -187,7 +187,7 @@ def explain(request: PlanRequest, settings: Settings, progress: Progress = no_pr
         "status": "dry_run",
         "counts": comparison.figures().counts(),
         "objects": [f"{wanted.reason} {wanted.key} ({wanted.size:,} bytes)" for wanted in comparison.pull.objects],
-        "windows": [" ".join(part for part in astuple(window) if part) for window in comparison.delta.windows],
+        "windows": [str(wanted) for wanted in comparison.delta.windows],
         "partitions": [partition.name for partition in comparison.stale],
         "days_without_object": comparison.pull.days_without_object,
     }

@@ -9,11 +9,15 @@
 from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, timedelta
+from operator import attrgetter
 
 from crypto_lakehouse.instants import instant_from_iso, midnight
 
 _DAY = timedelta(days=1)
 _TICK = timedelta(microseconds=1)
+_A_MONTH_AT_LEAST = timedelta(days=31)
+# Twice as fast as the comparison of spans themselves.
+_BY_TIME = attrgetter("start", "end")
 
 
 @dataclass(frozen=True, slots=True, order=True)
@@ -91,12 +95,12 @@ class Span:
         >>> [f"{part.start:%d %b} - {part.end:%d %b}" for part in Span.from_iso("2025-01-30", "2025-02-02").months()]
         ['30 Jan - 01 Feb', '01 Feb - 02 Feb']
         """
-        firsts = sorted({day.replace(day=1) for day in self.days()})
-        return [self.intersect(Span(midnight(first), midnight(_next_month(first)))) for first in firsts]
-
-
-def _next_month(first: date) -> date:
-    return (first + timedelta(days=31)).replace(day=1)
+        parts, start = list[Span](), self.start
+        while start < self.end:
+            first_of_next = (start.astimezone(UTC).date().replace(day=1) + _A_MONTH_AT_LEAST).replace(day=1)
+            parts.append(Span(start, min(self.end, midnight(first_of_next))))
+            start = parts[-1].end
+        return parts
 
 
 def union(spans: Iterable[Span]) -> list[Span]:
@@ -113,7 +117,7 @@ def cluster(spans: Iterable[Span], distance: timedelta) -> list[Span]:
     [(1, 4), (9, 10)]
     """
     joined: list[Span] = []
-    for span in sorted(spans):
+    for span in sorted(spans, key=_BY_TIME):
         if span.is_empty:
             continue
         if joined and span.start <= joined[-1].end + distance:
@@ -131,9 +135,11 @@ def clip(spans: Iterable[Span], within: Span) -> list[Span]:
 
 def subtract(span: Span, covered: Iterable[Span]) -> list[Span]:
     """Returns the parts of a span that none of `covered` contains, in order, none empty."""
-    left, start = [], span.start
-    for part in union(clip(covered, span)):
-        left.append(Span(start, part.start))
-        start = part.end
-    left.append(Span(start, span.end))
-    return [part for part in left if not part.is_empty]
+    left, start = list[Span](), span.start
+    for part in sorted((part for part in covered if not part.is_empty), key=_BY_TIME):
+        if part.start >= span.end:
+            break
+        if part.start > start:
+            left.append(Span(start, part.start))
+        start = max(start, part.end)
+    return [*left, Span(start, span.end)] if start < span.end else left

@@ -4,6 +4,7 @@ from dataclasses import dataclass, field
 from datetime import date
 from enum import StrEnum
 
+from crypto_lakehouse.endpoints.spec import RestSource
 from crypto_lakehouse.errors import SpecificationError
 from crypto_lakehouse.vocabulary import (
     DataType,
@@ -15,7 +16,6 @@ from crypto_lakehouse.vocabulary import (
     Market,
     MergeStrategy,
     PartitionSpan,
-    Stamp,
 )
 
 
@@ -136,163 +136,6 @@ class Expectation:
     columns: tuple[str, ...] = ()
     degrades: bool = False
     limit: float = 0.0
-
-
-class Paging(StrEnum):
-    """How an endpoint's answer goes on."""
-
-    TIME = "time"
-    """Oldest first from `startTime`; the next page starts after the last row."""
-    SPAN = "span"
-    """As `TIME`, but each page asks for no more time than fits into it: the order of a longer answer is not known."""
-    ID = "id"
-    """By time to find the first row, then by identifier from the last one on."""
-    BELOW_ID = "below_id"
-    """The newest rows below an identifier; the one at which a stretch of time begins is found by halving."""
-    AFTER_TIME = "after_time"
-    """Oldest first after an instant given to the nanosecond; the next page starts just before the last row."""
-    NEWEST = "newest"
-    """One page of the newest rows, whatever is asked."""
-
-
-class RestShape(StrEnum):
-    """What the rows of an answer look like, and so how they become lines of the archive's layout."""
-
-    ARRAYS = "arrays"
-    """A list per kline, its fields in the order of the layout, its close time among them."""
-    CANDLES = "candles"
-    """As `ARRAYS` without a close time: a kline ends an interval after it opened."""
-    OBJECTS = "objects"
-    """A row with an identifier; `RestSource.fields` names its members in the order of the layout."""
-    FUNDING = "funding"
-    """Objects of payments; the hours since the one before are counted, for no answer holds them."""
-    METRICS = "metrics"
-    """Objects of several endpoints, joined by their stamp."""
-
-
-@dataclass(frozen=True, slots=True)
-class RateLimit:
-    """How much an exchange lets one address ask.
-
-    Args:
-        name: Names the budget; endpoints of one name share it.
-        amount: Weight, or requests, in a window.
-        window_seconds: The window's length; windows start at multiples of it, UTC.
-        header: The answer's header that tells what is used, in lower case; empty where there is none.
-    """
-
-    name: str
-    amount: int
-    window_seconds: int
-    header: str = ""
-
-
-@dataclass(frozen=True, slots=True)
-class Query:
-    """How a request is spelled: the names of its parameters.
-
-    Args:
-        start: First instant, inclusive.
-        end: Last instant, inclusive.
-        stamp: How both are written.
-        cursor: What pages go on by.
-        limit: The number of rows; empty where it cannot be chosen.
-        interval: The kline interval.
-        interval_seconds: The unit that the interval is counted in; 0 where it goes by its name.
-    """
-
-    start: str = "startTime"
-    end: str = "endTime"
-    stamp: Stamp = Stamp.EPOCH
-    cursor: str = "fromId"
-    limit: str = "limit"
-    interval: str = "interval"
-    interval_seconds: int = 0
-
-
-@dataclass(frozen=True, slots=True)
-class Flag:
-    """A member of a row that says yes or no in words of its own."""
-
-    member: str | int
-    yes: str
-    no: str
-
-
-@dataclass(frozen=True, slots=True)
-class RestEndpoint:
-    """One endpoint of an exchange's REST API.
-
-    Args:
-        path: Its last part, as ccxt and the exchange's documentation spell it: `klines`, `products/{id}/candles`.
-        section: ccxt's name of its section of the API: `public`, `fapiPublic`, `fapiData`.
-        limit: The budget it draws on.
-        weight: What a page costs.
-        page_rows: Rows asked for in a page: those that cost least each.
-        paging: How to go on.
-        time: Member or place of a row's time.
-        identifier: Member or place of a row's identifier, where pages go on by it.
-        stamp: How a row's time is written.
-        rows_at: Member of the answer that holds the rows, or an object whose only list they are.
-        newest_first: Whether an answer begins with its newest row.
-        query: How it is asked.
-    """
-
-    path: str
-    section: str
-    limit: RateLimit
-    weight: int
-    page_rows: int
-    paging: Paging
-    time: str | int
-    identifier: str | int = ""
-    stamp: Stamp = Stamp.EPOCH
-    rows_at: str = ""
-    newest_first: bool = False
-    query: Query = Query()
-
-    @property
-    def has_identifier(self) -> bool:
-        """Whether rows are told apart by an identifier, so that several may be of one instant."""
-        return self.identifier != ""
-
-
-@dataclass(frozen=True, slots=True)
-class RestSource:
-    """Where a dataset's rows can be asked for while the archive does not have them.
-
-    Args:
-        endpoints: What to ask; the first decides which rows there are.
-        shape: What its rows look like.
-        fields: Members or places of a row in the order of the layout, where the shape is `OBJECTS`.
-        flag: The field of them that is a boolean in the exchange's own words.
-        symbol_parameter: `symbol`, `pair` or `id`; with `by_pair`, a contract's pair is asked for in its place.
-        parameters: Further parameters of every request.
-        step_seconds: Distance of rows, where it is no kline interval.
-        reach_days: How many days back the endpoint answers; None for all there ever was.
-        reach_rows: How many of the newest klines it answers, the open one among them; None for all there ever were.
-        before_seconds: How much earlier to ask than the rows wanted, for what rows are derived from.
-        after_seconds: How much later.
-        locator: Asked by time for the identifier at which `endpoints` start, which cannot be asked by time.
-        needs_key: Whether it answers only who sends an API key.
-        microseconds_from: The day from which on times are asked for in microseconds, as the archive has them.
-    """
-
-    endpoints: tuple[RestEndpoint, ...]
-    shape: RestShape
-    fields: tuple[str | int, ...] = ()
-    symbol_parameter: str = "symbol"
-    parameters: tuple[tuple[str, str], ...] = ()
-    step_seconds: int = 0
-    reach_days: float | None = None
-    before_seconds: int = 0
-    after_seconds: int = 0
-    locator: RestEndpoint | None = None
-    needs_key: bool = False
-    microseconds_from: date | None = None
-    reach_rows: int | None = None
-    flag: Flag | None = None
-    by_pair: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -12,12 +12,13 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
-from crypto_lakehouse.endpoints import SPOT_WEIGHT
+from crypto_lakehouse.endpoints.binance import SPOT_WEIGHT
 from crypto_lakehouse.exchange.bodies import decode
 from crypto_lakehouse.lake.local import LocalStorage
-from crypto_lakehouse.lake.records import DeltaWindow
+from crypto_lakehouse.lake.records import RequestSpan
 from crypto_lakehouse.runs.orders import MAX_BATCH, DeltaOrder, write_order
 from crypto_lakehouse.settings import ExchangeSettings, Settings
+from crypto_lakehouse.spans import Span
 from crypto_lakehouse.steps import run_step
 from crypto_lakehouse.vocabulary import Step
 from tests.bench.contender import peak_mb
@@ -79,7 +80,7 @@ def _used_by_minute(folder: Path) -> list[int]:
 
 def _write_orders(storage: LocalStorage, names: list[str], days: int) -> list[str]:
     end = FIRST + timedelta(days=days)
-    windows = [DeltaWindow(name, "1m", FIRST.isoformat(), end.isoformat()) for name in names]
+    windows = [RequestSpan(name, "1m", Span(FIRST, end)) for name in names]
     keys = []
     for number, start in enumerate(range(0, len(windows), MAX_BATCH)):
         keys.append(f"runs/{DATASET}/bench/delta-{number:03}.json")

@@ -25,13 +25,14 @@ from crypto_lakehouse.errors import (
 )
 from crypto_lakehouse.exchange.client import ExchangeClient
 from crypto_lakehouse.exchange.limiter import REFUSAL_SECONDS, RateLimiter
-from crypto_lakehouse.exchange.windows import Series
+from crypto_lakehouse.exchange.missing import Series
 from crypto_lakehouse.lake.bronze import BronzeLog
 from crypto_lakehouse.lake.local import LocalStorage
-from crypto_lakehouse.lake.records import DeltaWindow
+from crypto_lakehouse.lake.records import RequestSpan
 from crypto_lakehouse.runs.orders import DeltaOrder, write_order
 from crypto_lakehouse.runs.results import read_result
 from crypto_lakehouse.settings import Settings
+from crypto_lakehouse.spans import Span
 from crypto_lakehouse.steps import run_step
 from crypto_lakehouse.vocabulary import Frequency, Interval, Market, Step
 from tests.fakes.exchange import Fault, LocalExchange, SeenRequest
@@ -279,9 +280,9 @@ def test_days_out_of_reach_leave_evidence_and_keep_what_came_before(
     lake = open_lake(NOW)
     lake.fetch_missing(UM, SERIES, (WANTED[0], utc(2025, 1, 2)))
     lake.exchange.inject(Fault.TOO_OLD_4166)
-    (piece,) = lake.fetch_missing(UM, SERIES, WANTED)
+    (part,) = lake.fetch_missing(UM, SERIES, WANTED)
     assert lake.exchange.fired == {Fault.TOO_OLD_4166: 1}
-    assert [(one.status, "-4166" in one.body) for one in piece.answers] == [(400, True)]
+    assert [(one.status, "-4166" in one.body) for one in part.answers] == [(400, True)]
     frame = lake.silver(UM)
     assert (frame.height, is_part_of(frame, undisturbed)) == (1440, True)
 
@@ -345,11 +346,9 @@ def test_the_header_tells_what_others_behind_the_address_use(open_lake: OpenLake
     assert refused(ours) == []
 
 
-def months_of_windows(count: int) -> tuple[DeltaWindow, ...]:
+def months_of_windows(count: int) -> tuple[RequestSpan, ...]:
     starts = [utc(2022 + number // 12, 1 + number % 12, 1) for number in range(count)]
-    return tuple(
-        DeltaWindow("BTCUSDT", "1d", one.isoformat(), (one + timedelta(days=20)).isoformat()) for one in starts
-    )
+    return tuple(RequestSpan("BTCUSDT", "1d", Span(one, one + timedelta(days=20))) for one in starts)
 
 
 @pytest.mark.parametrize(

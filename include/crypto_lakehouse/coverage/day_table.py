@@ -7,8 +7,9 @@ import polars as pl
 from crypto_lakehouse.coverage.log import CoverageLog
 from crypto_lakehouse.coverage.queries import SERIES, CoverageQuery, null_where_empty
 from crypto_lakehouse.coverage.records import NO_OBJECT
+from crypto_lakehouse.marts import table as table_of_name
 from crypto_lakehouse.schedule import is_monthly
-from crypto_lakehouse.spec import Table
+from crypto_lakehouse.spec import Mart, Table
 from crypto_lakehouse.vocabulary import DayCondition, Interval
 
 _PUBLISHED_WITHIN = timedelta(days=7)
@@ -53,8 +54,17 @@ def coverage(log: CoverageLog, table: Table, query: CoverageQuery) -> pl.DataFra
 
 
 def publication_delay(table: Table) -> timedelta:
-    """Returns how long after its day or month a file of the archive may still be published."""
-    return _MONTHLY_WITHIN if is_monthly(table) else _PUBLISHED_WITHIN
+    """Returns how long after its day or month a file of the archive may still be published.
+
+    A mart waits for the slowest of its inputs.
+    """
+    return _MONTHLY_WITHIN if _waits_for_months(table) else _PUBLISHED_WITHIN
+
+
+def _waits_for_months(table: Table) -> bool:
+    if isinstance(table, Mart):
+        return any(_waits_for_months(table_of_name(mart_input.table)) for mart_input in table.inputs)
+    return is_monthly(table)
 
 
 def _calendar(logged: pl.DataFrame, table: Table, query: CoverageQuery) -> pl.DataFrame:
@@ -79,7 +89,7 @@ def _rows_per_day(table: Table, logged: pl.DataFrame) -> dict[str, int | None]:
 def _overdue_before(table: Table, now: datetime) -> date:
     """Returns the first day whose file may still be published: earlier days are overdue."""
     day = now.astimezone(UTC).date() - publication_delay(table)
-    return day.replace(day=1) if is_monthly(table) else day
+    return day.replace(day=1) if _waits_for_months(table) else day
 
 
 def _columns_of_today() -> list[pl.Expr]:

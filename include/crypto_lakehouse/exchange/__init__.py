@@ -1,1 +1,1 @@
-"""Up to the minute: what the archive does not have yet, asked of the exchange's REST API."""
+"""Brings what the archive does not have yet from the exchange's REST API into Bronze."""

@@ -1,17 +1,17 @@
-"""Binance: three markets at three addresses, microseconds on request, and numbers for what is wrong."""
+"""Binance: three markets at three addresses, microseconds on request, and numeric error codes."""
 
 from types import MappingProxyType
 from typing import Any
 
 import ccxt
 
-from crypto_lakehouse.exchange.venue import Meaning, Params, Remembering, Venue, beginning, document, options
+from crypto_lakehouse.endpoints.spec import RestEndpoint
+from crypto_lakehouse.exchange.venue import KeepsAnswer, Meaning, Params, Venue, beginning, document, options
 from crypto_lakehouse.settings import ExchangeSettings
-from crypto_lakehouse.spec import RestEndpoint
 from crypto_lakehouse.vocabulary import Market
 
 
-class _Binance(Remembering, ccxt.binance):  # type: ignore[misc]
+class _Binance(KeepsAnswer, ccxt.binance):  # type: ignore[misc]
     def __init__(self, settings: ExchangeSettings) -> None:
         super().__init__(options(settings))
         self.apiKey = settings.api_key.get_secret_value() if settings.api_key else ""
@@ -22,7 +22,7 @@ class _Binance(Remembering, ccxt.binance):  # type: ignore[misc]
         return super().get(endpoint, params, in_microseconds)
 
     def sign(self, path, api=("public",), method="GET", params=None) -> dict[str, Any]:  # type: ignore[no-untyped-def]
-        # Spot's old trades are public; ccxt asks for a key all the same.
+        # Spot's old trades are public, but ccxt demands a key.
         if path == "historicalTrades" and "public" in api and not self.apiKey:
             url = f"{self.urls['api']['public']}/{path}?{self.urlencode(params or {})}"
             return {"url": url, "method": method, "body": None, "headers": None}

@@ -1,4 +1,4 @@
-"""REST answers as Bronze keeps them: compressed JSON lines, one answer each, its body as received."""
+"""REST answers as Bronze keeps them: compressed JSON lines, an answer a line, its body as received."""
 
 import gzip
 import json
@@ -16,10 +16,10 @@ class Answer:
 
     Args:
         at: When it came, by the exchange's clock, UTC.
-        path: The endpoint asked.
-        params: What it was asked.
+        path: The endpoint.
+        params: The parameters of the request.
         status: HTTP status.
-        weight_used: What the exchange said is used of its limit; None where it did not say.
+        weight_used: How much of its limit is used, by the answer's header; None without such a header.
         body: The text as received.
     """
 
@@ -36,16 +36,16 @@ def encode(answers: Iterable[Answer]) -> bytes:
     lines = (
         json.dumps(
             {
-                "at": one.at.isoformat(),
-                "path": one.path,
-                "params": dict(one.params),
-                "status": one.status,
-                "weight_used": one.weight_used,
-                "body": one.body,
+                "at": answer.at.isoformat(),
+                "path": answer.path,
+                "params": dict(answer.params),
+                "status": answer.status,
+                "weight_used": answer.weight_used,
+                "body": answer.body,
             },
             ensure_ascii=False,
         )
-        for one in answers
+        for answer in answers
     )
     return gzip.compress("".join(f"{line}\n" for line in lines).encode(), compresslevel=6, mtime=0)
 

@@ -1,7 +1,7 @@
-"""Asks an exchange through ccxt: within the shared budget, with the answer kept as received, errors as ours.
+"""Requests to an exchange through ccxt: within the shared budget, with answers kept as received, errors as ours.
 
-ccxt's implicit methods are used, not its unified ones, which drop taker volumes and counts and turn prices into floats
-(ccxt issue 18555); its throttling and paging are not used, which know nothing of other processes or of bans.
+ccxt's implicit methods are used. Its unified methods drop taker volumes and counts and turn prices into floats (ccxt
+issue 18555). Its throttling and paging are not used: they know nothing of other processes or of bans.
 """
 
 import tempfile
@@ -17,6 +17,7 @@ import ccxt
 from tenacity import RetryCallState, Retrying, retry_if_exception_type, stop_after_attempt, wait_exponential_jitter
 
 from crypto_lakehouse.endpoints import server_time
+from crypto_lakehouse.endpoints.spec import RestEndpoint
 from crypto_lakehouse.errors import (
     ExchangeRefused,
     InvalidRequest,
@@ -34,12 +35,12 @@ from crypto_lakehouse.exchange.rows import time_of
 from crypto_lakehouse.exchange.venue import Meaning, Params, Transport, Venue
 from crypto_lakehouse.exchange.venues import VENUES
 from crypto_lakehouse.settings import ExchangeSettings
-from crypto_lakehouse.spec import RestEndpoint
 from crypto_lakehouse.vocabulary import Exchange, Market
 
 _STOP_SECONDS = {429: 60.0, 418: 300.0}
-"""How long to stop where a refusal does not say: a window's length, and more than the shortest ban of two minutes."""
+"""How long to stop where a refusal has no time: a budget window, and more than the shortest ban of two minutes."""
 
+_RETRIED = "The request is repeated"
 _LEGAL = "It does not serve this location. Run where the exchange may be used; spot has data-api.binance.vision"
 _FIREWALL = "Its firewall took the request for an attack, or the address is blocked: look at the request, then wait"
 
@@ -47,10 +48,10 @@ _FIREWALL = "Its firewall took the request for an attack, or the address is bloc
 _OF_MEANING: Mapping[Meaning, tuple[type[LakehouseError], str]] = {
     Meaning.TOO_OLD: (OutOfReach, "Only the archive has it"),
     Meaning.UNKNOWN_SYMBOL: (UnknownSymbol, "Only the archive may have it"),
-    Meaning.AGAIN: (SourceUnavailable, "It is asked again"),
+    Meaning.AGAIN: (SourceUnavailable, _RETRIED),
     Meaning.REQUEST: (InvalidRequest, "Look at the symbol and at the exchange's documentation"),
 }
-"""Refusals that concern the request alone."""
+"""Our error and the advice for each refusal that concerns one request only."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,15 +64,15 @@ class Page:
 
 @dataclass(slots=True)
 class ExchangeClient:
-    """Asks one market of an exchange; for one thread.
+    """A client of one market of an exchange, for one thread.
 
     Args:
-        settings: Where and how to ask.
-        market: What to ask.
+        settings: Addresses, limits and retries.
+        market: The market.
         limiter: The shared budget.
         clock: Seconds since the epoch, by this machine.
         sleep: Waits.
-        exchange: Whom to ask.
+        exchange: The exchange.
     """
 
     settings: ExchangeSettings
@@ -91,33 +92,33 @@ class ExchangeClient:
         return VENUES[self.exchange]
 
     def now(self) -> float:
-        """Returns the seconds since the epoch by the exchange's clock, as far as `server_time` has asked for it."""
+        """Returns the seconds since the epoch, by the exchange's clock once `server_time` was called."""
         return self.clock() + self._offset
 
     def server_time(self) -> datetime:
-        """Returns the exchange's own time, which decides what is closed and what is too old, and keeps to it from now.
+        """Returns the exchange's own time, and follows its clock from now on: it decides what is closed or too old.
 
         Raises:
             LakehouseError: It did not answer, or refused.
         """
         endpoint = server_time(self.exchange, self.market)
-        page = self.ask(endpoint, {})
+        page = self.request(endpoint, {})
         try:
             content = page.content[endpoint.rows_at] if endpoint.rows_at else page.content
             seconds = time_of(content, endpoint) / 1_000_000
         except (LookupError, TypeError, ValueError, ArithmeticError) as error:
-            said = f"the server's time is {page.answer.body[:80]!r}"
-            raise SchemaDrift(said, "Look at the exchange's documentation") from error
+            body = page.answer.body[:80]
+            raise SchemaDrift(f"the server's time is {body!r}", "Look at the exchange's documentation") from error
         self._offset = seconds - self.clock()
         self.limiter.clock = self.now
         return datetime.fromtimestamp(seconds, UTC)
 
-    def ask(self, endpoint: RestEndpoint, params: Params, *, in_microseconds: bool = False) -> Page:
-        """Returns an endpoint's answer, asking again where that may help.
+    def request(self, endpoint: RestEndpoint, params: Params, *, in_microseconds: bool = False) -> Page:
+        """Returns an endpoint's answer; repeats the request where that may help.
 
         Raises:
-            RateLimited: The exchange asked us to wait longer than we do.
-            SourceUnavailable: It did not answer, or not in a way that makes sense.
+            RateLimited: The exchange told us to wait longer than we do.
+            SourceUnavailable: It did not answer, or its answer is not acceptable.
             ExchangeRefused: It does not serve this address.
             OutOfReach: It no longer has days so long ago.
             UnknownSymbol: It does not have the symbol.
@@ -130,51 +131,52 @@ class ExchangeClient:
             sleep=self.sleep,
             reraise=True,
         )
-        return retrying(self._ask_once, endpoint, params, in_microseconds)
+        return retrying(self._request_once, endpoint, params, in_microseconds)
 
-    def _ask_once(self, endpoint: RestEndpoint, params: Params, in_microseconds: bool) -> Page:
+    def _request_once(self, endpoint: RestEndpoint, params: Params, in_microseconds: bool) -> Page:
         self.limiter.acquire(endpoint.limit, endpoint.weight)
         try:
             content = self._transport.get(endpoint, params, in_microseconds)
         except (ccxt.BaseError, UnicodeDecodeError, LookupError, TypeError, AttributeError) as error:
-            # ccxt's own reading of an answer stumbles over bodies that it does not expect.
+            # ccxt's own parsing raises these for bodies that it does not expect.
             answer = self._answer(endpoint, params)
             raise self._refusal(endpoint, answer, error) from error
         answer = self._answer(endpoint, params)
         if answer is None or not isinstance(content, list | dict):
-            raise SourceUnavailable(f"{endpoint.path} answered what is no JSON", "It is asked again")
+            raise SourceUnavailable(f"{endpoint.path} returned a body that is not JSON", _RETRIED)
         if answer.weight_used is not None:
             self.limiter.note_used(endpoint.limit, answer.weight_used)
         return Page(answer, content)
 
     def _answer(self, endpoint: RestEndpoint, params: Params) -> Answer | None:
-        got = self._transport.received
-        if got is None:
+        received = self._transport.received
+        if received is None:
             return None
-        used = got.headers.get(endpoint.limit.header, "") if endpoint.limit.header else ""
+        used = received.headers.get(endpoint.limit.header, "") if endpoint.limit.header else ""
+        weight = int(used) if used.isdigit() else None
         at = datetime.fromtimestamp(self.now(), UTC)
-        return Answer(at, endpoint.path, dict(params), got.status, int(used) if used.isdigit() else None, got.body)
+        return Answer(at, endpoint.path, dict(params), received.status, weight, received.body)
 
     def _refusal(self, endpoint: RestEndpoint, answer: Answer | None, error: Exception) -> LakehouseError:
-        """Returns our error for the exchange's; one that concerns the address stops every process first."""
+        """Returns our error for a refusal; a refusal of the address stops every process first."""
         if answer is None:
-            return SourceUnavailable(f"{endpoint.path} did not answer: {type(error).__name__}", "It is asked again")
+            return SourceUnavailable(f"{endpoint.path} did not answer: {type(error).__name__}", _RETRIED)
         code, words = self._venue.error(answer.body)
-        said = " ".join(part for part in (f"{endpoint.path} answered {answer.status}", code, words) if part)
+        what = " ".join(part for part in (f"{endpoint.path} answered {answer.status}", code, words) if part)
         meaning = self._venue.meaning(answer.status, code)
         if meaning is Meaning.WAIT:
-            self.limiter.stop(self._retry_after(answer.status), said)
-            return RateLimited(said, "Every process waits until the exchange's time is up")
+            self.limiter.stop(self._retry_after(answer.status), what)
+            return RateLimited(what, "Every process waits until the exchange's time is up")
         if meaning is Meaning.BLOCKED:
-            self.limiter.stop(REFUSAL_SECONDS, said, is_refusal=True)
-            return ExchangeRefused(said, _LEGAL if answer.status == 451 else _FIREWALL)
+            self.limiter.stop(REFUSAL_SECONDS, what, is_refusal=True)
+            return ExchangeRefused(what, _LEGAL if answer.status == 451 else _FIREWALL)
         kind, advice = _OF_MEANING[meaning]
-        return kind(said, advice)
+        return kind(what, advice)
 
     def _retry_after(self, status: int) -> float:
-        got = self._transport.received
-        said = got.headers.get("retry-after", "") if got else ""
-        return float(said) if said.isdigit() else _STOP_SECONDS.get(status, _STOP_SECONDS[429])
+        received = self._transport.received
+        seconds = received.headers.get("retry-after", "") if received else ""
+        return float(seconds) if seconds.isdigit() else _STOP_SECONDS.get(status, _STOP_SECONDS[429])
 
 
 _BACKOFF = wait_exponential_jitter(multiplier=0.5, max=20.0)
@@ -182,7 +184,7 @@ _BACKOFF = wait_exponential_jitter(multiplier=0.5, max=20.0)
 
 def _wait(state: RetryCallState) -> float:
     error = state.outcome.exception() if state.outcome else None
-    # The limiter itself waits out what the exchange asked for.
+    # The limiter itself waits as long as the exchange told us to.
     return 0.0 if isinstance(error, RateLimited) else _BACKOFF(state)
 
 
@@ -190,6 +192,6 @@ def open_limiter(settings: ExchangeSettings, market: Market, exchange: Exchange 
     """Returns the budget of a market's address, which all processes of this machine share."""
     default = Path(tempfile.gettempdir()) / "crypto-lakehouse-limits.sqlite"
     url = urlsplit(VENUES[exchange].address(settings, market))
-    # Markets behind one host of a test or proxy are told apart by their path.
+    # Markets behind one host of a test or proxy differ by path.
     address = f"{url.netloc}{url.path}"
     return RateLimiter(settings.limits_file or default, address, settings.budget_share, settings.max_wait_seconds)

@@ -4,11 +4,11 @@ from types import MappingProxyType
 
 import ccxt
 
-from crypto_lakehouse.exchange.venue import Meaning, Remembering, Venue, beginning, document, options
+from crypto_lakehouse.exchange.venue import KeepsAnswer, Meaning, Venue, beginning, document, options
 from crypto_lakehouse.settings import ExchangeSettings
 
 
-class _Coinbase(Remembering, ccxt.coinbaseexchange):  # type: ignore[misc]
+class _Coinbase(KeepsAnswer, ccxt.coinbaseexchange):  # type: ignore[misc]
     def __init__(self, settings: ExchangeSettings) -> None:
         super().__init__(options(settings))
         self.urls["api"] |= {"public": settings.coinbase_url}

@@ -1,97 +1,96 @@
-"""Pages of trades where only a cursor is to be had: those below an identifier, or those after an instant."""
+"""Pages of trades of endpoints that know a cursor only: rows below an identifier, or rows after an instant."""
 
 from collections.abc import Iterator
 from typing import Any
 
 from crypto_lakehouse.errors import SourceUnavailable
-from crypto_lakehouse.exchange.asking import Asking, ascending_between, number_of, row_time, written
 from crypto_lakehouse.exchange.client import Page
-from crypto_lakehouse.instants import microseconds
+from crypto_lakehouse.exchange.page_reader import PageReader, ascending_between, number_of, row_time, written
 
-_AGAIN = "It is asked again by the next run"
+_RETRIED = "The next run requests it again"
 
 
-def after_time(asking: Asking) -> Iterator[Page]:
-    """Yields the pages of a stretch, each asked for from just before the last row of the one before.
+def after_time(reader: PageReader) -> Iterator[Page]:
+    """Yields the pages of a request, each from just before the last row of the page before.
 
-    Rows of one instant may lie on two pages; so the last row comes twice, which also proves that pages join.
+    Rows of one instant may be on two pages. So the last row comes twice, which also proves that pages join.
 
     Raises:
-        SourceUnavailable: A page is out of place, or so many rows are of one instant that none goes on.
+        SourceUnavailable: A page is wrong, or more rows than fit a page are of one instant.
     """
-    after, end = microseconds(asking.stretch.start), microseconds(asking.stretch.end)
+    after, end = reader.start, reader.end
     known, last = set[int](), None
     while True:
-        page = _after(asking, after, last)
-        rows = asking.rows(page)
-        numbers = {number_of(row, asking.endpoint) for row in rows}
+        page = _after(reader, after, last)
+        rows = reader.rows(page)
+        numbers = {number_of(row, reader.endpoint) for row in rows}
         if known and numbers <= known:
-            if len(rows) >= asking.endpoint.page_rows:
-                raise SourceUnavailable(f"{asking.endpoint.path} does not go on after {after}", _AGAIN)
+            if len(rows) >= reader.endpoint.page_rows:
+                raise SourceUnavailable(f"{reader.endpoint.path} has no page after {after}", _RETRIED)
             return
         yield page
-        if not rows or row_time(rows[-1], asking.endpoint) >= end:
+        if not rows or row_time(rows[-1], reader.endpoint) >= end:
             return
-        after, known, last = row_time(rows[-1], asking.endpoint), numbers, number_of(rows[-1], asking.endpoint)
+        after, known, last = row_time(rows[-1], reader.endpoint), numbers, number_of(rows[-1], reader.endpoint)
 
 
-def _after(asking: Asking, after: int, last: int | None) -> Page:
-    """Returns the rows from an instant on; `last` is the identifier of one of that instant, if one is known."""
-    endpoint, end = asking.endpoint, microseconds(asking.stretch.end)
+def _after(reader: PageReader, after: int, last: int | None) -> Page:
+    """Returns the rows from an instant on; `last` is the identifier of a row of that instant, if one is known."""
+    endpoint, end = reader.endpoint, reader.end
     is_early = ascending_between(after, None, endpoint)
 
     def fault(rows: list[Any]) -> str:
         if last is not None and last not in {number_of(row, endpoint) for row in rows}:
-            return f"was asked from {last} on and answered without it: pages do not join"
+            return f"was asked for rows from {last} on and returned none of that identifier: pages do not join"
         return is_early(rows)
 
     def doubt(rows: list[Any]) -> str:
         is_late = bool(rows) and row_time(rows[0], endpoint) >= end
-        return "answered none of what was asked for, but later ones" if is_late else ""
+        return "returned later rows than the request, and none of it" if is_late else ""
 
-    # What is answered comes after the cursor, never at it.
+    # Rows come after the cursor, never at it.
     cursor = {endpoint.query.cursor: int(written(after, endpoint.query.stamp)) - 1}
-    return asking.confirmed(cursor, fault, doubt)
+    return reader.confirmed(cursor, fault, doubt)
 
 
-def below_identifier(asking: Asking) -> Iterator[Page]:
-    """Yields the pages of a stretch, oldest first, of an endpoint that gives the newest rows below an identifier.
+def below_identifier(reader: PageReader) -> Iterator[Page]:
+    """Yields the pages of a request, oldest first, of an endpoint that returns the newest rows below an identifier.
 
     Raises:
-        SourceUnavailable: A page is out of place, or rows are missing that were there a moment ago.
+        SourceUnavailable: A page is wrong, or rows are missing that were there a moment ago.
     """
-    start, end = microseconds(asking.stretch.start), microseconds(asking.stretch.end)
-    newest = _newest(asking, start)
-    rows = asking.rows(newest)
-    if not rows or row_time(rows[-1], asking.endpoint) < start:
-        # The evidence that nothing was traded since.
+    start, end = reader.start, reader.end
+    newest = _newest(reader, start)
+    rows = reader.rows(newest)
+    if not rows or row_time(rows[-1], reader.endpoint) < start:
+        # This page is the evidence that nothing was traded since.
         yield newest
         return
-    wanted, top = _first_number(asking, rows, start), number_of(rows[-1], asking.endpoint)
+    wanted, top = _first_number(reader, rows, start), number_of(rows[-1], reader.endpoint)
     while wanted <= top:
-        chunk = _from_number(asking, wanted, top)
+        chunk = _from_number(reader, wanted, top)
         yield from chunk
-        last = asking.rows(chunk[-1])[-1]
-        if row_time(last, asking.endpoint) >= end:
+        last = reader.rows(chunk[-1])[-1]
+        if row_time(last, reader.endpoint) >= end:
             return
-        wanted = number_of(last, asking.endpoint) + 1
+        wanted = number_of(last, reader.endpoint) + 1
         if wanted > top:
-            # An old answer out of a cache looks like the last trade there was.
-            top = max([top, *(number_of(row, asking.endpoint) for row in asking.rows(_newest(asking, end)))])
+            # An old page from a cache would look like the end of all trades.
+            top = max([top, *(number_of(row, reader.endpoint) for row in reader.rows(_newest(reader, end)))])
 
 
-def _newest(asking: Asking, since: int) -> Page:
+def _newest(reader: PageReader, since: int) -> Page:
     def is_old(rows: list[Any]) -> str:
-        return "answered old rows only" if row_time(rows[-1], asking.endpoint) < since else ""
+        return "returned old rows only" if row_time(rows[-1], reader.endpoint) < since else ""
 
-    page = asking.page({}, lambda _: "")
-    rows = asking.rows(page)
-    return asking.page({}, lambda _: "") if rows and is_old(rows) else page
+    page = reader.page({}, lambda _: "")
+    rows = reader.rows(page)
+    return reader.page({}, lambda _: "") if rows and is_old(rows) else page
 
 
-def _first_number(asking: Asking, newest: list[Any], start: int) -> int:
-    """Returns the identifier of the first row at or after an instant, found by halving."""
-    endpoint = asking.endpoint
+def _first_number(reader: PageReader, newest: list[Any], start: int) -> int:
+    """Returns the identifier of the first row at or after an instant, by binary search."""
+    endpoint = reader.endpoint
     top = middle = high = number_of(newest[-1], endpoint)
     rows, low = newest, 1
     while True:
@@ -105,33 +104,33 @@ def _first_number(asking: Asking, newest: list[Any], start: int) -> int:
         if low >= high:
             return high
         middle = (low + high) // 2
-        rows = asking.rows(_below(asking, middle + 1, top))
+        rows = reader.rows(_below(reader, middle + 1, top))
 
 
-def _from_number(asking: Asking, wanted: int, top: int) -> list[Page]:
-    """Returns the pages, oldest first, of a page's worth of identifiers; more than one where one came short."""
-    found, upper = list[Page](), wanted + asking.endpoint.page_rows
+def _from_number(reader: PageReader, wanted: int, top: int) -> list[Page]:
+    """Returns the pages, oldest first, of as many identifiers as fit a page; several where a page has fewer rows."""
+    collected, upper = list[Page](), wanted + reader.endpoint.page_rows
     while upper > wanted:
-        page = _below(asking, upper, top)
-        rows = asking.rows(page)
-        if not rows or number_of(rows[-1], asking.endpoint) < wanted:
+        page = _below(reader, upper, top)
+        rows = reader.rows(page)
+        if not rows or number_of(rows[-1], reader.endpoint) < wanted:
             break
-        found.append(page)
-        upper = number_of(rows[0], asking.endpoint)
-    if not found:
-        raise SourceUnavailable(f"{asking.endpoint.path} has none of {wanted} to {upper}, but newer ones", _AGAIN)
-    return found[::-1]
+        collected.append(page)
+        upper = number_of(rows[0], reader.endpoint)
+    if not collected:
+        raise SourceUnavailable(f"{reader.endpoint.path} has none of {wanted} to {upper}, but newer ones", _RETRIED)
+    return collected[::-1]
 
 
-def _below(asking: Asking, upper: int, top: int) -> Page:
-    """Returns the newest rows below an identifier; `top` is known to exist. Fewer than expected must come twice."""
+def _below(reader: PageReader, upper: int, top: int) -> Page:
+    """Returns the newest rows below an identifier; `top` is known to exist. A page of fewer rows must come twice."""
 
     def fault(rows: list[Any]) -> str:
-        last = number_of(rows[-1], asking.endpoint) if rows else 0
-        return f"was asked below {upper} and answered {last}" if last >= upper else ""
+        last = number_of(rows[-1], reader.endpoint) if rows else 0
+        return f"was asked for rows below {upper} and returned {last}" if last >= upper else ""
 
     def doubt(rows: list[Any]) -> str:
-        last = number_of(rows[-1], asking.endpoint) if rows else 0
-        return f"was asked below {upper} and answered up to {last}" if last < min(upper - 1, top) else ""
+        last = number_of(rows[-1], reader.endpoint) if rows else 0
+        return f"was asked for rows below {upper} and returned rows up to {last}" if last < min(upper - 1, top) else ""
 
-    return asking.confirmed({asking.endpoint.query.cursor: upper}, fault, doubt)
+    return reader.confirmed({reader.endpoint.query.cursor: upper}, fault, doubt)

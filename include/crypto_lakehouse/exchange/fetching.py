@@ -1,4 +1,4 @@
-"""One window of one symbol, asked of the exchange and kept in Bronze."""
+"""Fetches one span of one symbol from the exchange and stores the answers in Bronze."""
 
 import hashlib
 from collections.abc import Iterator, Sequence
@@ -7,87 +7,89 @@ from datetime import UTC, datetime, timedelta
 from functools import partial
 
 from crypto_lakehouse.columns import metrics_stamp_lag
+from crypto_lakehouse.endpoints.spec import Query, RestShape, RestSource
 from crypto_lakehouse.errors import InvalidRequest, OutOfReach, UnknownSymbol
 from crypto_lakehouse.exchange.bodies import Answer, encode
 from crypto_lakehouse.exchange.client import ExchangeClient, Page
-from crypto_lakehouse.exchange.paging import Ask, Stretch, pages, row_time, rows_of
+from crypto_lakehouse.exchange.page_reader import FetchPage, RowRequest, row_time, rows_of
+from crypto_lakehouse.exchange.paging import pages
 from crypto_lakehouse.exchange.rows import end_of
 from crypto_lakehouse.instants import instant, microseconds
-from crypto_lakehouse.lake.records import BronzeObject, DeltaWindow
+from crypto_lakehouse.lake.records import BronzeObject, RequestSpan
 from crypto_lakehouse.lake.storage import Storage
-from crypto_lakehouse.spec import Dataset, Query, RestShape, RestSource
+from crypto_lakehouse.spans import Span
+from crypto_lakehouse.spec import Dataset
 from crypto_lakehouse.symbols import symbol_key
 from crypto_lakehouse.vocabulary import ChecksumStatus, Interval, Source
 
 MAX_PAGES = 100
-"""Pages in one Bronze object, so that no object grows with the window asked for."""
+"""Pages in one Bronze object, so that its size does not depend on the span requested."""
 
 SETTLING = timedelta(seconds=2)
-"""How long before the exchange's now a row may still come, or a kline that has closed still change."""
+"""How long before the exchange's now a row may still come, or a kline that has closed may still change."""
 
 LIVE_EDGE = timedelta(hours=1)
-"""How recent an end is where rows may still be on their way to the exchange's own store."""
+"""A span that ends so recently may lack rows that have not reached the exchange's own store yet."""
 
 _REST_INTERVAL = {Interval.MO1: "1M"}
-"""Intervals whose name in REST is not that of the archive."""
+"""Intervals whose name in REST is not the archive's name."""
 
 _KLINES = frozenset({RestShape.ARRAYS, RestShape.CANDLES})
 
 _REFUSED = 400
-"""Status of an answer that is a refusal; conform takes rows only from those of status 200."""
+"""Status of an answer that is a refusal; conform takes rows only from answers of status 200."""
 
 _STAMP = "%Y%m%dT%H%M%S%f"
-"""To the microsecond: two pieces of one second are two objects."""
+"""To the microsecond: two spans within one second are two objects."""
 
 
 @dataclass(frozen=True, slots=True)
-class Piece:
-    """A stretch of time that some answers hold all rows of; one without rows says that the exchange has none."""
+class AnsweredSpan:
+    """A span whose rows are all in these answers; answers without rows are the evidence that there are none."""
 
-    start: datetime
-    end: datetime
+    span: Span
     answers: tuple[Answer, ...]
 
 
-def fetch(row: Dataset, window: DeltaWindow, client: ExchangeClient) -> Iterator[Piece]:
-    """Yields what the exchange answers for a window, in pieces that follow each other, up to its last closed row.
+def fetch(dataset: Dataset, wanted: RequestSpan, client: ExchangeClient) -> Iterator[AnsweredSpan]:
+    """Yields what the exchange answers for a span, in parts that follow each other, up to its last closed row.
 
-    A symbol the exchange does not know, or days out of the endpoint's reach, give a piece without rows: that is the
-    evidence, and they are not asked for again.
+    Where the exchange does not know the symbol, or the days are out of the endpoint's reach, a part without rows is
+    yielded. It is the evidence, and these days are not requested again.
 
     Raises:
-        LakehouseError: The exchange did not answer, or not in a way that makes sense.
+        LakehouseError: The exchange did not answer, or its answer is not acceptable.
     """
-    source = _source(row)
-    reached = datetime.fromisoformat(window.start)
-    end = min(datetime.fromisoformat(window.end), _now(client) - SETTLING)
-    reach = _reach(source, client, _step(window, source))
-    if reached < min(reach, end):
-        yield Piece(reached, min(reach, end), (_refusal(source, client, _reach_in_words(source)),))
-        reached = reach
-    if reached >= end:
+    source = _source(dataset)
+    start, end = wanted.span.start, min(wanted.span.end, _now(client) - SETTLING)
+    reach = _reach(source, client, _step(wanted, source))
+    if start < min(reach, end):
+        out_of_reach = Span(start, min(reach, end))
+        yield AnsweredSpan(out_of_reach, (_refusal(source, client, _reach_in_words(source)),))
+        start = reach
+    if start >= end:
         return
     try:
-        for piece in _pieces(source, _asked(source, window, client, (reached, end)), (reached, end)):
-            yield piece
-            reached = piece.end
+        for answered in _answered_spans(_fetch(source, wanted, client, Span(start, end))):
+            yield answered
+            start = answered.span.end
     except (UnknownSymbol, OutOfReach) as error:
-        yield Piece(reached, end, (_refusal(source, client, error.what),))
+        yield AnsweredSpan(Span(start, end), (_refusal(source, client, error.what),))
 
 
-def _source(row: Dataset) -> RestSource:
-    if row.rest is None:
-        raise InvalidRequest("no endpoint has its rows", "Only the archive has them", dataset=row.name)
-    return row.rest
+def _source(dataset: Dataset) -> RestSource:
+    if dataset.rest is None:
+        raise InvalidRequest("no endpoint has its rows", "Only the archive has them", dataset=dataset.name)
+    return dataset.rest
 
 
-def _step(window: DeltaWindow, source: RestSource) -> int:
+def _step(wanted: RequestSpan, source: RestSource) -> int:
     """Returns the distance of rows in microseconds; 0 where they have no grid."""
-    return (Interval(window.interval).microseconds or 0) if window.interval else source.step_seconds * 1_000_000
+    return (Interval(wanted.interval).microseconds or 0) if wanted.interval else source.step_seconds * 1_000_000
 
 
 def _reach(source: RestSource, client: ExchangeClient, step: int) -> datetime:
-    """Returns the first instant, on a full hour or kline, for which the endpoint still answers, by its own clock."""
+    """Returns the first instant, on a full hour or kline, whose rows the endpoint still returns, by its own clock."""
     if source.reach_rows is not None:
         # The open kline is one of them, and another one may open before the answer comes.
         return instant((microseconds(_now(client)) // step + 2 - source.reach_rows) * step)
@@ -99,12 +101,12 @@ def _reach(source: RestSource, client: ExchangeClient, step: int) -> datetime:
 
 def _reach_in_words(source: RestSource) -> str:
     if source.reach_rows is not None:
-        return f"asked for the newest {source.reach_rows} klines only"
-    return f"asked for {source.reach_days:g} days only"
+        return f"the endpoint has the newest {source.reach_rows} klines only"
+    return f"the endpoint has {source.reach_days:g} days only"
 
 
 def _refusal(source: RestSource, client: ExchangeClient, words: str) -> Answer:
-    """Returns an answer without rows that says why there are none."""
+    """Returns an answer without rows that contains why there are none."""
     return Answer(_now(client), source.endpoints[0].path, {}, _REFUSED, None, words)
 
 
@@ -113,39 +115,50 @@ def _now(client: ExchangeClient) -> datetime:
 
 
 @dataclass(frozen=True, slots=True)
-class _Asked:
-    """What is asked of an endpoint, and how.
+class _Fetch:
+    """What is fetched from a source, and how.
 
     Args:
-        stretch: What.
-        ask: How.
-        now: By the exchange's clock, before it was asked.
-        lag: By how much a row's stamp lies past its own start.
+        source: The source.
+        span: The span of the rows that are wanted.
+        request: What is requested for it.
+        fetch_page: Requests a page.
+        now: By the exchange's clock, before the first request.
+        lag: How far a row's stamp is after the row's own start, in microseconds.
     """
 
-    stretch: Stretch
-    ask: Ask
+    source: RestSource
+    span: Span
+    request: RowRequest
+    fetch_page: FetchPage
     now: datetime
     lag: int
 
+    @property
+    def closed_by(self) -> int:
+        """When a kline must have ended to be whole, in microseconds since the epoch."""
+        # Where no close time is published, a kline that ended a moment ago may still change.
+        is_candle = self.source.shape is RestShape.CANDLES
+        return microseconds(self.now - SETTLING if is_candle else self.now)
 
-def _asked(
-    source: RestSource, window: DeltaWindow, client: ExchangeClient, bounds: tuple[datetime, datetime]
-) -> _Asked:
-    interval = Interval(window.interval) if window.interval else None
+
+def _fetch(source: RestSource, wanted: RequestSpan, client: ExchangeClient, span: Span) -> _Fetch:
+    interval = Interval(wanted.interval) if wanted.interval else None
     parameters = source.parameters
     if interval is not None:
         parameters = (*parameters, _interval_parameter(interval, source.endpoints[0].query))
-    stretch = Stretch(
-        _asked_name(source, window.symbol),
-        bounds[0] - timedelta(seconds=source.before_seconds),
-        bounds[1] + timedelta(seconds=source.after_seconds),
-        _step(window, source),
+    margins = timedelta(seconds=source.before_seconds), timedelta(seconds=source.after_seconds)
+    request = RowRequest(
+        _endpoint_symbol(source, wanted.symbol),
+        Span(span.start - margins[0], span.end + margins[1]),
+        _step(wanted, source),
         parameters,
     )
-    in_microseconds = source.microseconds_from is not None and bounds[0].date() >= source.microseconds_from
-    lag = metrics_stamp_lag(bounds[0].date()) if source.shape is RestShape.METRICS else 0
-    return _Asked(stretch, partial(client.ask, in_microseconds=in_microseconds), _now(client), lag)
+    first_day = span.start.date()
+    in_microseconds = source.microseconds_from is not None and first_day >= source.microseconds_from
+    lag = metrics_stamp_lag(first_day) if source.shape is RestShape.METRICS else 0
+    fetch_page = partial(client.request, in_microseconds=in_microseconds)
+    return _Fetch(source, span, request, fetch_page, _now(client), lag)
 
 
 def _interval_parameter(interval: Interval, query: Query) -> tuple[str, str]:
@@ -154,100 +167,94 @@ def _interval_parameter(interval: Interval, query: Query) -> tuple[str, str]:
     return query.interval, _REST_INTERVAL.get(interval, interval.value)
 
 
-def _asked_name(source: RestSource, symbol: str) -> str:
-    """Returns a symbol as the endpoint knows it.
+def _endpoint_symbol(source: RestSource, symbol: str) -> str:
+    """Returns a symbol by its name in the endpoint.
 
     Raises:
-        UnknownSymbol: It answers by pair and contract type, and the symbol is of another type.
+        UnknownSymbol: The endpoint takes a pair and a contract type, and the symbol is of another type.
     """
     if not source.by_pair:
         return symbol
     pair, _, contract = symbol.partition("_")
     if dict(source.parameters).get("contractType") and contract != "PERP":
-        raise UnknownSymbol("is not a perpetual contract, and only those are answered", "Only the archive has it")
+        raise UnknownSymbol("is not a perpetual contract, and the endpoint has only those", "Only the archive has it")
     return pair
 
 
-def _pieces(source: RestSource, asked: _Asked, bounds: tuple[datetime, datetime]) -> Iterator[Piece]:
-    begin, end = bounds
-    held, seen, is_whole = list[Page](), None, True
-    endpoint = source.endpoints[0]
-    for page in pages(source, endpoint, asked.stretch, asked.ask):
-        held.append(page)
-        seen = _seen_to(page, source, asked) or seen
-        is_whole = is_whole and not _has_open_candle(page, source, asked, end)
-        if len(held) >= MAX_PAGES and seen is not None and begin < seen < end:
-            yield Piece(begin, seen, _answers(held))
-            # Rows of the instant at which it was cut lie in its last page, and belong to the next piece.
-            begin, held = seen, [page] if endpoint.has_identifier else []
+def _answered_spans(fetch: _Fetch) -> Iterator[AnsweredSpan]:
+    source, endpoint = fetch.source, fetch.source.endpoints[0]
+    begin, end = fetch.span.start, fetch.span.end
+    collected, complete_to, is_whole = list[Page](), None, True
+    for page in pages(source, endpoint, fetch.request, fetch.fetch_page):
+        collected.append(page)
+        complete_to = _complete_to(page, fetch) or complete_to
+        is_whole = is_whole and not _has_open_kline(page, fetch)
+        if len(collected) >= MAX_PAGES and complete_to is not None and begin < complete_to < end:
+            yield AnsweredSpan(Span(begin, complete_to), _answers(collected))
+            # Rows of the instant of the cut are in this part's last page, and belong to the next part.
+            begin, collected = complete_to, [page] if endpoint.has_identifier else []
     for other in source.endpoints[1:]:
-        others = list(pages(source, other, asked.stretch, asked.ask))
-        held += others
+        others = list(pages(source, other, fetch.request, fetch.fetch_page))
+        collected += others
         # A row is whole once the slowest of its endpoints has it.
-        ends = [one for page in others if (one := _seen_to(page, source, asked))]
-        seen = min(seen or begin, max(ends, default=begin))
-    if end > asked.now - LIVE_EDGE or not is_whole:
-        # What is not there yet may come: no more is taken for answered than was seen.
-        end = min(end, seen or begin)
+        ends = [reached for page in others if (reached := _complete_to(page, fetch))]
+        complete_to = min(complete_to or begin, max(ends, default=begin))
+    if end > fetch.now - LIVE_EDGE or not is_whole:
+        # Later rows may still come: the answers count up to the last row only.
+        end = min(end, complete_to or begin)
     if begin < end:
-        yield Piece(begin, end, _answers(held))
+        yield AnsweredSpan(Span(begin, end), _answers(collected))
 
 
-def _answers(held: Sequence[Page]) -> tuple[Answer, ...]:
-    return tuple(one.answer for one in held)
+def _answers(collected: Sequence[Page]) -> tuple[Answer, ...]:
+    return tuple(page.answer for page in collected)
 
 
-def _seen_to(page: Page, source: RestSource, asked: _Asked) -> datetime | None:
-    """Returns up to when a page holds all rows; a kline that is still open does not count."""
-    endpoint = source.endpoints[0]
+def _complete_to(page: Page, fetch: _Fetch) -> datetime | None:
+    """Returns up to when a page has all rows; a kline that is still open does not count. None without rows."""
+    source, endpoint = fetch.source, fetch.source.endpoints[0]
     rows = rows_of(page, endpoint)
     if source.shape in _KLINES:
-        ends = [end_of(row, source, asked.stretch.step) for row in rows]
-        closed = [one for one in ends if one <= _closed_by(source, asked)]
+        ends = [end_of(row, source, fetch.request.step) for row in rows]
+        closed = [end for end in ends if end <= fetch.closed_by]
         return instant(closed[-1]) if closed else None
     if not rows:
         return None
     last = row_time(rows[-1], endpoint)
     if source.shape is RestShape.METRICS:
-        return instant(last - asked.lag + asked.stretch.step)
-    # Other trades of the same millisecond may be on the next page; a payment has its instant alone.
+        return instant(last - fetch.lag + fetch.request.step)
+    # Other trades of the same millisecond may be on the next page; there is one payment at an instant.
     return instant(last // 1000 * 1000 + (0 if endpoint.has_identifier else 1000))
 
 
-def _closed_by(source: RestSource, asked: _Asked) -> int:
-    """Returns up to when a kline must have ended to be whole, in microseconds since the epoch."""
-    # Where no close time is published, nothing says that a kline which ended a moment ago is the last word.
-    return microseconds(asked.now - SETTLING if source.shape is RestShape.CANDLES else asked.now)
-
-
-def _has_open_candle(page: Page, source: RestSource, asked: _Asked, end: datetime) -> bool:
-    """Returns whether a candle that opened before the end of what is asked for is still open."""
-    if source.shape not in _KLINES:
+def _has_open_kline(page: Page, fetch: _Fetch) -> bool:
+    """Returns whether a kline that opened before the end of the span is still open."""
+    if fetch.source.shape not in _KLINES:
         return False
-    endpoint = source.endpoints[0]
-    before = [row for row in rows_of(page, endpoint) if row_time(row, endpoint) < microseconds(end)]
-    return any(end_of(row, source, asked.stretch.step) > _closed_by(source, asked) for row in before)
+    endpoint, end = fetch.source.endpoints[0], microseconds(fetch.span.end)
+    before = [row for row in rows_of(page, endpoint) if row_time(row, endpoint) < end]
+    return any(end_of(row, fetch.source, fetch.request.step) > fetch.closed_by for row in before)
 
 
-def store(piece: Piece, row: Dataset, window: DeltaWindow, storage: Storage) -> BronzeObject:
-    """Keeps a piece's answers in the lake and returns the record for the Bronze log, which the caller commits."""
-    data = encode(piece.answers)
+def store(answered: AnsweredSpan, dataset: Dataset, wanted: RequestSpan, storage: Storage) -> BronzeObject:
+    """Writes the answers to the lake and returns the record for the Bronze log, which the caller commits."""
+    data = encode(answered.answers)
     sha256 = hashlib.sha256(data).hexdigest()
-    place = "/".join(part for part in (symbol_key(window.symbol), window.interval) if part)
-    name = f"{piece.start:{_STAMP}}_{piece.end:{_STAMP}}"
-    path = f"bronze/{row.name}/rest/{place}/{name}/{sha256}.jsonl.gz"
+    span = answered.span
+    folder = "/".join(part for part in (symbol_key(wanted.symbol), wanted.interval) if part)
+    name = f"{span.start:{_STAMP}}_{span.end:{_STAMP}}"
+    path = f"bronze/{dataset.name}/rest/{folder}/{name}/{sha256}.jsonl.gz"
     storage.write(path, data)
-    at = max((one.at for one in piece.answers), default=piece.end)
     return BronzeObject(
-        dataset=row.name,
-        key=f"rest/{row.name}/{place}/{name}.jsonl.gz",
-        symbol=window.symbol,
-        interval=window.interval,
+        dataset=dataset.name,
+        key=f"rest/{dataset.name}/{folder}/{name}.jsonl.gz",
+        symbol=wanted.symbol,
+        interval=wanted.interval,
         source=Source.REST,
-        start=piece.start,
-        end=piece.end,
+        start=span.start,
+        end=span.end,
         etag="",
-        last_modified=at,
+        last_modified=max((answer.at for answer in answered.answers), default=span.end),
         size=len(data),
         sha256=sha256,
         checksum=ChecksumStatus.UNPUBLISHED,

@@ -1,14 +1,14 @@
-"""Kraken: a refusal comes with status 200 and a list of errors, such as `EQuery:Unknown asset pair`."""
+"""Kraken: a refusal has status 200 and a list of errors, such as `EQuery:Unknown asset pair`."""
 
 from types import MappingProxyType
 
 import ccxt
 
-from crypto_lakehouse.exchange.venue import Meaning, Remembering, Venue, beginning, document, options
+from crypto_lakehouse.exchange.venue import KeepsAnswer, Meaning, Venue, beginning, document, options
 from crypto_lakehouse.settings import ExchangeSettings
 
 
-class _Kraken(Remembering, ccxt.kraken):  # type: ignore[misc]
+class _Kraken(KeepsAnswer, ccxt.kraken):  # type: ignore[misc]
     def __init__(self, settings: ExchangeSettings) -> None:
         super().__init__(options(settings))
         self.urls["api"] |= {"public": settings.kraken_url}

@@ -1,8 +1,8 @@
 """One budget per exchange address, shared by every task and process of this machine.
 
-What is used lies in a small SQLite file: a process reserves weight before it asks, and corrects the figure by what the
-exchange says in its answer, which also counts what others behind the same address use. A refusal of one (429, 418)
-stops all of them until the exchange's own time is up.
+A small SQLite file holds what is used. A process reserves weight before a request, and corrects the figure by the
+header of the answer, which also counts other programs behind the same address. A refusal of one process (429, 418)
+stops all of them until the exchange's time is up.
 """
 
 import sqlite3
@@ -12,11 +12,11 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
+from crypto_lakehouse.endpoints.spec import RateLimit
 from crypto_lakehouse.errors import ExchangeRefused, RateLimited
-from crypto_lakehouse.spec import RateLimit
 
 REFUSAL_SECONDS = 3600.0
-"""How long nobody asks again after the exchange refused the address itself."""
+"""How long no process sends a request after the exchange refused the address itself."""
 
 _LOCK_SECONDS = 30.0
 _SCHEMA = """
@@ -29,14 +29,14 @@ CREATE TABLE IF NOT EXISTS stops (address TEXT PRIMARY KEY, until REAL, reason T
 
 @dataclass(slots=True)
 class RateLimiter:
-    """See the module.
+    """The budget of one exchange address.
 
     Args:
         path: The shared file.
-        address: The exchange's host: what its limits are counted for, together with our own address.
-        share: Of each limit that all our processes may use together.
+        address: The exchange's host; the exchange counts per host and per address of ours.
+        share: The part of each limit that all our processes may use together.
         max_wait_seconds: Longest wait for the end of a stop.
-        clock: Seconds since the epoch; the exchange's own, as far as it is known, for its windows are UTC minutes.
+        clock: Seconds since the epoch, by the exchange's clock where it is known: its budget windows are UTC minutes.
         sleep: Waits.
     """
 
@@ -48,7 +48,7 @@ class RateLimiter:
     sleep: Callable[[float], None] = time.sleep
 
     def acquire(self, limit: RateLimit, weight: int) -> None:
-        """Reserves weight, waiting for the next window where this one is used up.
+        """Reserves weight; waits for the next budget window where this one is used up.
 
         Raises:
             RateLimited: The exchange stopped us for longer than we wait.
@@ -62,13 +62,13 @@ class RateLimiter:
             self.sleep(wait)
 
     def note_used(self, limit: RateLimit, used: int) -> None:
-        """Corrects what is used of a limit's window by what the exchange says."""
+        """Corrects what is used of a limit's window by the exchange's own figure."""
         with self._transaction() as connection:
             amount = max(used, self._used(connection, limit))
             self._write(connection, limit, amount)
 
     def stop(self, seconds: float, reason: str, *, is_refusal: bool = False) -> None:
-        """Stops every process that asks this address, for so long or as long as it is stopped already."""
+        """Stops every process that uses this address for so many seconds, or for the rest of a longer stop."""
         with self._transaction() as connection:
             connection.execute(
                 "INSERT INTO stops VALUES (?, ?, ?, ?) ON CONFLICT (address) DO UPDATE SET "
@@ -88,12 +88,12 @@ class RateLimiter:
                 return
             if row[2]:
                 raise ExchangeRefused(
-                    f"{self.address} refused us: {row[1]}; nobody asks it again for {wait:.0f} s",
-                    f"Mend the cause; remove {self.path} to try at once",
+                    f"{self.address} refused us: {row[1]}; no process sends a request for {wait:.0f} s",
+                    f"Remove the cause; delete {self.path} to try at once",
                 )
             if wait > self.max_wait_seconds:
                 raise RateLimited(
-                    f"{self.address} asked us to wait: {row[1]}; {wait:.0f} s are left", "Run it again then"
+                    f"{self.address} told us to wait: {row[1]}; {wait:.0f} s are left", "Run it again then"
                 )
             self.sleep(wait)
 
@@ -118,14 +118,14 @@ class RateLimiter:
         return int(row[0]) if row else 0
 
     def _write(self, connection: sqlite3.Connection, limit: RateLimit, amount: int) -> None:
-        place = (self.address, limit.name, self._window(limit))
-        connection.execute("INSERT OR REPLACE INTO used VALUES (?, ?, ?, ?)", (*place, amount))
-        # The window before is kept: the clocks of two processes may differ.
-        connection.execute("DELETE FROM used WHERE address = ? AND name = ? AND window < ? - 1", place)
+        key = (self.address, limit.name, self._window(limit))
+        connection.execute("INSERT OR REPLACE INTO used VALUES (?, ?, ?, ?)", (*key, amount))
+        # The window before stays: the clocks of two processes may differ.
+        connection.execute("DELETE FROM used WHERE address = ? AND name = ? AND window < ? - 1", key)
 
     @contextmanager
     def _transaction(self) -> Iterator[sqlite3.Connection]:
-        """Yields a connection that holds the file's write lock: reading and reserving are one step."""
+        """Yields a connection that has the file's write lock, so that reading and reserving are one step."""
         self.path.parent.mkdir(parents=True, exist_ok=True)
         connection = sqlite3.connect(self.path, timeout=_LOCK_SECONDS, isolation_level=None)
         try:

@@ -1,10 +1,10 @@
-"""The rows of an answer and what they say, as the table has it of their endpoint; conform reads answers with it too."""
+"""Reads the rows of an answer by the endpoint's row of the table; conform reads answers with it too."""
 
 import json
 from typing import Any
 
+from crypto_lakehouse.endpoints.spec import RestEndpoint, RestShape, RestSource
 from crypto_lakehouse.instants import epoch_microseconds, iso_microseconds, seconds_microseconds
-from crypto_lakehouse.spec import RestEndpoint, RestShape, RestSource
 from crypto_lakehouse.vocabulary import Stamp
 
 _OPEN, _CLOSE_TIME = 0, 6
@@ -12,7 +12,7 @@ _READ = {Stamp.EPOCH: epoch_microseconds, Stamp.SECONDS: seconds_microseconds, S
 
 
 def parsed(body: str) -> Any:
-    """Returns a body's JSON with its digits as they were sent: a number may come unquoted, and a float would round it.
+    """Returns a body's JSON with its digits as sent: a number may come without quotes, and a float would round it.
 
     Raises:
         ValueError: It is no JSON.
@@ -26,21 +26,21 @@ def parsed(body: str) -> Any:
 def rows_in(content: Any, endpoint: RestEndpoint) -> list[Any]:
     """Returns the rows of an answer, oldest first.
 
-    >>> from crypto_lakehouse.endpoints import KRAKEN_KLINES
-    >>> rows_in({"error": [], "result": {"XXBTZUSD": [[1], [2]], "last": 1}}, KRAKEN_KLINES.endpoints[0])
+    >>> from crypto_lakehouse.endpoints.kraken import KLINES
+    >>> rows_in({"error": [], "result": {"XXBTZUSD": [[1], [2]], "last": 1}}, KLINES.endpoints[0])
     [[1], [2]]
 
     Raises:
         LookupError: It has no such member.
-        TypeError: It holds no list of rows.
+        TypeError: It contains no list of rows.
     """
-    found = content[endpoint.rows_at] if endpoint.rows_at else content
-    if endpoint.rows_at and isinstance(found, dict):
-        # Kraken names the list by its own name of the pair, which is not the one that was asked for.
-        found = next((one for one in found.values() if isinstance(one, list)), None)
-    if not isinstance(found, list):
-        raise TypeError(f"{endpoint.path} answered no list")
-    return found[::-1] if endpoint.newest_first else found
+    rows = content[endpoint.rows_at] if endpoint.rows_at else content
+    if endpoint.rows_at and isinstance(rows, dict):
+        # Kraken names the list by its own name of the pair, which is not the name in the request.
+        rows = next((member for member in rows.values() if isinstance(member, list)), None)
+    if not isinstance(rows, list):
+        raise TypeError(f"{endpoint.path} returned no list")
+    return rows[::-1] if endpoint.newest_first else rows
 
 
 def time_of(row: Any, endpoint: RestEndpoint) -> int:
@@ -50,7 +50,7 @@ def time_of(row: Any, endpoint: RestEndpoint) -> int:
         LookupError: It has none.
         TypeError: It is of another type.
         ArithmeticError: It is no number.
-        ValueError: It is not written as the table says.
+        ValueError: It is not written as the table has it.
     """
     return _READ[endpoint.stamp](row[endpoint.time])
 
@@ -64,5 +64,5 @@ def end_of(kline: Any, source: RestSource, step: int) -> int:
     """
     if source.shape is RestShape.CANDLES:
         return time_of(kline, source.endpoints[0]) + step
-    # A close time is the last unit of its kline: the next full millisecond is the next one's start.
+    # A close time is the last unit of its kline: the next full millisecond is the start of the next kline.
     return (epoch_microseconds(kline[_CLOSE_TIME]) // 1000 + 1) * 1000

@@ -1,4 +1,4 @@
-"""What is peculiar to an exchange beyond the table's rows: ccxt's class of it, its addresses, and how it says no."""
+"""What an exchange has beyond the table's rows: its class of ccxt, its addresses and its refusals."""
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
@@ -6,38 +6,38 @@ from enum import StrEnum
 from types import MappingProxyType
 from typing import Any, Protocol
 
+from crypto_lakehouse.endpoints.spec import RestEndpoint
 from crypto_lakehouse.exchange.rows import parsed
 from crypto_lakehouse.settings import ExchangeSettings
-from crypto_lakehouse.spec import RestEndpoint
 from crypto_lakehouse.vocabulary import Market
 
 Params = Mapping[str, str | int]
 
 
 class Meaning(StrEnum):
-    """What a refusal asks of us."""
+    """What is to be done after a refusal."""
 
     WAIT = "wait"
-    """Too much was asked: everyone waits."""
+    """There were too many requests: every process waits."""
     BLOCKED = "blocked"
     """This address is not served."""
     TOO_OLD = "too_old"
-    """Days so long ago are not answered."""
+    """The endpoint no longer has days so long ago."""
     UNKNOWN_SYMBOL = "unknown_symbol"
-    """It does not have the symbol: there are no rows."""
+    """The exchange does not have the symbol: there are no rows."""
     AGAIN = "again"
-    """The exchange is at fault: it may answer another time."""
+    """The exchange has a fault: a later request may succeed."""
     REQUEST = "request"
-    """The request should not have been made."""
+    """The request is wrong."""
 
 
 GRAVE_STATUSES = MappingProxyType({429: Meaning.WAIT, 418: Meaning.WAIT, 403: Meaning.BLOCKED, 451: Meaning.BLOCKED})
-"""What a status means everywhere, whatever the body says: it may come from what stands before the exchange."""
+"""What a status means for every exchange, whatever the body is: it may come from a proxy before the exchange."""
 
 
 @dataclass(frozen=True, slots=True)
 class Received:
-    """An answer as it came."""
+    """An answer as received."""
 
     status: int
     headers: Mapping[str, str]
@@ -45,7 +45,7 @@ class Received:
 
 
 class Transport(Protocol):
-    """A ccxt exchange, at the addresses of the settings, which remembers what it received."""
+    """A ccxt exchange at the addresses of the settings; it keeps the last answer."""
 
     received: Received | None
 
@@ -56,13 +56,13 @@ class Transport(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class Venue:
-    """See the module.
+    """What an exchange has beyond the table's rows.
 
     Args:
         open: Returns the transport.
-        address: The address that serves a market.
-        error: The code and the words of a body that refuses; no code where it does not.
-        codes: What a code means; those that start so mean the same.
+        address: Returns the address that serves a market.
+        error: Returns the code and the words of a body; without a code, the body is not a refusal of a known form.
+        codes: What a code means; a longer code that starts with `<code>:` means the same.
     """
 
     open: Callable[[ExchangeSettings], Transport]
@@ -71,23 +71,23 @@ class Venue:
     codes: Mapping[str, Meaning] = field(default_factory=dict)
 
     def meaning(self, status: int, code: str) -> Meaning:
-        """Returns what a refusal of this status and code means; the longest code that fits decides."""
+        """Returns what a refusal of this status and code means; the longest matching code decides."""
         if status in GRAVE_STATUSES:
             return GRAVE_STATUSES[status]
-        fitting = [one for one in self.codes if code == one or code.startswith(f"{one}:")]
-        if fitting:
-            return self.codes[max(fitting, key=len)]
-        # A refusal that says it is none is as good as no answer.
+        matching = [known for known in self.codes if code == known or code.startswith(f"{known}:")]
+        if matching:
+            return self.codes[max(matching, key=len)]
+        # A body of no known form with status 200 is treated as a fault of the exchange.
         return Meaning.AGAIN if status >= 500 or status == 200 else Meaning.REQUEST
 
 
-class Remembering:
-    """What every transport shares; comes before ccxt's class among the bases."""
+class KeepsAnswer:
+    """What the transports have in common; stands before ccxt's class among the bases."""
 
     received: Received | None = None
 
     def get(self, endpoint: RestEndpoint, params: Params, in_microseconds: bool) -> Any:
-        """Returns the JSON of an answer, its digits as they were sent; raises ccxt's errors."""
+        """Returns the JSON of an answer with its digits as sent; raises ccxt's errors."""
         del in_microseconds
         self.received = None
         return self.request(endpoint.path, [endpoint.section], "GET", dict(params))  # type: ignore[attr-defined]
@@ -95,7 +95,7 @@ class Remembering:
     def on_rest_response(  # type: ignore[no-untyped-def]  # noqa: PLR0913, PLR0917 - ccxt's signature
         self, code, reason, url, method, response_headers, response_body, request_headers, request_body
     ) -> str:
-        """Keeps an answer as it came."""
+        """Keeps an answer as received."""
         headers = {str(name).lower(): str(value) for name, value in response_headers.items()}
         self.received = Received(int(code), headers, response_body)
         return str(response_body).strip()
@@ -109,12 +109,12 @@ class Remembering:
 
 
 def options(settings: ExchangeSettings) -> dict[str, Any]:
-    """Returns what every ccxt class is made with: its own throttling knows nothing of other processes."""
+    """Returns the options of every ccxt class: its own throttling is off, for it knows nothing of other processes."""
     return {"enableRateLimit": False, "timeout": int(settings.timeout_seconds * 1000)}
 
 
 def document(body: str) -> dict[str, Any]:
-    """Returns the object that a body is, empty for any other body."""
+    """Returns the JSON object of a body; an empty one for any other body."""
     try:
         raw = parsed(body)
     except ValueError:
@@ -123,5 +123,5 @@ def document(body: str) -> dict[str, Any]:
 
 
 def beginning(body: str) -> str:
-    """Returns the start of a body of no known form, in one line."""
+    """Returns the start of a body of no known form, as one line."""
     return " ".join(body.split())[:120]

@@ -1,4 +1,4 @@
-"""Every exchange that can be asked."""
+"""The exchanges that have a REST source."""
 
 from types import MappingProxyType
 
@@ -8,4 +8,4 @@ from crypto_lakehouse.exchange.kraken import KRAKEN
 from crypto_lakehouse.vocabulary import Exchange
 
 VENUES = MappingProxyType({Exchange.BINANCE: BINANCE, Exchange.COINBASE: COINBASE, Exchange.KRAKEN: KRAKEN})
-"""What is peculiar to each exchange."""
+"""What each exchange has beyond the table's rows."""

@@ -1,21 +1,25 @@
-"""What the exchange itself says of its instruments: exchangeInfo bodies, parsed and compared over time.
+"""The exchange's own description of its instruments: exchangeInfo bodies, parsed and compared over time.
 
 Absent fields are tolerated, for the three markets differ and fields come and go; a field of another type is not. A
-body lists what is listed at that moment only, so what leaves it is recorded as `ABSENT`.
+body lists what is listed at that moment only, so a symbol that leaves it is recorded as `ABSENT`.
 """
 
 import json
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
-from datetime import UTC, datetime
+from datetime import datetime
 from decimal import Decimal, InvalidOperation
+from typing import Annotated, TypeVar
+
+from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, StrictStr, ValidationError
 
 from crypto_lakehouse.errors import InvalidRequest, SchemaDrift
+from crypto_lakehouse.instants import instant
 from crypto_lakehouse.symbols import validated_symbol
 from crypto_lakehouse.vocabulary import Market
 
 ABSENT = "ABSENT"
-"""The status of a symbol that a body no longer names; our word, the exchange has none for it."""
+"""Our status of a symbol that a body no longer contains; the exchange has no word for it."""
 TRADING, PENDING_TRADING = "TRADING", "PENDING_TRADING"
 NUMBER_DIGITS, NUMBER_SCALE = 38, 18
 
@@ -34,16 +38,16 @@ class ExchangeInfoBody:
 
 @dataclass(frozen=True, slots=True)
 class InstrumentInfo:
-    """One symbol as the exchange described it; None where it said nothing.
+    """One symbol as the exchange described it; None where a field is absent.
 
     Args:
         market: Its market.
         symbol: The raw symbol.
-        seen_at: When the exchange was first seen to say so.
-        status: The exchange's word, such as `TRADING`, `BREAK` or `SETTLING`; or `ABSENT`.
+        seen_at: When the exchange first described it so.
+        status: The exchange's status, such as `TRADING`, `BREAK` or `SETTLING`; or `ABSENT`.
         contract_type: `PERPETUAL`, `CURRENT_QUARTER` and so on.
         contract_size: Quote asset per contract; COIN-M only.
-        onboard_at: When trading started, as the exchange has it.
+        onboard_at: When trading started, by the exchange.
         delivery_at: When it is delivered or settled; None for never.
         lot_size: The step of quantities.
     """
@@ -78,10 +82,10 @@ def parse_exchange_info(body: str, market: Market, seen_at: datetime) -> list[In
     """
     if market is Market.OPTION or seen_at.tzinfo is None:
         raise InvalidRequest(f"exchange info of {market} at {seen_at} is not read", "Give spot, um or cm, and a zone")
-    infos = [_instrument_info(one, market, seen_at) for one in _document(body, market).required_objects("symbols")]
-    if len({one.symbol for one in infos}) != len(infos):
+    infos = [_instrument_info(symbol, market, seen_at) for symbol in _parsed(_Body, body, market).symbols]
+    if len({info.symbol for info in infos}) != len(infos):
         raise SchemaDrift(f"the exchange info of {market} names a symbol twice", _ADVICE)
-    return sorted(infos, key=lambda one: one.symbol)
+    return sorted(infos, key=lambda info: info.symbol)
 
 
 def server_time(body: str, market: Market) -> datetime | None:
@@ -90,143 +94,151 @@ def server_time(body: str, market: Market) -> datetime | None:
     Raises:
         SchemaDrift: The body is not JSON, or its time is not one.
     """
-    return _document(body, market).instant("serverTime")
+    return _parsed(_Clock, body, market).server_time
 
 
 def changes(
     known: Mapping[str, InstrumentInfo], snapshot: Sequence[InstrumentInfo], seen_at: datetime
 ) -> list[InstrumentInfo]:
-    """Returns what a snapshot says that was not known: new and changed symbols, and the absence of those gone.
+    """Returns what is new in a snapshot: new and changed symbols, and an `ABSENT` for each symbol that is gone.
 
     Args:
-        known: The newest that is known of each symbol.
-        snapshot: A whole body.
-        seen_at: When it was seen.
+        known: The newest record of each symbol.
+        snapshot: The records of a whole body.
+        seen_at: When it was received.
     """
-    said = [one for one in snapshot if one.symbol not in known or replace(known[one.symbol], seen_at=seen_at) != one]
-    gone = known.keys() - {one.symbol for one in snapshot}
+    new = [
+        info for info in snapshot if info.symbol not in known or replace(known[info.symbol], seen_at=seen_at) != info
+    ]
+    gone = known.keys() - {info.symbol for info in snapshot}
     absent = [
         InstrumentInfo(known[symbol].market, symbol, seen_at, ABSENT)
         for symbol in sorted(gone)
         if known[symbol].status != ABSENT
     ]
-    return [*said, *absent]
+    return [*new, *absent]
 
 
 _ADVICE = "The exchange changed its answer: look at the body, then at instruments/exchange_info.py"
 
 
-class _Fields:
-    """One JSON object of a body, read field by field; every refusal says where."""
-
-    def __init__(self, value: object, place: str) -> None:
-        if not isinstance(value, dict):
-            raise SchemaDrift(f"{place} is not an object but {type(value).__name__}", _ADVICE)
-        self._values, self._place = value, place
-
-    def text(self, name: str) -> str | None:
-        """Returns a text; empty is the same as absent."""
-        value = self._values.get(name)
-        if value is not None and not isinstance(value, str):
-            raise self._refusal(name, "a text")
-        return value or None
-
-    def number(self, name: str) -> Decimal | None:
-        """Returns an exact number, written as text or as a number; zero means that there is none."""
-        value = self._values.get(name)
-        if value is None:
-            return None
-        if isinstance(value, bool) or not isinstance(value, str | int | Decimal):
-            raise self._refusal(name, "a number")
-        try:
-            number = Decimal(value).normalize()
-        except InvalidOperation as error:
-            raise self._refusal(name, "a number") from error
-        if not number.is_finite() or number < 0 or not _fits(number):
-            raise self._refusal(name, f"a number of {NUMBER_SCALE} decimals at most")
-        return number or None
-
-    def instant(self, name: str) -> datetime | None:
-        """Returns a time, written as milliseconds; the exchange's `never` is None."""
-        value = self._values.get(name)
-        if value is None or value == _NEVER_MS:
-            return None
-        if isinstance(value, bool) or not isinstance(value, int) or not 0 < value < _NEVER_MS:
-            raise self._refusal(name, "a time in milliseconds")
-        return datetime.fromtimestamp(value // 1000, UTC).replace(microsecond=value % 1000 * 1000)
-
-    def objects(self, name: str) -> list["_Fields"]:
-        """Returns the objects of a list; none where it is absent."""
-        values = self._values.get(name, [])
-        if not isinstance(values, list):
-            raise self._refusal(name, "a list")
-        return [_Fields(one, f"{self._place}.{name}[{at}]") for at, one in enumerate(values)]
-
-    def required_objects(self, name: str) -> list["_Fields"]:
-        """Returns the objects of a list that must be there."""
-        if name not in self._values:
-            raise self._refusal(name, "a list")
-        return self.objects(name)
-
-    def words(self, name: str) -> set[str]:
-        """Returns the texts of a list, or of a list of lists."""
-        values = self._values.get(name, [])
-        if not isinstance(values, list):
-            raise self._refusal(name, "a list")
-        flat = [word for one in values for word in (one if isinstance(one, list) else [one])]
-        if not all(isinstance(word, str) for word in flat):
-            raise self._refusal(name, "a list of texts")
-        return set(flat)
-
-    def symbol(self) -> str:
-        """Returns the symbol, which must be there and be one."""
-        text = self.text("symbol")
-        try:
-            return validated_symbol(text or "")
-        except InvalidRequest as error:
-            raise self._refusal("symbol", "a symbol") from error
-
-    def _refusal(self, name: str, wanted: str) -> SchemaDrift:
-        found = self._values.get(name)
-        return SchemaDrift(f"{self._place}.{name} is not {wanted}: {str(found)[:40]!r}", _ADVICE)
-
-
-def _document(body: str, market: Market) -> _Fields:
+def _number(value: object) -> Decimal | None:
+    """Returns an exact number, written as text or as a number; None for zero, which means that there is none."""
+    if isinstance(value, bool) or not isinstance(value, str | int | Decimal):
+        raise ValueError("is not a number")
     try:
-        # Recursion: a body of nothing but brackets is no JSON that anybody meant.
-        value = json.loads(body, parse_float=Decimal)
-    except (ValueError, RecursionError) as error:
-        raise SchemaDrift(f"the exchange info of {market} is not JSON: {str(error)[:80]}", _ADVICE) from error
-    return _Fields(value, f"exchangeInfo of {market}")
-
-
-def _instrument_info(row: _Fields, market: Market, seen_at: datetime) -> InstrumentInfo:
-    filters = {one.text("filterType"): one for one in row.objects("filters")}
-    permissions = row.words("permissions") | row.words("permissionSets")
-    return InstrumentInfo(
-        market=market,
-        symbol=row.symbol(),
-        seen_at=seen_at,
-        status=row.text("status") or row.text("contractStatus"),
-        base_asset=row.text("baseAsset"),
-        quote_asset=row.text("quoteAsset"),
-        contract_type=row.text("contractType"),
-        contract_size=row.number("contractSize"),
-        onboard_at=row.instant("onboardDate"),
-        delivery_at=row.instant("deliveryDate"),
-        tick_size=_filtered(filters, ("PRICE_FILTER",), "tickSize"),
-        lot_size=_filtered(filters, ("LOT_SIZE",), "stepSize"),
-        # Spot calls the field minNotional and the filter NOTIONAL or MIN_NOTIONAL, USD-M the field notional.
-        min_notional=_filtered(filters, ("NOTIONAL", "MIN_NOTIONAL"), "minNotional", "notional"),
-        is_leveraged_token=_LEVERAGED_PERMISSION in permissions,
-    )
-
-
-def _filtered(filters: Mapping[str | None, _Fields], kinds: Iterable[str], *names: str) -> Decimal | None:
-    found = (filters[kind].number(name) for kind in kinds if kind in filters for name in names)
-    return next((number for number in found if number is not None), None)
+        number = Decimal(value).normalize()
+    except InvalidOperation as error:
+        raise ValueError("is not a number") from error
+    if not number.is_finite() or number < 0 or not _fits(number):
+        raise ValueError(f"is not a number of {NUMBER_SCALE} decimals at most")
+    return number or None
 
 
 def _fits(number: Decimal) -> bool:
     exponent = number.as_tuple().exponent
     return isinstance(exponent, int) and exponent >= -NUMBER_SCALE and number.adjusted() < NUMBER_DIGITS - NUMBER_SCALE
+
+
+def _time(value: object) -> datetime | None:
+    """Returns a time, written in milliseconds; None for the exchange's `never`."""
+    if isinstance(value, bool) or not isinstance(value, int) or not 0 < value <= _NEVER_MS:
+        raise ValueError("is not a time in milliseconds")
+    return None if value == _NEVER_MS else instant(value * 1000)
+
+
+def _symbol(text: str) -> str:
+    try:
+        return validated_symbol(text)
+    except InvalidRequest as error:
+        raise ValueError("is not a symbol") from error
+
+
+# An explicit null is as good as an absent field.
+_Text = Annotated[StrictStr | None, AfterValidator(lambda text: text or None)]
+_Number = Annotated[Decimal | None, BeforeValidator(lambda value: None if value is None else _number(value))]
+_Time = Annotated[datetime | None, BeforeValidator(lambda value: None if value is None else _time(value))]
+_Words = list[StrictStr | list[StrictStr]]
+
+
+class _Part(BaseModel):
+    """A part of a body: fields that we do not use are ignored."""
+
+    model_config = ConfigDict(extra="ignore", frozen=True)
+
+
+class _Filter(_Part):
+    kind: _Text = Field(None, alias="filterType")
+    tick_size: _Number = Field(None, alias="tickSize")
+    step_size: _Number = Field(None, alias="stepSize")
+    min_notional: _Number = Field(None, alias="minNotional")
+    notional: _Number = None
+
+
+class _Symbol(_Part):
+    symbol: Annotated[StrictStr, AfterValidator(_symbol)]
+    status: _Text = None
+    contract_status: _Text = Field(None, alias="contractStatus")
+    base_asset: _Text = Field(None, alias="baseAsset")
+    quote_asset: _Text = Field(None, alias="quoteAsset")
+    contract_type: _Text = Field(None, alias="contractType")
+    contract_size: _Number = Field(None, alias="contractSize")
+    onboard_at: _Time = Field(None, alias="onboardDate")
+    delivery_at: _Time = Field(None, alias="deliveryDate")
+    filters: list[_Filter] = []
+    permissions: _Words = []
+    permission_sets: _Words = Field([], alias="permissionSets")
+
+    @property
+    def all_permissions(self) -> set[str]:
+        """The permissions; spot has lists of lists of them."""
+        words = (*self.permissions, *self.permission_sets)
+        return {word for entry in words for word in (entry if isinstance(entry, list) else [entry])}
+
+
+class _Body(_Part):
+    symbols: list[_Symbol]
+
+
+class _Clock(_Part):
+    server_time: _Time = Field(None, alias="serverTime")
+
+
+_Parsed = TypeVar("_Parsed", bound=_Part)
+
+
+def _parsed(part: type[_Parsed], body: str, market: Market) -> _Parsed:
+    try:
+        # Decimal: a float would round. Recursion: a body of nothing but brackets.
+        return part.model_validate(json.loads(body, parse_float=Decimal))
+    except ValidationError as error:
+        first = error.errors()[0]
+        place = ".".join(str(step) for step in first["loc"]) or "the body"
+        what = f"exchangeInfo of {market}: {place}: {first['msg']}: {str(first['input'])[:40]!r}"
+        raise SchemaDrift(what, _ADVICE) from error
+    except (ValueError, RecursionError) as error:
+        raise SchemaDrift(f"the exchange info of {market} is not JSON: {str(error)[:80]}", _ADVICE) from error
+
+
+def _instrument_info(symbol: _Symbol, market: Market, seen_at: datetime) -> InstrumentInfo:
+    filters = {entry.kind: entry for entry in symbol.filters}
+    price, lot = filters.get("PRICE_FILTER", _Filter()), filters.get("LOT_SIZE", _Filter())
+    # Spot calls the field minNotional and the filter NOTIONAL or MIN_NOTIONAL, USD-M the field notional.
+    smallest = [filters[kind] for kind in ("NOTIONAL", "MIN_NOTIONAL") if kind in filters]
+    min_notionals = (number for entry in smallest for number in (entry.min_notional, entry.notional))
+    return InstrumentInfo(
+        market=market,
+        symbol=symbol.symbol,
+        seen_at=seen_at,
+        status=symbol.status or symbol.contract_status,
+        base_asset=symbol.base_asset,
+        quote_asset=symbol.quote_asset,
+        contract_type=symbol.contract_type,
+        contract_size=symbol.contract_size,
+        onboard_at=symbol.onboard_at,
+        delivery_at=symbol.delivery_at,
+        tick_size=price.tick_size,
+        lot_size=lot.step_size,
+        min_notional=next((number for number in min_notionals if number is not None), None),
+        is_leveraged_token=_LEVERAGED_PERMISSION in symbol.all_permissions,
+    )

@@ -7,6 +7,7 @@ from dataclasses import asdict, dataclass, field
 from datetime import date, datetime, timedelta
 from typing import Any
 
+from crypto_lakehouse.spans import Span
 from crypto_lakehouse.spec import Mart, Table
 from crypto_lakehouse.vocabulary import ChecksumStatus, Condition, Source
 
@@ -27,13 +28,17 @@ class ObjectToPull:
 
 
 @dataclass(frozen=True, slots=True)
-class DeltaWindow:
-    """A span of time of one symbol and interval to ask the exchange for: ISO instants, the end exclusive."""
+class RequestSpan:
+    """A span of time of one symbol and interval to request from the exchange; the interval is empty without one."""
 
     symbol: str
     interval: str
-    start: str
-    end: str
+    span: Span
+
+    def __str__(self) -> str:
+        """Its parts as words: `BTCUSDT 1m 2025-01-01T00:00:00+00:00 2025-01-02T00:00:00+00:00`."""
+        times = (self.span.start.isoformat(), self.span.end.isoformat())
+        return " ".join(part for part in (self.symbol, self.interval, *times) if part)
 
 
 @dataclass(frozen=True, slots=True)

@@ -9,7 +9,7 @@ from crypto_lakehouse.errors import LakehouseError, PermanentError, RateLimited
 from crypto_lakehouse.exchange.client import ExchangeClient, open_limiter
 from crypto_lakehouse.exchange.fetching import fetch, store
 from crypto_lakehouse.lake.bronze import BronzeLog
-from crypto_lakehouse.lake.records import BronzeObject, DeltaWindow
+from crypto_lakehouse.lake.records import BronzeObject, RequestSpan
 from crypto_lakehouse.runs.figures import DeltaFigures
 from crypto_lakehouse.runs.orders import DeltaOrder
 from crypto_lakehouse.runs.results import DeltaOutcome
@@ -44,12 +44,12 @@ class _Asking:
         own: ExchangeClient = self._clients.own
         return own
 
-    def ask(self, window: DeltaWindow) -> None:
-        """Asks for a window and keeps what it gives, piece by piece: what came before a failure is not lost."""
+    def ask(self, window: RequestSpan) -> None:
+        """Asks for a window and keeps what it gives, part by part: what came before a failure is not lost."""
         if self.stop.is_set():
             return
-        for piece in fetch(self.row, window, self.client()):
-            self._keep(store(piece, self.row, window, self.context.storage), len(piece.answers))
+        for answered in fetch(self.row, window, self.client()):
+            self._keep(store(answered, self.row, window, self.context.storage), len(answered.answers))
             if self.stop.is_set():
                 return
 

@@ -12,12 +12,12 @@ from crypto_lakehouse.archive.keys import parse_key
 from crypto_lakehouse.archive.planning import PullPlan
 from crypto_lakehouse.coverage.log import CoverageLog
 from crypto_lakehouse.errors import InvalidRequest
-from crypto_lakehouse.exchange.windows import Series, Span, clustered, missing_windows
+from crypto_lakehouse.exchange.missing import Series, missing_spans
 from crypto_lakehouse.lake.bronze import BronzeLog
-from crypto_lakehouse.lake.partition import midnight
-from crypto_lakehouse.lake.records import DeltaWindow
+from crypto_lakehouse.lake.records import RequestSpan
 from crypto_lakehouse.lake.selection import Selection
 from crypto_lakehouse.settings import Settings
+from crypto_lakehouse.spans import Span, clip, cluster
 from crypto_lakehouse.spec import Dataset
 from crypto_lakehouse.vocabulary import HoleKind, ObjectForm, Source
 
@@ -32,7 +32,7 @@ TRAILING_DAYS = 45
 class DeltaPlan:
     """What to ask."""
 
-    windows: tuple[DeltaWindow, ...] = ()
+    windows: tuple[RequestSpan, ...] = ()
 
     def counts(self) -> dict[str, int]:
         """Returns the plan in figures."""
@@ -79,8 +79,8 @@ def plan_delta(
             window
             for series, span in _series(sought.selection, settings, held, wanted)
             for window in (
-                *missing_windows(series, span, held.spans[series], now),
-                *_hole_windows(series, _cut(span, holes.get(series, ())), held.answered[series], now),
+                *missing_spans(series, span, held.spans[series], now),
+                *_hole_windows(series, clip(holes.get(series, ()), span), held.answered[series], now),
             )
         )
     )
@@ -91,21 +91,16 @@ def _holes(row: Dataset, coverage: CoverageLog) -> dict[Series, list[Span]]:
     found: dict[Series, list[Span]] = defaultdict(list)
     unknown = coverage.holes(row.name).filter((pl.col("known") == "") & (pl.col("kind") != HoleKind.DAYS.value))
     for symbol, interval, start, end in unknown.select("symbol", "kline_interval", "start", "end").iter_rows():
-        found[Series(symbol, interval)].append((start, end))
+        found[Series(symbol, interval)].append(Span(start, end))
     return found
-
-
-def _cut(wanted: Span, holes: Sequence[Span]) -> list[Span]:
-    inside = [(max(start, wanted[0]), min(end, wanted[1])) for start, end in holes]
-    return [(start, end) for start, end in inside if start < end]
 
 
 def _hole_windows(
     series: Series, holes: Sequence[Span], answered: Sequence[Span], now: datetime
-) -> Iterator[DeltaWindow]:
+) -> Iterator[RequestSpan]:
     """Yields windows over the holes that the exchange has not been asked for yet."""
-    for span in clustered(holes, HOLES_TOGETHER):
-        yield from missing_windows(series, span, answered, now)
+    for span in cluster(holes, HOLES_TOGETHER):
+        yield from missing_spans(series, span, answered, now)
 
 
 @dataclass(frozen=True, slots=True)
@@ -128,13 +123,13 @@ class _Held:
         for symbol, interval, source, start, end in (
             bronze.latest(row.name).select("symbol", "interval", "source", "start", "end").iter_rows()
         ):
-            held._add(Series(symbol, interval), (start, end), Source(source))
-        for one in pull.objects:
-            key = parse_key(one.key)
+            held._add(Series(symbol, interval), Span(start, end), Source(source))
+        for wanted in pull.objects:
+            key = parse_key(wanted.key)
             if key is not None:
-                held._add(Series(key.symbol, key.interval or ""), (key.start, key.end), key.source)
+                held._add(Series(key.symbol, key.interval or ""), Span(key.start, key.end), key.source)
         if not row.frequencies:
-            held.archive.update({series: (min(spans)[0], max(spans)[1]) for series, spans in held.spans.items()})
+            held.archive.update({series: _whole(spans) for series, spans in held.spans.items()})
         return held
 
     def _add(self, series: Series, span: Span, source: Source) -> None:
@@ -142,8 +137,12 @@ class _Held:
         if source.form is ObjectForm.ANSWERS:
             self.answered[series].append(span)
         elif source.is_archive:
-            known = self.archive.get(series, span)
-            self.archive[series] = (min(known[0], span[0]), max(known[1], span[1]))
+            self.archive[series] = _whole([self.archive.get(series, span), span])
+
+
+def _whole(spans: Sequence[Span]) -> Span:
+    """Returns the span from the first start to the last end."""
+    return Span(min(spans).start, max(span.end for span in spans))
 
 
 def _check_globs(row: Dataset, patterns: Iterable[str], held: _Held) -> None:
@@ -166,7 +165,8 @@ def _check_globs(row: Dataset, patterns: Iterable[str], held: _Held) -> None:
 def _wanted(selection: Selection, now: datetime) -> Span:
     first, last = selection.first_day, selection.last_day
     is_live = last >= now.date() - timedelta(days=1)
-    return midnight(first), now if is_live else midnight(last + timedelta(days=1))
+    days = Span.of_days(first, last)
+    return Span(days.start, max(days.start, now)) if is_live else days
 
 
 def _series(selection: Selection, settings: Settings, held: _Held, wanted: Span) -> Iterator[tuple[Series, Span]]:
@@ -178,7 +178,8 @@ def _series(selection: Selection, settings: Settings, held: _Held, wanted: Span)
     for series in sorted({Series(symbol, interval) for symbol in named for interval in intervals}):
         yield series, wanted
     _check_globs(selection.dataset, patterns, held)
-    for series, (first, last) in sorted(held.archive.items()):
+    for series, known in sorted(held.archive.items()):
         is_wanted = series.interval in intervals and any(fnmatchcase(series.symbol, one) for one in patterns)
         if is_wanted and series.symbol not in named:
-            yield series, (max(wanted[0], first), min(wanted[1], last + timedelta(days=TRAILING_DAYS)))
+            traded = Span(known.start, known.end + timedelta(days=TRAILING_DAYS))
+            yield series, wanted.intersect(traded)

@@ -2,8 +2,8 @@
 
 from datetime import UTC, datetime
 
-from crypto_lakehouse.instruments.asking import ask_exchange_info
 from crypto_lakehouse.instruments.exchange_info import ExchangeInfoBody, server_time
+from crypto_lakehouse.instruments.fetching import fetch_exchange_info
 from crypto_lakehouse.instruments.updating import update_instruments
 from crypto_lakehouse.runs.figures import InstrumentsFigures
 from crypto_lakehouse.runs.orders import InstrumentsOrder
@@ -19,7 +19,7 @@ def instruments(context: StepContext, order: InstrumentsOrder) -> InstrumentsOut
     """
     bodies = [_given_body(context, order, key) for key in order.exchange_info]
     if order.ask and not bodies:
-        bodies = ask_exchange_info(order.market, context.settings)
+        bodies = fetch_exchange_info(order.market, context.settings)
     update = update_instruments(
         order.market, context.settings, storage=context.storage, bodies=bodies, progress=context.progress
     )

@@ -3,7 +3,7 @@
 from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
-from datetime import date, datetime, timedelta
+from datetime import date, timedelta
 from fnmatch import fnmatchcase
 from itertools import groupby
 
@@ -14,7 +14,7 @@ from crypto_lakehouse.archive.planning import NEW, REPUBLISHED, PullPlan, batche
 from crypto_lakehouse.catalog.opening import open_catalog
 from crypto_lakehouse.coverage.log import CoverageLog
 from crypto_lakehouse.errors import InvalidRequest
-from crypto_lakehouse.exchange.windows import batched
+from crypto_lakehouse.exchange.missing import batched
 from crypto_lakehouse.lake.bronze import BronzeLog
 from crypto_lakehouse.lake.partition import Partition, midnight, partitions_between
 from crypto_lakehouse.lake.selection import Selection
@@ -132,11 +132,10 @@ def _partitions_to_pull(dataset: Dataset, pull_plan: PullPlan) -> Iterator[tuple
 
 
 def _partitions_to_ask(dataset: Dataset, delta_plan: DeltaPlan) -> Iterator[Partition]:
-    for window in delta_plan.windows:
-        interval = Interval(window.interval) if window.interval else None
-        first = date.fromisoformat(window.start[:10])
-        last = datetime.fromisoformat(window.end) - timedelta(microseconds=1)
-        yield from covered_partitions(dataset, window.symbol, interval, (first, last.date()))
+    for wanted in delta_plan.windows:
+        interval = Interval(wanted.interval) if wanted.interval else None
+        days = wanted.span.days()
+        yield from covered_partitions(dataset, wanted.symbol, interval, (days[0], days[-1]))
 
 
 def _behind(context: StepContext, dataset: Dataset, present: dict[str, Partition]) -> list[Partition]:
@@ -151,7 +150,7 @@ def _behind(context: StepContext, dataset: Dataset, present: dict[str, Partition
 def covered_partitions(
     dataset: Dataset, symbol: str, interval: Interval | None, days: tuple[date, date]
 ) -> list[Partition]:
-    """Returns the partitions of which an object of these days may hold rows, its tolerance included."""
+    """Returns the partitions that an object with these days may have rows of, including its tolerance."""
     margin = timedelta(days=1 if dataset.day_tolerance_seconds else 0)
     return partitions_between(dataset, symbol, days[0] - margin, days[1] + margin, interval)
 

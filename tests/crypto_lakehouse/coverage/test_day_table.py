@@ -1,14 +1,17 @@
 """Days as they are selected: days without rows in the log, and overdue days."""
 
+from dataclasses import replace
 from datetime import UTC, date, datetime
 
-from crypto_lakehouse.coverage.day_table import COVERAGE_SCHEMA, coverage
+from crypto_lakehouse.coverage.day_table import COVERAGE_SCHEMA, coverage, publication_delay
 from crypto_lakehouse.coverage.log import CoverageFrames, CoverageLog
 from crypto_lakehouse.coverage.queries import CoverageQuery
 from crypto_lakehouse.coverage.records import DayCoverage, PartitionVersion
 from crypto_lakehouse.datasets import dataset
+from crypto_lakehouse.spec import MartInput
 from crypto_lakehouse.vocabulary import DayCondition
 from tests.crypto_lakehouse.coverage.logged import NAME, NOW, add, query, version_of, whole
+from tests.hourly_mart import HOURLY_MART, registered
 
 
 def conditions(log: CoverageLog, **other: object) -> list[str]:
@@ -68,3 +71,13 @@ def test_a_symbol_or_interval_that_was_not_asked_for_is_left_out(log: CoverageLo
 
 def test_a_log_without_rows_gives_an_empty_table_of_the_same_columns(log: CoverageLog) -> None:
     assert coverage(log, dataset(NAME), query()).schema == COVERAGE_SCHEMA
+
+
+def test_a_mart_waits_for_the_slowest_of_its_inputs() -> None:
+    funding = MartInput("binance_um_funding_rate", ("calc_time",))
+    with registered(replace(HOURLY_MART, name="test_monthly", inputs=(*HOURLY_MART.inputs, funding))) as monthly:
+        above = replace(HOURLY_MART, name="test_above", inputs=(MartInput(monthly.name, ("close",)),))
+        assert publication_delay(monthly) == publication_delay(above) == publication_delay(dataset(funding.table))
+    assert (
+        publication_delay(HOURLY_MART) == publication_delay(dataset(NAME)) < publication_delay(dataset(funding.table))
+    )

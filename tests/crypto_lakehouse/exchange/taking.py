@@ -4,10 +4,10 @@ import time
 from pathlib import Path
 from typing import Any
 
+from crypto_lakehouse.endpoints.spec import RateLimit
 from crypto_lakehouse.exchange.client import ExchangeClient, open_limiter
 from crypto_lakehouse.exchange.limiter import RateLimiter
 from crypto_lakehouse.settings import ExchangeSettings
-from crypto_lakehouse.spec import RateLimit
 from crypto_lakehouse.vocabulary import Market
 
 LIMIT = RateLimit("weight", 400, 60)

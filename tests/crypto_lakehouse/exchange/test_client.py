@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from crypto_lakehouse.endpoints import SERVER_TIME
+from crypto_lakehouse.endpoints.binance import SERVER_TIME
 from crypto_lakehouse.errors import InvalidRequest, RateLimited, SchemaDrift, SourceUnavailable
 from crypto_lakehouse.exchange.client import ExchangeClient, open_limiter
 from crypto_lakehouse.settings import ExchangeSettings
@@ -92,7 +92,7 @@ def asker(tmp_path: Path) -> Asker:
 def test_an_answer_is_kept_as_received_with_what_was_asked(asker: Asker) -> None:
     body = '{"serverTime": 1735905600000,  "price": 0.10000000000000001, "word": "\\u5e01安"}'
     with answering(Reply(body.encode(), headers={"X-MBX-USED-WEIGHT-1M": "17"})) as server:
-        page = asker.client(server).ask(TIME, {"limit": 5})
+        page = asker.client(server).request(TIME, {"limit": 5})
     assert page.answer.body == body
     assert (page.answer.status, page.answer.weight_used, page.answer.path) == (200, 17, "time")
     assert page.answer.params == {"limit": 5}
@@ -119,11 +119,11 @@ SENSELESS = [
 def test_what_makes_no_sense_is_asked_again_and_then_an_error_of_ours(asker: Asker, reply: Reply) -> None:
     with answering(reply) as server:
         with pytest.raises(SourceUnavailable):
-            asker.client(server).ask(TIME, {})
+            asker.client(server).request(TIME, {})
         assert server.asked == 4
     assert len(asker.time.slept) == 3
     with answering(reply, Reply(b"{}")) as server:
-        assert asker.client(server).ask(TIME, {}).content == {}
+        assert asker.client(server).request(TIME, {}).content == {}
         assert server.asked == 2
 
 
@@ -140,14 +140,14 @@ def test_a_time_that_is_none_is_drift(asker: Asker, body: str) -> None:
 def test_a_wait_that_cannot_be_read_is_taken_for_a_window(asker: Asker, said: str, seconds: float) -> None:
     limited = Reply(b'{"code": -1003, "msg": "Too many"}', 429, {"Retry-After": said} if said else {})
     with answering(limited, Reply(b"{}")) as server:
-        asker.client(server).ask(TIME, {})
+        asker.client(server).request(TIME, {})
     assert sum(asker.time.slept) == seconds
 
 
 def test_a_ban_of_days_is_not_slept_through(asker: Asker) -> None:
     with answering(Reply(b"{}", 418, {"Retry-After": "259200"})) as server:
         with pytest.raises(RateLimited, match="259200 s"):
-            asker.client(server).ask(TIME, {})
+            asker.client(server).request(TIME, {})
         assert server.asked == 1
     assert sum(asker.time.slept) == 0
 
@@ -155,6 +155,6 @@ def test_a_ban_of_days_is_not_slept_through(asker: Asker) -> None:
 def test_no_secret_is_in_an_error_and_no_endless_text(asker: Asker) -> None:
     body = json.dumps({"code": -1100, "msg": "x" * 100_000}).encode()
     with answering(Reply(body, 400)) as server, pytest.raises(InvalidRequest) as raised:
-        asker.client(server, api_key="very-secret").ask(TIME, {})
+        asker.client(server, api_key="very-secret").request(TIME, {})
     assert len(str(raised.value)) < 600
     assert "very-secret" not in str(raised.value)

@@ -8,13 +8,15 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from crypto_lakehouse.datasets import dataset
+from crypto_lakehouse.endpoints.spec import RestEndpoint
 from crypto_lakehouse.errors import SourceUnavailable
 from crypto_lakehouse.exchange.bodies import Answer
 from crypto_lakehouse.exchange.client import Page
-from crypto_lakehouse.exchange.paging import Stretch, pages, rows_of
+from crypto_lakehouse.exchange.page_reader import RowRequest, rows_of
+from crypto_lakehouse.exchange.paging import pages
 from crypto_lakehouse.exchange.venue import Params
 from crypto_lakehouse.instants import instant
-from crypto_lakehouse.spec import RestEndpoint
+from crypto_lakehouse.spans import Span
 from tests.rest_lake import utc
 
 START, END = utc(2025, 1, 2), utc(2025, 1, 2, 1)
@@ -62,7 +64,7 @@ def taken(name: str, one: Endpoint) -> list[int]:
     )
     ask = one.coinbase if name.startswith("coinbase") else one.kraken
     found: list[int] = []
-    for page in pages(row.rest, endpoint, Stretch("A", START, END, 0), ask):
+    for page in pages(row.rest, endpoint, RowRequest("A", Span(START, END), 0), ask):
         found += [int(told[endpoint.identifier]) for told in rows_of(page, endpoint)]
     return found
 
@@ -103,7 +105,7 @@ def test_pages_after_an_instant_hold_every_row_of_the_stretch(trades: list[Trade
 
 def test_more_rows_of_one_instant_than_fit_a_page_are_an_error_and_no_loss() -> None:
     trades = [(number, ORIGIN) for number in range(1, 9)] + [(9, ORIGIN + 1)]
-    with pytest.raises(SourceUnavailable, match="does not go on"):
+    with pytest.raises(SourceUnavailable, match="has no page after"):
         taken("kraken_spot_trades", Endpoint(trades, 4))
 
 

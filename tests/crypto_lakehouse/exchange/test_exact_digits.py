@@ -9,9 +9,10 @@ import pytest
 
 from crypto_lakehouse.datasets import dataset
 from crypto_lakehouse.exchange.bodies import Answer
-from crypto_lakehouse.exchange.fetching import Piece, store
+from crypto_lakehouse.exchange.fetching import AnsweredSpan, store
 from crypto_lakehouse.lake.bronze import BronzeLog
 from crypto_lakehouse.silver.conform import ConformOutcome
+from crypto_lakehouse.spans import Span
 from tests.crypto_lakehouse.exchange.venue_lake import VenueLake
 from tests.rest_lake import conformed, utc, window
 
@@ -25,8 +26,8 @@ def conform_body(lake: VenueLake, name: str, body: str, at: datetime = END + tim
     row = dataset(name)
     assert row.rest is not None
     asked = window(row.sample_symbol, "1m" if row.has_interval else "", START, END)
-    piece = Piece(START, END, (Answer(at, row.rest.endpoints[0].path, {}, 200, None, body),))
-    BronzeLog(lake.storage).commit([store(piece, row, asked, lake.storage)])
+    answered = AnsweredSpan(Span(START, END), (Answer(at, row.rest.endpoints[0].path, {}, 200, None, body),))
+    BronzeLog(lake.storage).commit([store(answered, row, asked, lake.storage)])
     return conformed(row, lake.held(row), lake.folder)
 
 
@@ -96,6 +97,6 @@ def test_a_minute_without_a_candle_is_no_fault_of_coinbase(open_venue: OpenVenue
     outcome = conform_body(open_venue(END), row.name, body)
     (one,) = outcome.partitions
     assert one.file is not None
-    facts = profile(one.file, Partition.parse(row, one.partition.name), one.manifest)
+    facts = profile(one.file, Partition.parse(row, one.partition.name), one.manifest).counts
     broken = [rule.fact for rule in rules(row) if rule.maximum is not None and facts.get(rule.fact, 0) > rule.maximum]
     assert (broken, facts["grid_missing"]) == ([], 0)

@@ -1,4 +1,4 @@
-"""Windows are fetched in pieces that follow each other, up to the last whole row, with nothing lost at any border."""
+"""Spans are fetched in parts that follow each other, up to the last whole row, with nothing lost at any border."""
 
 from collections.abc import Sequence
 from datetime import UTC, date, datetime, timedelta
@@ -11,8 +11,8 @@ from polars.testing import assert_frame_equal
 from crypto_lakehouse.datasets import dataset
 from crypto_lakehouse.errors import ExchangeRefused
 from crypto_lakehouse.exchange import fetching
-from crypto_lakehouse.exchange.fetching import Piece
-from crypto_lakehouse.exchange.windows import Series
+from crypto_lakehouse.exchange.fetching import AnsweredSpan
+from crypto_lakehouse.exchange.missing import Series
 from crypto_lakehouse.lake.bronze import BronzeLog
 from crypto_lakehouse.vocabulary import DataType, Source
 from tests.fakes.exchange import Fault, SyntheticRows
@@ -52,8 +52,8 @@ class Dense(SyntheticRows):
         return [f"{n},1.5,2.0,{n},{n},{first + n * 100_000},True,True" for n in range(36_000)]
 
 
-def follows_on(pieces: Sequence[Piece]) -> bool:
-    return all(before.end == after.start for before, after in pairwise(pieces))
+def follows_on(parts: Sequence[AnsweredSpan]) -> bool:
+    return all(before.span.end == after.span.start for before, after in pairwise(parts))
 
 
 def row_times(lake: RestLake, row: object) -> list[datetime]:
@@ -62,7 +62,7 @@ def row_times(lake: RestLake, row: object) -> list[datetime]:
 
 @pytest.mark.parametrize("most", [1, 2, 3, 100])
 @pytest.mark.parametrize(("name", "interval"), [("binance_spot_klines", "1m"), ("binance_spot_agg_trades", "")])
-def test_wherever_the_pieces_are_cut_the_rows_are_the_same(
+def test_wherever_the_parts_are_cut_the_rows_are_the_same(
     open_lake: OpenLake, monkeypatch: pytest.MonkeyPatch, name: str, interval: str, most: int
 ) -> None:
     row, wanted = dataset(name), window("BTCUSDT", interval, utc(2024, 12, 29), utc(2025, 1, 1))
@@ -70,10 +70,10 @@ def test_wherever_the_pieces_are_cut_the_rows_are_the_same(
     assert len(whole.fetch(row, wanted)) == 1
     monkeypatch.setattr(fetching, "MAX_PAGES", most)
     cut = open_lake(LATER, "cut")
-    pieces = cut.fetch(row, wanted)
-    assert (len(pieces) > 1) == (most < 100)
-    assert follows_on(pieces)
-    assert (pieces[0].start, pieces[-1].end) == (utc(2024, 12, 29), utc(2025, 1, 1))
+    parts = cut.fetch(row, wanted)
+    assert (len(parts) > 1) == (most < 100)
+    assert follows_on(parts)
+    assert (parts[0].span.start, parts[-1].span.end) == (utc(2024, 12, 29), utc(2025, 1, 1))
     assert_frame_equal(cut.silver(row), whole.silver(row))
     # Nothing is asked twice because of a cut.
     assert len(cut.exchange.requests) == len(whole.exchange.requests)
@@ -86,29 +86,29 @@ def test_trades_of_the_millisecond_at_which_a_piece_is_cut_are_all_there(
     wanted = window("BTCUSDT", "", utc(2025, 1, 1), utc(2025, 1, 3))
     monkeypatch.setattr(fetching, "MAX_PAGES", most)
     lake = open_lake(LATER, rows=Crowded())
-    pieces = lake.fetch(AGG_TRADES, wanted)
-    assert len(pieces) > 1
-    assert follows_on(pieces)
+    parts = lake.fetch(AGG_TRADES, wanted)
+    assert len(parts) > 1
+    assert follows_on(parts)
     identifiers = lake.silver(AGG_TRADES)["agg_trade_id"]
     assert identifiers.to_list() == list(range(identifiers[0], identifiers[0] + 4000))
 
 
 def test_at_the_live_edge_only_what_was_seen_counts_as_answered(open_lake: OpenLake) -> None:
     lake = open_lake(NOW)
-    (piece,) = lake.fetch(SPOT, window("BTCUSDT", "1m", utc(2025, 1, 3, 10), NOW))
-    assert piece.end == utc(2025, 1, 3, 10, 7)
+    (part,) = lake.fetch(SPOT, window("BTCUSDT", "1m", utc(2025, 1, 3, 10), NOW))
+    assert part.span.end == utc(2025, 1, 3, 10, 7)
     (trades,) = lake.fetch(AGG_TRADES, window("BTCUSDT", "", utc(2025, 1, 3, 10), NOW))
     last = lake.silver(AGG_TRADES)["transact_time"].max()
-    assert utc(2025, 1, 3, 10) < trades.end < NOW
+    assert utc(2025, 1, 3, 10) < trades.span.end < NOW
     assert isinstance(last, datetime)
-    assert last < trades.end
+    assert last < trades.span.end
 
 
 def test_what_was_answered_near_now_is_not_more_than_was_settled(open_lake: OpenLake) -> None:
     # The candle of 10:06 closed one second ago: the exchange may still be writing it.
     lake = open_lake(utc(2025, 1, 3, 10, 7, 1))
-    (piece,) = lake.fetch(SPOT, window("BTCUSDT", "1m", utc(2025, 1, 3, 10), utc(2025, 1, 3, 10, 7, 1)))
-    assert piece.end <= utc(2025, 1, 3, 10, 7)
+    (part,) = lake.fetch(SPOT, window("BTCUSDT", "1m", utc(2025, 1, 3, 10), utc(2025, 1, 3, 10, 7, 1)))
+    assert part.span.end <= utc(2025, 1, 3, 10, 7)
     lake.time.now += 5
     lake.fetch_missing(SPOT, Series("BTCUSDT", "1m"), (utc(2025, 1, 3, 10), utc(2025, 1, 3, 10, 7, 6)))
     assert row_times(lake, SPOT) == [utc(2025, 1, 3, 10, minute) for minute in range(7)]
@@ -144,7 +144,7 @@ def test_run_after_run_the_rows_are_those_of_one_late_run(open_lake: OpenLake, n
     assert_frame_equal(lake.silver(row), frame)
 
 
-def test_pieces_shorter_than_a_second_are_objects_of_their_own(open_lake: OpenLake) -> None:
+def test_parts_shorter_than_a_second_are_objects_of_their_own(open_lake: OpenLake) -> None:
     start = utc(2025, 1, 3, 10)
     lake = open_lake(start, rows=Dense())
     for tenth in range(600, 660, 3):
@@ -184,11 +184,11 @@ def test_what_an_endpoint_no_longer_has_is_not_asked_and_leaves_evidence(open_la
     row = dataset("binance_um_agg_trades")
     lake = open_lake(NOW)
     first, second = lake.fetch(row, window("BTCUSDT", "", utc(2024, 12, 29), utc(2025, 1, 2)))
-    assert (first.start, first.end) == (utc(2024, 12, 29), utc(2025, 1, 1, 11))
+    assert (first.span.start, first.span.end) == (utc(2024, 12, 29), utc(2025, 1, 1, 11))
     assert [one.status for one in first.answers] == [400]
     assert "2 days" in first.answers[0].body
-    assert second.end == utc(2025, 1, 2)
-    assert lake.silver(row)["transact_time"].min() >= second.start  # type: ignore[operator]
+    assert second.span.end == utc(2025, 1, 2)
+    assert lake.silver(row)["transact_time"].min() >= second.span.start  # type: ignore[operator]
     assert {one.status for one in lake.exchange.requests} == {200}
     assert lake.missing(row, Series("BTCUSDT", ""), (utc(2024, 12, 29), utc(2025, 1, 2))) == []
 
@@ -200,24 +200,24 @@ def test_the_reach_goes_by_the_exchanges_clock_and_not_by_ours(open_lake: OpenLa
     ours = NOW.timestamp() - 40 * 86_400
     client.clock = lambda: ours
     assert client.server_time() == NOW
-    pieces = lake.fetch(row, window("BTCUSDT", "", utc(2024, 12, 1), utc(2024, 12, 20)), client)
-    assert (pieces[0].end, pieces[-1].end) == (utc(2024, 12, 4, 11), utc(2024, 12, 20))
+    parts = lake.fetch(row, window("BTCUSDT", "", utc(2024, 12, 1), utc(2024, 12, 20)), client)
+    assert (parts[0].span.end, parts[-1].span.end) == (utc(2024, 12, 4, 11), utc(2024, 12, 20))
     assert {one.status for one in lake.exchange.requests} == {200}
 
 
 def test_a_symbol_the_exchange_does_not_know_leaves_evidence_and_no_row(open_lake: OpenLake) -> None:
     lake = open_lake(NOW)
-    (piece,) = lake.fetch(UM, window("NOUSDT", "1m", utc(2025, 1, 1), utc(2025, 1, 2)))
-    assert [one.status for one in piece.answers] == [400]
-    assert "-1121" in piece.answers[0].body
+    (part,) = lake.fetch(UM, window("NOUSDT", "1m", utc(2025, 1, 1), utc(2025, 1, 2)))
+    assert [one.status for one in part.answers] == [400]
+    assert "-1121" in part.answers[0].body
     assert lake.silver(UM).is_empty()
     assert lake.missing(UM, Series("NOUSDT", "1m"), (utc(2025, 1, 1), utc(2025, 1, 2))) == []
 
 
 def test_a_delivery_contract_has_no_metrics_to_ask_for(open_lake: OpenLake) -> None:
     lake = open_lake(NOW)
-    (piece,) = lake.fetch(dataset("binance_cm_metrics"), window("BTCUSD_250328", "", utc(2025, 1, 1), utc(2025, 1, 2)))
-    assert "perpetual" in piece.answers[0].body
+    (part,) = lake.fetch(dataset("binance_cm_metrics"), window("BTCUSD_250328", "", utc(2025, 1, 1), utc(2025, 1, 2)))
+    assert "perpetual" in part.answers[0].body
     assert lake.exchange.requests == []
 
 
@@ -253,12 +253,12 @@ def test_metrics_end_where_the_slowest_of_their_endpoints_ends(open_lake: OpenLa
     row, start = dataset("binance_um_metrics"), utc(2025, 1, 3, 6)
     lake = open_lake(NOW)
     lake.exchange.inject(Fault.SHORT_PAGE, times=2, path="takerlongshortRatio")
-    pieces = lake.fetch(row, window("BTCUSDT", "", start, NOW))
+    parts = lake.fetch(row, window("BTCUSDT", "", start, NOW))
     assert lake.exchange.fired == {Fault.SHORT_PAGE: 2}
     frame = lake.silver(row)
     assert 0 < frame.height < 40
     assert frame["taker_long_short_volume_ratio"].null_count() == 0
-    assert pieces[-1].end == frame["period_end"].max()
+    assert parts[-1].span.end == frame["period_end"].max()
     lake.fetch_missing(row, Series("BTCUSDT", ""), (start, NOW))
     assert lake.silver(row)["taker_long_short_volume_ratio"].null_count() == 0
     assert lake.silver(row).height > frame.height
@@ -270,15 +270,15 @@ def test_what_came_before_a_failure_is_kept_and_only_the_rest_is_asked_again(
     monkeypatch.setattr(fetching, "MAX_PAGES", 1)
     lake, wanted = open_lake(LATER), (utc(2025, 1, 1), utc(2025, 1, 3))
     (asked,) = lake.missing(UM, Series("BTCUSDT", "1m"), wanted)
-    pieces = fetching.fetch(UM, asked, lake.client(UM.market))
-    BronzeLog(lake.storage).commit([fetching.store(next(pieces), UM, asked, lake.storage) for _ in range(2)])
+    parts = fetching.fetch(UM, asked, lake.client(UM.market))
+    BronzeLog(lake.storage).commit([fetching.store(next(parts), UM, asked, lake.storage) for _ in range(2)])
     lake.exchange.inject(Fault.GEO_451)
     with pytest.raises(ExchangeRefused):
-        next(pieces)
+        next(parts)
     assert lake.silver(UM).height == 998
     lake.time.now += 3600
     before = len(lake.exchange.requests)
     rest = lake.fetch_missing(UM, Series("BTCUSDT", "1m"), wanted)
-    assert rest[0].start == utc(2025, 1, 1, 16, 38)
+    assert rest[0].span.start == utc(2025, 1, 1, 16, 38)
     assert len(lake.exchange.requests) - before == 4
     assert lake.silver(UM).height == 2880

@@ -11,9 +11,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from crypto_lakehouse.endpoints.spec import RateLimit
 from crypto_lakehouse.errors import ExchangeRefused, RateLimited
 from crypto_lakehouse.exchange.limiter import REFUSAL_SECONDS, RateLimiter
-from crypto_lakehouse.spec import RateLimit
 from tests.crypto_lakehouse.exchange.taking import (
     SHARE,
     WEIGHT,

@@ -9,7 +9,7 @@ import pytest
 
 from crypto_lakehouse.datasets import dataset
 from crypto_lakehouse.errors import ExchangeRefused, RateLimited
-from crypto_lakehouse.lake.records import DeltaWindow
+from crypto_lakehouse.lake.records import RequestSpan
 from tests.crypto_lakehouse.exchange.venue_lake import KLINES, TRADES, VenueLake, candle_lines, tick_lines
 from tests.fakes.exchange.faults import Fault
 from tests.rest_lake import utc, window
@@ -27,7 +27,7 @@ PATHS = {
 }
 
 
-def stretch(name: str, symbol: str, interval: str) -> DeltaWindow:
+def stretch(name: str, symbol: str, interval: str) -> RequestSpan:
     """Returns a window that the venue still answers: four hours of candles, or a day of trades."""
     return (
         window(symbol, interval, utc(2025, 1, 3, 2), utc(2025, 1, 3, 6)) if interval else window(symbol, "", DAY, NEXT)
@@ -40,10 +40,10 @@ def sound_rows() -> dict[tuple[str, str], pl.DataFrame]:
     return {}
 
 
-def fetched(lake: VenueLake, name: str, asked: DeltaWindow) -> list[tuple[datetime, datetime]]:
+def fetched(lake: VenueLake, name: str, asked: RequestSpan) -> list[tuple[datetime, datetime]]:
     client = lake.client_of(dataset(name))
     client.server_time()
-    return [(one.start, one.end) for one in lake.fetch(dataset(name), asked, client)]
+    return [(part.span.start, part.span.end) for part in lake.fetch(dataset(name), asked, client)]
 
 
 @pytest.mark.parametrize(("name", "symbol", "interval"), EVERY)
@@ -67,7 +67,7 @@ def test_a_fault_loses_no_row(
         fetched(lake, name, window(symbol, interval, utc(2025, 1, 3, 1), utc(2025, 1, 3, 2)))
         lake.folder = lake.folder.with_name("again")
     lake.exchange.inject(fault, path=PATHS[name])
-    assert fetched(lake, name, asked) == [(datetime.fromisoformat(asked.start), datetime.fromisoformat(asked.end))]
+    assert fetched(lake, name, asked) == [(asked.span.start, asked.span.end)]
     if not (fault is Fault.REPEATED_PAGE and name == "kraken_spot_klines"):
         assert lake.exchange.fired == {fault: 1}
     assert lake.silver(row).equals(sound_rows[name, symbol])

@@ -9,11 +9,13 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from crypto_lakehouse.endpoints.spec import Paging, RateLimit, RestEndpoint, RestShape, RestSource
 from crypto_lakehouse.errors import SchemaDrift, SourceUnavailable
 from crypto_lakehouse.exchange.bodies import Answer
 from crypto_lakehouse.exchange.client import Page
-from crypto_lakehouse.exchange.paging import Stretch, pages
-from crypto_lakehouse.spec import Paging, RateLimit, RestEndpoint, RestShape, RestSource
+from crypto_lakehouse.exchange.page_reader import RowRequest
+from crypto_lakehouse.exchange.paging import pages
+from crypto_lakehouse.spans import Span
 
 START = datetime(2025, 1, 1, tzinfo=UTC)
 START_MS = int(START.timestamp()) * 1000
@@ -69,18 +71,18 @@ def source(paging: Paging, page_rows: int, locator: RestEndpoint | None = None) 
     return RestSource((endpoint,), RestShape.OBJECTS, locator=locator)
 
 
-def stretch(first: int, past: int, step: int = MINUTE_MS * 1000) -> Stretch:
+def request(first: int, past: int, step: int = MINUTE_MS * 1000) -> RowRequest:
     """Returns the stretch between two minutes."""
-    return Stretch("BTCUSDT", START + timedelta(minutes=first), START + timedelta(minutes=past), step)
+    return RowRequest("BTCUSDT", Span(START + timedelta(minutes=first), START + timedelta(minutes=past)), step)
 
 
-def told(ask: InMemory, origin: RestSource, wanted: Stretch) -> list[int]:
+def told(ask: InMemory, origin: RestSource, wanted: RowRequest) -> list[int]:
     """Returns the numbers of all rows in the pages, within the stretch, in their order."""
     found = []
     for page in pages(origin, origin.endpoints[0], wanted, ask):
         for row in page.content:
             time, number = (row["T"], row["a"]) if isinstance(row, dict) else row
-            if wanted.start.timestamp() * 1000 <= time < wanted.end.timestamp() * 1000:
+            if wanted.span.start.timestamp() * 1000 <= time < wanted.span.end.timestamp() * 1000:
                 found.append(number)
     return found
 
@@ -93,7 +95,7 @@ bounds = st.tuples(st.integers(0, 200), st.integers(0, 200)).filter(lambda pair:
 def test_by_time_every_row_between_the_ends_comes_once(
     numbers: list[int], span: tuple[int, int], page_rows: int, has_grid: bool
 ) -> None:
-    wanted = stretch(*span, step=MINUTE_MS * 1000 if has_grid else 0)
+    wanted = request(*span, step=MINUTE_MS * 1000 if has_grid else 0)
     rows = told(InMemory(minutes(numbers)), source(Paging.TIME, page_rows), wanted)
     assert rows == [one for one in numbers if span[0] <= one < span[1]]
 
@@ -102,7 +104,7 @@ def test_by_time_every_row_between_the_ends_comes_once(
 def test_by_span_every_row_comes_once_whichever_end_an_answer_is_cut_at(
     numbers: list[int], span: tuple[int, int], page_rows: int, newest: bool
 ) -> None:
-    rows = told(InMemory(minutes(numbers), newest), source(Paging.SPAN, page_rows), stretch(*span))
+    rows = told(InMemory(minutes(numbers), newest), source(Paging.SPAN, page_rows), request(*span))
     assert rows == [one for one in numbers if span[0] <= one < span[1]]
 
 
@@ -112,19 +114,19 @@ def test_by_identifier_every_trade_comes_once_though_many_share_a_millisecond(
 ) -> None:
     # A grid of a minute makes many of them equal, and puts some exactly on the ends.
     rows = [{"T": START_MS + time // MINUTE_MS * MINUTE_MS * 3, "a": number} for number, time in enumerate(times, 7)]
-    found = told(InMemory(rows), source(Paging.ID, page_rows), stretch(*span, step=0))
+    found = told(InMemory(rows), source(Paging.ID, page_rows), request(*span, step=0))
     first, past = (START_MS + minute * MINUTE_MS for minute in span)
     assert found == [one["a"] for one in rows if first <= one["T"] < past]
 
 
 def test_trades_of_one_millisecond_go_on_across_the_border_of_pages() -> None:
     rows = [{"T": START_MS + 5, "a": number} for number in range(10)]
-    assert told(InMemory(rows), source(Paging.ID, 4), stretch(0, 1, 0)) == list(range(10))
+    assert told(InMemory(rows), source(Paging.ID, 4), request(0, 1, 0)) == list(range(10))
 
 
 def test_rows_exactly_at_the_ends_are_in_at_the_start_and_out_at_the_end() -> None:
     ask = InMemory(minutes([9, 10, 19, 20]))
-    assert told(ask, source(Paging.TIME, 5), stretch(10, 20)) == [10, 19]
+    assert told(ask, source(Paging.TIME, 5), request(10, 20)) == [10, 19]
     assert (ask.asked[0]["startTime"], ask.asked[0]["endTime"]) == (
         START_MS + 10 * MINUTE_MS,
         START_MS + 20 * MINUTE_MS - 1,
@@ -140,7 +142,7 @@ def test_times_in_microseconds_are_taken_as_such() -> None:
 
     origin = source(Paging.TIME, 3)
     found = [
-        row[1] for page in pages(origin, origin.endpoints[0], stretch(0, 10), in_microseconds) for row in page.content
+        row[1] for page in pages(origin, origin.endpoints[0], request(0, 10), in_microseconds) for row in page.content
     ]
     assert found == list(range(10))
 
@@ -148,7 +150,7 @@ def test_times_in_microseconds_are_taken_as_such() -> None:
 @pytest.mark.parametrize("paging", BY_QUESTION)
 def test_an_empty_page_is_asked_for_twice_before_it_is_believed(paging: Paging) -> None:
     ask = InMemory([])
-    assert told(ask, source(paging, 100), stretch(0, 50)) == []
+    assert told(ask, source(paging, 100), request(0, 50)) == []
     assert len(ask.asked) == 2
     assert ask.asked[0] == ask.asked[1]
 
@@ -157,7 +159,7 @@ def test_an_empty_page_is_asked_for_twice_before_it_is_believed(paging: Paging) 
 @pytest.mark.parametrize("at", [0, 1])
 def test_a_page_that_is_empty_once_costs_no_row(paging: Paging, at: int) -> None:
     ask = InMemory(minutes(list(range(50))), spoils={at: lambda _rows: []})
-    assert told(ask, source(paging, 20), stretch(0, 50)) == list(range(50))
+    assert told(ask, source(paging, 20), request(0, 50)) == list(range(50))
     assert ask.fired == 1
 
 
@@ -165,14 +167,14 @@ def test_a_page_that_is_empty_once_costs_no_row(paging: Paging, at: int) -> None
 @pytest.mark.parametrize("at", [0, 1, 2])
 def test_a_short_page_costs_no_row(paging: Paging, at: int) -> None:
     ask = InMemory(minutes(list(range(60))), spoils={at: lambda rows: rows[: len(rows) // 2]})
-    assert told(ask, source(paging, 20), stretch(0, 60)) == list(range(60))
+    assert told(ask, source(paging, 20), request(0, 60)) == list(range(60))
     assert ask.fired == 1
 
 
 def test_a_hole_is_believed_after_it_was_seen_twice_and_the_fuller_answer_counts() -> None:
     numbers = [one for one in range(60) if one != 30]
     ask = InMemory(minutes(numbers), spoils={2: lambda rows: rows[:3]})
-    assert told(ask, source(Paging.SPAN, 20), stretch(0, 60)) == numbers
+    assert told(ask, source(Paging.SPAN, 20), request(0, 60)) == numbers
     assert (ask.fired, len(ask.asked)) == (1, 4)
 
 
@@ -180,7 +182,7 @@ def test_a_hole_is_believed_after_it_was_seen_twice_and_the_fuller_answer_counts
 def test_a_page_that_comes_again_is_asked_for_again(paging: Paging) -> None:
     earlier = minutes(list(range(20)))
     ask = InMemory(minutes(list(range(60))), spoils={1: lambda _rows: earlier})
-    assert told(ask, source(paging, 20), stretch(0, 60)) == list(range(60))
+    assert told(ask, source(paging, 20), request(0, 60)) == list(range(60))
     assert ask.fired == 1
 
 
@@ -189,7 +191,7 @@ def test_a_page_that_keeps_coming_is_an_error_and_no_row(paging: Paging) -> None
     earlier = minutes(list(range(20)))
     ask = InMemory(minutes(list(range(60))), spoils={1: lambda _rows: earlier, 2: lambda _rows: earlier})
     with pytest.raises(SourceUnavailable, match="repeats"):
-        told(ask, source(paging, 20), stretch(0, 60))
+        told(ask, source(paging, 20), request(0, 60))
     assert ask.fired == 2
 
 
@@ -197,10 +199,10 @@ def test_a_page_that_keeps_coming_is_an_error_and_no_row(paging: Paging) -> None
 def test_a_page_of_another_stretch_that_lies_later_is_no_end_of_the_rows(paging: Paging) -> None:
     later = minutes(list(range(100, 120)))
     ask = InMemory(minutes(list(range(120))), spoils={0: lambda _rows: later})
-    assert told(ask, source(paging, 20), stretch(0, 60)) == list(range(60))
+    assert told(ask, source(paging, 20), request(0, 60)) == list(range(60))
     lasting = InMemory(minutes(list(range(120))), spoils=dict.fromkeys((0, 1), lambda _rows: later))
     with pytest.raises(SourceUnavailable):
-        told(lasting, source(paging, 20), stretch(0, 60))
+        told(lasting, source(paging, 20), request(0, 60))
     assert (ask.fired, lasting.fired) == (1, 2)
 
 
@@ -208,7 +210,7 @@ def test_a_page_of_another_stretch_that_lies_later_is_no_end_of_the_rows(paging:
 def test_a_later_page_of_the_same_stretch_leaves_no_hole(paging: Paging) -> None:
     later = minutes(list(range(40, 60)))
     ask = InMemory(minutes(list(range(60))), spoils={1: lambda _rows: later})
-    assert told(ask, source(paging, 20), stretch(0, 60)) == list(range(60))
+    assert told(ask, source(paging, 20), request(0, 60)) == list(range(60))
     assert ask.fired == 1
 
 
@@ -216,7 +218,7 @@ def test_a_later_page_of_the_same_stretch_leaves_no_hole(paging: Paging) -> None
 def test_a_hole_between_pages_is_asked_for_again_and_then_believed(paging: Paging) -> None:
     numbers = [*range(20), *range(30, 60)]
     ask = InMemory(minutes(numbers))
-    assert told(ask, source(paging, 20), stretch(0, 60)) == numbers
+    assert told(ask, source(paging, 20), request(0, 60)) == numbers
     firsts = [one.get("fromId", one.get("startTime")) for one in ask.asked]
     assert len(firsts) - len(set(firsts)) == 1 + (paging is Paging.ID)
 
@@ -227,7 +229,7 @@ def test_an_open_candle_behind_a_page_does_not_end_the_pages(lasting: bool) -> N
         number: lambda rows: [*rows, *minutes([199])] for number in ((0, 1, 2, 3, 4) if lasting else (0,))
     }
     ask = InMemory(minutes(list(range(60))), spoils=spoils)
-    assert told(ask, source(Paging.TIME, 20), stretch(0, 60)) == list(range(60))
+    assert told(ask, source(Paging.TIME, 20), request(0, 60)) == list(range(60))
     assert ask.fired >= 1
 
 
@@ -236,7 +238,7 @@ def test_rows_out_of_order_or_twice_are_an_error(paging: Paging) -> None:
     for spoil in (lambda rows: rows[::-1], lambda rows: [rows[0], *rows]):
         ask = InMemory(minutes(list(range(40))), spoils=dict.fromkeys(range(4), spoil))
         with pytest.raises(SourceUnavailable, match="order"):
-            told(ask, source(paging, 20), stretch(0, 40))
+            told(ask, source(paging, 20), request(0, 40))
         assert ask.fired == 2
 
 
@@ -251,7 +253,7 @@ def test_trades_are_found_by_the_first_one_of_the_aggregate_at_the_start() -> No
         return InMemory(aggregates if endpoint.path == "aggs" else trades)(endpoint, params)
 
     origin = source(Paging.ID, 50, locator)
-    found = [row["a"] for page in pages(origin, origin.endpoints[0], stretch(60, 100, 0), ask) for row in page.content]
+    found = [row["a"] for page in pages(origin, origin.endpoints[0], request(60, 100, 0), ask) for row in page.content]
     inside = [one["a"] for one in trades if 3600 <= one["a"] < 6000]
     assert [one for one in found if 3600 <= one < 6000] == inside
     assert found[0] == inside[0]
@@ -263,7 +265,7 @@ def test_a_row_without_a_time_is_drift_and_no_crash(row: object) -> None:
     origin = source(Paging.SPAN, 5)
     answer = Answer(START, "rows", {}, 200, None, "")
     with pytest.raises(SchemaDrift):
-        list(pages(origin, origin.endpoints[0], stretch(0, 5), lambda *_: Page(answer, [row])))
+        list(pages(origin, origin.endpoints[0], request(0, 5), lambda *_: Page(answer, [row])))
 
 
 @pytest.mark.parametrize("content", [{}, {"rows": []}])
@@ -271,4 +273,4 @@ def test_what_is_no_list_is_drift(content: object) -> None:
     origin = source(Paging.TIME, 5)
     answer = Answer(START, "rows", {}, 200, None, "{}")
     with pytest.raises(SchemaDrift, match="no list"):
-        list(pages(origin, origin.endpoints[0], stretch(0, 5), lambda *_: Page(answer, content)))
+        list(pages(origin, origin.endpoints[0], request(0, 5), lambda *_: Page(answer, content)))

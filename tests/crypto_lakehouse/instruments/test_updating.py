@@ -9,7 +9,7 @@ import pytest
 from crypto_lakehouse.archive.keys import ArchiveKey
 from crypto_lakehouse.datasets import dataset
 from crypto_lakehouse.errors import ListingSuspect, SourceUnavailable
-from crypto_lakehouse.instruments.asking import ask_exchange_info
+from crypto_lakehouse.instruments.fetching import fetch_exchange_info
 from crypto_lakehouse.instruments.log import InstrumentLog
 from crypto_lakehouse.instruments.updating import update_instruments
 from crypto_lakehouse.lake.local import LocalStorage
@@ -158,7 +158,7 @@ def test_the_exchange_is_asked_for_what_it_says_today(settings: Settings, storag
         asked = ExchangeSettings(
             um_url=f"{exchange.url}/um", limits_file=Path(settings.lake).with_name("limits.sqlite")
         )
-        bodies = ask_exchange_info(Market.UM, settings.model_copy(update={"exchange": asked}))
+        bodies = fetch_exchange_info(Market.UM, settings.model_copy(update={"exchange": asked}))
         assert [one.path for one in exchange.requests] == ["fapi/v1/time", "fapi/v1/exchangeInfo"]
     found = update_instruments(Market.UM, settings, storage=storage, bodies=bodies)
     assert found.exchange_info_rows > 0
@@ -170,5 +170,5 @@ def test_the_exchange_is_asked_for_what_it_says_today(settings: Settings, storag
 
 def test_nobody_is_asked_where_the_exchange_is_not_to_be(settings: Settings) -> None:
     off = settings.model_copy(update={"exchange": ExchangeSettings(enabled=False)})
-    assert ask_exchange_info(Market.UM, off) == []
-    assert ask_exchange_info(Market.OPTION, settings) == []
+    assert fetch_exchange_info(Market.UM, off) == []
+    assert fetch_exchange_info(Market.OPTION, settings) == []

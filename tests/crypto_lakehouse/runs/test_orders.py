@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from crypto_lakehouse.errors import InvalidRequest
 from crypto_lakehouse.lake.local import LocalStorage, validated_key
-from crypto_lakehouse.lake.records import DeltaWindow, ObjectToPull
+from crypto_lakehouse.lake.records import ObjectToPull, RequestSpan
 from crypto_lakehouse.runs.orders import (
     ORDER_TYPES,
     DeltaOrder,
@@ -26,6 +26,7 @@ from crypto_lakehouse.runs.orders import (
     run_folder,
     write_order,
 )
+from crypto_lakehouse.spans import Span
 from crypto_lakehouse.verbs import VERBS
 from crypto_lakehouse.vocabulary import Market, Step
 
@@ -40,7 +41,7 @@ def storage(tmp_path: Path) -> LocalStorage:
 
 
 OBJECTS = tuple(ObjectToPull(f"k{n}", size, "e", "2024-01-01T00:00:00", True, "new") for n, size in enumerate((5, 7)))
-WINDOW = DeltaWindow("BTCUSDT", "1m", "2025-01-01", "2025-01-02")
+WINDOW = RequestSpan("BTCUSDT", "1m", Span.from_iso("2025-01-01", "2025-01-02"))
 ORDERS: tuple[tuple[Step, Order, int], ...] = (
     (
         Step.PLAN,

@@ -15,7 +15,7 @@ from polars.testing import assert_frame_equal
 from crypto_lakehouse.archive.keys import ArchiveKey
 from crypto_lakehouse.datasets import DATASETS, dataset
 from crypto_lakehouse.demo.synthetic import synthetic_csv, write_object
-from crypto_lakehouse.exchange.windows import Series
+from crypto_lakehouse.exchange.missing import Series
 from crypto_lakehouse.lake.records import ColumnDifference, Manifest, Reconciliation
 from crypto_lakehouse.lake.versions import store_candidate
 from crypto_lakehouse.quality.gate import gate

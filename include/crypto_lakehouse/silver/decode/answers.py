@@ -6,6 +6,7 @@ from itertools import pairwise
 from typing import Any
 
 from crypto_lakehouse.columns import metrics_stamp_lag
+from crypto_lakehouse.endpoints.spec import RestEndpoint, RestShape, RestSource
 from crypto_lakehouse.errors import SchemaDrift
 from crypto_lakehouse.exchange.bodies import Answer, decode
 from crypto_lakehouse.exchange.rows import end_of, parsed, rows_in, time_of
@@ -13,7 +14,7 @@ from crypto_lakehouse.instants import epoch_microseconds, microseconds
 from crypto_lakehouse.silver.decode.blocks import Block, InflationBounds
 from crypto_lakehouse.silver.inputs import InputObject
 from crypto_lakehouse.silver.sniff import Sniffed
-from crypto_lakehouse.spec import Dataset, RestEndpoint, RestShape, RestSource
+from crypto_lakehouse.spec import Dataset
 from crypto_lakehouse.vocabulary import Interval, Stamp
 
 _HOUR_US = 3_600_000_000

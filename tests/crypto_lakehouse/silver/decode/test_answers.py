@@ -14,11 +14,12 @@ from polars.testing import assert_frame_equal
 from crypto_lakehouse.archive.keys import ArchiveKey
 from crypto_lakehouse.datasets import DATASETS, dataset
 from crypto_lakehouse.exchange.bodies import Answer
-from crypto_lakehouse.exchange.fetching import Piece, store
-from crypto_lakehouse.exchange.windows import Series
+from crypto_lakehouse.exchange.fetching import AnsweredSpan, store
+from crypto_lakehouse.exchange.missing import Series
 from crypto_lakehouse.lake.bronze import BronzeLog
 from crypto_lakehouse.lake.partition import next_span_start, span_start
 from crypto_lakehouse.silver.inputs import InputObject
+from crypto_lakehouse.spans import Span
 from crypto_lakehouse.spec import Dataset
 from crypto_lakehouse.vocabulary import Frequency, Interval, Market, PartitionSpan
 from tests.fakes.exchange.long_candles import is_long
@@ -61,8 +62,8 @@ def within(frame: pl.DataFrame, table: Dataset, span: tuple[datetime, datetime])
 
 
 def asked(lake: RestLake, table: Dataset, interval: Interval | None, span: tuple[datetime, datetime]) -> pl.DataFrame:
-    pieces = lake.fetch_missing(table, Series(table.sample_symbol, interval or ""), span)
-    assert pieces
+    parts = lake.fetch_missing(table, Series(table.sample_symbol, interval or ""), span)
+    assert parts
     return lake.silver(table)
 
 
@@ -144,8 +145,8 @@ def held(lake: RestLake, bodies: Sequence[str], at: datetime = NOW, status: int 
     table = dataset("binance_um_klines")
     asked_for = window("BTCUSDT", "1m", utc(2025, 1, 1), utc(2025, 1, 1, 1))
     answers = tuple(Answer(at, "klines", {}, status, None, body) for body in bodies)
-    piece = Piece(utc(2025, 1, 1), utc(2025, 1, 1, 1), answers)
-    BronzeLog(lake.storage).commit([store(piece, table, asked_for, lake.storage)])
+    answered = AnsweredSpan(Span(utc(2025, 1, 1), utc(2025, 1, 1, 1)), answers)
+    BronzeLog(lake.storage).commit([store(answered, table, asked_for, lake.storage)])
     return lake.held(table)
 
 

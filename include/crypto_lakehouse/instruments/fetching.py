@@ -1,14 +1,14 @@
-"""What the exchange itself says of its instruments today, asked within the shared budget."""
+"""Fetches the exchange's own description of its instruments, within the shared budget."""
 
-from crypto_lakehouse.endpoints import EXCHANGE_INFO
+from crypto_lakehouse.endpoints.binance import EXCHANGE_INFO
 from crypto_lakehouse.exchange.client import ExchangeClient, open_limiter
 from crypto_lakehouse.instruments.exchange_info import ExchangeInfoBody
 from crypto_lakehouse.settings import Settings
 from crypto_lakehouse.vocabulary import Market
 
 
-def ask_exchange_info(market: Market, settings: Settings) -> list[ExchangeInfoBody]:
-    """Returns the market's exchangeInfo as received; nothing where it has none, or the exchange is not to be asked.
+def fetch_exchange_info(market: Market, settings: Settings) -> list[ExchangeInfoBody]:
+    """Returns the market's exchangeInfo as received; an empty list where it has none, or the exchange is disabled.
 
     Raises:
         LakehouseError: The exchange did not answer, or refused.
@@ -17,5 +17,5 @@ def ask_exchange_info(market: Market, settings: Settings) -> list[ExchangeInfoBo
         return []
     client = ExchangeClient(settings.exchange, market, open_limiter(settings.exchange, market))
     client.server_time()
-    answer = client.ask(EXCHANGE_INFO[market], {}).answer
+    answer = client.request(EXCHANGE_INFO[market], {}).answer
     return [ExchangeInfoBody(answer.body, answer.at)]

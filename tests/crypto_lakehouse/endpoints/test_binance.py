@@ -7,15 +7,16 @@ import pyarrow as pa
 import pytest
 
 from crypto_lakehouse.datasets import DATASETS
-from crypto_lakehouse.endpoints import CM_WEIGHT, SPOT_WEIGHT, UM_WEIGHT
-from crypto_lakehouse.spec import Dataset, Paging, RateLimit, RestShape
+from crypto_lakehouse.endpoints.binance import CM_WEIGHT, SPOT_WEIGHT, UM_WEIGHT
+from crypto_lakehouse.endpoints.spec import Paging, RateLimit, RestShape
+from crypto_lakehouse.spec import Dataset
 from crypto_lakehouse.vocabulary import Exchange, Interval
 from tests.rest_fixtures import OpenLake, open_lake
 from tests.rest_lake import utc
 
 __all__ = ["open_lake"]
 
-STREAM = Path(__file__).parents[3] / "shared" / "real" / "stream"
+STREAM = Path(__file__).parents[4] / "shared" / "real" / "stream"
 WITH_REST = [row for row in DATASETS if row.rest is not None and row.exchange is Exchange.BINANCE]
 """The other venues have budgets without weights; `tests/crypto_lakehouse/exchange` holds them to theirs."""
 
@@ -45,7 +46,7 @@ def test_a_page_of_each_endpoint_is_taken_and_costs_what_the_table_says(row: Dat
     interval = {"interval": Interval.M1.value} if row.has_interval else {}
     for endpoint in (*row.rest.endpoints, *((row.rest.locator,) if row.rest.locator else ())):
         asked = {row.rest.symbol_parameter: symbol, **dict(row.rest.parameters), **interval}
-        page = client.ask(endpoint, {**asked, "limit": endpoint.page_rows})
+        page = client.request(endpoint, {**asked, "limit": endpoint.page_rows})
         seen = lake.exchange.requests[-1]
         assert seen.status == 200
         assert seen.weight == (endpoint.weight if endpoint.limit.header else 0)

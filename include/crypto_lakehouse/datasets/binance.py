@@ -1,0 +1,102 @@
+"""The datasets of Binance: spot, both futures markets, options."""
+
+from datetime import date
+from functools import partial
+
+from crypto_lakehouse import columns as c
+from crypto_lakehouse.datasets.binance_futures import CM, UM
+from crypto_lakehouse.datasets.parts import (
+    ALWAYS,
+    DAILY,
+    DAILY_AND_MONTHLY,
+    HOURS_COVERED,
+    LINEAR_KLINE_RULES,
+    MONTHLY_ONLY_INTERVALS,
+    SECONDS_BY_DAY,
+    SPOT_INTERVALS,
+    agg_trade_rules,
+    not_negative,
+    positive,
+    trade_rules,
+)
+from crypto_lakehouse.endpoints import binance as rest
+from crypto_lakehouse.spec import Dataset, TimeEncoding
+from crypto_lakehouse.vocabulary import DataType, Exchange, Market, PartitionSpan
+
+_spot = partial(Dataset, exchange=Exchange.BINANCE, market=Market.SPOT, frequencies=DAILY_AND_MONTHLY)
+_option = partial(Dataset, exchange=Exchange.BINANCE, market=Market.OPTION, frequencies=DAILY)
+
+SPOT = (
+    _spot(
+        data_type=DataType.KLINES,
+        rest=rest.klines(Market.SPOT),
+        intervals=SPOT_INTERVALS,
+        monthly_only_intervals=MONTHLY_ONLY_INTERVALS,
+        interval_spans=SECONDS_BY_DAY,
+        layouts=(c.SPOT_KLINE_LAYOUT,),
+        columns=c.LINEAR_KLINE_COLUMNS,
+        key=("open_time",),
+        event_time="open_time",
+        span=PartitionSpan.MONTH,
+        expectations=LINEAR_KLINE_RULES,
+        # Monthly files disagree with daily ones on 2020-12-21, 2021-09-29 and more (issue 475): daily rows win.
+        both_frequencies=True,
+        description="Spot candles with taker volumes; microseconds from 2025-01-01",
+    ),
+    _spot(
+        data_type=DataType.AGG_TRADES,
+        rest=rest.agg_trades(Market.SPOT),
+        layouts=(c.SPOT_AGG_TRADE_LAYOUT,),
+        columns=c.agg_trade_columns("base_quantity", "base", best_match=True),
+        key=("agg_trade_id",),
+        event_time="transact_time",
+        span=PartitionSpan.DAY,
+        expectations=agg_trade_rules("base_quantity"),
+        description="Spot trades, those of one taker order at one price summed; microseconds from 2025-01-01",
+    ),
+    _spot(
+        data_type=DataType.TRADES,
+        rest=rest.trades(Market.SPOT),
+        layouts=(c.SPOT_TRADE_LAYOUT,),
+        columns=c.trade_columns(c.BASE_QUANTITY, c.QUOTE_QUANTITY, best_match=True),
+        key=("trade_id",),
+        event_time="trade_time",
+        span=PartitionSpan.DAY,
+        expectations=trade_rules("base_quantity", "quote_quantity"),
+        description="Every spot trade; microseconds from 2025-01-01",
+    ),
+)
+
+OPTION = (
+    _option(
+        data_type=DataType.BVOL_INDEX,
+        layouts=(c.BVOL_LAYOUT,),
+        columns=c.BVOL_COLUMNS,
+        key=("calc_time",),
+        event_time="calc_time",
+        span=PartitionSpan.MONTH,
+        expectations=(*ALWAYS, positive("index_value"), HOURS_COVERED),
+        description="Implied volatility index of BTC and ETH options, every second or so",
+        state="live, with holes: 21 days from 2025-12-15 among them",
+        sample_symbol="BTCBVOLUSDT",
+    ),
+    _option(
+        data_type=DataType.EOH_SUMMARY,
+        layouts=(c.EOH_LAYOUT,),
+        columns=c.EOH_COLUMNS,
+        key=("hour_time", "option_symbol"),
+        event_time="hour_time",
+        span=PartitionSpan.MONTH,
+        time_encoding=TimeEncoding.DATE_AND_HOUR,
+        expectations=(
+            *ALWAYS,
+            not_negative("contract_volume", "quote_volume", "open_interest_contracts", "open_interest_value"),
+            HOURS_COVERED,
+        ),
+        description="Options at the end of each hour: prices, volatilities, greeks, open interest",
+        ended=date(2023, 10, 23),
+        state="2023-05-18 to 2023-10-23, 12 days missing",
+    ),
+)
+
+BINANCE = (*SPOT, *UM, *CM, *OPTION)

@@ -1,0 +1,203 @@
+"""One endpoint, read page by page: how a page is requested, and when it is requested again before it is accepted."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from itertools import pairwise
+from typing import Any
+
+from crypto_lakehouse.endpoints.spec import RestEndpoint, RestSource
+from crypto_lakehouse.errors import SchemaDrift, SourceUnavailable
+from crypto_lakehouse.exchange.client import Page
+from crypto_lakehouse.exchange.rows import rows_in, time_of
+from crypto_lakehouse.exchange.venue import Params
+from crypto_lakehouse.instants import instant, microseconds
+from crypto_lakehouse.spans import Span
+from crypto_lakehouse.vocabulary import Stamp
+
+FetchPage = Callable[[RestEndpoint, Params], Page]
+"""Requests a page of an endpoint and returns it."""
+
+Fault = Callable[[list[Any]], str]
+"""Returns why rows cannot be the page that was requested; empty where they can."""
+
+Doubt = Callable[[list[Any]], bool]
+"""Returns whether rows may be missing among these."""
+
+_UNITS = {Stamp.EPOCH: 1000, Stamp.SECONDS: 1_000_000, Stamp.ISO: 1_000_000, Stamp.NANOSECONDS: 1}
+"""The resolution of a request's times in microseconds; a nanosecond counts as one."""
+
+_RETRIED = "The next run requests it again"
+
+
+@dataclass(frozen=True, slots=True)
+class RowRequest:
+    """Which rows to request.
+
+    Args:
+        symbol: The symbol, by its name in this endpoint.
+        span: The time of the rows; its start is a whole millisecond.
+        step: Distance of rows in microseconds; 0 where they have no grid.
+        parameters: Further parameters, such as the kline interval.
+    """
+
+    symbol: str
+    span: Span
+    step: int
+    parameters: tuple[tuple[str, str], ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class PageReader:
+    """Reads the rows of one request from one endpoint."""
+
+    source: RestSource
+    endpoint: RestEndpoint
+    request: RowRequest
+    fetch_page: FetchPage
+
+    @property
+    def start(self) -> int:
+        """First instant of the request, in microseconds since the epoch."""
+        return microseconds(self.request.span.start)
+
+    @property
+    def end(self) -> int:
+        """First instant after the request, in microseconds since the epoch."""
+        return microseconds(self.request.span.end)
+
+    @property
+    def base(self) -> dict[str, str | int]:
+        """The parameters of every page."""
+        named: dict[str, str | int] = {self.source.symbol_parameter: self.request.symbol}
+        limit = self.endpoint.query.limit
+        return {**named, **dict(self.request.parameters), **({limit: self.endpoint.page_rows} if limit else {})}
+
+    def rows(self, page: Page) -> list[Any]:
+        """Returns the rows of a page, oldest first.
+
+        Raises:
+            SchemaDrift: Its content is no list.
+        """
+        return rows_of(page, self.endpoint)
+
+    def between(self, start: int, stop: int) -> dict[str, str | int]:
+        """Returns the parameters that request the time from `start` up to but without `stop`, in microseconds."""
+        query, unit = self.endpoint.query, _UNITS[self.endpoint.query.stamp]
+        # The exchange takes ends as inclusive.
+        return {query.start: written(start, query.stamp), query.end: written(stop - unit, query.stamp)}
+
+    def page(self, params: Params, fault: Fault, doubt: Doubt | None = None) -> Page:
+        """Returns a page; one that is wrong, doubtful or empty is requested once more.
+
+        The cache of an exchange that fails gives such pages. Of two doubtful pages, the one with more rows is taken.
+
+        Raises:
+            SourceUnavailable: The page is wrong again.
+        """
+        is_doubtful = doubt or is_short_of(1)
+        page = self._fetched(params)
+        rows = self.rows(page)
+        reason = fault(rows)
+        if reason or is_doubtful(rows):
+            second = self._fetched(params)
+            second_rows = self.rows(second)
+            page = second if reason or not is_doubtful(second_rows) or len(second_rows) >= len(rows) else page
+            reason = fault(self.rows(page))
+        if reason:
+            raise SourceUnavailable(f"{self.endpoint.path} {reason}", _RETRIED)
+        return page
+
+    def confirmed(self, params: Params, fault: Fault, doubt: Fault) -> Page:
+        """Returns a page that may be right although it looks incomplete: a doubtful or empty page must come twice.
+
+        Raises:
+            SourceUnavailable: The page is wrong twice, or has fewer rows the second time.
+        """
+        first = self.rows(page := self._fetched(params))
+        if first and not fault(first) and not doubt(first):
+            return page
+        second = self.rows(page := self._fetched(params))
+        reason = fault(second)
+        if not reason and not fault(first) and self._names(first) - self._names(second):
+            reason = doubt(second) or ("" if second else "returned nothing")
+        if reason:
+            raise SourceUnavailable(f"{self.endpoint.path} {reason}", _RETRIED)
+        return page
+
+    def _fetched(self, params: Params) -> Page:
+        return self.fetch_page(self.endpoint, {**self.base, **params})
+
+    def _names(self, rows: list[Any]) -> set[int]:
+        name = number_of if self.endpoint.has_identifier else row_time
+        return {name(row, self.endpoint) for row in rows}
+
+
+def written(time: int, stamp: Stamp) -> str | int:
+    """Returns microseconds since the epoch as a request spells them.
+
+    >>> written(1735689600_000000, Stamp.EPOCH), written(1735689600_000000, Stamp.ISO)
+    (1735689600000, '2025-01-01T00:00:00Z')
+    """
+    if stamp is Stamp.ISO:
+        return f"{instant(time):%Y-%m-%dT%H:%M:%SZ}"
+    return time * 1000 if stamp is Stamp.NANOSECONDS else time // _UNITS[stamp]
+
+
+def rows_of(page: Page, endpoint: RestEndpoint) -> list[Any]:
+    """Returns the rows of a page, oldest first.
+
+    Raises:
+        SchemaDrift: Its content is no list.
+    """
+    try:
+        return rows_in(page.content, endpoint)
+    except (LookupError, TypeError) as error:
+        raise SchemaDrift(
+            f"{page.answer.path} returned no list: {page.answer.body[:80]!r}", "Look at its documentation"
+        ) from error
+
+
+def row_time(row: Any, endpoint: RestEndpoint) -> int:
+    """Returns the time of a row in microseconds since the epoch, in whichever way it is written.
+
+    Raises:
+        SchemaDrift: The row has no such time.
+    """
+    try:
+        return time_of(row, endpoint)
+    except (LookupError, TypeError, ValueError, ArithmeticError) as error:
+        raise SchemaDrift(f"a row of {endpoint.path} has no time {endpoint.time!r}: {str(row)[:80]}") from error
+
+
+def number_of(row: Any, endpoint: RestEndpoint) -> int:
+    """Returns the identifier of a row.
+
+    Raises:
+        SchemaDrift: The row has none.
+    """
+    try:
+        return int(row[endpoint.identifier])
+    except (LookupError, TypeError, ValueError) as error:
+        raise SchemaDrift(f"a row of {endpoint.path} has no {endpoint.identifier!r}: {str(row)[:80]}") from error
+
+
+def is_short_of(expected: int) -> Doubt:
+    """Returns a doubt that applies where there are fewer rows than expected."""
+    return lambda rows: len(rows) < expected
+
+
+def ascending_between(start: int, end: int | None, endpoint: RestEndpoint) -> Fault:
+    """Returns a fault that applies where rows begin before `start`, or after `end`, or are not in order of time."""
+    strictly = not endpoint.has_identifier
+
+    def fault(rows: list[Any]) -> str:
+        times = [row_time(row, endpoint) for row in rows]
+        if times and times[0] < start:
+            return f"was asked for rows from {start} on and returned rows from {times[0]} on: the page repeats"
+        if times and end is not None and times[0] >= end:
+            return f"was asked for rows before {end} and returned rows from {times[0]} on: it is another page"
+        if any(later < earlier or (strictly and later == earlier) for earlier, later in pairwise(times)):
+            return "returned rows that are not in order of time"
+        return ""
+
+    return fault

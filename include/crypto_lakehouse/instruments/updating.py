@@ -1,4 +1,4 @@
-"""Brings the instrument master up to date: lists the bucket, hears the exchange, appends a version."""
+"""Updates the instrument master: lists the bucket, records the exchange's answers, appends a version."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -32,7 +32,7 @@ SOURCES = MappingProxyType(
         Market.OPTION: ("binance_option_bvol_index", "binance_option_eoh_summary"),
     }
 )
-"""The datasets whose folders tell which symbols a market had, and when."""
+"""The datasets whose folders show which symbols a market had, and when."""
 
 _INTERVALS = (Interval.D1, Interval.H1, Interval.M1)
 """Where a symbol's days are looked up: the archive has all of them, a copy of it perhaps only some."""
@@ -47,10 +47,10 @@ class UpdateCounts:
     Args:
         symbols: Symbols the archive has days of.
         instruments: Instruments of the version.
-        added: Those that the version before did not have.
-        removed: Those that only the version before had.
-        changed: Those of which it says something else.
-        exchange_info_rows: What the bodies said that was not known.
+        added: Instruments that the version before did not have.
+        removed: Instruments that only the version before had.
+        changed: Instruments with other values than in the version before.
+        exchange_info_rows: New records of exchangeInfo answers.
         is_new_version: Whether a version was appended.
     """
 
@@ -71,29 +71,29 @@ def update_instruments(
     bodies: Sequence[ExchangeInfoBody] = (),
     progress: Progress = no_progress,
 ) -> UpdateCounts:
-    """Brings a market's master up to date and returns what is new.
+    """Updates the master of a market and returns what is new.
 
     Args:
         market: The market.
         settings: Where the bucket is, and how hard to list it.
         storage: The lake.
         bodies: exchangeInfo answers received since the last update; none is needed.
-        progress: Hears how far the listing is.
+        progress: Called with how far the listing is.
 
     Raises:
         SourceUnavailable: The bucket does not answer.
         ListingSuspect: The listing contradicts itself, is empty, or lacks symbols that it had before.
-        SchemaDrift: A body is not as the exchange writes it.
+        SchemaDrift: A body has another form than the exchange's.
     """
-    log, said = InstrumentLog(storage), ExchangeInfoLog(storage)
+    log, info_log = InstrumentLog(storage), ExchangeInfoLog(storage)
     before = log.latest(market)
     days = _list_days(market, settings, progress)
     _check_shrinkage(market, settings, before, days)
-    rows = said.record(market, bodies)
-    instruments = build_instruments(market, days, said.history(market))
+    rows = info_log.record(market, bodies)
+    instruments = build_instruments(market, days, info_log.history(market))
     is_new = log.append(market, instruments, datetime.now(UTC))
     log.compact(market)
-    said.compact(market)
+    info_log.compact(market)
     after = instrument_frame(instruments)
     key, old = "instrument_id", before.drop("version_at")
     return UpdateCounts(
@@ -110,31 +110,37 @@ def update_instruments(
 def _list_days(market: Market, settings: Settings, progress: Progress) -> list[ArchiveDays]:
     profile = settings.transfer_profile()
     bucket = Bucket(settings.archive, profile)
-    found: dict[str, ArchiveDays] = {}
-    for row in map(dataset_row, SOURCES[market]):
-        missing = sorted({one for each in row.frequencies for one in matching_symbols(bucket, row, each, ("*",))})
-        for interval in _INTERVALS if row.has_interval else (None,):
-            folders = [_folders(row, symbol, interval) for symbol in missing]
-            for start in range(0, len(folders), _SYMBOLS_AT_ONCE):
-                batch = [one for those in folders[start : start + _SYMBOLS_AT_ONCE] for one in those]
+    days_by_symbol: dict[str, ArchiveDays] = {}
+    for dataset in map(dataset_row, SOURCES[market]):
+        missing = _symbols(bucket, dataset)
+        for interval in _INTERVALS if dataset.has_interval else (None,):
+            for start in range(0, len(missing), _SYMBOLS_AT_ONCE):
+                symbols = missing[start : start + _SYMBOLS_AT_ONCE]
+                folders = [folder for symbol in symbols for folder in _folders(dataset, symbol, interval)]
                 latest = datetime.now(UTC).date() + timedelta(days=1)
-                listed = list_folders(bucket, batch, (EARLIEST, latest), profile.listing_threads)
-                found |= {one.symbol: one for one in archive_days(listed)}
-                progress("symbols listed", min(start + _SYMBOLS_AT_ONCE, len(folders)), len(folders))
-            missing = [symbol for symbol in missing if symbol not in found]
-    return [found[symbol] for symbol in sorted(found)]
+                listed = list_folders(bucket, folders, (EARLIEST, latest), profile.listing_threads)
+                days_by_symbol |= {symbol_days.symbol: symbol_days for symbol_days in archive_days(listed)}
+                progress("symbols listed", start + len(symbols), len(missing))
+            missing = [symbol for symbol in missing if symbol not in days_by_symbol]
+    return [days_by_symbol[symbol] for symbol in sorted(days_by_symbol)]
 
 
-def _folders(row: Dataset, symbol: str, interval: Interval | None) -> list[Folder]:
-    return [Folder(row, frequency, symbol, interval) for frequency in Frequency if frequency in row.frequencies]
+def _symbols(bucket: Bucket, dataset: Dataset) -> list[str]:
+    listed = [matching_symbols(bucket, dataset, frequency, ("*",)) for frequency in dataset.frequencies]
+    return sorted({symbol for symbols in listed for symbol in symbols})
+
+
+def _folders(dataset: Dataset, symbol: str, interval: Interval | None) -> list[Folder]:
+    frequencies = [frequency for frequency in Frequency if frequency in dataset.frequencies]
+    return [Folder(dataset, frequency, symbol, interval) for frequency in frequencies]
 
 
 def _check_shrinkage(market: Market, settings: Settings, before: pl.DataFrame, days: Sequence[ArchiveDays]) -> None:
     if not days:
         raise ListingSuspect(f"the bucket lists no symbol of {market}", "Check the endpoint and the bucket's name")
-    listed = {one.symbol for one in days}
-    held = before.filter(pl.col("evidence").list.contains("archive"))["symbol"].unique().sort().to_list()
-    gone = [symbol for symbol in held if symbol not in listed]
+    listed = {symbol_days.symbol for symbol_days in days}
+    known = before.filter(pl.col("evidence").list.contains("archive"))["symbol"].unique().sort().to_list()
+    gone = [symbol for symbol in known if symbol not in listed]
     if gone and not settings.archive.allow_shrinkage:
         raise ListingSuspect(
             f"{len(gone)} symbols of {market} are no longer listed, the first is {gone[0]}",

@@ -243,7 +243,7 @@ VERBS: tuple[Verb, ...] = (
         help="Bring the instrument master of a market up to date.",
     ),
 )
-"""Every verb: first those of a run of a dataset, in the order in which the run comes to them."""
+"""All verbs. The verbs of a dataset's run come first, in the order of the run."""
 
 _VERB_OF = {verb.step: verb for verb in VERBS}
 

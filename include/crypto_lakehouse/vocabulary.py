@@ -26,7 +26,7 @@ class Market(StrEnum):
 
 
 def market_name(exchange: Exchange, market: Market) -> str:
-    """Returns what a market is called in the configuration and in examples: those of Binance by their bare names.
+    """Returns the name of a market in the configuration and in examples. Markets of Binance have short names.
 
     >>> market_name(Exchange.BINANCE, Market.UM), market_name(Exchange.KRAKEN, Market.SPOT)
     ('um', 'kraken_spot')
@@ -76,7 +76,7 @@ class Frequency(StrEnum):
 
 
 class Interval(StrEnum):
-    """The span of one kline, in the archive's spelling (`1mo`, where the REST API says `1M`)."""
+    """The span of one kline, in the format of the archive (`1mo`, which is `1M` in the REST API)."""
 
     S1 = "1s"
     M1 = "1m"
@@ -125,7 +125,7 @@ class InstrumentStatus(StrEnum):
 
 
 class LogicalType(StrEnum):
-    """What a column's values are; each engine's physical type is derived from it beside that engine.
+    """The logical type of a column. The module of each engine derives its physical type from it.
 
     A `value` was computed upstream and has more digits than a price or a quantity. A `float` is a mart's own estimate,
     such as a volatility: what a source published is exact, and never a float.
@@ -200,12 +200,12 @@ _FORMS = {
 
 
 class MergeStrategy(StrEnum):
-    """Which row is kept when two objects hold one key."""
+    """The row that is kept if two objects have the same key."""
 
     ARCHIVE_FIRST = "archive_first"
-    """The best-ranked source; within a source the newest object."""
+    """The source with the best rank; within a source the newest object."""
     NEWEST_FIRST = "newest_first"
-    """The newest object, whatever its source; between equally new ones the best-ranked source."""
+    """The newest object of all sources; of equally new objects the source with the best rank."""
     REFUSE_ON_CONFLICT = "refuse_on_conflict"
     """As `archive_first`, but where rows of one key differ the gate quarantines the partition."""
 
@@ -218,10 +218,10 @@ class TimeUnit(StrEnum):
 
 
 class Stamp(StrEnum):
-    """How an instant is written in a request or an answer."""
+    """The format of a time in a request or response."""
 
     EPOCH = "epoch"
-    """Whole milliseconds since the epoch; in an answer also microseconds, told by their magnitude."""
+    """Whole milliseconds since the epoch. A response may also have microseconds, known from the magnitude."""
     SECONDS = "seconds"
     """Seconds since the epoch, with decimals where they are known."""
     NANOSECONDS = "nanoseconds"

@@ -15,7 +15,10 @@ BANNED = {
     r"whatever": "name the things",
     r"wherever": "write `where`",
     r"(that|those) of": "repeat the noun",
-    r"(of|beside|by|among) (these|those)": "repeat the noun",
+    # With a noun behind it ("of these files") it is easy to read.
+    r"(of|by|among) (these|those)(?=\s*[,.;:)]|\s*$|\s+(is|are|was|were|has|have|that|which|with|in|the|a|to)\b)": (
+        "repeat the noun"
+    ),
     r"one of them": "repeat the noun",
     r"says|said|tells|told": "write `returns`, `contains`, `shows`, `reports` or `names`",
     r"speaks? of": "write `describes` or `mentions`",

@@ -11,7 +11,7 @@ from crypto_lakehouse.vocabulary import Interval
 
 
 class Catalog(Protocol):
-    """Says which version of each partition readers see. `tests/contract` holds both implementations to it."""
+    """The published version of each partition. `tests/contract` runs the same tests for both implementations."""
 
     def ensure_table(self, table: Table) -> None:
         """Creates a table, or adds the columns that its row has gained.

@@ -27,7 +27,7 @@ ingest_app = typer.Typer(
 process_app = typer.Typer(help="Work on what the lake already holds.", rich_markup_mode=None)
 
 DataTypeArgument = Annotated[str, typer.Argument(help="A data type such as klines or funding-rates, or a dataset.")]
-DryRunOption = Annotated[bool, typer.Option("--dry-run", help="Only say what would be done; write nothing.")]
+DryRunOption = Annotated[bool, typer.Option("--dry-run", help="Only show what would be done. Nothing is written.")]
 
 
 def _command_name(kind: DataType) -> str:
@@ -35,10 +35,10 @@ def _command_name(kind: DataType) -> str:
     return "funding-rates" if kind is DataType.FUNDING_RATE else plain
 
 
-def _place(row: Dataset) -> str:
+def _place(dataset: Dataset) -> str:
     """Returns the options that choose a dataset's exchange and market."""
-    exchange = "" if row.exchange is DATASETS[0].exchange else f"--exchange {row.exchange} "
-    return f"{exchange}--market {row.market}"
+    exchange = "" if dataset.exchange is DATASETS[0].exchange else f"--exchange {dataset.exchange} "
+    return f"{exchange}--market {dataset.market}"
 
 
 def _add(kind: DataType) -> None:

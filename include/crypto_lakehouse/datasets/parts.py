@@ -21,7 +21,7 @@ GRID_COMPLETE = Expectation(Check.GRID_COMPLETE, degrades=True)
 ON_GRID = Expectation(Check.ON_GRID, degrades=True)
 OHLC_ORDERED = Expectation(Check.OHLC_ORDERED, ("open", "high", "low", "close"))
 HOURS_COVERED = Expectation(Check.HOURS_COVERED, degrades=True)
-# A tenfold move between neighbours is a misplaced decimal point more often than a market.
+# A move beyond the limit from one row to the next is more often a misplaced decimal point than a move of the market.
 NO_CLOSE_SPIKE = Expectation(Check.NO_PRICE_SPIKE, ("close",), degrades=True, limit=10.0)
 NO_TICK_SPIKE = Expectation(Check.NO_PRICE_SPIKE, ("price",), degrades=True, limit=10.0)
 

@@ -1,8 +1,8 @@
 """Builds a mart's partition: reads what its inputs published, calls the mart's function, and writes the file.
 
-The function is pure. It takes a frame for each input by the name of its table, with the columns that the mart's row
-names and the event time, in order of time; rows before the partition are the lookback. It returns the columns of the
-mart without the symbol. Rows outside the partition are dropped: a function may compute them on its way.
+The function is pure. It takes a frame for each input by the name of its table, in order of time. It has the event
+time and the columns that the mart's row names. Rows before the partition are the lookback. The function returns the
+columns of the mart without the symbol. Rows outside the partition are dropped: a function may compute them on its way.
 """
 
 from collections.abc import Callable, Mapping, Sequence
@@ -93,8 +93,8 @@ def _rows(read: MartInput, partition: Partition, paths: Sequence[Path]) -> pl.Da
     if not paths:
         return pl.DataFrame(schema={name: polars_type(source.column(name)) for name in names})
     earliest = partition.start - timedelta(days=read.lookback_days)
-    found = pl.scan_parquet(list(paths)).filter(time >= earliest, time < partition.end).select(names)
-    rows = found.collect().sort(source.event_time, maintain_order=True)
+    within = pl.scan_parquet(list(paths)).filter(time >= earliest, time < partition.end).select(names)
+    rows = within.collect().sort(source.event_time, maintain_order=True)
     before = rows.filter(time < partition.start).height
     return rows.slice(max(0, before - read.lookback_rows))
 

@@ -43,7 +43,7 @@ def input_versions(mart: Mart, partitions: Sequence[Partition], catalog: Catalog
     Args:
         mart: The mart.
         partitions: Its partitions.
-        catalog: Says what is published.
+        catalog: The catalog.
 
     Raises:
         LakehouseError: The catalog did not answer.
@@ -73,7 +73,7 @@ def partitions_to_make(
         mart: The mart.
         symbols: The symbols; None for all that are published.
         days: First and last UTC day, both inclusive.
-        catalog: Says what is published.
+        catalog: The catalog.
 
     Raises:
         LakehouseError: The catalog did not answer.

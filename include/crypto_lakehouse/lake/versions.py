@@ -48,24 +48,24 @@ def store_candidate(
         first_time=times[0],
         last_time=times[1],
     )
-    # Always written, even if it is there: a file damaged since would otherwise stay damaged through every rerun.
+    # Always written, even if it exists: a damaged file would otherwise stay damaged in every run.
     storage.put_file(file, candidate.file)
     return candidate
 
 
 def verify_candidate(storage: Storage, candidate: Candidate | PublishedPartition, folder: Path) -> Path:
-    """Returns a local path with the bytes of a version, published or not, proved to be those that were written.
+    """Returns a local path with the verified bytes of a version, published or not.
 
     Raises:
-        CorruptObject: They are not.
+        CorruptObject: The bytes differ from the bytes that were written.
     """
     place = folder / candidate.sha256
     place.mkdir(parents=True, exist_ok=True)
     path = storage.fetch(candidate.file, place)
-    found = file_sha256(path)
-    if found != candidate.sha256:
+    actual = file_sha256(path)
+    if actual != candidate.sha256:
         raise CorruptObject(
-            f"{candidate.file} has sha256 {found[:16]}..., written was {candidate.sha256[:16]}...",
+            f"{candidate.file} has sha256 {actual[:16]}..., written was {candidate.sha256[:16]}...",
             "Run the partition again: it is rebuilt from the layer below",
             dataset=candidate.dataset,
             partition=candidate.partition,

@@ -28,18 +28,18 @@ def total(kind: type[AnyFigures], several: Iterable[AnyFigures]) -> AnyFigures:
 
 @dataclass(frozen=True, slots=True)
 class PlanFigures(Figures):
-    """What a plan found.
+    """The figures of a plan.
 
     Args:
         objects_to_pull: Archive objects that Bronze lacks.
         bytes_to_pull: Their bytes.
-        objects_new: Those of them that Bronze does not have at all.
-        objects_republished: Those of them of which Bronze has an older version.
-        objects_unchanged: Objects that Bronze has as they are.
+        objects_new: Objects to pull that Bronze does not have at all.
+        objects_republished: Objects to pull of which Bronze has an older version.
+        objects_unchanged: Objects that Bronze has in the same version.
         objects_known_bad: Objects that failed verification and have not changed since.
         objects_vanished: Objects that Bronze has and the bucket no longer lists.
         days_without_object: Days of the request that no object covers, summed over symbols and intervals.
-        windows_to_ask: Windows to ask the exchange for.
+        windows_to_ask: Windows to request from the exchange.
         partitions: Partitions to build.
     """
 
@@ -57,12 +57,12 @@ class PlanFigures(Figures):
 
 @dataclass(frozen=True, slots=True)
 class PullFigures(Figures):
-    """What a pull brought into Bronze.
+    """The figures of a pull.
 
     Args:
         objects: Objects stored.
         bytes: Their bytes.
-        unverified: Those of them without a published checksum.
+        unverified: Stored objects without a published checksum.
         objects_quarantined: Objects that failed verification and were not stored.
     """
 

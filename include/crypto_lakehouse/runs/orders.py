@@ -1,7 +1,7 @@
-"""Work orders: the JSON files in the lake that say what a step is to do.
+"""Work orders: JSON files in the lake that describe the work of a step.
 
 `runs/<table>/<run>/plan.json` is the order of the plan step and of the report step. The plan step writes the numbered
-orders of the other steps beside it: `pull-000.json`, `delta-000.json`, `transform-000.json`. Conform, gate and publish
+orders of the other steps next to it: `pull-000.json`, `delta-000.json`, `transform-000.json`. Conform, gate and publish
 share one transform order, and each reads the result of the step before it. `runs/lake/<run>/gaps.json` and
 `runs/<market>/<run>/instruments.json` are orders of runs that have one step.
 """

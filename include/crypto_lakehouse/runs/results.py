@@ -1,4 +1,4 @@
-"""Results: what each step says it did, written beside its order as the last thing it does.
+"""Results: the outcome of each step, which it writes next to its order as its last action.
 
 `pull-000.json` gives `pull-000.pull.result.json`. A step without a result did not finish. The envelope `StepResult` is
 the same for all steps; the outcome in it has a type of its own for each verb.
@@ -321,12 +321,12 @@ class StepResult(Generic[AnyOutcome]):
 
 
 def result_key(order_key: str, step: Step) -> str:
-    """Returns where the result of `step` for the order at `order_key` lies."""
+    """Returns the key of the result of `step` for the order at `order_key`."""
     return f"{order_key.removesuffix('.json')}.{step}.result.json"
 
 
 def write_result(storage: Storage, order_key: str, result: StepResult[Any]) -> None:
-    """Writes a step's result beside its order."""
+    """Writes the result of a step next to its order."""
     storage.write(result_key(order_key, result.step), to_json(_result_type(result.step), result))
 
 

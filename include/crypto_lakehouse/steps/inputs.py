@@ -1,4 +1,4 @@
-"""What partitions are made from now, whatever their layer: Bronze objects, or published versions."""
+"""The current inputs of partitions in each layer: Bronze objects, or published versions."""
 
 from collections.abc import Sequence
 

@@ -150,7 +150,7 @@ def _behind(context: StepContext, dataset: Dataset, present: dict[str, Partition
 def covered_partitions(
     dataset: Dataset, symbol: str, interval: Interval | None, days: tuple[date, date]
 ) -> list[Partition]:
-    """Returns the partitions of which an object of these days may hold rows, its tolerance included."""
+    """Returns the partitions that an object with these days may have rows of, including its tolerance."""
     margin = timedelta(days=1 if dataset.day_tolerance_seconds else 0)
     return partitions_between(dataset, symbol, days[0] - margin, days[1] + margin, interval)
 

@@ -1,4 +1,4 @@
-"""What a run of a mart has to build: the partitions whose inputs were published anew."""
+"""The partitions that a run of a mart must build, because a new version of an input was published."""
 
 from fnmatch import fnmatchcase
 

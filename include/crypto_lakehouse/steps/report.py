@@ -90,5 +90,5 @@ def _line(verdict: Verdict) -> PartitionLine:
 
 
 def _relative(docs: str) -> str:
-    # quality/<dataset>/<run>/<batch>/...: the report lies beside the batches.
+    # quality/<dataset>/<run>/<batch>/...: the report is next to the batches.
     return "/".join(docs.split("/")[3:])

@@ -1,4 +1,4 @@
-"""The delta step: what the archive does not have yet, asked of the exchange and kept in Bronze."""
+"""The delta step: requests from the exchange what the archive does not have yet, and stores it in Bronze."""
 
 from concurrent.futures import Future, ThreadPoolExecutor, as_completed
 from dataclasses import dataclass, field
@@ -17,15 +17,15 @@ from crypto_lakehouse.spec import Dataset
 from crypto_lakehouse.steps.context import StepContext
 
 COMMIT_OBJECTS = 20
-"""Objects after which Bronze is told of them: a crash loses no more than these."""
+"""Number of objects after which they are committed to Bronze. A crash loses at most this number."""
 
 
 @dataclass(slots=True)
-class _Asking:
-    """An order in the asking; `stop` is set once nothing more should be asked."""
+class _DeltaWork:
+    """The state of an order. `stop` is set when no more requests should be sent."""
 
     context: StepContext
-    row: Dataset
+    dataset: Dataset
     stop: Event = field(default_factory=Event)
     pending: list[BronzeObject] = field(default_factory=list)
     objects: int = 0
@@ -35,78 +35,78 @@ class _Asking:
     _lock: Lock = field(default_factory=Lock)
 
     def client(self) -> ExchangeClient:
-        """Returns this thread's client, which knows the exchange's time."""
+        """Returns the client of this thread, with the time of the exchange."""
         if not hasattr(self._clients, "own"):
-            settings, row = self.context.settings.exchange, self.row
-            limiter = open_limiter(settings, row.market, row.exchange)
-            self._clients.own = ExchangeClient(settings, row.market, limiter, exchange=row.exchange)
+            settings, dataset = self.context.settings.exchange, self.dataset
+            limiter = open_limiter(settings, dataset.market, dataset.exchange)
+            self._clients.own = ExchangeClient(settings, dataset.market, limiter, exchange=dataset.exchange)
             self._clients.own.server_time()
         own: ExchangeClient = self._clients.own
         return own
 
-    def ask(self, window: RequestSpan) -> None:
-        """Asks for a window and keeps what it gives, part by part: what came before a failure is not lost."""
+    def request(self, window: RequestSpan) -> None:
+        """Requests a window and stores its parts one by one, so that a failure loses no earlier part."""
         if self.stop.is_set():
             return
-        for answered in fetch(self.row, window, self.client()):
-            self._keep(store(answered, self.row, window, self.context.storage), len(answered.answers))
+        for answered in fetch(self.dataset, window, self.client()):
+            self._keep(store(answered, self.dataset, window, self.context.storage), len(answered.answers))
             if self.stop.is_set():
                 return
 
-    def _keep(self, held: BronzeObject, answers: int) -> None:
+    def _keep(self, stored: BronzeObject, answers: int) -> None:
         with self._lock:
-            self.pending.append(held)
+            self.pending.append(stored)
             self.objects += 1
             self.requests += answers
-            self.bytes += held.size
+            self.bytes += stored.size
             if len(self.pending) >= COMMIT_OBJECTS:
                 self.commit()
 
     def commit(self) -> None:
-        """Makes what was stored part of Bronze."""
+        """Commits the stored objects to Bronze."""
         BronzeLog(self.context.storage).commit(self.pending)
         self.pending = []
 
 
 def delta(context: StepContext, order: DeltaOrder) -> DeltaOutcome:
-    """Asks the exchange for a batch of windows, several at once within the shared budget.
+    """Requests a batch of windows from the exchange, several at once within the shared budget.
 
-    One window that fails does not stop the others, but where the exchange refuses this address, or asks us to wait for
-    long, nothing more is asked. What was answered is kept in any case: a repeated run goes on from there.
+    A window that fails does not stop the others. No more requests are sent if the exchange refuses this address or asks
+    for a long pause. Received responses are stored in every case, and a repeated run continues there.
 
     Raises:
-        LakehouseError: Some windows were not answered.
+        LakehouseError: Some windows have no response.
     """
-    asking = _Asking(context, dataset_row(order.dataset))
-    errors = _ask_all(asking, order)
-    asking.commit()
+    work = _DeltaWork(context, dataset_row(order.dataset))
+    errors = _request_all(work, order)
+    work.commit()
     if errors:
         raise _worst(errors)
     return DeltaOutcome(
         DeltaFigures(
             windows=len(order.windows),
-            objects_asked=asking.objects,
-            requests=asking.requests,
-            bytes_asked=asking.bytes,
+            objects_asked=work.objects,
+            requests=work.requests,
+            bytes_asked=work.bytes,
         )
     )
 
 
-def _ask_all(asking: _Asking, order: DeltaOrder) -> list[LakehouseError]:
+def _request_all(work: _DeltaWork, order: DeltaOrder) -> list[LakehouseError]:
     errors: list[LakehouseError] = []
-    with ThreadPoolExecutor(asking.context.settings.exchange.workers, "ask") as pool:
-        futures: list[Future[None]] = [pool.submit(asking.ask, one) for one in order.windows]
+    with ThreadPoolExecutor(work.context.settings.exchange.workers, "ask") as pool:
+        futures: list[Future[None]] = [pool.submit(work.request, window) for window in order.windows]
         for done, future in enumerate(as_completed(futures), 1):
             try:
                 future.result()
             except LakehouseError as error:
                 errors.append(error)
                 if isinstance(error, PermanentError | RateLimited):
-                    asking.stop.set()
-            asking.context.progress("windows", done, len(futures))
+                    work.stop.set()
+            work.context.progress("windows", done, len(futures))
     return errors
 
 
 def _worst(errors: list[LakehouseError]) -> LakehouseError:
-    permanent = [one for one in errors if isinstance(one, PermanentError)]
+    permanent = [error for error in errors if isinstance(error, PermanentError)]
     return (permanent or errors)[0]

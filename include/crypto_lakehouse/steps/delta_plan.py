@@ -1,4 +1,4 @@
-"""What a run asks of the exchange: the days of its request that neither the archive nor an earlier answer covers."""
+"""The requests of a run to the exchange: the days that neither the archive nor an earlier response covers."""
 
 from collections import defaultdict
 from collections.abc import Iterable, Iterator, Sequence
@@ -22,15 +22,15 @@ from crypto_lakehouse.spec import Dataset
 from crypto_lakehouse.vocabulary import HoleKind, ObjectForm, Source
 
 HOLES_TOGETHER = timedelta(hours=6)
-"""Holes no farther apart are asked for at once: a page of klines reaches farther than that."""
+"""Holes with at most this distance share a request, because a page of klines covers more time."""
 
 TRAILING_DAYS = 45
-"""How long after its last object a symbol matched by a glob is still asked for: then it was delisted."""
+"""Days after its last object for which a symbol of a glob is requested. Later it counts as delisted."""
 
 
 @dataclass(frozen=True, slots=True)
 class DeltaPlan:
-    """What to ask."""
+    """The requests of a run."""
 
     windows: tuple[RequestSpan, ...] = ()
 
@@ -41,12 +41,12 @@ class DeltaPlan:
 
 @dataclass(frozen=True, slots=True)
 class DeltaSought:
-    """Which data to ask the exchange for.
+    """The data to request from the exchange.
 
     Args:
-        selection: Which data the run is about.
-        is_wanted: Whether to ask for what the archive does not have.
-        fill: Whether to ask also for the holes in what the archive has.
+        selection: The data of the run.
+        is_wanted: Whether to request what the archive does not have.
+        fill: Whether to request also the holes in the archive.
     """
 
     selection: Selection
@@ -57,60 +57,60 @@ class DeltaSought:
 def plan_delta(
     sought: DeltaSought, settings: Settings, bronze: BronzeLog, coverage: CoverageLog, pull: PullPlan
 ) -> DeltaPlan:
-    """Returns what is to be asked of the exchange once the pull is done.
+    """Returns what to request from the exchange after the pull.
 
-    A request that ends yesterday or later reaches up to now; one of older days stays within them.
+    A request whose last day is yesterday or later reaches up to now.
 
     Raises:
         InvalidRequest: A glob can match nothing.
     """
-    row = sought.selection.dataset
-    source = row.rest
+    dataset = sought.selection.dataset
+    source = dataset.rest
     if source is None or not sought.is_wanted or not settings.exchange.enabled:
         return DeltaPlan()
     if source.needs_key and settings.exchange.api_key is None:
         return DeltaPlan()
-    held = _Held.of(row, bronze, pull)
+    covered = _Covered.of(dataset, bronze, pull)
     now = datetime.now(UTC)
     wanted = _wanted(sought.selection, now)
-    holes = _holes(row, coverage) if sought.fill else {}
+    holes = _holes(dataset, coverage) if sought.fill else {}
     return DeltaPlan(
         tuple(
             window
-            for series, span in _series(sought.selection, settings, held, wanted)
+            for series, span in _series(sought.selection, settings, covered, wanted)
             for window in (
-                *missing_spans(series, span, held.spans[series], now),
-                *_hole_windows(series, clip(holes.get(series, ()), span), held.answered[series], now),
+                *missing_spans(series, span, covered.spans[series], now),
+                *_hole_windows(series, clip(holes.get(series, ()), span), covered.answered[series], now),
             )
         )
     )
 
 
-def _holes(row: Dataset, coverage: CoverageLog) -> dict[Series, list[Span]]:
-    """Returns the holes in what objects cover that upstream is not known to lack, by series."""
-    found: dict[Series, list[Span]] = defaultdict(list)
-    unknown = coverage.holes(row.name).filter((pl.col("known") == "") & (pl.col("kind") != HoleKind.DAYS.value))
+def _holes(dataset: Dataset, coverage: CoverageLog) -> dict[Series, list[Span]]:
+    """Returns the holes in covered time that are not known to exist at the source, by series."""
+    holes: dict[Series, list[Span]] = defaultdict(list)
+    unknown = coverage.holes(dataset.name).filter((pl.col("known") == "") & (pl.col("kind") != HoleKind.DAYS.value))
     for symbol, interval, start, end in unknown.select("symbol", "kline_interval", "start", "end").iter_rows():
-        found[Series(symbol, interval)].append(Span(start, end))
-    return found
+        holes[Series(symbol, interval)].append(Span(start, end))
+    return holes
 
 
 def _hole_windows(
     series: Series, holes: Sequence[Span], answered: Sequence[Span], now: datetime
 ) -> Iterator[RequestSpan]:
-    """Yields windows over the holes that the exchange has not been asked for yet."""
+    """Yields the requests for holes that were not requested before."""
     for span in cluster(holes, HOLES_TOGETHER):
         yield from missing_spans(series, span, answered, now)
 
 
 @dataclass(frozen=True, slots=True)
-class _Held:
-    """What Bronze holds or is about to hold of each series.
+class _Covered:
+    """The time of each series that Bronze covers, or will cover after the pull.
 
     Args:
-        spans: All that is covered.
-        answered: What the exchange was asked for.
-        archive: First and last instant of its archive; where there is none, of what was asked for before.
+        spans: All covered spans.
+        answered: Spans that were requested from the exchange.
+        archive: First and last instant of its archive. Without an archive, of earlier requests.
     """
 
     spans: dict[Series, list[Span]]
@@ -118,19 +118,19 @@ class _Held:
     archive: dict[Series, Span]
 
     @classmethod
-    def of(cls, row: Dataset, bronze: BronzeLog, pull: PullPlan) -> "_Held":
-        held = cls(defaultdict(list), defaultdict(list), {})
+    def of(cls, dataset: Dataset, bronze: BronzeLog, pull: PullPlan) -> "_Covered":
+        covered = cls(defaultdict(list), defaultdict(list), {})
         for symbol, interval, source, start, end in (
-            bronze.latest(row.name).select("symbol", "interval", "source", "start", "end").iter_rows()
+            bronze.latest(dataset.name).select("symbol", "interval", "source", "start", "end").iter_rows()
         ):
-            held._add(Series(symbol, interval), Span(start, end), Source(source))
-        for wanted in pull.objects:
-            key = parse_key(wanted.key)
+            covered._add(Series(symbol, interval), Span(start, end), Source(source))
+        for object_to_pull in pull.objects:
+            key = parse_key(object_to_pull.key)
             if key is not None:
-                held._add(Series(key.symbol, key.interval or ""), Span(key.start, key.end), key.source)
-        if not row.frequencies:
-            held.archive.update({series: _whole(spans) for series, spans in held.spans.items()})
-        return held
+                covered._add(Series(key.symbol, key.interval or ""), Span(key.start, key.end), key.source)
+        if not dataset.frequencies:
+            covered.archive.update({series: _whole(spans) for series, spans in covered.spans.items()})
+        return covered
 
     def _add(self, series: Series, span: Span, source: Source) -> None:
         self.spans[series].append(span)
@@ -145,20 +145,20 @@ def _whole(spans: Sequence[Span]) -> Span:
     return Span(min(spans).start, max(span.end for span in spans))
 
 
-def _check_globs(row: Dataset, patterns: Iterable[str], held: _Held) -> None:
-    """Refuses a glob over symbols that nothing lists.
+def _check_globs(dataset: Dataset, patterns: Iterable[str], covered: _Covered) -> None:
+    """Checks that globs can match a symbol.
 
     Raises:
-        InvalidRequest: The dataset has no archive, and no symbol that was asked before matches.
+        InvalidRequest: The dataset has no archive, and no symbol of an earlier request matches.
     """
-    symbols = {series.symbol for series in held.archive}
-    idle = [one for one in patterns if not any(fnmatchcase(symbol, one) for symbol in symbols)]
-    globs = [one for one in idle if set("*?") & set(one)]
-    if globs and not row.frequencies:
+    symbols = {series.symbol for series in covered.archive}
+    idle = [pattern for pattern in patterns if not any(fnmatchcase(symbol, pattern) for symbol in symbols)]
+    globs = [pattern for pattern in idle if set("*?") & set(pattern)]
+    if globs and not dataset.frequencies:
         raise InvalidRequest(
-            f"{globs[0]!r} matches no symbol that the lake holds, and there is no archive to list",
-            f"Name each symbol the first time, such as {row.sample_symbol}",
-            dataset=row.name,
+            f"{globs[0]!r} matches no symbol in the lake, and there is no archive to list",
+            f"Name each symbol the first time, such as {dataset.sample_symbol}",
+            dataset=dataset.name,
         )
 
 
@@ -169,17 +169,17 @@ def _wanted(selection: Selection, now: datetime) -> Span:
     return Span(days.start, max(days.start, now)) if is_live else days
 
 
-def _series(selection: Selection, settings: Settings, held: _Held, wanted: Span) -> Iterator[tuple[Series, Span]]:
-    """Yields the series to look at, each with the time in which it was traded as far as that is known."""
+def _series(selection: Selection, settings: Settings, covered: _Covered, wanted: Span) -> Iterator[tuple[Series, Span]]:
+    """Yields the series to request, each with the time in which it was traded, as far as this is known."""
     market = settings.market_filter(selection.dataset)
     intervals = tuple(interval or "" for interval in selection.with_defaults(market.intervals))
     patterns = selection.symbols or market.symbols
-    named = {one for one in patterns if not set("*?") & set(one)}
+    named = {pattern for pattern in patterns if not set("*?") & set(pattern)}
     for series in sorted({Series(symbol, interval) for symbol in named for interval in intervals}):
         yield series, wanted
-    _check_globs(selection.dataset, patterns, held)
-    for series, known in sorted(held.archive.items()):
-        is_wanted = series.interval in intervals and any(fnmatchcase(series.symbol, one) for one in patterns)
+    _check_globs(selection.dataset, patterns, covered)
+    for series, known in sorted(covered.archive.items()):
+        is_wanted = series.interval in intervals and any(fnmatchcase(series.symbol, pattern) for pattern in patterns)
         if is_wanted and series.symbol not in named:
             traded = Span(known.start, known.end + timedelta(days=TRAILING_DAYS))
             yield series, wanted.intersect(traded)

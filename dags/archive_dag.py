@@ -46,7 +46,7 @@ def archive_dag(dataset: Dataset) -> DAG:
         max_active_runs=2,
         default_args=DEFAULTS,
         params=run_params(dataset),
-        tags=["silver", dataset.exchange.value, dataset.market.value, dataset.data_type.slug],
+        tags=[dataset.layer.value, dataset.exchange.value, dataset.market.value, dataset.data_type.slug],
         doc_md=f"# {dataset.description}\n\nArchive: {dataset.state}.\n\n{__doc__}",
     ) as dag:
         plan = PlanOperator(task_id="plan", dataset=dataset.name, pool="exchange")
@@ -65,7 +65,8 @@ def archive_dag(dataset: Dataset) -> DAG:
             gate = StepOperator(task_id="gate", step="gate", **at_rest)
             conform >> gate >> StepOperator(task_id="publish", step="publish", work_order=work_order)
 
-        asset = Asset(name=f"silver/{dataset.name}", uri=f"x-lakehouse://silver/{dataset.name}")
+        place = f"{dataset.layer.value}/{dataset.name}"
+        asset = Asset(name=place, uri=f"x-lakehouse://{place}")
         last = TriggerRule.ALL_DONE
         report = ReportOperator(task_id="report", dataset=dataset.name, outlets=[asset], trigger_rule=last)
         pull >> transform_orders

@@ -56,7 +56,7 @@ def is_pattern(text: str) -> bool:
 def matching_symbols(bucket: Bucket, dataset: Dataset, frequency: Frequency, patterns: Sequence[str]) -> list[str]:
     """Returns the symbols of a dataset that match: globs against the bucket's own folders, names as they are.
 
-    Today's exchange information would forget what has been delisted, so the bucket alone says what there is.
+    Only the bucket is used, because today's exchange info does not contain delisted symbols.
 
     Raises:
         InvalidRequest: A name is not a symbol.

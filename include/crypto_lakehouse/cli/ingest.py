@@ -127,7 +127,7 @@ def plan(
         return
     for name, count in outcome["counts"].items():
         print(f"{name.replace('_', ' ')}: {count:,}")
-    for name in ("objects", "windows", "partitions", "orders"):
+    for name in ("objects", "spans", "partitions", "orders"):
         _print_list(name, outcome.get(name, []))
 
 

@@ -39,7 +39,7 @@ class PlanFigures(Figures):
         objects_known_bad: Objects that failed verification and have not changed since.
         objects_vanished: Objects that Bronze has and the bucket no longer lists.
         days_without_object: Days of the request that no object covers, summed over symbols and intervals.
-        windows_to_ask: Windows to request from the exchange.
+        spans_to_request: Spans to request from the exchange.
         partitions: Partitions to build.
     """
 
@@ -51,7 +51,7 @@ class PlanFigures(Figures):
     objects_known_bad: int = 0
     objects_vanished: int = 0
     days_without_object: int = 0
-    windows_to_ask: int = 0
+    spans_to_request: int = 0
     partitions: int = 0
 
 
@@ -77,16 +77,16 @@ class DeltaFigures(Figures):
     """What the exchange was asked and answered.
 
     Args:
-        windows: Windows of the order.
-        objects_asked: Bronze objects made from the answers.
+        spans: Spans of the order.
+        objects_requested: Bronze objects made from the answers.
         requests: Requests sent.
-        bytes_asked: Bytes of the objects.
+        bytes_requested: Bytes of the objects.
     """
 
-    windows: int = 0
-    objects_asked: int = 0
+    spans: int = 0
+    objects_requested: int = 0
     requests: int = 0
-    bytes_asked: int = 0
+    bytes_requested: int = 0
 
 
 @dataclass(frozen=True, slots=True)

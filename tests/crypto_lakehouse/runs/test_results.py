@@ -12,6 +12,7 @@ from crypto_lakehouse.errors import ArchiveFileMissing, InvalidRequest
 from crypto_lakehouse.lake.local import LocalStorage
 from crypto_lakehouse.lake.records import Candidate, RefusedInput, Verdict
 from crypto_lakehouse.runs.figures import (
+    BuildFigures,
     ConformFigures,
     DeltaFigures,
     GapsFigures,
@@ -24,6 +25,7 @@ from crypto_lakehouse.runs.figures import (
 )
 from crypto_lakehouse.runs.results import (
     OUTCOME_TYPES,
+    BuildOutcome,
     ConformOutcome,
     DeltaOutcome,
     GapsOutcome,
@@ -52,13 +54,14 @@ CANDIDATE = Candidate("d", "p", "l", "f", "0" * 64, 10, 3, "digest", AT, None)
 OUTCOMES: dict[Step, Outcome] = {
     Step.PLAN: PlanOutcome(PlanFigures(partitions=2), {"pull": ("a", "b"), "transform": ()}),
     Step.PULL: PullOutcome(PullFigures(objects=1)),
-    Step.DELTA: DeltaOutcome(DeltaFigures(windows=1)),
+    Step.DELTA: DeltaOutcome(DeltaFigures(spans=1)),
     Step.CONFORM: ConformOutcome(
         ConformFigures(candidates=1),
         (CANDIDATE,),
         (RefusedInput("k", "s", "SchemaDrift", "币"),),
         (PartitionWithoutRows("q", "digest", ("why",)),),
     ),
+    Step.BUILD: BuildOutcome(BuildFigures(candidates_built=1), (CANDIDATE,), (PartitionWithoutRows("q", "digest"),)),
     Step.GATE: GateOutcome(GateFigures(1), (Verdict(CANDIDATE, Condition.DEGRADED, ("a hole",)),), "docs", "folder"),
     Step.PUBLISH: PublishOutcome(PublishFigures(1, 3)),
     Step.REPORT: ReportOutcome(RunFigures(pull=PullFigures(objects=1)), "file:///report.html"),
@@ -140,6 +143,7 @@ def test_the_summary_is_json_and_has_the_figures_alone(step: Step) -> None:
 def test_a_step_is_idle_where_it_had_nothing_to_do() -> None:
     assert PlanOutcome(PlanFigures(), {"pull": (), "transform": ()}).is_idle
     assert ConformOutcome(ConformFigures(unchanged=3)).is_idle
+    assert BuildOutcome(BuildFigures(partitions_current=3)).is_idle
     assert GateOutcome(GateFigures()).is_idle
     assert GapsOutcome(GapsFigures()).is_idle
     assert InstrumentsOutcome(InstrumentsFigures(), is_new_version=False).is_idle

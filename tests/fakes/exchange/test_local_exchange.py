@@ -18,6 +18,7 @@ from tests.fakes.exchange.rows import FolderRows
 from tests.fakes.exchange.series import DatasetSeries
 from tests.fakes.exchange.server import LocalExchange, running_clock
 from tests.fakes.exchange.talking import MICROSECONDS, NOW, Clock, ask, client, ms
+from tests.waiting import STANDSTILL_SECONDS
 
 YESTERDAY, LAST_YEAR = date(2025, 1, 2), date(2024, 12, 30)
 FROM, TO = ms(2025, 1, 2), ms(2025, 1, 3) - 1
@@ -305,7 +306,7 @@ def test_a_process_of_its_own_tells_its_address_and_ends_on_sigterm() -> None:
                 assert abs(int(binance.fapiPublicGetTime()["serverTime"]) - NOW.timestamp() * 1000) < 60_000
         finally:
             process.terminate()
-        assert process.wait(10) == 0
+        assert process.wait(STANDSTILL_SECONDS) == 0
     assert rows[0][0] == ms(2025, 1, 3, 10)
     assert json.dumps(rows)
 

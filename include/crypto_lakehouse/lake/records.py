@@ -46,7 +46,7 @@ class BronzeObject:
     """One version of one source object, as the Bronze log records it: an archive's zip, or the bodies of REST answers.
 
     Args:
-        key: The archive key of the zip, or `rest/...` for a window that was asked of the exchange.
+        key: The archive key of the zip, or `rest/...` for a window that was requested from the exchange.
         path: Where its bytes lie, relative to the lake.
         source: Where it came from.
         start: First instant it covers, inclusive, UTC.
@@ -260,9 +260,9 @@ class Candidate:
 
 @dataclass(frozen=True, slots=True)
 class Verdict:
-    """What the gate says of a candidate.
+    """The verdict of the gate on a candidate.
 
-    `reasons` are sentences for people, one per broken expectation, refused input or note; empty when available.
+    `reasons` are sentences for people, one per broken expectation, rejected input or note. Empty if available.
     """
 
     candidate: Candidate
@@ -272,7 +272,7 @@ class Verdict:
 
 @dataclass(frozen=True, slots=True)
 class PublishedPartition:
-    """What the catalog says of a partition: the version readers see."""
+    """The entry of a partition in the catalog: the version that readers see."""
 
     dataset: str
     partition: str

@@ -15,7 +15,6 @@ LakehouseError                  .dataset .partition .advice
    ├─ QualityGateFailed           the gate rejected a partition
    ├─ ExchangeRefused             the exchange does not serve this address or this request
    ├─ OutOfReach                  the exchange does not return such old days any more
-   ├─ StaleWork                   the layer below changed since the work was planned
    ├─ MissingExtra                a library of an optional extra is not installed
    ├─ CorruptObject               a stored file no longer has the bytes that were written
    └─ InvalidRequest              a symbol, date, query or setting that is not valid
@@ -98,10 +97,6 @@ class ExchangeRefused(PermanentError):
 
 class OutOfReach(PermanentError):
     """An endpoint does not return such old days any more."""
-
-
-class StaleWork(PermanentError):
-    """The layer below changed since the work was planned; plan again."""
 
 
 class MissingExtra(PermanentError):

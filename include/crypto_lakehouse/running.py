@@ -187,7 +187,7 @@ def explain(request: PlanRequest, settings: Settings, progress: Progress = no_pr
         "status": "dry_run",
         "counts": comparison.figures().counts(),
         "objects": [f"{wanted.reason} {wanted.key} ({wanted.size:,} bytes)" for wanted in comparison.pull.objects],
-        "windows": [str(wanted) for wanted in comparison.delta.windows],
+        "spans": [str(wanted) for wanted in comparison.delta.spans],
         "partitions": [partition.name for partition in comparison.stale],
         "days_without_object": comparison.pull.days_without_object,
     }

@@ -140,7 +140,7 @@ class Expectation:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Table:
-    """What every table of the lake is, whatever its layer: rows with a key and a time, in partitions behind a gate.
+    """A table of the lake in any layer: rows with a key and a time, in partitions behind a gate.
 
     The catalog, partitions, versions, verdicts, the gate, SQL, the data dictionary and Terraform work on this.
 
@@ -272,7 +272,7 @@ class Dataset(Table):
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "name", f"{self.exchange}_{self.market}_{self.data_type.slug}")
-        # Slots make a class anew, which the short form of super does not know.
+        # Slots create a new class, which the short form of super does not support.
         Table.__post_init__(self)
         known = {source for layout in self.layouts for source in layout.columns}
         unknown = {column.source for column in self.columns if column.source} - known

@@ -4,7 +4,8 @@ The lines go to stderr, because stdout is for results. On a terminal they are wo
 shown, because bars and tables tell the rest. Elsewhere each line is JSON. A library must not print, so nothing is
 logged until a program switches the logs on.
 
-An event has no `status` and no `subject`: the alarms of a deployment find a step's result in the same stream by these.
+An event has no `status` and no `subject`: the alarms of a deployment use these names to find a
+step's result in the same stream.
 """
 
 import json
@@ -24,7 +25,7 @@ Fact = str | int | float
 
 
 class Level(IntEnum):
-    """How much an event matters; the numbers are those of `logging`."""
+    """The level of an event, with the numbers of `logging`."""
 
     INFO = 20
     WARNING = 30

@@ -233,8 +233,8 @@ class Stamp(StrEnum):
 class Condition(StrEnum):
     """How far a partition can be trusted.
 
-    An empty one has sound objects and no row of them: a file of headers, or one whose tolerance touches the
-    partition. Nothing is published of it and nothing is wrong.
+    An empty partition has valid objects without rows for it: a file with only a header, or a file whose tolerance
+    touches the partition. Nothing is published, and nothing is wrong.
     """
 
     AVAILABLE = "available"

@@ -1,6 +1,6 @@
 """The operators of the lake's DAGs: each carries out one step with the runner that the deployment's settings name.
 
-Whatever runs a step, its result file in the lake decides how it ended. A step that ends with exit code 0 and has no
+For every runner, the result file in the lake decides how a step ended. A step that ends with exit code 0 and has no
 result has failed.
 """
 
@@ -333,7 +333,7 @@ def plan_request(dataset: str, run: Any, params: Mapping[str, Any]) -> PlanReque
 
 
 def _mask_secrets(settings: Settings) -> None:
-    """Has Airflow blot secrets out of its logs, whatever a step or a library of its prints."""
+    """Lets Airflow remove secrets from its logs, also if a step or a library prints them."""
     of_settings = (settings.storage.secret_access_key, settings.exchange.api_key)
     of_the_process = (os.environ.get(name) for name in ("AWS_SECRET_ACCESS_KEY", "AWS_SESSION_TOKEN"))
     for secret in (*(value.get_secret_value() for value in of_settings if value), *filter(None, of_the_process)):

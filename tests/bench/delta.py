@@ -63,7 +63,7 @@ def run_delta(symbols: int, days: int) -> dict[str, Any]:
         "share_of_fewest_requests": round(fewest / requests, 3),
         "share_of_weight_used": round(sum(used[:-1]) / (budget * (len(used) - 1)), 3) if len(used) > 1 else None,
         "cpu_seconds": round(cpu_seconds, 1),
-        "bronze_bytes": sum(one["bytes_asked"] for one in counts),
+        "bronze_bytes": sum(one["bytes_requested"] for one in counts),
         "peak_mb": round(peak_mb()),
     }
 

@@ -5,12 +5,15 @@ import json
 import os
 import subprocess
 import sys
+from itertools import pairwise
 from typing import Any
 
 import pytest
 
 from crypto_lakehouse.datasets import DATASETS, dataset
 from crypto_lakehouse.schedule import DAILY_CRON, MONTHLY_CRON
+from crypto_lakehouse.verbs import DATASET_RUN, Stage
+from crypto_lakehouse.vocabulary import Step
 from tests.dags.conftest import REPOSITORY
 
 pytestmark = pytest.mark.filterwarnings("ignore")
@@ -127,6 +130,41 @@ def test_the_tasks_and_their_order(dags: dict[str, Any]) -> None:
         *("heavy", "heavy"),
     )
     assert [outlet.name for outlet in dag.get_task("report").outlets] == ["silver/binance_um_klines"]
+
+
+def test_the_dag_and_a_run_of_the_command_line_follow_the_same_stages(dags: dict[str, Any]) -> None:
+    dag = dags["binance_um_klines"]
+    stages = {stage.name: [_task_id(stage, step) for step in stage.steps] for stage in DATASET_RUN}
+    for stage in DATASET_RUN:
+        tasks = stages[stage.name]
+        for earlier, later in pairwise(tasks):
+            assert earlier in dag.get_task(later).upstream_task_ids
+        for needed in stage.needs:
+            assert stages[needed][-1] in dag.get_task(tasks[0]).get_flat_relative_ids(upstream=True)
+    # A stage waits for those before it also where it does not need their success.
+    order = [task for tasks in stages.values() for task in tasks]
+    before = {task: dag.get_task(task).get_flat_relative_ids(upstream=True) for task in order}
+    assert stages["delta"][-1] in before["transform.conform"]
+    assert set(order) - {"report"} <= before["report"]
+
+
+def _task_id(stage: Stage, step: Step) -> str:
+    return f"{stage.name}.{step}" if len(stage.steps) > 1 else step.value
+
+
+def test_the_tasks_of_a_stage_are_the_verbs_and_no_dag_computes_by_itself(dags: dict[str, Any]) -> None:
+    """Everything that works on data is a step; the rest hands on keys of orders, triggers runs or fails one."""
+    import gaps_dag
+    import instruments_dag
+    from lakehouse_airflow.operators import StepOperator
+
+    plumbing = {"delta_orders", "transform_orders", "check_quarantine", "fill"}
+    every = [*dags.values(), gaps_dag.dag, instruments_dag.dag]
+    tasks = {task.task_id: task for dag in every for task in dag.tasks}
+    computing = {name: task for name, task in tasks.items() if name not in plumbing}
+    assert set(tasks) - set(computing) == plumbing
+    kinds = {name: getattr(task, "operator_class", type(task)) for name, task in computing.items()}
+    assert [name for name, kind in kinds.items() if not issubclass(kind, StepOperator)] == []
 
 
 def test_schedules_are_data_intervals_daily_or_monthly(dags: dict[str, Any]) -> None:

@@ -5,10 +5,14 @@ import multiprocessing
 import os
 import signal
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
+
+import pytest
+
+from tests.waiting import STANDSTILL_SECONDS
 
 BOUNDARIES = {
     "plan": "crypto_lakehouse.steps.plan:plan_pull",
@@ -67,6 +71,22 @@ class Crash:
         return f"{self.signal.name} {'after' if self.is_after else 'before'} {self.boundary}"
 
 
+def crashes(boundaries: Iterable[str], is_slow: Callable[[Crash], bool]) -> list[Any]:
+    """Returns each way to die at each boundary, as parameters of a test.
+
+    Args:
+        boundaries: Their names.
+        is_slow: Whether a crash is left to the slow set.
+    """
+    each = [
+        Crash(boundary, is_after, how)
+        for boundary in boundaries
+        for is_after in (False, True)
+        for how in (signal.SIGKILL, signal.SIGTERM)
+    ]
+    return [pytest.param(crash, marks=pytest.mark.slow if is_slow(crash) else (), id=str(crash)) for crash in each]
+
+
 @dataclass(frozen=True)
 class Run:
     """A run of the pipeline over one day, in its own process; of the tests' mart where the archive has no endpoint."""
@@ -93,7 +113,7 @@ def run_to_its_end(run: Run) -> int:
     """Runs it and returns the exit code; negative is the signal that ended it."""
     process = processes().Process(target=carry_out, args=(run,))
     process.start()
-    process.join(120)
+    process.join(STANDSTILL_SECONDS)
     assert process.exitcode is not None
     return int(process.exitcode)
 

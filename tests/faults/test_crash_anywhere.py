@@ -19,18 +19,15 @@ from crypto_lakehouse.demo.synthetic import synthetic_csv, zipped
 from crypto_lakehouse.lake.local import LocalStorage
 from crypto_lakehouse.vocabulary import Frequency, Interval
 from tests.fakes.bucket import FakeBucket, serving
-from tests.faults.crashing import BOUNDARIES, Crash, Run, processes, run_to_its_end
+from tests.faults.crashing import BOUNDARIES, Crash, Run, crashes, processes, run_to_its_end
 from tests.faults.crashing import carry_out as carry_out_run
+from tests.waiting import STANDSTILL_SECONDS
 
 ROW = dataset("binance_um_klines")
 KEY = ArchiveKey(ROW, Frequency.DAILY, "BTCUSDT", Interval.M1, date(2024, 1, 10))
 PARTITION = "kline_interval=1m/symbol_key=BTCUSDT/period=2024-01"
-CRASHES = [
-    Crash(boundary, is_after, how)
-    for boundary in BOUNDARIES
-    for is_after in (False, True)
-    for how in (signal.SIGKILL, signal.SIGTERM)
-]
+# SIGTERM unwinds: before a boundary it leaves what it leaves after the one that comes before.
+CRASHES = crashes(BOUNDARIES, is_slow=lambda crash: crash.signal is signal.SIGTERM and not crash.is_after)
 
 
 def publish_upstream(bucket: FakeBucket, csv: bytes) -> None:
@@ -110,7 +107,7 @@ def test_the_boundaries_are_at_least_the_fifteen() -> None:
     assert len(CRASHES) >= 60
 
 
-@pytest.mark.parametrize("crash", CRASHES, ids=str)
+@pytest.mark.parametrize("crash", CRASHES)
 def test_a_crash_leaves_old_or_new_and_one_rerun_converges(
     crash: Crash, bucket: FakeBucket, versions: dict[str, str], tmp_path: Path
 ) -> None:
@@ -139,7 +136,7 @@ def test_two_runs_of_one_partition_at_once_end_in_the_same_bytes(
         for one in runs:
             one.start()
         for one in runs:
-            one.join(120)
+            one.join(STANDSTILL_SECONDS)
     assert [one.exitcode for one in runs] == [0, 0, 0]
     assert seen(lake) == versions["new"]
     assert reader.saw <= {versions["old"], versions["new"]}

@@ -127,6 +127,8 @@ def check_markdown(path: str, text: str) -> Iterator[Finding]:
 
 def _plain(text: str) -> str:
     text = re.sub(r"`[^`]*`", "code", text)
+    # A list of names is read as one word.
+    text = re.sub(r"\bcode(,? (and |or )?code)+\b", "code", text)
     text = re.sub(r"!?\[([^\]]*)\]\([^)]*\)", r"\1", text)
     text = re.sub(r"<[^>]+>", " ", text)
     return re.sub(r"\s+", " ", text.replace("**", "").replace("*", "")).strip()

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.style.__main__ import findings
+from tests.style.__main__ import PROJECT, findings
 from tests.style.code import check_comments, check_names, check_strings, loop_targets
 from tests.style.prose import MAX_WORDS, check_markdown, markdown_paragraphs
 
@@ -55,6 +55,10 @@ def test_a_long_sentence_is_found_across_lines_and_with_its_first_line() -> None
     page = "# Title\n\nShort.\n\nA " + "\n".join(words) + "."
     (finding,) = check_markdown("page.md", page)
     assert (finding.line, f"{MAX_WORDS + 1} words" in finding.message) == (5, True)
+
+
+def test_a_list_of_names_counts_as_one_word() -> None:
+    assert messages(f"{' '.join(['word'] * (MAX_WORDS - 1))} {', '.join(['`name`'] * 9)} and `name`.") == []
 
 
 def test_two_sentences_count_apart_even_where_the_second_starts_with_a_link() -> None:
@@ -131,3 +135,7 @@ def test_a_bad_file_in_each_folder_is_found(folder: str, tmp_path: Path) -> None
     module.parent.mkdir(parents=True)
     module.write_text('"""Whoever reads this."""\nfound = 1\n', encoding="utf-8")
     assert [finding.path for finding in findings(tmp_path)] == [f"{folder}/package/module.py"] * 2
+
+
+def test_this_project_has_no_finding() -> None:
+    assert [str(finding) for finding in findings(PROJECT)] == []

@@ -205,8 +205,8 @@ def _checksum_status(wanted: ObjectToPull, sha256: str, checksum: Path, archive:
     expected = published_sha256(checksum.read_bytes(), name)
     if expected != sha256:
         raise ChecksumMismatch(
-            f"its sha256 is {sha256}, its CHECKSUM says {expected}",
-            "It stays out of Bronze until the exchange publishes it anew",
+            f"its sha256 is {sha256}, its CHECKSUM is {expected}",
+            "It stays out of Bronze until the exchange publishes it again",
             partition=name,
         )
     return ChecksumStatus.VERIFIED

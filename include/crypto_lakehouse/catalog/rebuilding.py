@@ -1,4 +1,4 @@
-"""Compares the catalog with the lake, or makes it anew: the truth is in the files and in the verdict log."""
+"""Compares the catalog with the lake, or rebuilds it from the files and the verdict log."""
 
 import tempfile
 from dataclasses import asdict
@@ -53,9 +53,9 @@ def verify(catalog: Catalog, storage: Storage, table: Table, deep: bool = False)
     """Returns what is wrong with a table's published files: missing, of another size, or of other bytes.
 
     Args:
-        catalog: What readers are told.
-        storage: What there is.
-        table: Whose partitions to look at.
+        catalog: The catalog.
+        storage: The lake.
+        table: The table.
         deep: Whether to read every file and compare its sha256, not only its size.
 
     Raises:

@@ -1,17 +1,21 @@
 """`crypto-lakehouse admin`: prepare a lake, and show its state."""
 
 import shutil
+from dataclasses import asdict
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 from crypto_lakehouse import marts
-from crypto_lakehouse.cli.output import JsonOption, examples, print_json, print_table
+from crypto_lakehouse.cli.output import JsonOption, examples, note, print_json, print_table
+from crypto_lakehouse.vocabulary import Step
 
 if TYPE_CHECKING:
     from crypto_lakehouse.catalog.catalog import Catalog
     from crypto_lakehouse.lake.records import PublishedPartition
+    from crypto_lakehouse.lake.storage import Storage
+    from crypto_lakehouse.runs.history import RunRecord
     from crypto_lakehouse.settings import Settings
 
 app = typer.Typer(help="Prepare a lake, and show its state.", rich_markup_mode=None)
@@ -47,11 +51,12 @@ def status(*, as_json: JsonOption = False) -> None:
     from crypto_lakehouse.settings import load_settings
 
     settings = load_settings()
+    storage = open_storage(settings)
     facts = {
-        "lake": open_storage(settings).uri,
+        "lake": storage.uri,
         "catalog": settings.catalog.kind.value,
         "disk_free_bytes": _free_bytes(settings),
-        **_published_facts(open_catalog(settings)),
+        **_published_facts(storage, open_catalog(settings)),
     }
     if as_json:
         print_json(facts)
@@ -69,7 +74,7 @@ def _free_bytes(settings: "Settings") -> int | None:
     return shutil.disk_usage(folder).free
 
 
-def _published_facts(catalog: "Catalog") -> dict[str, Any]:
+def _published_facts(storage: "Storage", catalog: "Catalog") -> dict[str, Any]:
     known = set(catalog.tables())
     published = {table.name: catalog.partitions(table) for table in marts.tables() if table.name in known}
     newest: dict[tuple[str, str], str] = {}
@@ -81,8 +86,25 @@ def _published_facts(catalog: "Catalog") -> dict[str, Any]:
     return {
         "tables": len(known),
         "datasets": [_dataset_facts(name, records) for name, records in published.items() if records],
-        "last_runs": [{"published_at": at, "dataset": name, "run_id": run} for at, name, run in runs],
+        "last_runs": [
+            {"published_at": at, "dataset": name, "run_id": run_id, **_run_facts(storage, name, run_id)}
+            for at, name, run_id in runs
+        ],
     }
+
+
+def _run_facts(storage: "Storage", table_name: str, run_id: str) -> dict[str, Any]:
+    """Returns how a run ended; empty values where its files are no longer there."""
+    from crypto_lakehouse.errors import LakehouseError
+    from crypto_lakehouse.runs.history import read_run
+    from crypto_lakehouse.runs.orders import first_order_key
+
+    try:
+        record = read_run(storage, first_order_key(Step.PLAN, table_name, run_id))
+    except LakehouseError:
+        return {"status": None, "rows": None, "seconds": None}
+    rows = record.figures.publish.rows_published
+    return {"status": record.status.value, "rows": rows, "seconds": round(record.seconds, 1)}
 
 
 def _dataset_facts(name: str, records: "list[PublishedPartition]") -> dict[str, Any]:
@@ -108,3 +130,54 @@ def _print_status(facts: dict[str, Any]) -> None:
     print_table(tuple(facts["datasets"][0]), [tuple(row.values()) for row in facts["datasets"]])
     print()
     print_table(tuple(facts["last_runs"][0]), [tuple(row.values()) for row in facts["last_runs"]])
+
+
+@app.command(epilog=examples("admin runs binance_um_klines", "admin runs binance_um_klines --last 50 --json"))
+def runs(
+    table_name: Annotated[str, typer.Argument(metavar="TABLE", help="A dataset or a mart.")],
+    *,
+    last: Annotated[int, typer.Option("--last", min=1, max=1000, help="How many runs at most.")] = 10,
+    as_json: JsonOption = False,
+) -> None:
+    """List the runs of a table, newest first: what was asked for, how the run ended, its figures and its report."""
+    from crypto_lakehouse.lake.opening import open_storage
+    from crypto_lakehouse.runs.history import list_runs
+    from crypto_lakehouse.settings import load_settings
+
+    storage = open_storage(load_settings())
+    records = list_runs(storage, marts.table(table_name).name, last)
+    if as_json:
+        print_json([_run_document(storage, record) for record in records])
+        return
+    if not records:
+        print(f"there are no runs of {table_name}")
+        return
+    columns = ("run", "first_day", "last_day", "status", "rows", "quarantined", "seconds")
+    print_table(columns, [_run_line(record) for record in records])
+    for record in records:
+        for failure in record.failures:
+            note(f"{record.request.run_id}: {failure.step}: {failure.reason}")
+
+
+def _run_line(record: "RunRecord") -> tuple[object, ...]:
+    request, figures = record.request, record.figures
+    return (
+        request.run_id,
+        request.first_day,
+        request.last_day,
+        record.status.replace("_", " "),
+        figures.publish.rows_published,
+        figures.quarantined,
+        f"{record.seconds:.1f}",
+    )
+
+
+def _run_document(storage: "Storage", record: "RunRecord") -> dict[str, Any]:
+    return {
+        "request": asdict(record.request),
+        "status": record.status.value,
+        "counts": record.figures.by_step(),
+        "failures": [asdict(failure) for failure in record.failures],
+        "seconds": round(record.seconds, 3),
+        "report": f"{storage.uri}/{record.report_key}",
+    }

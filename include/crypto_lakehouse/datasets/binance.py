@@ -52,7 +52,7 @@ SPOT = (
         event_time="transact_time",
         span=PartitionSpan.DAY,
         expectations=agg_trade_rules("base_quantity"),
-        description="Spot trades, those of one taker order at one price summed; microseconds from 2025-01-01",
+        description="Spot trades, aggregated by taker order and price; microseconds from 2025-01-01",
     ),
     _spot(
         data_type=DataType.TRADES,

@@ -82,7 +82,7 @@ UM = (
         event_time="transact_time",
         span=PartitionSpan.DAY,
         expectations=agg_trade_rules("base_quantity"),
-        description="USD-M trades, those of one taker order at one price summed",
+        description="USD-M trades, aggregated by taker order and price",
     ),
     _um(
         data_type=DataType.TRADES,
@@ -217,7 +217,7 @@ CM = (
         event_time="transact_time",
         span=PartitionSpan.DAY,
         expectations=agg_trade_rules("contract_quantity"),
-        description="COIN-M (inverse) trades, those of one taker order at one price summed",
+        description="COIN-M (inverse) trades, aggregated by taker order and price",
     ),
     _cm(
         data_type=DataType.TRADES,

@@ -21,7 +21,7 @@ class Paging(StrEnum):
     AFTER_TIME = "after_time"
     """Oldest first after an instant given to the nanosecond; the next page starts just before the last row."""
     NEWEST = "newest"
-    """One page of the newest rows, whatever the request is."""
+    """One page of the newest rows, for every request."""
 
 
 class RestShape(StrEnum):

@@ -117,7 +117,7 @@ class ExchangeClient:
         """Returns an endpoint's answer; repeats the request where that may help.
 
         Raises:
-            RateLimited: The exchange told us to wait longer than we do.
+            RateLimited: The exchange asked for a pause that is longer than allowed.
             SourceUnavailable: It did not answer, or its answer is not acceptable.
             ExchangeRefused: It does not serve this address.
             OutOfReach: It no longer has days so long ago.
@@ -184,7 +184,7 @@ _BACKOFF = wait_exponential_jitter(multiplier=0.5, max=20.0)
 
 def _wait(state: RetryCallState) -> float:
     error = state.outcome.exception() if state.outcome else None
-    # The limiter itself waits as long as the exchange told us to.
+    # The limiter itself waits for the pause that the exchange asked for.
     return 0.0 if isinstance(error, RateLimited) else _BACKOFF(state)
 
 

@@ -91,7 +91,7 @@ def _step(wanted: RequestSpan, source: RestSource) -> int:
 def _reach(source: RestSource, client: ExchangeClient, step: int) -> datetime:
     """Returns the first instant, on a full hour or kline, whose rows the endpoint still returns, by its own clock."""
     if source.reach_rows is not None:
-        # The open kline is one of them, and another one may open before the answer comes.
+        # The open kline counts too, and another kline may open before the answer comes.
         return instant((microseconds(_now(client)) // step + 2 - source.reach_rows) * step)
     if source.reach_days is None:
         return datetime.fromtimestamp(0, UTC)

@@ -93,7 +93,7 @@ class RateLimiter:
                 )
             if wait > self.max_wait_seconds:
                 raise RateLimited(
-                    f"{self.address} told us to wait: {row[1]}; {wait:.0f} s are left", "Run it again then"
+                    f"{self.address} asked us to wait: {row[1]}; {wait:.0f} s are left", "Run it again then"
                 )
             self.sleep(wait)
 

@@ -21,7 +21,7 @@ Fault = Callable[[list[Any]], str]
 """Returns why rows cannot be the page that was requested; empty where they can."""
 
 Doubt = Callable[[list[Any]], bool]
-"""Returns whether rows may be missing among these."""
+"""Returns whether rows may be missing in a page."""
 
 _UNITS = {Stamp.EPOCH: 1000, Stamp.SECONDS: 1_000_000, Stamp.ISO: 1_000_000, Stamp.NANOSECONDS: 1}
 """The resolution of a request's times in microseconds; a nanosecond counts as one."""

@@ -32,7 +32,7 @@ def pages(source: RestSource, endpoint: RestEndpoint, request: RowRequest, fetch
 
     Raises:
         SourceUnavailable: A page repeats or contradicts the one before.
-        SchemaDrift: Its rows are not as the table says.
+        SchemaDrift: Its rows do not match the table.
         LakehouseError: As `fetch_page` does.
     """
     yield from _READERS[endpoint.paging](PageReader(source, endpoint, request, fetch_page))

@@ -32,7 +32,7 @@ class Meaning(StrEnum):
 
 
 GRAVE_STATUSES = MappingProxyType({429: Meaning.WAIT, 418: Meaning.WAIT, 403: Meaning.BLOCKED, 451: Meaning.BLOCKED})
-"""What a status means for every exchange, whatever the body is: it may come from a proxy before the exchange."""
+"""The meaning of a status for every exchange and body: it may come from a proxy in front of the exchange."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,15 +1,16 @@
-"""Brings the instrument master up to date: lists the bucket, hears the exchange, appends a version."""
+"""Updates the instrument master: lists the bucket, reads exchange info, and appends a version."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
+from itertools import chain
 from types import MappingProxyType
 
 import polars as pl
 
 from crypto_lakehouse.archive.bucket import Bucket
 from crypto_lakehouse.archive.listing import Folder, list_folders, matching_symbols
-from crypto_lakehouse.datasets import dataset as dataset_row
+from crypto_lakehouse.datasets import dataset
 from crypto_lakehouse.errors import ListingSuspect
 from crypto_lakehouse.instruments.days import ArchiveDays, archive_days
 from crypto_lakehouse.instruments.exchange_info import ExchangeInfoBody
@@ -32,25 +33,25 @@ SOURCES = MappingProxyType(
         Market.OPTION: ("binance_option_bvol_index", "binance_option_eoh_summary"),
     }
 )
-"""The datasets whose folders tell which symbols a market had, and when."""
+"""The datasets whose folders contain the symbols of a market and their days."""
 
 _INTERVALS = (Interval.D1, Interval.H1, Interval.M1)
-"""Where a symbol's days are looked up: the archive has all of them, a copy of it perhaps only some."""
+"""The intervals in which the days of a symbol are looked up. A copy of the archive may have only some."""
 _SYMBOLS_AT_ONCE = 200
-"""Bounds memory: a listing of all symbols at once holds millions of keys."""
+"""Limits memory: a listing of all symbols at once has millions of keys."""
 
 
 @dataclass(frozen=True, slots=True)
 class UpdateCounts:
-    """What an update found.
+    """The result of an update.
 
     Args:
-        symbols: Symbols the archive has days of.
-        instruments: Instruments of the version.
-        added: Those that the version before did not have.
-        removed: Those that only the version before had.
-        changed: Those of which it says something else.
-        exchange_info_rows: What the bodies said that was not known.
+        symbols: Symbols with days in the archive.
+        instruments: Instruments of the new version.
+        added: Instruments that are only in the new version.
+        removed: Instruments that are only in the previous version.
+        changed: Instruments that differ between both versions.
+        exchange_info_rows: Recorded changes of exchange info.
         is_new_version: Whether a version was appended.
     """
 
@@ -71,29 +72,29 @@ def update_instruments(
     bodies: Sequence[ExchangeInfoBody] = (),
     progress: Progress = no_progress,
 ) -> UpdateCounts:
-    """Brings a market's master up to date and returns what is new.
+    """Updates the master of a market, and returns the changes.
 
     Args:
         market: The market.
-        settings: Where the bucket is, and how hard to list it.
+        settings: The bucket, and the profile of its listing.
         storage: The lake.
-        bodies: exchangeInfo answers received since the last update; none is needed.
-        progress: Hears how far the listing is.
+        bodies: exchangeInfo responses since the last update; optional.
+        progress: Gets the progress of the listing.
 
     Raises:
         SourceUnavailable: The bucket does not answer.
-        ListingSuspect: The listing contradicts itself, is empty, or lacks symbols that it had before.
-        SchemaDrift: A body is not as the exchange writes it.
+        ListingSuspect: The listing is inconsistent or empty, or lacks symbols that it had before.
+        SchemaDrift: A body does not have the format of the exchange.
     """
-    log, said = InstrumentLog(storage), ExchangeInfoLog(storage)
+    log, info_log = InstrumentLog(storage), ExchangeInfoLog(storage)
     before = log.latest(market)
     days = _list_days(market, settings, progress)
     _check_shrinkage(market, settings, before, days)
-    rows = said.record(market, bodies)
-    instruments = build_instruments(market, days, said.history(market))
+    rows = info_log.record(market, bodies)
+    instruments = build_instruments(market, days, info_log.history(market))
     is_new = log.append(market, instruments, datetime.now(UTC))
     log.compact(market)
-    said.compact(market)
+    info_log.compact(market)
     after = instrument_frame(instruments)
     key, old = "instrument_id", before.drop("version_at")
     return UpdateCounts(
@@ -110,35 +111,40 @@ def update_instruments(
 def _list_days(market: Market, settings: Settings, progress: Progress) -> list[ArchiveDays]:
     profile = settings.transfer_profile()
     bucket = Bucket(settings.archive, profile)
-    found: dict[str, ArchiveDays] = {}
-    for row in map(dataset_row, SOURCES[market]):
-        missing = sorted({one for each in row.frequencies for one in matching_symbols(bucket, row, each, ("*",))})
-        for interval in _INTERVALS if row.has_interval else (None,):
-            folders = [_folders(row, symbol, interval) for symbol in missing]
+    days_of: dict[str, ArchiveDays] = {}
+    for source in map(dataset, SOURCES[market]):
+        missing = _symbols(bucket, source)
+        for interval in _INTERVALS if source.has_interval else (None,):
+            folders = [_folders(source, symbol, interval) for symbol in missing]
             for start in range(0, len(folders), _SYMBOLS_AT_ONCE):
-                batch = [one for those in folders[start : start + _SYMBOLS_AT_ONCE] for one in those]
+                batch = list(chain.from_iterable(folders[start : start + _SYMBOLS_AT_ONCE]))
                 latest = datetime.now(UTC).date() + timedelta(days=1)
                 listed = list_folders(bucket, batch, (EARLIEST, latest), profile.listing_threads)
-                found |= {one.symbol: one for one in archive_days(listed)}
+                days_of |= {days.symbol: days for days in archive_days(listed)}
                 progress("symbols listed", min(start + _SYMBOLS_AT_ONCE, len(folders)), len(folders))
-            missing = [symbol for symbol in missing if symbol not in found]
-    return [found[symbol] for symbol in sorted(found)]
+            missing = [symbol for symbol in missing if symbol not in days_of]
+    return [days_of[symbol] for symbol in sorted(days_of)]
 
 
-def _folders(row: Dataset, symbol: str, interval: Interval | None) -> list[Folder]:
-    return [Folder(row, frequency, symbol, interval) for frequency in Frequency if frequency in row.frequencies]
+def _symbols(bucket: Bucket, source: Dataset) -> list[str]:
+    listings = [matching_symbols(bucket, source, frequency, ("*",)) for frequency in source.frequencies]
+    return sorted(set(chain.from_iterable(listings)))
+
+
+def _folders(source: Dataset, symbol: str, interval: Interval | None) -> list[Folder]:
+    return [Folder(source, frequency, symbol, interval) for frequency in Frequency if frequency in source.frequencies]
 
 
 def _check_shrinkage(market: Market, settings: Settings, before: pl.DataFrame, days: Sequence[ArchiveDays]) -> None:
     if not days:
         raise ListingSuspect(f"the bucket lists no symbol of {market}", "Check the endpoint and the bucket's name")
-    listed = {one.symbol for one in days}
-    held = before.filter(pl.col("evidence").list.contains("archive"))["symbol"].unique().sort().to_list()
-    gone = [symbol for symbol in held if symbol not in listed]
+    listed = {symbol_days.symbol for symbol_days in days}
+    former = before.filter(pl.col("evidence").list.contains("archive"))["symbol"].unique().sort().to_list()
+    gone = [symbol for symbol in former if symbol not in listed]
     if gone and not settings.archive.allow_shrinkage:
         raise ListingSuspect(
             f"{len(gone)} symbols of {market} are no longer listed, the first is {gone[0]}",
-            "Without them the past would lose its delisted instruments. Look at the bucket; if they were withdrawn, "
+            "The master would lose its delisted instruments. Check the bucket. If the symbols were withdrawn, "
             "set CRYPTO_LAKEHOUSE_ARCHIVE__ALLOW_SHRINKAGE=true",
         )
 

@@ -46,7 +46,7 @@ class BronzeObject:
     """One version of one source object, as the Bronze log records it: an archive's zip, or the bodies of REST answers.
 
     Args:
-        key: The archive key of the zip, or `rest/...` for a window that was asked of the exchange.
+        key: The archive key of the zip, or `rest/...` for a window that was requested from the exchange.
         path: Where its bytes lie, relative to the lake.
         source: Where it came from.
         start: First instant it covers, inclusive, UTC.
@@ -260,9 +260,9 @@ class Candidate:
 
 @dataclass(frozen=True, slots=True)
 class Verdict:
-    """What the gate says of a candidate.
+    """The verdict of the gate on a candidate.
 
-    `reasons` are sentences for people, one per broken expectation, refused input or note; empty when available.
+    `reasons` are sentences for people, one per broken expectation, rejected input or note. Empty if available.
     """
 
     candidate: Candidate
@@ -272,7 +272,7 @@ class Verdict:
 
 @dataclass(frozen=True, slots=True)
 class PublishedPartition:
-    """What the catalog says of a partition: the version readers see."""
+    """The entry of a partition in the catalog: the version that readers see."""
 
     dataset: str
     partition: str
@@ -289,33 +289,3 @@ class PublishedPartition:
     run_id: str
     published_at: datetime
     schema_version: str = field(default="1")
-
-
-def record_to_json(record: Any) -> dict[str, Any]:
-    """Returns a record of this module as a JSON-ready mapping: datetimes and dates in ISO form."""
-
-    def ready(value: Any) -> Any:
-        if isinstance(value, datetime | date):
-            return value.isoformat()
-        if isinstance(value, dict):
-            return {key: ready(inner) for key, inner in value.items()}
-        if isinstance(value, list | tuple):
-            return [ready(inner) for inner in value]
-        return value
-
-    mapping: dict[str, Any] = ready(asdict(record))
-    return mapping
-
-
-def candidate_from_json(raw: dict[str, Any]) -> Candidate:
-    """Returns the candidate that `record_to_json` wrote."""
-    times = {
-        name: datetime.fromisoformat(raw[name]) if raw[name] is not None else None
-        for name in ("first_time", "last_time")
-    }
-    return Candidate(**{**raw, **times})
-
-
-def verdict_from_json(raw: dict[str, Any]) -> Verdict:
-    """Returns the verdict that `record_to_json` wrote."""
-    return Verdict(candidate_from_json(raw["candidate"]), Condition(raw["condition"]), tuple(raw["reasons"]))

@@ -39,7 +39,7 @@ class PlanFigures(Figures):
         objects_known_bad: Objects that failed verification and have not changed since.
         objects_vanished: Objects that Bronze has and the bucket no longer lists.
         days_without_object: Days of the request that no object covers, summed over symbols and intervals.
-        windows_to_ask: Windows to request from the exchange.
+        spans_to_request: Spans to request from the exchange.
         partitions: Partitions to build.
     """
 
@@ -51,7 +51,7 @@ class PlanFigures(Figures):
     objects_known_bad: int = 0
     objects_vanished: int = 0
     days_without_object: int = 0
-    windows_to_ask: int = 0
+    spans_to_request: int = 0
     partitions: int = 0
 
 
@@ -77,16 +77,16 @@ class DeltaFigures(Figures):
     """What the exchange was asked and answered.
 
     Args:
-        windows: Windows of the order.
-        objects_asked: Bronze objects made from the answers.
+        spans: Spans of the order.
+        objects_requested: Bronze objects made from the answers.
         requests: Requests sent.
-        bytes_asked: Bytes of the objects.
+        bytes_requested: Bytes of the objects.
     """
 
-    windows: int = 0
-    objects_asked: int = 0
+    spans: int = 0
+    objects_requested: int = 0
     requests: int = 0
-    bytes_asked: int = 0
+    bytes_requested: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -205,7 +205,10 @@ class RunFigures:
         """Returns the sums of the figures of a run's steps; figures of other kinds are left out."""
         given = list(several)
         kinds = {place.name: type(getattr(_ZEROS, place.name)) for place in fields(cls)}
-        return cls(**{name: total(kind, [one for one in given if type(one) is kind]) for name, kind in kinds.items()})
+        sums = {
+            name: total(kind, [figures for figures in given if type(figures) is kind]) for name, kind in kinds.items()
+        }
+        return cls(**sums)
 
     @property
     def quarantined(self) -> int:

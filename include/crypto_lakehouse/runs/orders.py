@@ -8,8 +8,9 @@ share one transform order, and each reads the result of the step before it. `run
 
 import hashlib
 import re
+from abc import ABC, abstractmethod
 from dataclasses import dataclass
-from typing import Protocol, TypeVar
+from typing import TypeVar
 
 from crypto_lakehouse.lake.records import ObjectToPull, RequestSpan
 from crypto_lakehouse.lake.selection import Selection
@@ -24,27 +25,32 @@ MAX_ORDERS = 1000
 """Orders of a kind in a run, at most: three digits number them, and Airflow maps a task over no more than 1,024."""
 
 
-class Order(Protocol):
-    """What every work order has."""
+class Order(ABC):
+    """Base of all work orders.
+
+    Attributes:
+        run_id: The run's id as Airflow or the command line gave it.
+    """
+
+    __slots__ = ()
+    run_id: str
 
     @property
-    def run_id(self) -> str:
-        """The run's id as Airflow or the command line gave it."""
-
-    @property
+    @abstractmethod
     def subject(self) -> str:
-        """What the run is about: a table, a market, or the lake."""
+        """What the run is about: the name of a table or a market, or the lake."""
 
     @property
     def work_bytes(self) -> int:
-        """Bytes of the archive objects that the order is about, as downloaded; 0 where it names none."""
+        """Bytes of the archive objects that the order is about, as downloaded; 0 where they are not known before."""
+        return 0
 
 
 AnyOrder = TypeVar("AnyOrder", bound=Order)
 
 
 @dataclass(frozen=True, slots=True)
-class PlanRequest:
+class PlanRequest(Order):
     """What a run is asked for.
 
     Args:
@@ -76,11 +82,6 @@ class PlanRequest:
         """The table that the run is about."""
         return self.dataset
 
-    @property
-    def work_bytes(self) -> int:
-        """Always 0: how much there is to do is not known before the plan."""
-        return 0
-
     def selection(self) -> Selection:
         """Returns the data that is asked for.
 
@@ -92,7 +93,7 @@ class PlanRequest:
 
 
 @dataclass(frozen=True, slots=True)
-class PullOrder:
+class PullOrder(Order):
     """A batch of archive objects for one pull step."""
 
     dataset: str
@@ -112,27 +113,22 @@ class PullOrder:
 
 
 @dataclass(frozen=True, slots=True)
-class DeltaOrder:
-    """A batch of windows for one delta step."""
+class DeltaOrder(Order):
+    """A batch of spans for one delta step."""
 
     dataset: str
     run_id: str
     profile: str
-    windows: tuple[RequestSpan, ...]
+    spans: tuple[RequestSpan, ...]
 
     @property
     def subject(self) -> str:
-        """The dataset of the windows."""
+        """The dataset of the spans."""
         return self.dataset
-
-    @property
-    def work_bytes(self) -> int:
-        """Always 0: how much the exchange answers is not known before it is asked."""
-        return 0
 
 
 @dataclass(frozen=True, slots=True)
-class TransformOrder:
+class TransformOrder(Order):
     """A batch of partitions, by name, for conform, gate and publish.
 
     Args:
@@ -157,7 +153,7 @@ class TransformOrder:
 
 
 @dataclass(frozen=True, slots=True)
-class GapsOrder:
+class GapsOrder(Order):
     """A search for gaps in the whole lake."""
 
     run_id: str
@@ -167,14 +163,9 @@ class GapsOrder:
         """The lake."""
         return Subject.LAKE.value
 
-    @property
-    def work_bytes(self) -> int:
-        """Always 0: only the coverage log is read."""
-        return 0
-
 
 @dataclass(frozen=True, slots=True)
-class InstrumentsOrder:
+class InstrumentsOrder(Order):
     """An update of the instrument master of one market.
 
     Args:
@@ -193,11 +184,6 @@ class InstrumentsOrder:
     def subject(self) -> str:
         """The market's name: `binance_um`."""
         return f"{Exchange.BINANCE}_{self.market}"
-
-    @property
-    def work_bytes(self) -> int:
-        """Always 0: how much the exchange answers is not known before it is asked."""
-        return 0
 
 
 ORDER_TYPES: dict[str, type[Order]] = {

@@ -1,6 +1,6 @@
 """The steps: a module for each verb, which carries out one work order.
 
-`run_step` leaves a result file beside the order, whatever happens. The file is written last, so a step without one did
+`run_step` writes a result file next to the order in every case. The file is written last, so a step without one did
 not finish. Every verb may be run again at any time: it reads what the layer below holds now, and changes only what
 differs from it.
 """
@@ -53,7 +53,7 @@ def run_step(step: Step, order_key: str, settings: Settings, progress: Progress 
             with _work_folder(settings, step) as folder:
                 outcome = _function(step)(StepContext(settings, storage, key, folder, progress), order)
             result = attempt.finished(order, outcome)
-        # This is the edge: whatever broke, the result file must contain it before the process ends.
+        # This is the edge: the result file must contain every error before the process ends.
         except Exception as error:
             failed = attempt.failed(error)
             write_result(storage, key, failed)

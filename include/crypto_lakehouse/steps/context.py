@@ -1,4 +1,4 @@
-"""What every step gets beside its order."""
+"""What every step gets in addition to its order."""
 
 from dataclasses import dataclass
 from pathlib import Path

@@ -1,4 +1,4 @@
-"""What a run asks of the exchange: the days of its request that neither the archive nor an earlier answer covers."""
+"""What a run requests from the exchange: the days that neither the archive nor an earlier answer covers."""
 
 from collections import defaultdict
 from collections.abc import Iterable, Iterator, Sequence
@@ -22,31 +22,27 @@ from crypto_lakehouse.spec import Dataset
 from crypto_lakehouse.vocabulary import HoleKind, ObjectForm, Source
 
 HOLES_TOGETHER = timedelta(hours=6)
-"""Holes no farther apart are asked for at once: a page of klines reaches farther than that."""
+"""Holes that are no farther apart are requested at once: a page of klines covers a longer time than that."""
 
 TRAILING_DAYS = 45
-"""How long after its last object a symbol matched by a glob is still asked for: then it was delisted."""
+"""How long after its last object a symbol that matches a glob is still requested; after that it counts as delisted."""
 
 
 @dataclass(frozen=True, slots=True)
 class DeltaPlan:
-    """What to ask."""
+    """What to request from the exchange."""
 
-    windows: tuple[RequestSpan, ...] = ()
-
-    def counts(self) -> dict[str, int]:
-        """Returns the plan in figures."""
-        return {"windows_to_ask": len(self.windows)}
+    spans: tuple[RequestSpan, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
-class DeltaSought:
-    """Which data to ask the exchange for.
+class DeltaRequest:
+    """Which data may be requested from the exchange.
 
     Args:
         selection: Which data the run is about.
-        is_wanted: Whether to ask for what the archive does not have.
-        fill: Whether to ask also for the holes in what the archive has.
+        is_wanted: Whether to request what the archive does not have.
+        fill: Whether to request also the holes in what the archive has.
     """
 
     selection: Selection
@@ -55,85 +51,77 @@ class DeltaSought:
 
 
 def plan_delta(
-    sought: DeltaSought, settings: Settings, bronze: BronzeLog, coverage: CoverageLog, pull: PullPlan
+    request: DeltaRequest, settings: Settings, bronze: BronzeLog, coverage: CoverageLog, pull: PullPlan
 ) -> DeltaPlan:
-    """Returns what is to be asked of the exchange once the pull is done.
+    """Returns what to request from the exchange after the pull.
 
-    A request that ends yesterday or later reaches up to now; one of older days stays within them.
+    A selection that ends yesterday or later reaches up to now. A selection of older days ends with its last day.
 
     Raises:
         InvalidRequest: A glob can match nothing.
     """
-    row = sought.selection.dataset
-    source = row.rest
-    if source is None or not sought.is_wanted or not settings.exchange.enabled:
+    selection = request.selection
+    dataset = selection.dataset
+    if not request.is_wanted or not _can_be_requested(dataset, settings):
         return DeltaPlan()
-    if source.needs_key and settings.exchange.api_key is None:
-        return DeltaPlan()
-    held = _Held.of(row, bronze, pull)
+    known = _KnownSpans.of(dataset, bronze, pull)
     now = datetime.now(UTC)
-    wanted = _wanted(sought.selection, now)
-    holes = _holes(row, coverage) if sought.fill else {}
-    return DeltaPlan(
-        tuple(
-            window
-            for series, span in _series(sought.selection, settings, held, wanted)
-            for window in (
-                *missing_spans(series, span, held.spans[series], now),
-                *_hole_windows(series, clip(holes.get(series, ()), span), held.answered[series], now),
-            )
-        )
-    )
+    holes = _holes(dataset, coverage) if request.fill else {}
+    spans: list[RequestSpan] = []
+    for series, wanted in _series(selection, settings, known, _wanted(selection, now)):
+        spans += missing_spans(series, wanted, known.covered[series], now)
+        # The exchange has not been asked for these holes before.
+        for hole in cluster(clip(holes.get(series, ()), wanted), HOLES_TOGETHER):
+            spans += missing_spans(series, hole, known.answered[series], now)
+    return DeltaPlan(tuple(spans))
 
 
-def _holes(row: Dataset, coverage: CoverageLog) -> dict[Series, list[Span]]:
+def _can_be_requested(dataset: Dataset, settings: Settings) -> bool:
+    if dataset.rest is None or not settings.exchange.enabled:
+        return False
+    return not dataset.rest.needs_key or settings.exchange.api_key is not None
+
+
+def _holes(dataset: Dataset, coverage: CoverageLog) -> dict[Series, list[Span]]:
     """Returns the holes in what objects cover that upstream is not known to lack, by series."""
-    found: dict[Series, list[Span]] = defaultdict(list)
-    unknown = coverage.holes(row.name).filter((pl.col("known") == "") & (pl.col("kind") != HoleKind.DAYS.value))
+    holes: dict[Series, list[Span]] = defaultdict(list)
+    unknown = coverage.holes(dataset.name).filter((pl.col("known") == "") & (pl.col("kind") != HoleKind.DAYS.value))
     for symbol, interval, start, end in unknown.select("symbol", "kline_interval", "start", "end").iter_rows():
-        found[Series(symbol, interval)].append(Span(start, end))
-    return found
-
-
-def _hole_windows(
-    series: Series, holes: Sequence[Span], answered: Sequence[Span], now: datetime
-) -> Iterator[RequestSpan]:
-    """Yields windows over the holes that the exchange has not been asked for yet."""
-    for span in cluster(holes, HOLES_TOGETHER):
-        yield from missing_spans(series, span, answered, now)
+        holes[Series(symbol, interval)].append(Span(start, end))
+    return holes
 
 
 @dataclass(frozen=True, slots=True)
-class _Held:
-    """What Bronze holds or is about to hold of each series.
+class _KnownSpans:
+    """The spans of each series that Bronze has, or will have after the pull.
 
     Args:
-        spans: All that is covered.
-        answered: What the exchange was asked for.
-        archive: First and last instant of its archive; where there is none, of what was asked for before.
+        covered: All spans.
+        answered: The spans that the exchange has answered.
+        archive: From the start of the archive's first object to the end of its last one. For a dataset without an
+            archive, the same of all objects.
     """
 
-    spans: dict[Series, list[Span]]
+    covered: dict[Series, list[Span]]
     answered: dict[Series, list[Span]]
     archive: dict[Series, Span]
 
     @classmethod
-    def of(cls, row: Dataset, bronze: BronzeLog, pull: PullPlan) -> "_Held":
-        held = cls(defaultdict(list), defaultdict(list), {})
-        for symbol, interval, source, start, end in (
-            bronze.latest(row.name).select("symbol", "interval", "source", "start", "end").iter_rows()
-        ):
-            held._add(Series(symbol, interval), Span(start, end), Source(source))
+    def of(cls, dataset: Dataset, bronze: BronzeLog, pull: PullPlan) -> "_KnownSpans":
+        known = cls(defaultdict(list), defaultdict(list), {})
+        objects = bronze.latest(dataset.name).select("symbol", "interval", "source", "start", "end")
+        for symbol, interval, source, start, end in objects.iter_rows():
+            known._add(Series(symbol, interval), Span(start, end), Source(source))
         for wanted in pull.objects:
             key = parse_key(wanted.key)
             if key is not None:
-                held._add(Series(key.symbol, key.interval or ""), Span(key.start, key.end), key.source)
-        if not row.frequencies:
-            held.archive.update({series: _whole(spans) for series, spans in held.spans.items()})
-        return held
+                known._add(Series(key.symbol, key.interval or ""), Span(key.start, key.end), key.source)
+        if not dataset.frequencies:
+            known.archive.update({series: _whole(spans) for series, spans in known.covered.items()})
+        return known
 
     def _add(self, series: Series, span: Span, source: Source) -> None:
-        self.spans[series].append(span)
+        self.covered[series].append(span)
         if source.form is ObjectForm.ANSWERS:
             self.answered[series].append(span)
         elif source.is_archive:
@@ -145,41 +133,46 @@ def _whole(spans: Sequence[Span]) -> Span:
     return Span(min(spans).start, max(span.end for span in spans))
 
 
-def _check_globs(row: Dataset, patterns: Iterable[str], held: _Held) -> None:
-    """Refuses a glob over symbols that nothing lists.
+def _is_glob(pattern: str) -> bool:
+    return bool(set("*?") & set(pattern))
+
+
+def _check_globs(dataset: Dataset, patterns: Iterable[str], known: _KnownSpans) -> None:
+    """Refuses a glob that nothing can be compared with.
 
     Raises:
-        InvalidRequest: The dataset has no archive, and no symbol that was asked before matches.
+        InvalidRequest: The dataset has no archive, and no symbol that was requested before matches.
     """
-    symbols = {series.symbol for series in held.archive}
-    idle = [one for one in patterns if not any(fnmatchcase(symbol, one) for symbol in symbols)]
-    globs = [one for one in idle if set("*?") & set(one)]
-    if globs and not row.frequencies:
+    symbols = {series.symbol for series in known.archive}
+    globs = [pattern for pattern in patterns if _is_glob(pattern)]
+    unmatched = [glob for glob in globs if not any(fnmatchcase(symbol, glob) for symbol in symbols)]
+    if unmatched and not dataset.frequencies:
         raise InvalidRequest(
-            f"{globs[0]!r} matches no symbol that the lake holds, and there is no archive to list",
-            f"Name each symbol the first time, such as {row.sample_symbol}",
-            dataset=row.name,
+            f"{unmatched[0]!r} matches no symbol that the lake has, and there is no archive to list",
+            f"Name each symbol the first time, such as {dataset.sample_symbol}",
+            dataset=dataset.name,
         )
 
 
 def _wanted(selection: Selection, now: datetime) -> Span:
-    first, last = selection.first_day, selection.last_day
-    is_live = last >= now.date() - timedelta(days=1)
-    days = Span.of_days(first, last)
+    days = Span.of_days(selection.first_day, selection.last_day)
+    is_live = selection.last_day >= now.date() - timedelta(days=1)
     return Span(days.start, max(days.start, now)) if is_live else days
 
 
-def _series(selection: Selection, settings: Settings, held: _Held, wanted: Span) -> Iterator[tuple[Series, Span]]:
-    """Yields the series to look at, each with the time in which it was traded as far as that is known."""
+def _series(
+    selection: Selection, settings: Settings, known: _KnownSpans, wanted: Span
+) -> Iterator[tuple[Series, Span]]:
+    """Yields the series to look at, each with the part of the wanted span in which it was traded, if that is known."""
     market = settings.market_filter(selection.dataset)
     intervals = tuple(interval or "" for interval in selection.with_defaults(market.intervals))
     patterns = selection.symbols or market.symbols
-    named = {one for one in patterns if not set("*?") & set(one)}
+    named = {pattern for pattern in patterns if not _is_glob(pattern)}
     for series in sorted({Series(symbol, interval) for symbol in named for interval in intervals}):
         yield series, wanted
-    _check_globs(selection.dataset, patterns, held)
-    for series, known in sorted(held.archive.items()):
-        is_wanted = series.interval in intervals and any(fnmatchcase(series.symbol, one) for one in patterns)
+    _check_globs(selection.dataset, patterns, known)
+    for series, archive in sorted(known.archive.items()):
+        is_wanted = series.interval in intervals and any(fnmatchcase(series.symbol, pattern) for pattern in patterns)
         if is_wanted and series.symbol not in named:
-            traded = Span(known.start, known.end + timedelta(days=TRAILING_DAYS))
+            traded = Span(archive.start, archive.end + timedelta(days=TRAILING_DAYS))
             yield series, wanted.intersect(traded)

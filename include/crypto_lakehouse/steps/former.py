@@ -1,4 +1,4 @@
-"""Compares what conform made with the version that readers see, where an object of the partition was replaced."""
+"""The comparison of rebuilt partitions with their published versions: what a replaced object changed."""
 
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -17,9 +17,9 @@ from crypto_lakehouse.steps.context import StepContext
 def compare_with_former(
     context: StepContext, made: Sequence[ConformedPartition], published: Mapping[str, PublishedPartition]
 ) -> list[ReconciledDay]:
-    """Compares the former and the new version of partitions of which an object was replaced; returns a row per day.
+    """Returns how the rows of partitions with replaced objects changed, a row per day.
 
-    A former file that is gone or damaged is passed over: it must not keep the partition from being rebuilt.
+    A published file that is gone or damaged is skipped: it must not prevent the rebuild of the partition.
 
     Args:
         context: The step's.
@@ -32,23 +32,23 @@ def compare_with_former(
     replaced = BronzeLog(context.storage).replaced_keys(rebuilt[0].partition.dataset.name)
     days: list[ReconciledDay] = []
     for conformed in rebuilt:
-        if conformed.file is not None and any(read.key in replaced for read in conformed.manifest.inputs):
+        if conformed.file is not None and any(given.key in replaced for given in conformed.manifest.inputs):
             days += _compared(context, conformed, conformed.file, published[conformed.partition.name])
     return days
 
 
 def _compared(
-    context: StepContext, made: ConformedPartition, file: Path, published: PublishedPartition
+    context: StepContext, conformed: ConformedPartition, file: Path, published: PublishedPartition
 ) -> list[ReconciledDay]:
     folder = context.work_folder / "former"
     folder.mkdir(exist_ok=True)
     try:
         former = verify_candidate(context.storage, published, folder)
-        inputs = replaced_inputs(read_manifest(former), made.manifest)
+        inputs = replaced_inputs(read_manifest(former), conformed.manifest)
     except PermanentError:
         return []
-    days = compare_versions(made.partition, former, file, inputs) if inputs else []
+    days = compare_versions(conformed.partition, former, file, inputs) if inputs else []
     if former.is_relative_to(folder):
-        # A download; a store in a folder gives its own file.
+        # It is a download; a store in a folder gives the file itself.
         former.unlink()
     return days

@@ -36,7 +36,7 @@ from crypto_lakehouse.runs.results import PlanOutcome
 from crypto_lakehouse.settings import Settings
 from crypto_lakehouse.spec import Dataset, Mart
 from crypto_lakehouse.steps.context import StepContext
-from crypto_lakehouse.steps.delta_plan import DeltaPlan, DeltaSought, plan_delta
+from crypto_lakehouse.steps.delta_plan import DeltaPlan, DeltaRequest, plan_delta
 from crypto_lakehouse.steps.inputs import inputs_of
 from crypto_lakehouse.steps.plan_mart import compare_mart
 from crypto_lakehouse.vocabulary import Interval
@@ -91,7 +91,7 @@ class Comparison:
             objects_known_bad=self.pull.quarantined,
             objects_vanished=self.pull.vanished,
             days_without_object=sum(self.pull.days_without_object.values()),
-            windows_to_ask=len(self.delta.windows),
+            spans_to_request=len(self.delta.spans),
             partitions=len(self.stale),
         )
 
@@ -109,8 +109,8 @@ def compare(context: StepContext, request: PlanRequest) -> Comparison:
     selection, profile = request.selection(), settings.transfer_profile(request.profile)
     pull_plan = plan_pull(selection, settings, bronze, profile, context.progress) if request.pull else PullPlan()
     dataset = selection.dataset
-    sought = DeltaSought(selection, is_wanted=request.delta, fill=request.fill)
-    delta_plan = plan_delta(sought, settings, bronze, CoverageLog(context.storage), pull_plan)
+    delta_request = DeltaRequest(selection, is_wanted=request.delta, fill=request.fill)
+    delta_plan = plan_delta(delta_request, settings, bronze, CoverageLog(context.storage), pull_plan)
     present = _partitions_in_bronze(selection, bronze, settings)
     pulled = [*_partitions_to_pull(dataset, pull_plan)]
     changing = [partition for partition, _ in pulled] + [*_partitions_to_ask(dataset, delta_plan)]
@@ -132,7 +132,7 @@ def _partitions_to_pull(dataset: Dataset, pull_plan: PullPlan) -> Iterator[tuple
 
 
 def _partitions_to_ask(dataset: Dataset, delta_plan: DeltaPlan) -> Iterator[Partition]:
-    for wanted in delta_plan.windows:
+    for wanted in delta_plan.spans:
         interval = Interval(wanted.interval) if wanted.interval else None
         days = wanted.span.days()
         yield from covered_partitions(dataset, wanted.symbol, interval, (days[0], days[-1]))
@@ -189,8 +189,8 @@ def _pull_orders(context: StepContext, request: PlanRequest, comparison: Compari
 
 def _delta_orders(delta_plan: DeltaPlan, request: PlanRequest) -> list[DeltaOrder]:
     return [
-        DeltaOrder(request.dataset, request.run_id, request.profile, windows)
-        for windows in batched(delta_plan.windows, MAX_BATCH)
+        DeltaOrder(request.dataset, request.run_id, request.profile, spans)
+        for spans in batched(delta_plan.spans, MAX_BATCH)
     ]
 
 

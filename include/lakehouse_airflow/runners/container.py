@@ -50,7 +50,7 @@ def container_plan(step: Step, order_key: str, settings: Settings, worker: Mappi
     Args:
         step: The verb.
         order_key: The order's key in the lake.
-        settings: The deployment's settings. The step gets the same values, whatever source they come from.
+        settings: The deployment's settings. The step gets the same values.
         worker: Environment of the task; the settings list the variables that are passed on.
     """
     docker, folder = settings.docker, _lake_folder(settings)
@@ -80,7 +80,7 @@ def _mount(text: str) -> ContainerMount:
 
 
 def step_name(step: Step, order_key: str, settings: Settings) -> str:
-    """Returns the name of every try of the order, whatever runner carries it out."""
+    """Returns the name of every try of the order, for all runners."""
     folder = _lake_folder(settings)
     place = settings.docker.lake_source or str(folder or settings.lake)
     return f"lakehouse-{step}-{hashlib.sha256(f'{place} {order_key}'.encode()).hexdigest()[:20]}"

@@ -1,8 +1,8 @@
 """Runs a step in a container of a Docker engine.
 
 It uses the engine's own client and not the provider's `DockerOperator` (4.6.1). That operator has no read-only root, no
-dropped capabilities, security options, init or limit of processes, and it leaves the container of a lost try running
-beside the next one.
+dropped capabilities, security options, init or limit of processes, and it leaves the container of a lost try
+running.
 """
 
 import os
@@ -43,7 +43,7 @@ class DockerRunner:
         labels = {"step": step.value, "order": order_key, **context.labels}
         context.log(f"container {plan.name} of {plan.image}, network {plan.network}")
         with _translated(plan), _client(context) as client:
-            # A container of an earlier try, whose worker died, must not write beside this one.
+            # A container of an earlier try, whose worker died, must not write at the same time.
             _remove(client, plan.name)
             _ensure_image(client, plan.image)
             self._container = _create(client, plan, labels, context.settings.docker.user)

@@ -1,4 +1,4 @@
-"""Runs a step as a process beside the task."""
+"""Runs a step as a process on the machine of the task."""
 
 import os
 import signal

@@ -84,7 +84,7 @@ def test_the_other_policy_refuses_an_object_without_a_checksum(lake: Lake) -> No
 
 
 BAD_CHECKSUMS: dict[str, tuple[Callable[[str], bytes], str]] = {
-    "wrong digest": (lambda name: f"{'0' * 64}  {name}".encode(), "its CHECKSUM says"),
+    "wrong digest": (lambda name: f"{'0' * 64}  {name}".encode(), "its CHECKSUM is"),
     "wrong name": (lambda _: f"{'0' * 64}  other.zip".encode(), "is for 'other.zip'"),
     "empty": (lambda _: b"", "is not"),
     "HTML": (lambda _: b"<html>AccessDenied</html>", "is not"),
@@ -144,7 +144,7 @@ def test_a_flipped_bit_on_the_way_is_never_accepted(lake: Lake) -> None:
     outcome = lake.pull()
     assert len(flips) >= 3
     assert lake.held() == {}
-    assert "its CHECKSUM says" in outcome.quarantined[0].reason
+    assert "its CHECKSUM is" in outcome.quarantined[0].reason
 
 
 def test_control_without_a_checksum_the_same_flip_goes_unseen(lake: Lake) -> None:

@@ -20,6 +20,7 @@ from crypto_lakehouse.vocabulary import Condition, Step
 LEAVES = (
     ["admin", "setup"],
     ["admin", "status"],
+    ["admin", "runs"],
     ["plan"],
     ["backfill", "rest"],
     ["gaps", "fill"],
@@ -83,6 +84,7 @@ def test_status_counts_what_is_published(lake_folder: Path, capsys: pytest.Captu
     said = json.loads(capsys.readouterr().out)
     assert said["datasets"][0]["rows"] == 3
     assert said["last_runs"][0]["run_id"] == "run"
+    assert said["last_runs"][0]["status"] is None, "the files of this run are gone"
     assert said["disk_free_bytes"] > 0
     assert main(["admin", "status"]) == 0
     assert "binance_um_funding_rate" in capsys.readouterr().out

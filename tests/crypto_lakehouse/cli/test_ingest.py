@@ -33,5 +33,19 @@ def test_real_funding_rates_are_planned_ingested_once_and_answer_a_question(
         assert main(["ingest", *FUNDING, *DAYS, "--json"]) == 0
         assert json.loads(capsys.readouterr().out)["status"] == "nothing_to_do"
 
+    assert main(["admin", "runs", "binance_um_funding_rate", "--json"]) == 0
+    idle, ingested = json.loads(capsys.readouterr().out)
+    assert (idle["status"], ingested["status"]) == ("nothing_to_do", "succeeded")
+    assert ingested["counts"]["publish"]["rows_published"] == 90
+    assert (ingested["request"]["first_day"], ingested["failures"]) == ("2026-04-01", [])
+    assert ingested["report"] == first["report"]
+    assert main(["admin", "runs", "binance_um_funding_rate", "--last", "1"]) == 0
+    assert "nothing to do" in capsys.readouterr().out
+    assert main(["admin", "runs", "binance_um_klines"]) == 0
+    assert "there are no runs" in capsys.readouterr().out
+    assert main(["admin", "status", "--json"]) == 0
+    (last,) = json.loads(capsys.readouterr().out)["last_runs"]
+    assert (last["run_id"], last["status"], last["rows"]) == (ingested["request"]["run_id"], "succeeded", 90)
+
     assert main(["query", "sql", "SELECT count(*) AS n FROM binance_um_funding_rate", "--json"]) == 0
     assert json.loads(capsys.readouterr().out)["rows"] == [{"n": 90}]

@@ -1,33 +1,26 @@
-"""The line of a refusal is the first line that is wrong."""
+"""The first bad line of a refused block is found value by value."""
 
 import pytest
 
 from crypto_lakehouse.datasets import dataset
 from crypto_lakehouse.silver.explain import first_bad_line
-from crypto_lakehouse.silver.parse import SourceShape
 
-FUNDING = dataset("binance_um_funding_rate")
-METRICS = dataset("binance_um_metrics")
-SOUND = b"1704067200000,8,0.0001\n"
-
-
-def bad_line(block: bytes) -> int | None:
-    shape = SourceShape(FUNDING, FUNDING.layouts[0])
-    return first_bad_line(block, shape.layout, shape.columns, FUNDING.time_encoding)
+TRADES = dataset("binance_um_agg_trades")
+LAYOUT = TRADES.layouts[0]
+COLUMNS = {column.name: column for column in TRADES.columns}
+GOOD = {"transact_time": b"1704067200000", "is_buyer_maker": b"true"}
 
 
-@pytest.mark.parametrize("fields", [b"1704067200000,8", b"1704067200000,8,", b"now,8,0.1", b"1704067200000,8,0x1"])
-def test_the_first_wrong_line_is_named(fields: bytes) -> None:
-    line = fields + b"\n"
-    assert bad_line(SOUND + SOUND + line + line) == 3
+def line(**values: bytes) -> bytes:
+    return b",".join({**GOOD, **values}.get(name, b"1") for name in LAYOUT.columns) + b"\n"
 
 
-def test_no_line_is_named_where_every_line_is_sound_alone() -> None:
-    assert bad_line(SOUND * 3) is None
+@pytest.mark.parametrize("bad", [line(price=b"1.2.3"), line(price=b""), line(agg_trade_id=b"1.5"), b"1,2\n"])
+@pytest.mark.parametrize("before", [0, 2])
+def test_the_first_bad_line_is_named(bad: bytes, before: int) -> None:
+    block = line() * before + bad + line() + bad
+    assert first_bad_line(block, LAYOUT, COLUMNS, TRADES.time_encoding) == before + 1
 
 
-def test_only_a_nullable_column_may_be_empty() -> None:
-    shape = SourceShape(METRICS, METRICS.layouts[0])
-    sound = b'2024-01-01 00:05:00,BTCUSDT,1,2,"",1,1,1\n'
-    wrong = b'2024-01-01 00:05:00,BTCUSDT,"",2,1,1,1,1\n'
-    assert first_bad_line(sound + wrong, shape.layout, shape.columns, METRICS.time_encoding) == 2
+def test_a_block_without_a_bad_line_names_none() -> None:
+    assert first_bad_line(line() + line(price=b"1E-7"), LAYOUT, COLUMNS, TRADES.time_encoding) is None

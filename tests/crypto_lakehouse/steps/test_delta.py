@@ -43,7 +43,7 @@ def test_a_day_missing_in_the_archive_is_filled_and_nothing_else_is_asked(
     deployment.publish(FIRST, THIRD)
     summary = deployment.run(deployment.request(FIRST, THIRD))
     assert (summary.status, summary.failures) == ("succeeded", [])
-    assert summary.figures.plan.windows_to_ask == 1
+    assert summary.figures.plan.spans_to_request == 1
     assert summary.figures.plan.objects_to_pull == 2
     asked = starts(deployment.asked())
     assert min(asked) == utc(2025, 1, 2)

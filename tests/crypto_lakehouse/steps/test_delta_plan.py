@@ -15,8 +15,8 @@ def windows(deployment: Deployment, request: PlanRequest, **exchange: object) ->
     """Returns the windows of a dry run, which asked the exchange nothing."""
     found = explain(request, deployment.settings(**exchange))
     assert deployment.exchange.requests == []
-    assert len(found["windows"]) == found["counts"]["windows_to_ask"]
-    return [str(one).replace("T00:00:00+00:00", "") for one in found["windows"]]
+    assert len(found["spans"]) == found["counts"]["spans_to_request"]
+    return [str(one).replace("T00:00:00+00:00", "") for one in found["spans"]]
 
 
 def test_what_the_archive_is_about_to_bring_is_not_asked_for(deployment: Deployment) -> None:

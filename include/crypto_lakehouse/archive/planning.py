@@ -45,20 +45,6 @@ class PullPlan:
         """Bytes to pull."""
         return sum(wanted.size for wanted in self.objects)
 
-    def counts(self) -> dict[str, int]:
-        """Returns the plan in figures."""
-        reasons = [wanted.reason for wanted in self.objects]
-        return {
-            "objects_to_pull": len(self.objects),
-            "bytes_to_pull": self.bytes,
-            "objects_new": reasons.count(NEW),
-            "objects_republished": reasons.count(REPUBLISHED),
-            "objects_unchanged": self.unchanged,
-            "objects_known_bad": self.quarantined,
-            "objects_vanished": self.vanished,
-            "days_without_object": sum(self.days_without_object.values()),
-        }
-
 
 def plan_pull(
     selection: Selection,

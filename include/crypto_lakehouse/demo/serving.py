@@ -15,7 +15,7 @@ import urllib3
 
 from crypto_lakehouse.errors import SourceUnavailable
 
-_START_SECONDS = 20.0
+_START_SECONDS = 300.0
 
 
 @contextmanager

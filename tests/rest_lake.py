@@ -29,7 +29,7 @@ from tests.archive_builder import input_at
 from tests.fakes.exchange import LocalExchange, SyntheticRows
 from tests.fakes.exchange.encoding import in_unit
 from tests.fakes.exchange.long_candles import is_long
-from tests.fakes.exchange.series import Series as ToldSeries
+from tests.fakes.exchange.series import DatasetSeries
 
 _numbers = count()
 
@@ -144,7 +144,7 @@ def archive_csv(key: ArchiveKey) -> bytes:
     """Returns what the archive's object of this key holds, candles longer than a day included."""
     if not is_long(key.interval):
         return synthetic_csv(key)
-    series = ToldSeries(key.dataset.name, key.symbol, key.interval)
+    series = DatasetSeries(key.dataset.name, key.symbol, key.interval)
     source = SyntheticRows()
     days = [one for one in source.days(series, key.last_day) if one >= key.first_day]
     return "".join(f"{_in_one_unit(key, line)}\n" for day in days for line in source.lines(series, day)).encode()

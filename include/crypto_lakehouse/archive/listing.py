@@ -61,8 +61,8 @@ def matching_symbols(bucket: Bucket, dataset: Dataset, frequency: Frequency, pat
     Raises:
         InvalidRequest: A name is not a symbol.
     """
-    names = {validated_symbol(one) for one in patterns if not is_pattern(one)}
-    globs = [one for one in patterns if is_pattern(one)]
+    names = {validated_symbol(name) for name in patterns if not is_pattern(name)}
+    globs = [pattern for pattern in patterns if is_pattern(pattern)]
     if globs:
         for symbol in bucket.folders(dataset.archive_prefix(frequency)):
             if any(fnmatchcase(symbol, glob) for glob in globs) and _is_symbol(symbol):
@@ -94,7 +94,7 @@ def list_folders(
     """
     frames: list[pl.DataFrame] = []
     with ThreadPoolExecutor(threads) as pool:
-        for number, frame in enumerate(pool.map(lambda one: _list_folder(bucket, one, days), folders)):
+        for number, frame in enumerate(pool.map(lambda folder: _list_folder(bucket, folder, days), folders)):
             frames.append(frame)
             progress("folders listed", number + 1, len(folders))
     return pl.concat(frames).sort("key") if frames else pl.DataFrame(schema=LISTED_SCHEMA)

@@ -10,8 +10,8 @@ from crypto_lakehouse.archive.bucket import Bucket
 from crypto_lakehouse.archive.keys import SOURCES
 from crypto_lakehouse.archive.listing import Folder, list_folders, matching_symbols
 from crypto_lakehouse.errors import ListingSuspect
+from crypto_lakehouse.instants import midnight
 from crypto_lakehouse.lake.bronze import BronzeLog
-from crypto_lakehouse.lake.partition import midnight
 from crypto_lakehouse.lake.records import ObjectToPull
 from crypto_lakehouse.lake.selection import Selection
 from crypto_lakehouse.progress import Progress, no_progress
@@ -44,20 +44,6 @@ class PullPlan:
     def bytes(self) -> int:
         """Bytes to pull."""
         return sum(wanted.size for wanted in self.objects)
-
-    def counts(self) -> dict[str, int]:
-        """Returns the plan in figures."""
-        reasons = [wanted.reason for wanted in self.objects]
-        return {
-            "objects_to_pull": len(self.objects),
-            "bytes_to_pull": self.bytes,
-            "objects_new": reasons.count(NEW),
-            "objects_republished": reasons.count(REPUBLISHED),
-            "objects_unchanged": self.unchanged,
-            "objects_known_bad": self.quarantined,
-            "objects_vanished": self.vanished,
-            "days_without_object": sum(self.days_without_object.values()),
-        }
 
 
 def plan_pull(

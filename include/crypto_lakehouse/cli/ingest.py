@@ -57,18 +57,18 @@ def _add(kind: DataType) -> None:
         choice = (kind.slug, market, symbols, interval, start_date, end_date, profile)
         run_and_print(GivenOptions(*choice, delta=delta, exchange=exchange), as_json)
 
-    rows = [row for row in DATASETS if row.data_type is kind]
+    datasets = [dataset for dataset in DATASETS if dataset.data_type is kind]
     name = _command_name(kind)
-    markets = ", ".join(market_name(row.exchange, row.market) for row in rows)
-    interval = " --interval 1h" if rows[0].has_interval else ""
+    markets = ", ".join(market_name(dataset.exchange, dataset.market) for dataset in datasets)
+    interval = " --interval 1h" if datasets[0].has_interval else ""
     lines = [
-        f"ingest {name} {_place(row)} --symbols {row.sample_symbol}{interval}"
+        f"ingest {name} {_place(dataset)} --symbols {dataset.sample_symbol}{interval}"
         " --start-date 2024-12-01 --end-date 2025-01-31"
-        for row in rows
+        for dataset in datasets
     ]
-    lines.append(f"ingest {name} --market {rows[0].market} --symbols '*' --profile small-memory --json")
+    lines.append(f"ingest {name} --market {datasets[0].market} --symbols '*' --profile small-memory --json")
     words = kind.slug.replace("_", " ")
-    help_text = f"Plan, pull, ask, conform, gate and publish {words} ({markets})."
+    help_text = f"Plan, pull, request, conform, gate and publish {words} ({markets})."
     ingest_app.command(name, help=help_text, short_help=f"{words} ({markets})", epilog=examples(*lines))(command)
     if name != kind.slug.replace("_", "-"):
         ingest_app.command(kind.slug.replace("_", "-"), hidden=True, help=help_text)(command)
@@ -95,7 +95,7 @@ def transform(
     interval: options.IntervalsOption = None,
     as_json: JsonOption = False,
 ) -> None:
-    """Rebuild, gate and publish the partitions that are behind Bronze; does not look at the archive."""
+    """Build, gate and publish the partitions that are behind Bronze. Does not list the archive."""
     choice = (data_type, market, symbols, interval, start_date, end_date)
     run_and_print(GivenOptions(*choice, pull=False, delta=False, exchange=exchange), as_json)
 
@@ -114,7 +114,7 @@ def plan(
     dry_run: DryRunOption = False,
     as_json: JsonOption = False,
 ) -> None:
-    """Compare the archive with the lake; write the work orders, or with --dry-run only say what they would be."""
+    """Compare the archive with the lake and write the work orders. With --dry-run only show what they would be."""
     choice = (data_type, market, symbols, interval, start_date, end_date, profile)
     given = GivenOptions(*choice, delta=delta, exchange=exchange)
     settings, request = _request(given)

@@ -70,11 +70,11 @@ def clipped(
     datetime.date(2024, 1, 4)
     """
     bounds = (first_day or date.min, last_day or date.max)
-    cut = [DaySpan(max(one.first_day, bounds[0]), min(one.last_day, bounds[1])) for one in spans]
-    return tuple(one for one in cut if one.first_day <= one.last_day)
+    cut = [DaySpan(max(span.first_day, bounds[0]), min(span.last_day, bounds[1])) for span in spans]
+    return tuple(span for span in cut if span.first_day <= span.last_day)
 
 
 def gaps(spans: Sequence[DaySpan]) -> tuple[DaySpan, ...]:
     """Returns the days between spans."""
     step = timedelta(days=1)
-    return tuple(DaySpan(one.last_day + step, other.first_day - step) for one, other in pairwise(spans))
+    return tuple(DaySpan(before.last_day + step, after.first_day - step) for before, after in pairwise(spans))

@@ -289,33 +289,3 @@ class PublishedPartition:
     run_id: str
     published_at: datetime
     schema_version: str = field(default="1")
-
-
-def record_to_json(record: Any) -> dict[str, Any]:
-    """Returns a record of this module as a JSON-ready mapping: datetimes and dates in ISO form."""
-
-    def ready(value: Any) -> Any:
-        if isinstance(value, datetime | date):
-            return value.isoformat()
-        if isinstance(value, dict):
-            return {key: ready(inner) for key, inner in value.items()}
-        if isinstance(value, list | tuple):
-            return [ready(inner) for inner in value]
-        return value
-
-    mapping: dict[str, Any] = ready(asdict(record))
-    return mapping
-
-
-def candidate_from_json(raw: dict[str, Any]) -> Candidate:
-    """Returns the candidate that `record_to_json` wrote."""
-    times = {
-        name: datetime.fromisoformat(raw[name]) if raw[name] is not None else None
-        for name in ("first_time", "last_time")
-    }
-    return Candidate(**{**raw, **times})
-
-
-def verdict_from_json(raw: dict[str, Any]) -> Verdict:
-    """Returns the verdict that `record_to_json` wrote."""
-    return Verdict(candidate_from_json(raw["candidate"]), Condition(raw["condition"]), tuple(raw["reasons"]))

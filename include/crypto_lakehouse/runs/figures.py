@@ -205,7 +205,10 @@ class RunFigures:
         """Returns the sums of the figures of a run's steps; figures of other kinds are left out."""
         given = list(several)
         kinds = {place.name: type(getattr(_ZEROS, place.name)) for place in fields(cls)}
-        return cls(**{name: total(kind, [one for one in given if type(one) is kind]) for name, kind in kinds.items()})
+        sums = {
+            name: total(kind, [figures for figures in given if type(figures) is kind]) for name, kind in kinds.items()
+        }
+        return cls(**sums)
 
     @property
     def quarantined(self) -> int:

@@ -73,7 +73,7 @@ def test_what_bronze_holds_is_not_pulled_again_and_what_was_replaced_is(
 ) -> None:
     keys = [put_object(bucket, "binance_um_klines", day) for day in DAILY]
     pull(planned(settings, bronze).objects, transfer_for(settings))
-    assert planned(settings, bronze).counts()["objects_unchanged"] == 5
+    assert planned(settings, bronze).unchanged == 5
     put_object(bucket, "binance_um_klines", DAILY[2], rows=b"other\n")
     plan = planned(settings, bronze)
     assert [(one.key, one.reason) for one in plan.objects] == [(keys[2], "republished")]

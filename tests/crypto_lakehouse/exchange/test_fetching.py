@@ -16,7 +16,7 @@ from crypto_lakehouse.exchange.missing import Series
 from crypto_lakehouse.lake.bronze import BronzeLog
 from crypto_lakehouse.vocabulary import DataType, Source
 from tests.fakes.exchange import Fault, SyntheticRows
-from tests.fakes.exchange.series import Series as ToldSeries
+from tests.fakes.exchange.series import DatasetSeries
 from tests.rest_fixtures import OpenLake
 from tests.rest_lake import RestLake, utc, window
 
@@ -29,7 +29,7 @@ AGG_TRADES = dataset("binance_spot_agg_trades")
 class Crowded(SyntheticRows):
     """Trades that share their millisecond with many others: all of a quarter of a day have one."""
 
-    def lines(self, series: ToldSeries, day: date) -> list[str]:
+    def lines(self, series: DatasetSeries, day: date) -> list[str]:
         return [_at_quarter(line) for line in super().lines(series, day)]
 
 
@@ -43,10 +43,10 @@ def _at_quarter(line: str) -> str:
 class Dense(SyntheticRows):
     """Trades ten times a second, for an hour of one day."""
 
-    def days(self, series: ToldSeries, until: date) -> Sequence[date]:
+    def days(self, series: DatasetSeries, until: date) -> Sequence[date]:
         return [day for day in (NOW.date(),) if day <= until]
 
-    def lines(self, series: ToldSeries, day: date) -> list[str]:
+    def lines(self, series: DatasetSeries, day: date) -> list[str]:
         assert series.dataset.data_type is DataType.AGG_TRADES
         first = int(utc(2025, 1, 3, 10).timestamp()) * 1_000_000
         return [f"{n},1.5,2.0,{n},{n},{first + n * 100_000},True,True" for n in range(36_000)]

@@ -1,33 +1,20 @@
 """What travels between steps arrives as it was sent."""
 
-import json
-from datetime import UTC, datetime
-
 from hypothesis import given
 from hypothesis import strategies as st
 
 from crypto_lakehouse.datasets import dataset
 from crypto_lakehouse.lake.records import (
-    Candidate,
     ColumnDifference,
     Manifest,
     ManifestInput,
     Reconciliation,
     RefusedInput,
-    Verdict,
-    candidate_from_json,
     inputs_digest,
-    record_to_json,
-    verdict_from_json,
 )
 
 KLINES = dataset("binance_um_klines")
 texts = st.text(st.characters(exclude_categories=["Cs"]), max_size=20)
-# Hypothesis takes bounds without a zone alone.
-BOUNDS = datetime(2017, 1, 1), datetime(2035, 1, 1)  # noqa: DTZ001  Hypothesis takes no other
-times = st.none() | st.datetimes(*BOUNDS, timezones=st.just(UTC))
-candidates = st.builds(Candidate, first_time=times, last_time=times, bytes=st.integers(0), rows=st.integers(0))
-verdicts = st.builds(Verdict, candidate=candidates, reasons=st.lists(texts).map(tuple))
 reconciliations = st.builds(
     Reconciliation, columns=st.lists(st.builds(ColumnDifference, column=texts), max_size=2).map(tuple)
 )
@@ -47,16 +34,6 @@ def test_a_manifest_survives_json_and_the_same_one_gives_the_same_text(manifest:
     text = manifest.to_json()
     assert Manifest.from_json(text) == manifest
     assert Manifest.from_json(text.encode()).to_json() == text
-
-
-@given(candidates)
-def test_a_candidate_survives_json(candidate: Candidate) -> None:
-    assert candidate_from_json(json.loads(json.dumps(record_to_json(candidate)))) == candidate
-
-
-@given(verdicts)
-def test_a_verdict_survives_json(verdict: Verdict) -> None:
-    assert verdict_from_json(json.loads(json.dumps(record_to_json(verdict)))) == verdict
 
 
 @given(pairs, st.randoms(use_true_random=False))

@@ -6,11 +6,14 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from crypto_lakehouse.coverage.records import Fill
 from crypto_lakehouse.errors import ArchiveFileMissing, InvalidRequest
 from crypto_lakehouse.lake.local import LocalStorage
 from crypto_lakehouse.lake.records import Candidate, RefusedInput, Verdict
+from crypto_lakehouse.runs.codec import from_json, to_json
 from crypto_lakehouse.runs.figures import (
     BuildFigures,
     ConformFigures,
@@ -70,6 +73,13 @@ OUTCOMES: dict[Step, Outcome] = {
     ),
     Step.INSTRUMENTS: InstrumentsOutcome(InstrumentsFigures(added=1), is_new_version=True),
 }
+texts = st.text(st.characters(exclude_categories=["Cs"]), max_size=20)
+BOUNDS = datetime(2017, 1, 1), datetime(2035, 1, 1)  # noqa: DTZ001  Hypothesis takes no other
+times = st.none() | st.datetimes(*BOUNDS, timezones=st.just(UTC))
+candidates = st.builds(
+    Candidate, partition=texts, first_time=times, last_time=times, bytes=st.integers(0), rows=st.integers(0)
+)
+verdicts = st.builds(Verdict, candidate=candidates, reasons=st.lists(texts).map(tuple))
 every_step = pytest.mark.parametrize("step", Step)
 
 
@@ -96,6 +106,18 @@ def test_a_result_lies_beside_its_order_and_comes_back_as_it_was_written(storage
     assert storage.exists(f"runs/binance_um_klines/run-1/transform-000.{step}.result.json")
     assert read_result(storage, KEY, step) == result
     assert read_outcome(storage, KEY, type(OUTCOMES[step])) == OUTCOMES[step]
+
+
+@given(verdicts)
+def test_verdicts_survive_json_whatever_their_texts_and_times(verdict: Verdict) -> None:
+    outcome = GateOutcome(GateFigures(), (verdict,))
+    assert from_json(GateOutcome, to_json(GateOutcome, outcome), "key") == outcome
+
+
+@given(candidates)
+def test_candidates_survive_json_whatever_their_texts_and_times(candidate: Candidate) -> None:
+    outcome = ConformOutcome(ConformFigures(), (candidate,))
+    assert from_json(ConformOutcome, to_json(ConformOutcome, outcome), "key") == outcome
 
 
 @every_step

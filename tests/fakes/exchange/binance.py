@@ -6,14 +6,14 @@ from dataclasses import dataclass
 from functools import partial
 
 from crypto_lakehouse.vocabulary import DataType, Interval, Market, TimeUnit
-from tests.fakes.exchange.asking import Answer, Asked, Page, Refused, compact
 from tests.fakes.exchange.budget import Budget, Charge, Pool
 from tests.fakes.exchange.encoding import AGG_TRADE, KLINE, TRADE, RowShape
 from tests.fakes.exchange.futures_rows import funding_shape, metrics_shape, metrics_until
 from tests.fakes.exchange.history import History, Library
 from tests.fakes.exchange.market_info import WEIGHT_LIMITS, exchange_info, funding_info
 from tests.fakes.exchange.open_candle import OpenCandles
-from tests.fakes.exchange.series import Series
+from tests.fakes.exchange.protocol import Answer, Page, Refused, Request, compact
+from tests.fakes.exchange.series import DatasetSeries
 from tests.fakes.exchange.symbols import Symbols, pair_of
 
 _HOUR, _DAY = 3_600_000_000, 86_400_000_000
@@ -37,7 +37,7 @@ _RATIOS = (
     "takerlongshortRatio",
 )
 
-Handler = Callable[[Asked], Page | bytes]
+Handler = Callable[[Request], Page | bytes]
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,30 +70,30 @@ class BinanceMount:
         self._metrics = {name: metrics_shape(name, market) for name in ("openInterestHist", *_RATIOS)}
         self._handlers = self._all_handlers()
 
-    def charge(self, asked: Asked) -> Charge:
+    def charge(self, request: Request) -> Charge:
         """Returns what the request costs."""
-        name = asked.endpoint
-        if asked.path.startswith("futures/data/"):
+        name = request.endpoint
+        if request.path.startswith("futures/data/"):
             return Charge(Pool.DATA, 1)
         if name in ("fundingRate", "fundingInfo"):
             return Charge(Pool.FUNDING, 1)
         if self._market is Market.SPOT:
             return Charge(Pool.WEIGHT, _SPOT_WEIGHTS.get(name, 1))
         if name in _KLINE_TYPES:
-            limit = asked.params.get("limit", "")
+            limit = request.params.get("limit", "")
             return Charge(Pool.WEIGHT, kline_weight(int(limit) if limit.isdigit() else 500))
         return Charge(Pool.WEIGHT, _TICK_WEIGHT if name in ("aggTrades", "historicalTrades") else 1)
 
-    def respond(self, asked: Asked) -> Page | bytes:
+    def respond(self, request: Request) -> Page | bytes:
         """Returns the answer's rows, or its body.
 
         Raises:
             Refused: Binance would refuse the request.
         """
-        handler = self._handlers.get(asked.path)
+        handler = self._handlers.get(request.path)
         if handler is None:
-            raise Refused(-5000, f"Path /{asked.path}, Method GET is invalid", 404)
-        return handler(asked)
+            raise Refused(-5000, f"Path /{request.path}, Method GET is invalid", 404)
+        return handler(request)
 
     def refusal(self, refused: Refused) -> Answer:
         """Returns a refusal as Binance words it."""
@@ -104,8 +104,8 @@ class BinanceMount:
         handlers: dict[str, Handler] = {
             f"{api}/ping": lambda _asked: b"{}",
             f"{api}/time": self._time,
-            f"{api}/exchangeInfo": lambda asked: exchange_info(
-                self._market, self._symbols, _stamp(asked.now, self._unit(asked))
+            f"{api}/exchangeInfo": lambda request: exchange_info(
+                self._market, self._symbols, _stamp(request.now, self._unit(request))
             ),
             f"{api}/aggTrades": self._agg_trades,
             f"{api}/historicalTrades": self._historical_trades,
@@ -123,24 +123,24 @@ class BinanceMount:
             **{f"futures/data/{name}": self._metrics_rows for name in ("openInterestHist", *ratios)},
         }
 
-    def _time(self, asked: Asked) -> bytes:
-        return b'{"serverTime":%d}' % _stamp(asked.now, self._unit(asked))
+    def _time(self, request: Request) -> bytes:
+        return b'{"serverTime":%d}' % _stamp(request.now, self._unit(request))
 
-    def _klines(self, data_type: DataType, asked: Asked) -> Page:
+    def _klines(self, data_type: DataType, request: Request) -> Page:
         of_pair = data_type is DataType.INDEX_PRICE_KLINES
-        symbol = self._symbol(asked, "pair" if of_pair else "symbol")
-        interval = _INTERVALS.get(asked.text("interval"))
+        symbol = self._symbol(request, "pair" if of_pair else "symbol")
+        interval = _INTERVALS.get(request.text("interval"))
         if interval is None or (interval is Interval.S1 and self._market is not Market.SPOT):
             raise Refused(-1120, "Invalid interval.")
-        limit = self._limit(asked, Paging(500, 1000 if self._market is Market.SPOT else 1500))
-        history = self._history(asked, Series.of(self._market, data_type, symbol, interval), KLINE)
-        return self._candles(asked, history, self._between(asked, history, limit))
+        limit = self._limit(request, Paging(500, 1000 if self._market is Market.SPOT else 1500))
+        history = self._history(request, DatasetSeries.of(self._market, data_type, symbol, interval), KLINE)
+        return self._candles(request, history, self._between(request, history, limit))
 
-    def _candles(self, asked: Asked, history: History, rows: list[bytes]) -> Page:
-        now = _stamp(asked.now, history.unit)
+    def _candles(self, request: Request, history: History, rows: list[bytes]) -> Page:
+        now = _stamp(request.now, history.unit)
 
         def open_candle() -> bytes | None:
-            newest = history.until_time(asked.now, 1)
+            newest = history.until_time(request.now, 1)
             is_open = bool(newest) and json.loads(newest[-1])[6] >= now
             return self._open_candles.as_now(history.series, newest[-1], now) if is_open else None
 
@@ -148,98 +148,100 @@ class BinanceMount:
             rows[-1] = self._open_candles.as_now(history.series, rows[-1], now)
         return Page(rows, open_candle=open_candle)
 
-    def _agg_trades(self, asked: Asked) -> Page:
-        symbol, limit = self._symbol(asked), self._limit(asked, Paging(500, 1000))
-        history = self._history(asked, Series.of(self._market, DataType.AGG_TRADES, symbol), AGG_TRADE)
-        start, end = self._instant(asked, "startTime"), self._instant(asked, "endTime", is_end=True)
-        from_id = asked.number("fromId")
+    def _agg_trades(self, request: Request) -> Page:
+        symbol, limit = self._symbol(request), self._limit(request, Paging(500, 1000))
+        history = self._history(request, DatasetSeries.of(self._market, DataType.AGG_TRADES, symbol), AGG_TRADE)
+        start, end = self._instant(request, "startTime"), self._instant(request, "endTime", is_end=True)
+        from_id = request.number("fromId")
         if self._market is not Market.SPOT and start is not None and end is not None and end - start >= _HOUR + 1000:
             raise Refused(-1127, "More than 1 hours between startTime and endTime.")
         if self._market is Market.UM:
-            _refuse_too_old(asked, history, (start, end), from_id)
+            _refuse_too_old(request, history, (start, end), from_id)
         if from_id is None:
-            return Page(self._between(asked, history, limit))
+            return Page(self._between(request, history, limit))
         if start is not None or end is not None:
             raise Refused(-1128, "Combination of optional parameters invalid.")
         return Page(history.from_id(from_id, limit))
 
-    def _historical_trades(self, asked: Asked) -> Page:
-        if self._market is Market.UM and not asked.headers.get("x-mbx-apikey"):
+    def _historical_trades(self, request: Request) -> Page:
+        if self._market is Market.UM and not request.headers.get("x-mbx-apikey"):
             raise Refused(-2014, "API-key format invalid.", 401)
         paging = Paging(500, 1000) if self._market is Market.SPOT else Paging(100, 500)
-        symbol, limit = self._symbol(asked), self._limit(asked, paging)
-        history = self._history(asked, Series.of(self._market, DataType.TRADES, symbol), TRADE)
-        from_id = asked.number("fromId")
-        return Page(history.until_time(asked.now, limit) if from_id is None else history.from_id(from_id, limit))
+        symbol, limit = self._symbol(request), self._limit(request, paging)
+        history = self._history(request, DatasetSeries.of(self._market, DataType.TRADES, symbol), TRADE)
+        from_id = request.number("fromId")
+        return Page(history.until_time(request.now, limit) if from_id is None else history.from_id(from_id, limit))
 
-    def _funding_rates(self, asked: Asked) -> Page:
-        symbol, limit = self._symbol(asked), self._limit(asked, Paging(100, 1000))
-        history = self._history(asked, Series.of(self._market, DataType.FUNDING_RATE, symbol), self._funding)
-        return Page(self._between(asked, history, limit))
+    def _funding_rates(self, request: Request) -> Page:
+        symbol, limit = self._symbol(request), self._limit(request, Paging(100, 1000))
+        history = self._history(request, DatasetSeries.of(self._market, DataType.FUNDING_RATE, symbol), self._funding)
+        return Page(self._between(request, history, limit))
 
-    def _metrics_rows(self, asked: Asked) -> Page:
-        symbol = self._metrics_symbol(asked)
-        if asked.text("period") != "5m":
+    def _metrics_rows(self, request: Request) -> Page:
+        symbol = self._metrics_symbol(request)
+        if request.text("period") != "5m":
             raise _invalid("period")
-        limit = self._limit(asked, Paging(30, 500))
+        limit = self._limit(request, Paging(30, 500))
         for name in ("startTime", "endTime"):
-            instant = self._instant(asked, name)
-            if instant is not None and instant < asked.now - _METRICS_KEPT:
+            instant = self._instant(request, name)
+            if instant is not None and instant < request.now - _METRICS_KEPT:
                 raise _invalid(name)
-        series = Series.of(self._market, DataType.METRICS, symbol)
-        shape = self._metrics[asked.endpoint]
-        until = metrics_until(asked.now)
+        series = DatasetSeries.of(self._market, DataType.METRICS, symbol)
+        shape = self._metrics[request.endpoint]
+        until = metrics_until(request.now)
         history = self._library.history(series, shape, until, TimeUnit.MILLISECONDS)
-        return Page(self._between(asked, history, limit))
+        return Page(self._between(request, history, limit))
 
-    def _metrics_symbol(self, asked: Asked) -> str:
+    def _metrics_symbol(self, request: Request) -> str:
         if self._market is Market.UM:
-            return self._symbol(asked)
-        pair = self._symbol(asked, "pair")
-        if asked.text("contractType") != "PERPETUAL":
+            return self._symbol(request)
+        pair = self._symbol(request, "pair")
+        if request.text("contractType") != "PERPETUAL":
             raise _invalid("contractType")
         return f"{pair}_PERP"
 
-    def _history(self, asked: Asked, series: Series, shape: RowShape) -> History:
-        return self._library.history(series, shape, asked.now, self._unit(asked))
+    def _history(self, request: Request, series: DatasetSeries, shape: RowShape) -> History:
+        return self._library.history(series, shape, request.now, self._unit(request))
 
-    def _between(self, asked: Asked, history: History, limit: int) -> list[bytes]:
-        start, end = self._instant(asked, "startTime"), self._instant(asked, "endTime", is_end=True)
-        end = asked.now if end is None else end
+    def _between(self, request: Request, history: History, limit: int) -> list[bytes]:
+        start, end = self._instant(request, "startTime"), self._instant(request, "endTime", is_end=True)
+        end = request.now if end is None else end
         if start is None:
             return history.until_time(end, limit)
-        if start > end and self._market is not Market.SPOT and "endTime" in asked.params:
+        if start > end and self._market is not Market.SPOT and "endTime" in request.params:
             raise Refused(-1023, "Start time is greater than end time.")
         return history.from_time(start, end, limit)
 
-    def _symbol(self, asked: Asked, name: str = "symbol") -> str:
-        symbol = asked.text(name)
+    def _symbol(self, request: Request, name: str = "symbol") -> str:
+        symbol = request.text(name)
         listed = self._symbols.of(self._market)
         if symbol not in (listed if name == "symbol" else tuple(map(pair_of, listed))):
             raise Refused(-1121, "Invalid symbol.")
         return symbol
 
-    def _limit(self, asked: Asked, paging: Paging) -> int:
-        limit = asked.number("limit")
+    def _limit(self, request: Request, paging: Paging) -> int:
+        limit = request.number("limit")
         if limit == 0 or (limit is not None and limit > paging.most and self._market is not Market.SPOT):
             raise _invalid("limit")
         return paging.default if limit is None else min(limit, paging.most)
 
-    def _unit(self, asked: Asked) -> TimeUnit:
-        wants_micro = asked.headers.get("x-mbx-time-unit", "").upper() == "MICROSECOND"
+    def _unit(self, request: Request) -> TimeUnit:
+        wants_micro = request.headers.get("x-mbx-time-unit", "").upper() == "MICROSECOND"
         is_micro = wants_micro and self._market is Market.SPOT
         return TimeUnit.MICROSECONDS if is_micro else TimeUnit.MILLISECONDS
 
-    def _instant(self, asked: Asked, name: str, *, is_end: bool = False) -> int | None:
+    def _instant(self, request: Request, name: str, *, is_end: bool = False) -> int | None:
         """Returns an instant in microseconds; spot takes both units, and a millisecond lasts to its end."""
-        value = asked.number(name)
+        value = request.number(name)
         if value is None or (self._market is Market.SPOT and value >= _FIRST_MICROSECONDS):
             return value
         return value * 1000 + (999 if is_end else 0)
 
 
-def _refuse_too_old(asked: Asked, history: History, span: tuple[int | None, int | None], from_id: int | None) -> None:
-    oldest = asked.now - _LONGEST_SEARCH
+def _refuse_too_old(
+    request: Request, history: History, span: tuple[int | None, int | None], from_id: int | None
+) -> None:
+    oldest = request.now - _LONGEST_SEARCH
     is_too_old = any(instant is not None and instant < oldest for instant in span)
     if from_id is not None:
         first = history.first_id(oldest)

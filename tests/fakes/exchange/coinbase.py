@@ -4,13 +4,13 @@ import json
 from datetime import UTC, datetime
 
 from crypto_lakehouse.vocabulary import Interval, TimeUnit
-from tests.fakes.exchange.asking import Answer, Asked, Page, Refused, compact
 from tests.fakes.exchange.budget import Budget, Charge, Pool
 from tests.fakes.exchange.encoding import RowShape, microseconds
 from tests.fakes.exchange.history import History, Library
 from tests.fakes.exchange.open_candle import OpenCandles
 from tests.fakes.exchange.plain_rows import Listing, candles, shortest, trades
-from tests.fakes.exchange.series import Series
+from tests.fakes.exchange.protocol import Answer, Page, Refused, Request, compact
+from tests.fakes.exchange.series import DatasetSeries
 
 PRODUCTS = {"BTC-USD": Listing("BTCUSDT", "BTC", "USD"), "ETH-USD": Listing("ETHUSDT", "ETH", "USD")}
 _GRANULARITIES = {60: Interval.M1, 300: Interval.M5, 900: Interval.M15, 3600: Interval.H1, 86400: Interval.D1}
@@ -26,24 +26,24 @@ class CoinbaseMount:
         self._library = library
         self._open_candles = OpenCandles()
 
-    def charge(self, _asked: Asked) -> Charge:
+    def charge(self, _asked: Request) -> Charge:
         """Returns that nothing is charged."""
         return Charge(Pool.FREE, 0)
 
-    def respond(self, asked: Asked) -> Page | bytes:
+    def respond(self, request: Request) -> Page | bytes:
         """Returns the answer's rows, or its body.
 
         Raises:
             Refused: Coinbase would refuse the request.
         """
-        if asked.path == "time":
-            instant = datetime.fromtimestamp(asked.now // 1000 / 1000, UTC)
+        if request.path == "time":
+            instant = datetime.fromtimestamp(request.now // 1000 / 1000, UTC)
             iso = instant.isoformat(timespec="milliseconds").replace("+00:00", "Z")
-            return compact({"iso": iso, "epoch": asked.now // 1000 / 1000})
-        parts = asked.path.split("/")
-        if asked.path == "products":
+            return compact({"iso": iso, "epoch": request.now // 1000 / 1000})
+        parts = request.path.split("/")
+        if request.path == "products":
             return compact([_described(name) for name in PRODUCTS])
-        if asked.path == "currencies":
+        if request.path == "currencies":
             return compact(
                 [_currency(name) for name in sorted({asset for one in PRODUCTS for asset in one.split("-")})]
             )
@@ -52,28 +52,28 @@ class CoinbaseMount:
         if parts[1] not in PRODUCTS:
             raise Refused(0, "NotFound", 404)
         listing = PRODUCTS[parts[1]]
-        return self._candles(asked, listing) if parts[2] == "candles" else self._trades(asked, listing)
+        return self._candles(request, listing) if parts[2] == "candles" else self._trades(request, listing)
 
     def refusal(self, refused: Refused) -> Answer:
         """Returns a refusal as Coinbase words it."""
         return Answer(refused.status, compact({"message": refused.message}))
 
-    def _candles(self, asked: Asked, listing: Listing) -> Page:
-        granularity = asked.params.get("granularity", "60")
+    def _candles(self, request: Request, listing: Listing) -> Page:
+        granularity = request.params.get("granularity", "60")
         interval = _GRANULARITIES.get(int(granularity) if granularity.isdigit() else 0)
         if interval is None:
             raise Refused(0, "Unsupported granularity")
-        history = candles(self._library, asked, listing.symbol, interval)
-        rows = self._rows(asked, history, int(granularity))
+        history = candles(self._library, request, listing.symbol, interval)
+        rows = self._rows(request, history, int(granularity))
         if rows:
-            rows[-1] = self._open_candles.as_now(history.series, rows[-1], asked.now // 1000)
+            rows[-1] = self._open_candles.as_now(history.series, rows[-1], request.now // 1000)
         return Page([_candle(row) for row in reversed(rows)])
 
-    def _rows(self, asked: Asked, history: History, granularity: int) -> list[bytes]:
-        start, end = asked.params.get("start"), asked.params.get("end")
+    def _rows(self, request: Request, history: History, granularity: int) -> list[bytes]:
+        start, end = request.params.get("start"), request.params.get("end")
         # Coinbase ignores the one where the other is absent.
         if not start or not end:
-            return history.until_time(asked.now, _MOST_CANDLES)
+            return history.until_time(request.now, _MOST_CANDLES)
         first, last = _instant(start), _instant(end)
         if (last - first) // _SECOND > granularity * _MOST_CANDLES:
             raise Refused(
@@ -82,11 +82,11 @@ class CoinbaseMount:
             )
         return history.from_time(first, last, _MOST_CANDLES)
 
-    def _trades(self, asked: Asked, listing: Listing) -> Page:
-        limit = min(asked.number("limit") or _MOST_TRADES, _MOST_TRADES)
-        before, after = asked.number("before"), asked.number("after")
-        history = trades(self._library, asked, listing.symbol, _TRADE)
-        rows = history.before_id(after, limit) if after is not None else history.until_time(asked.now, limit)
+    def _trades(self, request: Request, listing: Listing) -> Page:
+        limit = min(request.number("limit") or _MOST_TRADES, _MOST_TRADES)
+        before, after = request.number("before"), request.number("after")
+        history = trades(self._library, request, listing.symbol, _TRADE)
+        rows = history.before_id(after, limit) if after is not None else history.until_time(request.now, limit)
         rows = [row for row in reversed(rows) if before is None or _trade_id(row) > before]
         if not rows:
             return Page([])
@@ -134,7 +134,7 @@ def _candle(row: bytes) -> bytes:
     return f"[{opened // 1000},{numbers}]".encode()
 
 
-def _trade(_series: Series, row: list[str], _unit: TimeUnit) -> str:
+def _trade(_series: DatasetSeries, row: list[str], _unit: TimeUnit) -> str:
     instant = microseconds(row[4])
     moment = datetime.fromtimestamp(instant // _SECOND, UTC).replace(microsecond=instant % _SECOND)
     # Coinbase tells the maker's side.

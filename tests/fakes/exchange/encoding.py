@@ -6,9 +6,9 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 
 from crypto_lakehouse.vocabulary import TimeUnit
-from tests.fakes.exchange.series import Series
+from tests.fakes.exchange.series import DatasetSeries
 
-Encode = Callable[[Series, list[str], TimeUnit], str]
+Encode = Callable[[DatasetSeries, list[str], TimeUnit], str]
 _MICROSECOND_DIGITS = 16
 
 
@@ -63,7 +63,7 @@ class DayCache:
         return day
 
 
-def encoded_day(series: Series, lines: list[str], shape: RowShape, unit: TimeUnit) -> EncodedDay:
+def encoded_day(series: DatasetSeries, lines: list[str], shape: RowShape, unit: TimeUnit) -> EncodedDay:
     """Returns the rows of a day in the order of their identifiers, or of time where they have none."""
     rows = [line.split(",") for line in lines]
     times = [microseconds(row[shape.time_field]) for row in rows]
@@ -99,7 +99,7 @@ def in_unit(stamp: str, unit: TimeUnit, filler: str = "000") -> str:
     return stamp[:-3] if is_micro else stamp
 
 
-def _kline(_series: Series, row: list[str], unit: TimeUnit) -> str:
+def _kline(_series: DatasetSeries, row: list[str], unit: TimeUnit) -> str:
     opened, closed = in_unit(row[0], unit), in_unit(row[6], unit, "999")
     return (
         f'[{opened},"{row[1]}","{row[2]}","{row[3]}","{row[4]}","{row[5]}",{closed},'
@@ -107,7 +107,7 @@ def _kline(_series: Series, row: list[str], unit: TimeUnit) -> str:
     )
 
 
-def _agg_trade(_series: Series, row: list[str], unit: TimeUnit) -> str:
+def _agg_trade(_series: DatasetSeries, row: list[str], unit: TimeUnit) -> str:
     best = f',"M":{row[7].lower()}' if len(row) > 7 else ""
     return (
         f'{{"a":{row[0]},"p":"{row[1]}","q":"{row[2]}","f":{row[3]},"l":{row[4]},'
@@ -115,7 +115,7 @@ def _agg_trade(_series: Series, row: list[str], unit: TimeUnit) -> str:
     )
 
 
-def _trade(series: Series, row: list[str], unit: TimeUnit) -> str:
+def _trade(series: DatasetSeries, row: list[str], unit: TimeUnit) -> str:
     value = "baseQty" if "_cm_" in series.name else "quoteQty"
     best = f',"isBestMatch":{row[6].lower()}' if len(row) > 6 else ""
     return (

@@ -5,8 +5,8 @@ from collections import Counter, deque
 from dataclasses import dataclass, field, replace
 from enum import StrEnum
 
-from tests.fakes.exchange.asking import JSON, Answer, Asked, Page, Refused
 from tests.fakes.exchange.budget import BAN_SECONDS
+from tests.fakes.exchange.protocol import JSON, Answer, Page, Refused, Request
 
 RETRY_AFTER_SECONDS = 2
 """What an injected 429 says, where it says anything."""
@@ -69,8 +69,8 @@ class _Queued:
     path: str
     left: int
 
-    def matches(self, asked: Asked) -> bool:
-        return f"/{asked.mount}/{asked.path}".endswith(f"/{self.path}") if self.path else True
+    def matches(self, request: Request) -> bool:
+        return f"/{request.mount}/{request.path}".endswith(f"/{self.path}") if self.path else True
 
 
 @dataclass(slots=True)
@@ -96,18 +96,18 @@ class Faults:
         with self._lock:
             return sum(one.left for one in self._queue)
 
-    def instead(self, asked: Asked) -> Fault | None:
+    def instead(self, request: Request) -> Fault | None:
         """Returns the fault that takes the whole answer's place, if one waits."""
-        return next((one.fault for one in self._waiting(asked) if one.fault in _REPLACING and self._fire(one)), None)
+        return next((one.fault for one in self._waiting(request) if one.fault in _REPLACING and self._fire(one)), None)
 
-    def without_header(self, asked: Asked) -> bool:
+    def without_header(self, request: Request) -> bool:
         """Returns whether the weight header is left out; ask only where there would be one."""
-        return any(one.fault is Fault.NO_WEIGHT_HEADER and self._fire(one) for one in self._waiting(asked))
+        return any(one.fault is Fault.NO_WEIGHT_HEADER and self._fire(one) for one in self._waiting(request))
 
-    def spoiled(self, asked: Asked, page: Page) -> Page:
+    def spoiled(self, request: Request, page: Page) -> Page:
         """Returns the page as it is to go out, and remembers it."""
-        key = (asked.mount, asked.path, asked.params.get("symbol") or asked.params.get("pair", ""))
-        for one in self._waiting(asked):
+        key = (request.mount, request.path, request.params.get("symbol") or request.params.get("pair", ""))
+        for one in self._waiting(request):
             rows = _spoiled_rows(one.fault, page, self._last_pages.get(key))
             if rows is not None and rows != page.rows and self._fire(one):
                 page = replace(page, rows=rows)
@@ -115,9 +115,9 @@ class Faults:
         self._last_pages[key] = page.rows
         return page
 
-    def _waiting(self, asked: Asked) -> list[_Queued]:
+    def _waiting(self, request: Request) -> list[_Queued]:
         with self._lock:
-            return [one for one in self._queue if one.matches(asked)]
+            return [one for one in self._queue if one.matches(request)]
 
     def _fire(self, one: _Queued) -> bool:
         with self._lock:

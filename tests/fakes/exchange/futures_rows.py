@@ -8,7 +8,7 @@ from crypto_lakehouse.columns import METRICS_STAMP_START_FROM
 from crypto_lakehouse.vocabulary import DataType, Interval, Market, TimeUnit
 from tests.fakes.exchange.encoding import RowShape, microseconds
 from tests.fakes.exchange.rows import RowSource
-from tests.fakes.exchange.series import Series
+from tests.fakes.exchange.series import DatasetSeries
 from tests.fakes.exchange.symbols import pair_of
 
 PERIOD = 300_000_000
@@ -23,15 +23,15 @@ _VOLUME_SOLD = Decimal(1000)
 
 def funding_shape(source: RowSource, market: Market) -> RowShape:
     """Returns the shape of funding payments; the archive has no mark price, so it is taken from the mark's candles."""
-    name = Series.of(market, DataType.MARK_PRICE_KLINES, "").name
+    name = DatasetSeries.of(market, DataType.MARK_PRICE_KLINES, "").name
 
     def mark_price(symbol: str, boundary: int) -> str:
         day = datetime.fromtimestamp(boundary / 1000, UTC).date()
-        series = Series(name, symbol, Interval.H8)
+        series = DatasetSeries(name, symbol, Interval.H8)
         rows = (line.split(",") for line in source.lines(series, day))
         return next((row[1] for row in rows if int(row[0]) == boundary), "")
 
-    def encode(series: Series, row: list[str], _unit: TimeUnit) -> str:
+    def encode(series: DatasetSeries, row: list[str], _unit: TimeUnit) -> str:
         boundary = int(row[0]) // _HOUR_MS * _HOUR_MS
         return (
             f'{{"symbol":"{series.symbol}","fundingTime":{row[0]},"fundingRate":"{row[2]}",'
@@ -53,8 +53,8 @@ def metrics_until(now: int) -> int:
     return now - PERIOD if day >= METRICS_STAMP_START_FROM else now
 
 
-def _interest(market: Market) -> Callable[[Series, list[str], TimeUnit], str]:
-    def encode(series: Series, row: list[str], _unit: TimeUnit) -> str:
+def _interest(market: Market) -> Callable[[DatasetSeries, list[str], TimeUnit], str]:
+    def encode(series: DatasetSeries, row: list[str], _unit: TimeUnit) -> str:
         whose = f'"symbol":"{series.symbol}"'
         if market is Market.CM:
             whose = f'"pair":"{pair_of(series.symbol)}","contractType":"PERPETUAL"'
@@ -65,8 +65,8 @@ def _interest(market: Market) -> Callable[[Series, list[str], TimeUnit], str]:
     return encode
 
 
-def _ratio(endpoint: str) -> Callable[[Series, list[str], TimeUnit], str]:
-    def taker(_series: Series, row: list[str], _unit: TimeUnit) -> str:
+def _ratio(endpoint: str) -> Callable[[DatasetSeries, list[str], TimeUnit], str]:
+    def taker(_series: DatasetSeries, row: list[str], _unit: TimeUnit) -> str:
         ratio = _unquoted(row[7])
         bought = _VOLUME_SOLD * Decimal(ratio or 0)
         return (
@@ -74,7 +74,7 @@ def _ratio(endpoint: str) -> Callable[[Series, list[str], TimeUnit], str]:
             f'"timestamp":{_stamp(row[0])}}}'
         )
 
-    def accounts(series: Series, row: list[str], _unit: TimeUnit) -> str:
+    def accounts(series: DatasetSeries, row: list[str], _unit: TimeUnit) -> str:
         ratio = _unquoted(row[_RATIO_FIELDS[endpoint]])
         long = Decimal(ratio or 0) / (1 + Decimal(ratio or 0))
         return (

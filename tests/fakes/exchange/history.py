@@ -8,7 +8,7 @@ from datetime import UTC, date, datetime
 from crypto_lakehouse.vocabulary import TimeUnit
 from tests.fakes.exchange.encoding import DayCache, EncodedDay, RowShape, encoded_day
 from tests.fakes.exchange.rows import RowSource
-from tests.fakes.exchange.series import Series
+from tests.fakes.exchange.series import DatasetSeries
 
 _DAY = 86_400_000_000
 _EPOCH = date(1970, 1, 1).toordinal()
@@ -21,7 +21,7 @@ class Library:
     source: RowSource
     cache: DayCache
 
-    def history(self, series: Series, shape: RowShape, until: int, unit: TimeUnit) -> "History":
+    def history(self, series: DatasetSeries, shape: RowShape, until: int, unit: TimeUnit) -> "History":
         """Returns the rows of a series up to an instant in microseconds, inclusive."""
         return History(self, series, shape, until, unit)
 
@@ -31,7 +31,7 @@ class History:
     """The rows of a series up to now."""
 
     library: Library
-    series: Series
+    series: DatasetSeries
     shape: RowShape
     until: int
     unit: TimeUnit = TimeUnit.MILLISECONDS

@@ -5,13 +5,13 @@ from collections.abc import Callable
 from datetime import UTC, datetime
 
 from crypto_lakehouse.vocabulary import Interval, TimeUnit
-from tests.fakes.exchange.asking import Answer, Asked, Page, Refused, compact
 from tests.fakes.exchange.budget import Budget, Charge, Pool
 from tests.fakes.exchange.encoding import RowShape, microseconds
 from tests.fakes.exchange.history import Library
 from tests.fakes.exchange.open_candle import OpenCandles
 from tests.fakes.exchange.plain_rows import Listing, average_price, candles, trades
-from tests.fakes.exchange.series import Series
+from tests.fakes.exchange.protocol import Answer, Page, Refused, Request, compact
+from tests.fakes.exchange.series import DatasetSeries
 
 PAIRS = {"XXBTZUSD": Listing("BTCUSDT", "XBT", "USD"), "XETHZUSD": Listing("ETHUSDT", "ETH", "USD")}
 _INTERVALS = {
@@ -35,26 +35,26 @@ class KrakenMount:
         self._library = library
         self._open_candles = OpenCandles()
 
-    def charge(self, _asked: Asked) -> Charge:
+    def charge(self, _asked: Request) -> Charge:
         """Returns that nothing is charged."""
         return Charge(Pool.FREE, 0)
 
-    def respond(self, asked: Asked) -> Page | bytes:
+    def respond(self, request: Request) -> Page | bytes:
         """Returns the answer's rows, or its body.
 
         Raises:
             Refused: Kraken would refuse the request.
         """
-        handlers: dict[str, Callable[[Asked], Page | bytes]] = {
+        handlers: dict[str, Callable[[Request], Page | bytes]] = {
             "0/public/Time": self._time,
             "0/public/Assets": self._assets,
             "0/public/AssetPairs": self._pairs,
             "0/public/OHLC": self._candles,
             "0/public/Trades": self._trades,
         }
-        if asked.path not in handlers:
+        if request.path not in handlers:
             raise Refused(0, "EGeneral:Unknown method")
-        return handlers[asked.path](asked)
+        return handlers[request.path](request)
 
     def refusal(self, refused: Refused) -> Answer:
         """Returns a refusal as Kraken words it: with status 200, except where a fault asks for another."""
@@ -62,51 +62,51 @@ class KrakenMount:
         status = 200 if refused.status == 400 else refused.status
         return Answer(status, compact({"error": [message]}))
 
-    def _time(self, asked: Asked) -> bytes:
-        moment = datetime.fromtimestamp(int(asked.at), UTC)
-        result = {"unixtime": int(asked.at), "rfc1123": f"{moment:%a, %d %b %y %H:%M:%S} +0000"}
+    def _time(self, request: Request) -> bytes:
+        moment = datetime.fromtimestamp(int(request.at), UTC)
+        result = {"unixtime": int(request.at), "rfc1123": f"{moment:%a, %d %b %y %H:%M:%S} +0000"}
         return compact({"error": [], "result": result})
 
-    def _assets(self, _asked: Asked) -> bytes:
+    def _assets(self, _asked: Request) -> bytes:
         asset = {"aclass": "currency", "decimals": 10, "display_decimals": 5, "status": "enabled"}
         names = {f"X{one.base}": one.base for one in PAIRS.values()} | {"ZUSD": "USD"}
         return compact({"error": [], "result": {key: {**asset, "altname": name} for key, name in names.items()}})
 
-    def _pairs(self, _asked: Asked) -> bytes:
+    def _pairs(self, _asked: Request) -> bytes:
         return compact({"error": [], "result": {name: _described(one) for name, one in PAIRS.items()}})
 
-    def _candles(self, asked: Asked) -> Page:
-        name, listing = _listing(asked)
-        minutes = asked.params.get("interval", "1")
+    def _candles(self, request: Request) -> Page:
+        name, listing = _listing(request)
+        minutes = request.params.get("interval", "1")
         interval = _INTERVALS.get(int(minutes) if minutes.isdigit() else 0)
         if interval is None:
             raise Refused(0, "EGeneral:Invalid arguments:interval")
-        history = candles(self._library, asked, listing.symbol, interval)
-        rows = history.until_time(asked.now, _MOST_CANDLES)
+        history = candles(self._library, request, listing.symbol, interval)
+        rows = history.until_time(request.now, _MOST_CANDLES)
         if rows:
-            rows[-1] = self._open_candles.as_now(history.series, rows[-1], asked.now // 1000)
+            rows[-1] = self._open_candles.as_now(history.series, rows[-1], request.now // 1000)
         told = [_candle(json.loads(row)) for row in rows]
-        since = asked.number("since") or 0
+        since = request.number("since") or 0
         shown = [row for opened, row in told if opened > since]
         closed = [opened for opened, _ in told[:-1]]
         return Page(shown, _head(name), b'],"last":%d}}' % (closed[-1] if closed else since))
 
-    def _trades(self, asked: Asked) -> Page:
-        name, listing = _listing(asked)
-        limit = min(asked.number("count") or _MOST_TRADES, _MOST_TRADES)
-        history = trades(self._library, asked, listing.symbol, _TRADE)
-        since = asked.number("since")
+    def _trades(self, request: Request) -> Page:
+        name, listing = _listing(request)
+        limit = min(request.number("count") or _MOST_TRADES, _MOST_TRADES)
+        history = trades(self._library, request, listing.symbol, _TRADE)
+        since = request.number("since")
         if since is None:
-            rows = history.until_time(asked.now, limit)
+            rows = history.until_time(request.now, limit)
         else:
             nanoseconds = since if since >= _FIRST_NANOSECONDS else since * 1_000_000_000
-            rows = history.from_time(nanoseconds // 1000 + 1, asked.now, limit)
+            rows = history.from_time(nanoseconds // 1000 + 1, request.now, limit)
         last = _nanoseconds(rows[-1]) if rows else since or 0
         return Page(rows, _head(name), b'],"last":"%d"}}' % last)
 
 
-def _listing(asked: Asked) -> tuple[str, Listing]:
-    pair = asked.params.get("pair", "").upper()
+def _listing(request: Request) -> tuple[str, Listing]:
+    pair = request.params.get("pair", "").upper()
     for name, one in PAIRS.items():
         if pair in (name, f"{one.base}{one.quote}", f"{one.base}/{one.quote}"):
             return name, one
@@ -149,7 +149,7 @@ def _candle(row: list[str | int]) -> tuple[int, bytes]:
     return opened, told.encode()
 
 
-def _trade(_series: Series, row: list[str], _unit: TimeUnit) -> str:
+def _trade(_series: DatasetSeries, row: list[str], _unit: TimeUnit) -> str:
     instant = microseconds(row[4])
     # Kraken tells the taker's side.
     side = "s" if row[5].lower() == "true" else "b"

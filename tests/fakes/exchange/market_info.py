@@ -3,7 +3,7 @@
 from datetime import UTC, date, datetime
 
 from crypto_lakehouse.vocabulary import Market
-from tests.fakes.exchange.asking import compact
+from tests.fakes.exchange.protocol import compact
 from tests.fakes.exchange.symbols import Symbols, assets_of, pair_of
 
 _NEVER_DELIVERED = 4_133_404_800_000

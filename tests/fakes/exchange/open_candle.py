@@ -4,8 +4,8 @@ import json
 from collections import Counter
 from decimal import Decimal
 
-from tests.fakes.exchange.asking import compact
-from tests.fakes.exchange.series import Series
+from tests.fakes.exchange.protocol import compact
+from tests.fakes.exchange.series import DatasetSeries
 
 _VOLUMES = (5, 7, 9, 10)
 _LEAST_SHARE = Decimal("0.02")
@@ -15,9 +15,9 @@ class OpenCandles:
     """Shows open candles as they might look: the part of the final one that has passed, a little more at each look."""
 
     def __init__(self) -> None:
-        self._looks: Counter[tuple[Series, int]] = Counter()
+        self._looks: Counter[tuple[DatasetSeries, int]] = Counter()
 
-    def as_now(self, series: Series, row: bytes, now: int) -> bytes:
+    def as_now(self, series: DatasetSeries, row: bytes, now: int) -> bytes:
         """Returns a candle as it looks now, given as it will be in the end; `now` is in the row's own unit."""
         final = json.loads(row)
         opened, closed = final[0], final[6]

@@ -4,10 +4,10 @@ from dataclasses import dataclass
 from decimal import Decimal
 
 from crypto_lakehouse.vocabulary import DataType, Interval, Market, TimeUnit
-from tests.fakes.exchange.asking import Asked
 from tests.fakes.exchange.encoding import KLINE, RowShape
 from tests.fakes.exchange.history import History, Library
-from tests.fakes.exchange.series import Series
+from tests.fakes.exchange.protocol import Request
+from tests.fakes.exchange.series import DatasetSeries
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,16 +25,16 @@ class Listing:
     quote: str
 
 
-def candles(library: Library, asked: Asked, symbol: str, interval: Interval) -> History:
+def candles(library: Library, request: Request, symbol: str, interval: Interval) -> History:
     """Returns the spot candles up to now, in Binance's row."""
-    series = Series.of(Market.SPOT, DataType.KLINES, symbol, interval)
-    return library.history(series, KLINE, asked.now, TimeUnit.MILLISECONDS)
+    series = DatasetSeries.of(Market.SPOT, DataType.KLINES, symbol, interval)
+    return library.history(series, KLINE, request.now, TimeUnit.MILLISECONDS)
 
 
-def trades(library: Library, asked: Asked, symbol: str, shape: RowShape) -> History:
+def trades(library: Library, request: Request, symbol: str, shape: RowShape) -> History:
     """Returns the spot trades up to now, as `shape` tells them."""
-    series = Series.of(Market.SPOT, DataType.TRADES, symbol)
-    return library.history(series, shape, asked.now, TimeUnit.MICROSECONDS)
+    series = DatasetSeries.of(Market.SPOT, DataType.TRADES, symbol)
+    return library.history(series, shape, request.now, TimeUnit.MICROSECONDS)
 
 
 def shortest(number: str) -> str:

@@ -12,7 +12,7 @@ from crypto_lakehouse.demo.records import LINES, DayContent
 from crypto_lakehouse.spec import TimeEncoding
 from crypto_lakehouse.vocabulary import DataType, Frequency, Interval
 from tests.fakes.exchange.long_candles import is_long, merged, next_open, opens_on
-from tests.fakes.exchange.series import Series
+from tests.fakes.exchange.series import DatasetSeries
 
 _TIME_FIELD = {DataType.AGG_TRADES: 5, DataType.TRADES: 4}
 _MICROSECONDS = 10**14
@@ -21,11 +21,11 @@ _MICROSECONDS = 10**14
 class RowSource(Protocol):
     """The rows of the archive, a day at a time."""
 
-    def days(self, series: Series, until: date) -> Sequence[date]:
+    def days(self, series: DatasetSeries, until: date) -> Sequence[date]:
         """Returns the days up to and with `until` on which the series has rows, ascending."""
         ...
 
-    def lines(self, series: Series, day: date) -> list[str]:
+    def lines(self, series: DatasetSeries, day: date) -> list[str]:
         """Returns the CSV rows of one day, without a header."""
         ...
 
@@ -39,10 +39,10 @@ class SyntheticRows:
     def __init__(self, since: date = date(2020, 1, 1)) -> None:
         self._since = since
 
-    def days(self, series: Series, until: date) -> Sequence[date]:
+    def days(self, series: DatasetSeries, until: date) -> Sequence[date]:
         return _synthetic_days(self._since, until, series.interval)
 
-    def lines(self, series: Series, day: date) -> list[str]:
+    def lines(self, series: DatasetSeries, day: date) -> list[str]:
         make = LINES[series.dataset.data_type]
         if not is_long(series.interval):
             return list(make(DayContent(series.dataset, series.symbol, day, series.interval)))
@@ -62,12 +62,12 @@ class FolderRows:
 
     def __init__(self, root: Path) -> None:
         self._root = root
-        self._found: dict[Series, dict[date, ArchiveKey]] = {}
+        self._found: dict[DatasetSeries, dict[date, ArchiveKey]] = {}
 
-    def days(self, series: Series, until: date) -> Sequence[date]:
+    def days(self, series: DatasetSeries, until: date) -> Sequence[date]:
         return sorted(day for day in self._objects(series) if day <= until)
 
-    def lines(self, series: Series, day: date) -> list[str]:
+    def lines(self, series: DatasetSeries, day: date) -> list[str]:
         key = self._objects(series).get(day)
         if key is None:
             return []
@@ -77,14 +77,14 @@ class FolderRows:
         field = _TIME_FIELD.get(series.dataset.data_type, 0)
         return [row for row in rows if _row_day(series, row.split(",")[field]) == day]
 
-    def _objects(self, series: Series) -> dict[date, ArchiveKey]:
+    def _objects(self, series: DatasetSeries) -> dict[date, ArchiveKey]:
         if series not in self._found:
             # Monthly first: the daily object of a day then takes its place.
             keys = [key for one in (Frequency.MONTHLY, Frequency.DAILY) for key in self._keys(series, one)]
             self._found[series] = {day: key for key in keys for day in _days_of(key)}
         return self._found[series]
 
-    def _keys(self, series: Series, frequency: Frequency) -> Iterator[ArchiveKey]:
+    def _keys(self, series: DatasetSeries, frequency: Frequency) -> Iterator[ArchiveKey]:
         if frequency not in series.dataset.frequencies:
             return
         folder = self._root / object_folder(series.dataset, frequency, series.symbol, series.interval)
@@ -104,7 +104,7 @@ def _zip_lines(path: Path) -> list[str]:
     return lines[1:] if lines and lines[0][:1].isalpha() else lines
 
 
-def _row_day(series: Series, stamp: str) -> date:
+def _row_day(series: DatasetSeries, stamp: str) -> date:
     if series.dataset.time_encoding is not TimeEncoding.EPOCH:
         return date.fromisoformat(stamp[:10])
     number = int(stamp)

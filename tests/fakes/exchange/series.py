@@ -8,7 +8,7 @@ from crypto_lakehouse.vocabulary import DataType, Interval, Market
 
 
 @dataclass(frozen=True, slots=True)
-class Series:
+class DatasetSeries:
     """One symbol of one dataset, and the interval where there is one.
 
     Args:
@@ -22,7 +22,7 @@ class Series:
     interval: Interval | None = None
 
     @classmethod
-    def of(cls, market: Market, data_type: DataType, symbol: str, interval: Interval | None = None) -> "Series":
+    def of(cls, market: Market, data_type: DataType, symbol: str, interval: Interval | None = None) -> "DatasetSeries":
         """Returns the series of a Binance market."""
         return cls(f"binance_{market}_{data_type.slug}", symbol, interval)
 

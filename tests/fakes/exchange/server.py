@@ -13,7 +13,6 @@ from typing import Self, TypeVar
 from aiohttp import web
 
 from crypto_lakehouse.vocabulary import Market
-from tests.fakes.exchange.asking import Answer, Asked, Mount, Page, Refused
 from tests.fakes.exchange.binance import BinanceMount
 from tests.fakes.exchange.budget import Charge, Pool, Verdict
 from tests.fakes.exchange.coinbase import CoinbaseMount
@@ -21,6 +20,7 @@ from tests.fakes.exchange.encoding import DayCache
 from tests.fakes.exchange.faults import REFUSALS, Fault, Faults, faulty, has_weight_header, html_answer
 from tests.fakes.exchange.history import Library
 from tests.fakes.exchange.kraken import KrakenMount
+from tests.fakes.exchange.protocol import Answer, Mount, Page, Refused, Request
 from tests.fakes.exchange.rows import RowSource, SyntheticRows
 from tests.fakes.exchange.symbols import Symbols
 
@@ -154,44 +154,46 @@ class LocalExchange:
     async def _serve(self, request: web.BaseRequest) -> web.Response:
         mount, _, path = request.path.strip("/").partition("/")
         headers = MappingProxyType({name.lower(): value for name, value in request.headers.items()})
-        asked = Asked(mount, path, MappingProxyType(dict(request.query)), headers, self._clock())
-        answer = self._answer(asked)
+        request = Request(mount, path, MappingProxyType(dict(request.query)), headers, self._clock())
+        answer = self._answer(request)
         return web.Response(
             status=answer.status, body=answer.body, headers=answer.headers, content_type=answer.content_type
         )
 
-    def _answer(self, asked: Asked) -> Answer:
-        mount = self._mounts.get(asked.mount)
+    def _answer(self, request: Request) -> Answer:
+        mount = self._mounts.get(request.mount)
         if mount is None:
             return Answer(404, b"404: Not Found", content_type="text/plain")
-        charge = mount.charge(asked)
-        answer = self._charged_answer(asked, mount, charge)
+        charge = mount.charge(request)
+        answer = self._charged_answer(request, mount, charge)
         weight = charge.weight if charge.pool is Pool.WEIGHT else 0
-        self.requests.append(SeenRequest(asked.at, asked.mount, asked.path, asked.params, answer.status, weight))
+        self.requests.append(
+            SeenRequest(request.at, request.mount, request.path, request.params, answer.status, weight)
+        )
         return answer
 
-    def _charged_answer(self, asked: Asked, mount: Mount, charge: Charge) -> Answer:
-        verdict = mount.budget.spend(charge, asked.at)
+    def _charged_answer(self, request: Request, mount: Mount, charge: Charge) -> Answer:
+        verdict = mount.budget.spend(charge, request.at)
         fault = None
         if verdict.status == 200:
-            fault = self._faults.instead(asked)
-            answer = self._content(asked, mount) if fault is None else _answer_of(fault, mount)
+            fault = self._faults.instead(request)
+            answer = self._content(request, mount) if fault is None else _answer_of(fault, mount)
         else:
-            answer = _limited(asked, mount, verdict)
+            answer = _limited(request, mount, verdict)
         tells_weight = charge.pool is Pool.WEIGHT and (fault is None or has_weight_header(fault))
-        if not tells_weight or self._faults.without_header(asked):
+        if not tells_weight or self._faults.without_header(request):
             return answer
         headers = {**answer.headers, _WEIGHT_HEADER: str(verdict.used)}
         return Answer(answer.status, answer.body, headers, answer.content_type)
 
-    def _content(self, asked: Asked, mount: Mount) -> Answer:
+    def _content(self, request: Request, mount: Mount) -> Answer:
         try:
-            content = mount.respond(asked)
+            content = mount.respond(request)
         except Refused as refused:
             return mount.refusal(refused)
         if isinstance(content, bytes):
             return Answer(200, content)
-        page: Page = self._faults.spoiled(asked, content)
+        page: Page = self._faults.spoiled(request, content)
         return Answer(200, page.body, page.headers)
 
 
@@ -199,8 +201,8 @@ def _answer_of(fault: Fault, mount: Mount) -> Answer:
     return faulty(fault, mount.refusal(REFUSALS[fault])) if fault in REFUSALS else html_answer(fault)
 
 
-def _limited(asked: Asked, mount: Mount, verdict: Verdict) -> Answer:
-    until = asked.now // 1000 + verdict.retry_after * 1000
+def _limited(request: Request, mount: Mount, verdict: Verdict) -> Answer:
+    until = request.now // 1000 + verdict.retry_after * 1000
     words = _TOO_MUCH[verdict.status].format(limit=mount.budget.weight_limit, until=until)
     refusal = mount.refusal(Refused(-1003, words, verdict.status))
     return Answer(refusal.status, refusal.body, {"Retry-After": str(verdict.retry_after)})

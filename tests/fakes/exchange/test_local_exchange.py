@@ -15,7 +15,7 @@ from crypto_lakehouse.demo.records import LINES, DayContent
 from crypto_lakehouse.vocabulary import DataType, Interval, Market
 from tests.fakes.exchange.ccxt_urls import binance_urls
 from tests.fakes.exchange.rows import FolderRows
-from tests.fakes.exchange.series import Series
+from tests.fakes.exchange.series import DatasetSeries
 from tests.fakes.exchange.server import LocalExchange, running_clock
 from tests.fakes.exchange.talking import MICROSECONDS, NOW, Clock, ask, client, ms
 from tests.waiting import STANDSTILL_SECONDS
@@ -265,9 +265,9 @@ def test_nothing_is_told_of_the_future(exchange: LocalExchange) -> None:
 
 def test_the_rows_of_real_zips_are_told_too(real_archive: Path) -> None:
     source = FolderRows(real_archive)
-    hours = Series.of(Market.SPOT, DataType.KLINES, "BTCUSDT", Interval.H1)
-    payments = Series.of(Market.UM, DataType.FUNDING_RATE, "BTCUSDT")
-    trades = Series.of(Market.CM, DataType.AGG_TRADES, "BTCUSD_PERP")
+    hours = DatasetSeries.of(Market.SPOT, DataType.KLINES, "BTCUSDT", Interval.H1)
+    payments = DatasetSeries.of(Market.UM, DataType.FUNDING_RATE, "BTCUSDT")
+    trades = DatasetSeries.of(Market.CM, DataType.AGG_TRADES, "BTCUSD_PERP")
     with LocalExchange(source, clock=Clock(datetime(2026, 5, 9, 1, tzinfo=UTC))) as exchange:
         path = f"spot/api/v3/klines?symbol=BTCUSDT&interval=1h&startTime={ms(2026, 5, 8)}"
         assert as_lines(ask(exchange, path, MICROSECONDS).json) == source.lines(hours, date(2026, 5, 8))

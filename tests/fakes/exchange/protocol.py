@@ -1,4 +1,4 @@
-"""What was asked and what is answered, apart from HTTP."""
+"""Requests and answers, apart from HTTP."""
 
 import json
 from collections.abc import Callable, Mapping
@@ -37,7 +37,7 @@ class Refused(Exception):
 
 
 @dataclass(frozen=True, slots=True)
-class Asked:
+class Request:
     """A request.
 
     Args:
@@ -132,11 +132,11 @@ class Mount(Protocol):
 
     budget: Budget
 
-    def charge(self, asked: Asked) -> Charge:
+    def charge(self, request: Request) -> Charge:
         """Returns what the request costs."""
         ...
 
-    def respond(self, asked: Asked) -> Page | bytes:
+    def respond(self, request: Request) -> Page | bytes:
         """Returns the answer's rows, or its body.
 
         Raises:

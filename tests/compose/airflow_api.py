@@ -1,6 +1,7 @@
 """Airflow's REST API as somebody outside uses it: over HTTP, with the generated password."""
 
 from dataclasses import dataclass, field
+from operator import itemgetter
 from typing import Any
 
 import requests
@@ -56,4 +57,7 @@ class AirflowApi:
     def tasks(self, dag: str, run: str) -> list[tuple[str, int, str, int]]:
         """Returns name, map index, state and tries of a run's tasks."""
         found = self.ask("GET", f"dags/{dag}/dagRuns/{run}/taskInstances?limit=200")["task_instances"]
-        return sorted((one["task_id"], one["map_index"], str(one["state"]), one["try_number"]) for one in found)
+        names = ("task_id", "map_index", "state", "try_number")
+        return sorted(
+            (task, index, str(state), number) for task, index, state, number in map(itemgetter(*names), found)
+        )

@@ -61,7 +61,7 @@ def _port(file: Path) -> int:
 async def _picture(port: int, url: str, cookie: tuple[str, str], words: list[str]) -> tuple[bytes, str]:
     async with aiohttp.ClientSession() as session:
         async with session.get(f"http://127.0.0.1:{port}/json/list") as answer:
-            (page,) = [one for one in await answer.json() if one["type"] == "page"]
+            (page,) = [target for target in await answer.json() if target["type"] == "page"]
         async with session.ws_connect(page["webSocketDebuggerUrl"], max_msg_size=1 << 26) as talk:
             await _tell(talk, "Network.setCookie", name=cookie[0], value=cookie[1], url=url)
             await _tell(talk, "Page.navigate", url=url)
@@ -77,7 +77,7 @@ async def _text_with(talk: "aiohttp.ClientWebSocketResponse[Any]", words: list[s
         looks += 1
         found = await _tell(talk, "Runtime.evaluate", expression="document.body ? document.body.innerText : ''")
         text = str(found["result"].get("value", ""))
-        if all(one in text for one in words):
+        if all(word in text for word in words):
             return text
         await asyncio.sleep(0.5)
     raise AssertionError(f"the page never showed {words}, but: {text[:2000]}")

@@ -55,8 +55,8 @@ class Compose:
     def containers(self) -> dict[str, Any]:
         """Returns what the engine knows of each service's container."""
         found = self._listed("container", "ls", "--all")
-        known = [self.engine.inspect(one) for one in found]
-        return {one["Config"]["Labels"][SERVICE_LABEL]: one for one in known}
+        known = [self.engine.inspect(container) for container in found]
+        return {container["Config"]["Labels"][SERVICE_LABEL]: container for container in known}
 
     def container(self, service: str) -> Any:
         return self.containers()[service]
@@ -74,7 +74,7 @@ class Compose:
         """Returns what is there of the stack: containers, networks, volumes."""
         kinds = (("container", "ls", "--all"), ("network", "ls"), ("volume", "ls"))
         mine = self.engine.run("ps", "--all", "--quiet", "--filter", f"label={STACK_LABEL}={self.project}").stdout
-        return [f"{kind[0]} {one}" for kind in kinds for one in self._listed(*kind)] + mine.split()
+        return [f"{kind[0]} {name}" for kind in kinds for name in self._listed(*kind)] + mine.split()
 
     def _listed(self, *kind: str) -> list[str]:
         mine = f"label={PROJECT_LABEL}={self.project}"

@@ -46,49 +46,50 @@ def test_a_service_has_no_rights_and_knows_its_limits(name: str) -> None:
 
 
 def test_only_the_guard_holds_the_engine_s_socket_and_it_has_no_network() -> None:
-    holders = {name for name, one in SERVICES.items() if "docker.sock" in str(one.get("volumes"))}
+    holders = {name for name, service in SERVICES.items() if "docker.sock" in str(service.get("volumes"))}
     assert holders == {"guard"}
     assert SERVICES["guard"]["network_mode"] == "none"
     users = {
         (name, volume)
-        for name, one in SERVICES.items()
-        for volume in one.get("volumes", [])
+        for name, service in SERVICES.items()
+        for volume in service.get("volumes", [])
         if volume.startswith("engine:")
     }
     assert users == {("guard", "engine:/engine"), ("scheduler", "engine:/engine:ro")}
 
 
 def test_ports_are_on_loopback_alone() -> None:
-    ports = [port for one in SERVICES.values() for port in one.get("ports", [])]
+    ports = [port for service in SERVICES.values() for port in service.get("ports", [])]
     assert len(ports) == 3
     assert all(port.startswith("127.0.0.1:${") for port in ports)
 
 
 def test_services_that_go_on_are_watched_and_come_back() -> None:
     lasting = set(SERVICES) - ONCE
-    assert {name for name, one in SERVICES.items() if "healthcheck" in one} == lasting
-    assert {name for name, one in SERVICES.items() if one["restart"] == "unless-stopped"} == lasting
+    assert {name for name, service in SERVICES.items() if "healthcheck" in service} == lasting
+    assert {name for name, service in SERVICES.items() if service["restart"] == "unless-stopped"} == lasting
 
 
 def test_whoever_waits_for_another_waits_until_it_is_well_or_done() -> None:
-    waits = [(other, how["condition"]) for one in SERVICES.values() for other, how in one.get("depends_on", {}).items()]
+    dependencies = [service.get("depends_on", {}) for service in SERVICES.values()]
+    waits = [(other, how["condition"]) for needed in dependencies for other, how in needed.items()]
     assert waits
     for other, condition in waits:
         assert condition == ("service_completed_successfully" if other in ONCE else "service_healthy")
 
 
 def test_images_are_built_where_they_are_missing_and_never_pulled() -> None:
-    for one in SERVICES.values():
-        assert one["pull_policy"] == "never"
-        assert (REPOSITORY / one["build"]["dockerfile"]).is_file()
-        name = one["build"]["dockerfile"].split("/")[1]
-        assert one["image"] == f"${{REGISTRY:-crypto-lakehouse}}/{name}:${{TAG:-latest}}"
+    for service in SERVICES.values():
+        assert service["pull_policy"] == "never"
+        assert (REPOSITORY / service["build"]["dockerfile"]).is_file()
+        name = service["build"]["dockerfile"].split("/")[1]
+        assert service["image"] == f"${{REGISTRY:-crypto-lakehouse}}/{name}:${{TAG:-latest}}"
 
 
 def test_secrets_are_mounted_where_they_are_needed_and_nowhere_else() -> None:
     holders: dict[str, set[str]] = {}
-    for name, one in SERVICES.items():
-        for volume in one.get("volumes", []):
+    for name, service in SERVICES.items():
+        for volume in service.get("volumes", []):
             holders.setdefault(volume.split(":")[0], set()).add(name)
     assert holders["login"] == {"secrets", "api-server"}
     assert holders["database-secrets"] == {"secrets", "database"}

@@ -139,8 +139,8 @@ def changed(path: str, value: Any) -> dict[str, Any]:
     specification = json.loads(json.dumps(GOOD))
     *places, last = path.split(".")
     part = specification
-    for one in places:
-        part = part[int(one) if one.isdigit() else one]
+    for place in places:
+        part = part[int(place) if place.isdigit() else place]
     part[last] = value
     return specification  # type: ignore[no-any-return]
 
@@ -312,7 +312,7 @@ def test_an_own_container_may_be_watched_and_ended(method: str, action: str, ask
 def test_somebody_else_s_container_is_not_there(method: str, action: str, ask: Any, engine: EngineDouble) -> None:
     assert ask(method, f"/v1.41/containers/{FOREIGN}{action}")[0] == 404
     assert ask(method, f"/v1.41/containers/{'c' * 64}{action}")[0] == 404
-    assert [one[0] for one in engine.seen] == ["GET", "GET"], "it was only looked at"
+    assert [request[0] for request in engine.seen] == ["GET", "GET"], "it was only looked at"
 
 
 @pytest.mark.parametrize(
@@ -350,7 +350,7 @@ def test_the_log_says_what_was_refused_in_one_short_plain_line(ask: Any, capsys:
 
 def test_a_container_is_found_by_the_name_that_the_runner_gave_it(ask: Any, engine: EngineDouble) -> None:
     assert ask("DELETE", "/v1.41/containers/lakehouse-pull-7?force=1")[0] == 200
-    assert [one[:2] for one in engine.seen] == [
+    assert [request[:2] for request in engine.seen] == [
         ("GET", "/containers/stack-lakehouse-pull-7/json"),
         ("DELETE", f"/v1.41/containers/{OWN}?force=1"),
     ]
@@ -363,7 +363,7 @@ def test_the_engine_s_version_and_the_steps_images_may_be_asked(ask: Any) -> Non
 
 def test_what_an_earlier_start_left_is_removed(engine: EngineDouble, tmp_path: Path) -> None:
     assert guard.Engine(tmp_path / "engine.sock").clear("stack") == 1
-    assert [one[:2] for one in engine.seen][1] == ("DELETE", f"/containers/{OWN}?force=1&v=1")
+    assert [request[:2] for request in engine.seen][1] == ("DELETE", f"/containers/{OWN}?force=1&v=1")
 
 
 def test_an_engine_that_is_away_is_told_apart_from_a_refusal(tmp_path: Path) -> None:

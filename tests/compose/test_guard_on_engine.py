@@ -108,7 +108,7 @@ def test_the_engine_holds_a_step_to_what_the_guard_checked(engine: Engine, engin
     made = engine.inspect(step)
     asked = {**GOOD["HostConfig"], "NetworkMode": "none", "User": "10001:10001"}
     assert bounds(made) == {name: asked[name] for name in bounds(made)}
-    assert [one["RW"] for one in made["Mounts"]] == [False]
+    assert [mount["RW"] for mount in made["Mounts"]] == [False]
     assert made["HostConfig"]["MaskedPaths"]
     assert made["HostConfig"]["ReadonlyPaths"]
     engine.run("start", "--attach", step)

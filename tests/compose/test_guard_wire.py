@@ -80,7 +80,7 @@ def test_what_follows_a_request_on_its_connection_is_not_heard(engine: EngineDou
     with guarded(tmp_path):
         said = said_to(tmp_path, create_request(LENGTH, "Connection: keep-alive", body=CONTENT + second))
     assert said.count(b"HTTP/1.1 ") == 1
-    assert [one[1] for one in engine.seen] == ["/v1.41/containers/create?name=stack-lakehouse-conform-0"]
+    assert [request[1] for request in engine.seen] == ["/v1.41/containers/create?name=stack-lakehouse-conform-0"]
 
 
 @pytest.mark.parametrize(
@@ -112,4 +112,4 @@ def test_who_asks_to_upgrade_the_connection_gets_a_plain_one(engine: EngineDoubl
         said = said_to(tmp_path, f"{upgrade}DELETE /v1.41/containers/{FOREIGN} HTTP/1.1\r\n\r\n".encode())
     assert said.startswith(b"HTTP/1.1 200 ")
     assert b"Connection: close" in said
-    assert [one[0] for one in engine.seen] == ["GET", "POST"], "looked at and started"
+    assert [request[0] for request in engine.seen] == ["GET", "POST"], "looked at and started"

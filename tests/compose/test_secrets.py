@@ -25,14 +25,14 @@ def new_folder(path: Path) -> Path:
 
 
 def contents(folder: Path) -> dict[str, str]:
-    return {str(one.relative_to(folder)): one.read_text() for one in folder.rglob("*") if one.is_file()}
+    return {str(file.relative_to(folder)): file.read_text() for file in folder.rglob("*") if file.is_file()}
 
 
 def test_every_secret_is_its_owner_s_alone(folder: Path) -> None:
     assert secrets.main(folder) == 0
-    files = [one for one in folder.rglob("*") if one.is_file()]
+    files = [file for file in folder.rglob("*") if file.is_file()]
     assert len(files) == 8
-    assert {one.stat().st_mode & 0o777 for one in files} == {0o600}
+    assert {file.stat().st_mode & 0o777 for file in files} == {0o600}
     assert {(folder / name).stat().st_mode & 0o777 for name in FOLDERS} == {0o700}
 
 
@@ -40,7 +40,7 @@ def test_a_second_start_changes_nothing_and_says_nothing(folder: Path, capsys: p
     secrets.main(folder)
     first = contents(folder)
     said = capsys.readouterr().out
-    assert not [one for one in first.values() if one in said]
+    assert not [secret for secret in first.values() if secret in said]
     secrets.main(folder)
     assert contents(folder) == first
     assert capsys.readouterr().out == ""
@@ -50,7 +50,7 @@ def test_two_stacks_have_nothing_in_common(folder: Path, tmp_path: Path) -> None
     secrets.main(folder)
     other = new_folder(tmp_path / "other")
     secrets.main(other)
-    assert all(one != contents(other)[name] for name, one in contents(folder).items())
+    assert all(secret != contents(other)[name] for name, secret in contents(folder).items())
 
 
 def test_what_an_interrupted_start_left_out_fits_what_it_made(folder: Path) -> None:

@@ -51,11 +51,11 @@ def compose(images: Engine) -> Iterator[Compose]:
         pytest.skip(command)
     with_demo = dict(re.findall(r"^([A-Z_]+)=(.*)$", (REPOSITORY / ".env.example").read_text(), re.MULTILINE))
     ports = {name: str(free_port()) for name in PORTS}
-    one = Compose(images, command, f"{PREFIX}-stack", {**with_demo, **ports, "REGISTRY": PREFIX, "TAG": TAG})
-    one.run("down", "--volumes")
-    assert one.leftovers() == []
-    yield one
-    one.run("down", "--volumes")
+    stack = Compose(images, command, f"{PREFIX}-stack", {**with_demo, **ports, "REGISTRY": PREFIX, "TAG": TAG})
+    stack.run("down", "--volumes")
+    assert stack.leftovers() == []
+    yield stack
+    stack.run("down", "--volumes")
 
 
 def free_port() -> int:
@@ -111,7 +111,7 @@ def lake_of(stack: Compose) -> Lake:
 
 
 def rows(stack: Compose, dataset: str) -> list[int]:
-    return [one["rows"] for one in lake_of(stack).coverage(dataset, days=DAYS).to_dicts()]
+    return [day["rows"] for day in lake_of(stack).coverage(dataset, days=DAYS).to_dicts()]
 
 
 def test_nobody_has_rights_and_every_process_is_nobody_in_particular(stack: Compose) -> None:
@@ -123,7 +123,7 @@ def test_nobody_has_rights_and_every_process_is_nobody_in_particular(stack: Comp
         assert host["Memory"], service
         assert 0 < host["PidsLimit"] <= 512, service
         for ports in (found["NetworkSettings"]["Ports"] or {}).values():
-            assert {one["HostIp"] for one in ports or []} <= {"127.0.0.1"}, service
+            assert {port["HostIp"] for port in ports or []} <= {"127.0.0.1"}, service
     for service in LASTING:
         said = stack.engine.run("top", stack.container(service)["Id"], "-eo", "uid,pid,comm").stdout
         users = {line.split()[0] for line in said.splitlines()[1:]}
@@ -181,7 +181,8 @@ def test_a_killed_step_and_a_killed_scheduler_are_made_good(stack: Compose, api:
     before = stack.container("scheduler")
     # The kernel spares the first process, a mere parent; the scheduler and its workers go at once.
     stack.engine.run("exec", before["Id"], "python", "-I", "-c", "import os; os.kill(-1, 9)", check=False)
-    after = wait_until(lambda: (one := stack.container("scheduler"))["RestartCount"] > before["RestartCount"] and one)
+    wait_until(lambda: stack.container("scheduler")["RestartCount"] > before["RestartCount"])
+    after = stack.container("scheduler")
     assert after["Id"] == before["Id"]
     assert stack.steps("conform", second) == [step], "the fault: a worker died while its step was under way"
 
@@ -238,7 +239,7 @@ def died(stack: Compose, container: str) -> str:
 def test_the_ui_shows_the_finished_run(stack: Compose, api: AirflowApi) -> None:
     if chromium() is None:
         pytest.skip("there is no Chromium to look with")
-    (run,) = [one["dag_run_id"] for one in api.ask("GET", f"dags/{UM}/dagRuns")["dag_runs"] if one["conf"] == CONF]
+    (run,) = [run["dag_run_id"] for run in api.ask("GET", f"dags/{UM}/dagRuns")["dag_runs"] if run["conf"] == CONF]
     page = f"{api.url}/dags/{UM}/runs/{quote(run)}"
     shot, text = picture(page, ("_token", api.token), [run, "Success", "transform.publish"])
     place = Path(os.environ.get("PICTURES", REPOSITORY / ".demo"))
@@ -250,23 +251,26 @@ def test_the_ui_shows_the_finished_run(stack: Compose, api: AirflowApi) -> None:
 
 def test_a_second_up_changes_nothing(stack: Compose) -> None:
     def lasting() -> dict[str, tuple[str, str]]:
-        return {name: (one["Id"], one["State"]["StartedAt"]) for name, one in stack.containers().items()}
+        containers = stack.containers()
+        return {name: (found["Id"], found["State"]["StartedAt"]) for name, found in containers.items()}
 
     before = lasting()
     stack.run("up", "--detach")
     wait_until_well(stack)
     after = lasting()
-    assert {name: one[0] for name, one in after.items()} == {name: one[0] for name, one in before.items()}
+    assert {name: number for name, (number, _) in after.items()} == {
+        name: number for name, (number, _) in before.items()
+    }
     assert {name: after[name] for name in LASTING} == {name: before[name] for name in LASTING}
 
 
 def test_no_secret_is_in_what_the_engine_shows_or_in_a_log(stack: Compose) -> None:
     secrets = secrets_of(stack)
-    shown = [stack.engine.run("inspect", one["Id"]).stdout for one in stack.containers().values()]
-    said = [stack.engine.run("logs", one["Id"]) for one in stack.containers().values()]
+    shown = [stack.engine.run("inspect", container["Id"]).stdout for container in stack.containers().values()]
+    said = [stack.engine.run("logs", container["Id"]) for container in stack.containers().values()]
     tasks = stack.execute("scheduler", "sh", "-c", "cat $(find /logs -type f)")
     assert "conform" in tasks, "the control: the logs of tasks are there"
-    everything = [*shown, *(one.stdout + one.stderr for one in said), tasks]
+    everything = [*shown, *(output.stdout + output.stderr for output in said), tasks]
     assert [name for text in everything for name in found_secrets(secrets, text)] == []
     leak = stack.execute("api-server", "cat", "/secrets/login/passwords.json")
     assert found_secrets(secrets, leak) == ["login/passwords.json"], "the control: a leak is found"
@@ -278,7 +282,7 @@ def secrets_of(stack: Compose) -> dict[str, list[str]]:
         name: stack.execute(service, "cat", f"/secrets/{name}") for service, names in SECRETS.items() for name in names
     }
     words = {name: re.findall(r"[A-Za-z0-9_=+/-]{20,}", text) for name, text in content.items()}
-    return {name: [one for one in found if not one.startswith("aws_")] for name, found in words.items()}
+    return {name: [word for word in found if not word.startswith("aws_")] for name, found in words.items()}
 
 
 def found_secrets(secrets: dict[str, list[str]], text: str) -> list[str]:
@@ -297,7 +301,7 @@ def test_what_was_published_survives_a_down_in_the_middle_of_a_run(stack: Compos
     opened(stack).trigger(UM, {**CONF, "symbols": ["ETHUSDT"]})
     wait_until(stack.steps)
     stack.run("down")
-    assert {one.split()[0] for one in stack.leftovers()} == {"volume"}, "a step that was left would hold the network"
+    assert {line.split()[0] for line in stack.leftovers()} == {"volume"}, "a step that was left would hold the network"
     stack.run("up", "--detach")
     wait_until_well(stack)
     assert stack.execute("api-server", "cat", "/secrets/login/passwords.json") == login

@@ -34,8 +34,8 @@ def ecs(engine: Engine, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Mi
     program = find_ministack()
     if program is None:
         pytest.skip("ministack is not here: `make test-containers` installs it into .venv-ministack")
-    with ministack(engine, program, tmp_path_factory.mktemp("ministack")) as one:
-        yield one
+    with ministack(engine, program, tmp_path_factory.mktemp("ministack")) as server:
+        yield server
 
 
 def open_to_all(folder: Path) -> None:

@@ -60,13 +60,13 @@ def image(name: str) -> str:
 def find_engine() -> Engine | str:
     """Returns the engine, or why there is none to be had."""
     found = [Path(folder) / "docker" for folder in os.get_exec_path()]
-    clients = [str(one) for one in dict.fromkeys(found) if shutil.which(str(one))]
+    clients = [str(path) for path in dict.fromkeys(found) if shutil.which(str(path))]
     if not clients:
         return "there is no docker client"
-    answering = [one for one in clients if _output(one, "version", "--format", "{{.Server.Version}}")]
+    answering = [client for client in clients if _output(client, "version", "--format", "{{.Server.Version}}")]
     if not answering:
         return "no Docker engine answers: start dockerd"
-    able = [one for one in answering if _can_build(one)]
+    able = [client for client in answering if _can_build(client)]
     return Engine(able[0]) if able else "no docker client here can build with BuildKit: install buildx"
 
 

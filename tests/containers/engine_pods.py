@@ -89,7 +89,7 @@ class EnginePods:
     def left(self) -> list[str]:
         """Returns the containers that are still there."""
         found = self.client.containers.list(all=True, filters={"label": f"{LABEL}={self.name}"})
-        return [one.name for one in found]
+        return [container.name for container in found]
 
     def close(self) -> None:
         self.client.close()
@@ -121,7 +121,9 @@ def _room(container: dict[str, Any], mounts: list[Mount], group: int) -> dict[st
         # A cluster's nodes do not swap.
         "memswap_limit": memory,
         "nano_cpus": int(limits["cpu"].removesuffix("m")) * 1_000_000,
-        "mounts": [types.Mount(one.path, str(one.folder), "bind") for one in mounts if one.folder],
+        "mounts": [types.Mount(mount.path, str(mount.folder), "bind") for mount in mounts if mount.folder],
         # A pod's own volumes are root's, and writable for its group.
-        "tmpfs": {one.path: f"rw,mode=2770,gid={group},size={one.mib}m" for one in mounts if one.folder is None},
+        "tmpfs": {
+            mount.path: f"rw,mode=2770,gid={group},size={mount.mib}m" for mount in mounts if mount.folder is None
+        },
     }

@@ -97,9 +97,9 @@ def gateway(engine: Engine) -> str:
 def ministack(engine: Engine, program: Path, folder: Path) -> Iterator[Ministack]:
     """Runs it on a free port; in the end none of its containers is left."""
     host = gateway(engine)
-    with socket.socket() as one:
-        one.bind((host, 0))
-        port = one.getsockname()[1]
+    with socket.socket() as probe:
+        probe.bind((host, 0))
+        port = probe.getsockname()[1]
     here = Ministack(engine, host, port)
     with (folder / "ministack.log").open("wb") as log:
         process = subprocess.Popen([program], env=_variables(here), cwd=folder, stdout=log, stderr=log)

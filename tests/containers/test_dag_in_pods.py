@@ -77,9 +77,9 @@ class Airflow:
         """Kills a part with everything that it started, as the loss of its machine does."""
         process = self.parts.pop(part)
         # Tasks have sessions of their own; one that outlived its supervisor would still remove its pod.
-        for one in (*psutil.Process(process.pid).children(recursive=True), psutil.Process(process.pid)):
+        for child in (*psutil.Process(process.pid).children(recursive=True), psutil.Process(process.pid)):
             with suppress(psutil.NoSuchProcess):
-                one.kill()
+                child.kill()
         process.wait()
 
     def command(self, *arguments: str) -> None:
@@ -122,7 +122,7 @@ def wait_for(is_so: Any, what: str, place: Place) -> None:
 def network_of(labels: Any) -> str:
     """Returns the network that the policies leave to a pod: the machine's own, where the archive is, or none."""
     # The lake is on a claim: the policy of a store is not in force.
-    in_force = [one for one in policies() if one["metadata"]["name"] != "reach-the-store"]
+    in_force = [policy for policy in policies() if policy["metadata"]["name"] != "reach-the-store"]
     return "host" if may_reach(in_force, labels, "52.219.0.1", 443) else "none"
 
 
@@ -203,7 +203,7 @@ def is_over(place: Place, run: str) -> bool:
 
 def steps_of(place: Place, run: str) -> list[str]:
     labels = [pod["metadata"]["labels"] for pod in place.api.cluster.created]
-    return [one["crypto-lakehouse/step"] for one in labels if one["run_id"] == run]
+    return [label["crypto-lakehouse/step"] for label in labels if label["run_id"] == run]
 
 
 def check(place: Place, run: str, days: int) -> None:
@@ -214,7 +214,7 @@ def check(place: Place, run: str, days: int) -> None:
     wait_for(lambda: place.api.cluster.pods == {}, "all pods are gone", place)
     assert place.api.refused == []
     span = (date(2025, 1, 1), date(2025, 1, days))
-    assert [one["rows"] for one in Lake(place.lake.settings).coverage(KLINES, days=span).to_dicts()] == [24] * days
+    assert [day["rows"] for day in Lake(place.lake.settings).coverage(KLINES, days=span).to_dicts()] == [24] * days
 
 
 def test_runs_converge_although_triggerer_scheduler_and_worker_die_in_the_middle(place: Place) -> None:

@@ -150,10 +150,10 @@ def _airflow(folder: Path, variables: Mapping[str, str]) -> str:
 
 def test_a_dag_run_on_ecs_publishes_into_what_terraform_made(finished: str, place: Place) -> None:
     told = [json.loads(line[1:]) for line in finished.splitlines() if line.startswith("@")]
-    assert [one["state"] for one in told if one["event"] == "end"] == ["success"]
+    assert [line["state"] for line in told if line["event"] == "end"] == ["success"]
     settings = Settings()
     days = Lake(settings).coverage(KLINES, days=(date(2025, 1, 1), date(2025, 1, 2))).to_dicts()
-    assert [one["rows"] for one in days] == [24, 24]
+    assert [day["rows"] for day in days] == [24, 24]
     assert settings.lake == f"s3://{place.deployment.workspace.output('buckets')['lake']}"
     assert Lake(settings).scan(KLINES, symbols=["BTCUSDT"], interval="1h").collect().height == 48
 
@@ -162,10 +162,10 @@ def test_every_step_was_a_deferred_task_of_terraform_s_definition(finished: str,
     client, cluster = ecs.client("ecs"), place.variables["CRYPTO_LAKEHOUSE_ECS__CLUSTER"]
     arns = client.list_tasks(cluster=cluster, desiredStatus="STOPPED")["taskArns"]
     tasks = client.describe_tasks(cluster=cluster, tasks=arns)["tasks"]
-    families = [one["taskDefinitionArn"].rpartition("/")[2].partition(":")[0] for one in tasks]
+    families = [task["taskDefinitionArn"].rpartition("/")[2].partition(":")[0] for task in tasks]
     # The exchange is not asked in dev, which has no way to the internet.
     assert sorted(families) == sorted(f"{cluster}-{step}" for step in Step if step is not Step.DELTA)
-    assert {one["containers"][0]["exitCode"] for one in tasks} == {0}
+    assert {task["containers"][0]["exitCode"] for task in tasks} == {0}
     assert "DEFERRED" in finished.upper()
 
 
@@ -173,13 +173,15 @@ def test_alarms_can_count_what_the_steps_said(finished: str, ecs: Ministack, pla
     groups = place.deployment.workspace.output("ecs")["log_groups"]
     logs, filters = ecs.client("logs"), place.deployment.client("logs").describe_metric_filters()["metricFilters"]
     said = {step: _said(logs, group) for step, group in groups.items() if step != Step.DELTA}
-    assert {step: (one["step"], one["subject"]) for step, one in said.items()} == {
+    assert {step: (result["step"], result["subject"]) for step, result in said.items()} == {
         step: (step, KLINES) for step in said
     }
-    assert "failed" not in {one["status"] for one in said.values()}
+    assert "failed" not in {result["status"] for result in said.values()}
     # Each pattern asks for names that are there, or it would never match.
     asked = {
-        one["logGroupName"]: one["filterPattern"] for one in filters if one["filterName"].startswith("quarantined")
+        metric_filter["logGroupName"]: metric_filter["filterPattern"]
+        for metric_filter in filters
+        if metric_filter["filterName"].startswith("quarantined")
     }
     for step, line in said.items():
         for name in re.findall(r"\$\.counts\.(\w+)", asked.get(groups[step], "")):
@@ -189,7 +191,7 @@ def test_alarms_can_count_what_the_steps_said(finished: str, ecs: Ministack, pla
 
 
 def _said(logs: Any, group: str) -> dict[str, Any]:
-    messages = [one["message"] for one in logs.filter_log_events(logGroupName=group)["events"]]
+    messages = [event["message"] for event in logs.filter_log_events(logGroupName=group)["events"]]
     # The other lines are events of the step.
     (line,) = [message for message in messages if '"status"' in message]
     found: dict[str, Any] = json.loads(line)

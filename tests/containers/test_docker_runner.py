@@ -92,28 +92,28 @@ def test_the_result_file_decides(
 def test_an_image_that_is_nowhere_is_named(operator: Any, monkeypatch: pytest.MonkeyPatch) -> None:
     from airflow.sdk.exceptions import AirflowException
 
-    one = operator()
+    task = operator()
     # A registry on a closed port of this machine: nothing outside is asked.
     monkeypatch.setenv("CRYPTO_LAKEHOUSE_DOCKER", json.dumps({"images": {"pull": "127.0.0.1:9/nowhere:none"}}))
     load_settings.cache_clear()
     with pytest.raises(AirflowException, match=r"image 127\.0\.0\.1:9/nowhere:none does not exist"):
-        one.execute({})
+        task.execute({})
 
 
 def test_an_engine_that_does_not_answer_may_be_tried_again(operator: Any) -> None:
     from airflow.sdk.exceptions import AirflowException, AirflowFailException
 
-    one = operator(host="unix:///nowhere/docker.sock")
+    task = operator(host="unix:///nowhere/docker.sock")
     with pytest.raises(AirflowException, match="engine does not answer") as raised:
-        one.execute({})
+        task.execute({})
     assert not isinstance(raised.value, AirflowFailException)
 
 
 def test_a_container_has_no_rights_and_the_limits_of_its_step(operator: Any, images: Engine, lake: Path) -> None:
-    one = operator(facts=GOOD, script="time.sleep(60)", limits={"pull": {"memory_mib": 96, "cpus": 0.5}})
-    with running(one, images) as container:
+    task = operator(facts=GOOD, script="time.sleep(60)", limits={"pull": {"memory_mib": 96, "cpus": 0.5}})
+    with running(task, images) as container:
         found = images.inspect(container)
-        one.on_kill()
+        task.on_kill()
     host, config = found["HostConfig"], found["Config"]
     assert (host["ReadonlyRootfs"], host["CapDrop"], host["SecurityOpt"]) == (True, ["ALL"], ["no-new-privileges"])
     assert (host["Memory"], host["NanoCpus"], config["User"]) == (96 << 20, 500_000_000, "10001:10001")
@@ -124,9 +124,9 @@ def test_a_container_has_no_rights_and_the_limits_of_its_step(operator: Any, ima
 
 
 def test_killing_the_task_ends_the_container(operator: Any, images: Engine) -> None:
-    one = operator(script="time.sleep(600)")
-    with running(one, images) as container:
-        one.on_kill()
+    task = operator(script="time.sleep(600)")
+    with running(task, images) as container:
+        task.on_kill()
     assert images.run("inspect", container, check=False).returncode != 0
 
 
@@ -137,9 +137,9 @@ def test_the_container_of_a_try_whose_worker_died_does_not_go_on_beside_the_next
     ghost = running(operator(script=ghost_script), images)
     with ghost as container:
         # It is at work long enough for the ghost to clear up what it takes for its own.
-        one = operator(facts=GOOD, script="time.sleep(3)")
+        task = operator(facts=GOOD, script="time.sleep(3)")
         assert (lake / "ghost").exists(), "the fault: it was at work"
-        assert one.execute({}) == GOOD_FIGURES
+        assert task.execute({}) == GOOD_FIGURES
         assert images.run("inspect", container, check=False).returncode != 0
     assert may_be_tried_again(ghost.error)
 
@@ -168,12 +168,12 @@ def test_a_secret_reaches_the_step_and_no_log(
     monkeypatch.setenv("CRYPTO_LAKEHOUSE_STORAGE__SECRET_ACCESS_KEY", CANARY)
     monkeypatch.setenv("SOME_WORKER_VARIABLE", "worker")
     monkeypatch.setenv("NOT_PASSED", "worker")
-    one = operator(
+    task = operator(
         facts=GOOD,
         script="pathlib.Path('/lake/seen').write_text(json.dumps(dict(os.environ)))",
         pass_environment=["SOME_WORKER_VARIABLE"],
     )
-    one.execute({})
+    task.execute({})
     lines = lines_of_a_run()
     seen = json.loads((lake / "seen").read_text())
     assert json.loads(seen["CRYPTO_LAKEHOUSE_STORAGE"])["secret_access_key"] == CANARY
@@ -185,14 +185,14 @@ def test_a_secret_reaches_the_step_and_no_log(
 class running:  # noqa: N801  read as a verb
     """Executes an operator in a thread until its container runs; yields the container's id."""
 
-    def __init__(self, one: Any, engine: Engine) -> None:
-        self.one, self.engine = one, engine
+    def __init__(self, task: Any, engine: Engine) -> None:
+        self.task, self.engine = task, engine
         self.error: Exception | None = None
         self.thread = threading.Thread(target=self.execute)
 
     def execute(self) -> None:
         try:
-            self.one.execute({})
+            self.task.execute({})
         except Exception as error:
             self.error = error
 

@@ -43,8 +43,8 @@ def test_an_image_is_built_on_a_base_that_the_builder_chooses_and_in_two_stages(
 def test_nothing_is_installed_but_by_hash_or_from_the_repository(name: str) -> None:
     installs = re.findall(r"pip [^&]*?install [^&]*", " ".join(instructions(name)))
     assert len(installs) == 3
-    for one in installs:
-        assert "--require-hashes" in one or "--no-index" in one
+    for command in installs:
+        assert "--require-hashes" in command or "--no-index" in command
 
 
 @pytest.mark.parametrize("name", IMAGES)

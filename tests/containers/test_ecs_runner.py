@@ -95,7 +95,8 @@ def tasks(ecs: Ministack) -> list[dict[str, Any]]:
         for arn in client.list_tasks(cluster=CLUSTER, desiredStatus=status)["taskArns"]
     ]
     found = client.describe_tasks(cluster=CLUSTER, tasks=arns)["tasks"] if arns else []
-    return sorted((one for one in found if one["group"]), key=lambda one: str(one["createdAt"]))
+    of_steps = [task for task in found if task["group"]]
+    return sorted(of_steps, key=lambda task: str(task["createdAt"]))
 
 
 def is_up(ecs: Ministack, lake: Path) -> Callable[[], None]:
@@ -112,8 +113,8 @@ def at_work(then: str = SLEEP) -> str:
 def test_a_good_result_gives_its_counts_and_the_step_s_lines_are_in_the_log(
     deferrable: bool, operator: Any, ecs: Ministack, capfd: pytest.CaptureFixture[str]
 ) -> None:
-    one = operator(facts=GOOD, script="print('a word of its own', flush=True)", deferrable=deferrable)
-    assert finished(one, task_context()) == GOOD_FIGURES
+    task = operator(facts=GOOD, script="print('a word of its own', flush=True)", deferrable=deferrable)
+    assert finished(task, task_context()) == GOOD_FIGURES
     said = "".join(capfd.readouterr())
     assert "] a word of its own" in said
     assert f"] a line of the step step pull --work-order {ORDER} --json" in said
@@ -202,12 +203,12 @@ def test_a_container_that_is_killed_is_a_failure(operator: Any, ecs: Ministack, 
 def test_killing_the_task_ends_the_container(operator: Any, ecs: Ministack, lake: Path) -> None:
     from airflow.sdk.exceptions import TaskDeferred
 
-    one = operator(script=at_work(), deferrable=True)
+    task = operator(script=at_work(), deferrable=True)
     with pytest.raises(TaskDeferred):
-        one.execute(task_context())
+        task.execute(task_context())
     is_up(ecs, lake)()
     assert len(ecs.containers("--filter", "status=running")) == 1
-    one.on_kill()
+    task.on_kill()
     assert ecs.containers("--filter", "status=running") == []
 
 

@@ -96,8 +96,8 @@ class TestPodsInAnEngine(PodsContract):
         self, deferrable: bool, place: Place, capfd: pytest.CaptureFixture[str]
     ) -> None:
         docker = {"limits": {"pull": {"memory_mib": 64}}}
-        one = place.operator(facts=GOOD, script="x = b'x' * (1 << 30)", deferrable=deferrable, docker=docker)
-        error = failure(one)
+        task = place.operator(facts=GOOD, script="x = b'x' * (1 << 30)", deferrable=deferrable, docker=docker)
+        error = failure(task)
         assert "left no result" in str(error)
         said = "".join(capfd.readouterr())
         assert "exit code 137: OOMKilled" in said
@@ -105,8 +105,8 @@ class TestPodsInAnEngine(PodsContract):
 
     def test_a_step_with_enough_memory_does_not_fail(self, place: Place) -> None:
         docker = {"limits": {"pull": {"memory_mib": 2048}}}
-        one = place.operator(facts=GOOD, script="x = b'x' * (1 << 30)", docker=docker)
-        assert finished(one, task_context()) == GOOD_FIGURES, "the control"
+        task = place.operator(facts=GOOD, script="x = b'x' * (1 << 30)", docker=docker)
+        assert finished(task, task_context()) == GOOD_FIGURES, "the control"
 
     def test_a_container_that_is_killed_on_its_node_fails_the_try_and_the_next_succeeds(self, place: Place) -> None:
         carrier = place.cluster.carrier

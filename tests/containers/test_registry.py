@@ -68,9 +68,9 @@ def registry(engine: Engine, tmp_path: Path) -> Iterator[Registry]:
     program = shutil.which("docker-registry")
     if program is None:
         pytest.skip("there is no docker-registry: it is a package of Debian's")
-    with socket.socket() as one:
-        one.bind(("127.0.0.1", 0))
-        port = one.getsockname()[1]
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        port = probe.getsockname()[1]
     (tmp_path / "known").write_text(KNOWN)
     (tmp_path / "config.yml").write_text(CONFIGURATION.format(folder=tmp_path, port=port))
     with (tmp_path / "log").open("w") as log:

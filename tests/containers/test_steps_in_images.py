@@ -78,10 +78,10 @@ def test_a_whole_run_in_the_images_publishes_what_archive_and_exchange_have(
     assert summary.failures == []
     assert set(in_images.done) == set(Step)
     assert summary.figures.pull.objects == 2
-    assert any(one.path.endswith("klines") for one in exchange.requests), "the exchange was asked"
+    assert any(request.path.endswith("klines") for request in exchange.requests), "the exchange was asked"
     days = Lake(lake.settings).coverage(KLINES, days=(date(2025, 1, 1), date(2025, 1, 3))).to_dicts()
-    assert [one["rows"] for one in days] == [24, 24, 24]
-    assert [one["sources"] for one in days] == ["archive_daily", "archive_daily", "rest"]
+    assert [day["rows"] for day in days] == [24, 24, 24]
+    assert [day["sources"] for day in days] == ["archive_daily", "archive_daily", "rest"]
 
 
 def test_the_image_of_a_pull_refuses_other_steps_and_tells_errors_apart(images: Engine, tmp_path: Path) -> None:

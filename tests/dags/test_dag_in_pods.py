@@ -69,4 +69,4 @@ def test_a_dag_run_with_every_step_in_a_pod_publishes(
     assert [pod["metadata"]["labels"]["crypto-lakehouse/step"] for pod in api.cluster.created] == STEPS
     assert (api.cluster.pods, api.refused) == ({}, [])
     days = Lake(lake.settings).coverage(KLINES, days=(date(2025, 1, 1), date(2025, 1, 2))).to_dicts()
-    assert [one["rows"] for one in days] == [24, 24]
+    assert [day["rows"] for day in days] == [24, 24]

@@ -33,8 +33,8 @@ import hashlib, json
 import archive_dag
 from airflow.sdk import DAG
 from airflow.serialization.serialized_objects import DagSerialization
-dags = sorted((one for one in vars(archive_dag).values() if isinstance(one, DAG)), key=lambda one: one.dag_id)
-text = json.dumps([DagSerialization.to_dict(one) for one in dags], sort_keys=True, default=str)
+dags = sorted((dag for dag in vars(archive_dag).values() if isinstance(dag, DAG)), key=lambda dag: dag.dag_id)
+text = json.dumps([DagSerialization.to_dict(dag) for dag in dags], sort_keys=True, default=str)
 print(json.dumps([len(dags), hashlib.sha256(text.encode()).hexdigest()]))
 """
 
@@ -44,7 +44,7 @@ from airflow.sdk import DAG
 from airflow.sdk.definitions._internal.dag_parsing_context import _airflow_parsing_context_manager
 with _airflow_parsing_context_manager(dag_id="binance_um_metrics", task_id="plan"):
     import archive_dag
-print(json.dumps([one.dag_id for one in vars(archive_dag).values() if isinstance(one, DAG)]))
+print(json.dumps([dag.dag_id for dag in vars(archive_dag).values() if isinstance(dag, DAG)]))
 """
 
 
@@ -67,7 +67,7 @@ def dags() -> dict[str, Any]:
 
     import archive_dag
 
-    return {one.dag_id: one for one in vars(archive_dag).values() if isinstance(one, DAG)}
+    return {dag.dag_id: dag for dag in vars(archive_dag).values() if isinstance(dag, DAG)}
 
 
 def test_there_is_one_dag_per_dataset_and_no_other(dags: dict[str, Any]) -> None:

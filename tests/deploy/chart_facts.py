@@ -6,12 +6,12 @@ tests run, so nothing here is rendered.
 
 PROBE = {"initialDelaySeconds", "timeoutSeconds", "failureThreshold", "periodSeconds", "command"}
 _PART = {"replicas", "command", "args", "env", "serviceAccount", "securityContexts", "resources", "nodeSelector"}
-_PROBES = {f"livenessProbe.{one}" for one in PROBE}
+_PROBES = {f"livenessProbe.{key}" for key in PROBE}
 _WAITS = {"waitForMigrations.enabled", "waitForMigrations.env"}
-_GROOMER = {f"logGroomerSidecar.{one}" for one in ("enabled", "command", "args", "retentionDays", "resources")}
+_GROOMER = {f"logGroomerSidecar.{key}" for key in ("enabled", "command", "args", "retentionDays", "resources")}
 
 PARTS = {
-    "scheduler": _PART | _PROBES | _WAITS | _GROOMER | {f"startupProbe.{one}" for one in PROBE} | {"enabled"},
+    "scheduler": _PART | _PROBES | _WAITS | _GROOMER | {f"startupProbe.{key}" for key in PROBE} | {"enabled"},
     "triggerer": _PART | _PROBES | _WAITS | _GROOMER | {"enabled", "persistence.enabled", "persistence.size"},
     "dagProcessor": _PART | _PROBES | _WAITS | _GROOMER | {"enabled"},
     "apiServer": _PART | _WAITS | {"enabled", "allowPodLogReading", "extraVolumes", "extraVolumeMounts"},

@@ -83,7 +83,7 @@ def test_what_the_image_does_not_hold_is_turned_off() -> None:
 
 
 def test_the_images_are_those_of_this_version() -> None:
-    variables = {one["name"]: one.get("value") for one in VALUES["env"]}
+    variables = {variable["name"]: variable.get("value") for variable in VALUES["env"]}
     assert VALUES["defaultAirflowTag"] == variables["CRYPTO_LAKEHOUSE_DOCKER__TAG"] == __version__
     repository = variables["CRYPTO_LAKEHOUSE_DOCKER__REGISTRY"]
     assert VALUES["defaultAirflowRepository"] == f"{repository}/airflow"
@@ -97,10 +97,10 @@ def test_the_authentication_that_is_named_can_be_loaded() -> None:
 
 
 def test_variables_are_settings_of_the_lakehouse(monkeypatch: pytest.MonkeyPatch) -> None:
-    for one in VALUES["env"]:
-        assert set(one) == {"name", "value"}
-        assert one["name"].startswith(PREFIX)
-        monkeypatch.setenv(one["name"], one["value"])
+    for variable in VALUES["env"]:
+        assert set(variable) == {"name", "value"}
+        assert variable["name"].startswith(PREFIX)
+        monkeypatch.setenv(variable["name"], variable["value"])
     settings = Settings()
     assert {settings.runner_of(step).value for step in Step} == {"kubernetes"}
     assert settings.kubernetes.namespace == manifest("Role")["metadata"]["namespace"]
@@ -113,7 +113,7 @@ def test_airflow_s_own_pods_are_restricted_too() -> None:
     spec = {"containers": [container], "securityContext": at("securityContexts.pod"), "volumes": volumes}
     broken = violations({"spec": spec}, (*RESTRICTED, OURS[0]))
     assert broken == []
-    assert {one["mountPath"] for one in VALUES["volumeMounts"]} == {"/work", "/tmp"}
+    assert {mount["mountPath"] for mount in VALUES["volumeMounts"]} == {"/work", "/tmp"}
 
 
 def test_no_secret_is_in_what_is_deployed() -> None:
@@ -125,7 +125,10 @@ def test_no_secret_is_in_what_is_deployed() -> None:
 
 def manifest(kind: str) -> dict[str, Any]:
     [found] = [
-        one for path in MANIFESTS for one in yaml.safe_load_all(path.read_text(encoding="utf-8")) if one["kind"] == kind
+        document
+        for path in MANIFESTS
+        for document in yaml.safe_load_all(path.read_text(encoding="utf-8"))
+        if document["kind"] == kind
     ]
     return dict(found)
 
@@ -143,7 +146,7 @@ def test_the_role_is_of_one_namespace_and_names_all_that_it_allows() -> None:
     assert binding["roleRef"]["name"] == role["metadata"]["name"]
     assert binding["metadata"]["namespace"] == role["metadata"]["namespace"]
     # As the chart calls those of a release `airflow`.
-    assert [one["name"] for one in binding["subjects"]] == ["airflow-scheduler", "airflow-triggerer"]
+    assert [subject["name"] for subject in binding["subjects"]] == ["airflow-scheduler", "airflow-triggerer"]
 
 
 INTERNET, STORE = "52.219.0.1", "10.0.0.7"
@@ -182,7 +185,7 @@ def test_with_a_lake_on_a_claim_a_step_at_rest_has_no_network(step: Step) -> Non
 
 
 def named(*names: str) -> list[Policy]:
-    return [one for one in policies() if one["metadata"]["name"] in names]
+    return [policy for policy in policies() if policy["metadata"]["name"] in names]
 
 
 def test_without_the_denial_everything_is_reached() -> None:

@@ -46,8 +46,8 @@ def test_the_pod_of_every_step_is_valid_and_one_with_a_wrong_word_is_not(tmp_pat
         for step in Step
         for settings in (Settings(lake="/lake", kubernetes=ALL), Settings(lake="s3://lake/x"))
     ]
-    for one in pods:
-        one["metadata"]["name"] = "x"
+    for manifest in pods:
+        manifest["metadata"]["name"] = "x"
     (tmp_path / "pods.yaml").write_text(yaml.safe_dump_all(pods))
     assert refusal(tmp_path / "pods.yaml") == ""
     (tmp_path / "bad.yaml").write_text(yaml.safe_dump_all(pods).replace("fsGroup:", "fsgroup:"))

@@ -6,7 +6,8 @@ from datetime import date, datetime, timedelta
 
 from crypto_lakehouse.datasets import DATASETS
 from crypto_lakehouse.errors import InvalidRequest
-from crypto_lakehouse.lake.partition import midnight, next_span_start, span_label
+from crypto_lakehouse.instants import midnight
+from crypto_lakehouse.lake.partition import next_span_start, span_label
 from crypto_lakehouse.spec import Dataset
 from crypto_lakehouse.symbols import symbol_key, validated_symbol
 from crypto_lakehouse.vocabulary import Frequency, Interval, PartitionSpan, Source

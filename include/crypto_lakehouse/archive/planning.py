@@ -10,8 +10,8 @@ from crypto_lakehouse.archive.bucket import Bucket
 from crypto_lakehouse.archive.keys import SOURCES
 from crypto_lakehouse.archive.listing import Folder, list_folders, matching_symbols
 from crypto_lakehouse.errors import ListingSuspect
+from crypto_lakehouse.instants import midnight
 from crypto_lakehouse.lake.bronze import BronzeLog
-from crypto_lakehouse.lake.partition import midnight
 from crypto_lakehouse.lake.records import ObjectToPull
 from crypto_lakehouse.lake.selection import Selection
 from crypto_lakehouse.progress import Progress, no_progress

@@ -9,7 +9,8 @@ from dataclasses import dataclass
 from datetime import date, datetime, timedelta
 from fnmatch import fnmatchcase
 
-from crypto_lakehouse.lake.partition import Partition, midnight
+from crypto_lakehouse.instants import midnight
+from crypto_lakehouse.lake.partition import Partition
 from crypto_lakehouse.spec import Check
 from crypto_lakehouse.vocabulary import Interval
 

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from datetime import UTC, date, datetime, timedelta
 
 from crypto_lakehouse.errors import InvalidRequest
+from crypto_lakehouse.instants import midnight
 from crypto_lakehouse.marts import table as table_row
 from crypto_lakehouse.spec import Dataset, Table
 from crypto_lakehouse.symbols import symbol_from_key, symbol_key, validated_symbol
@@ -148,11 +149,6 @@ def next_span_start(span: PartitionSpan, day: date) -> date:
 def span_label(span: PartitionSpan, day: date) -> str:
     """Returns the partition value of the span that holds `day`: `2024-12-31`, `2024-12` or `2024`."""
     return day.isoformat()[: {PartitionSpan.DAY: 10, PartitionSpan.MONTH: 7, PartitionSpan.YEAR: 4}[span]]
-
-
-def midnight(day: date) -> datetime:
-    """Returns the first instant of a UTC day."""
-    return datetime(day.year, day.month, day.day, tzinfo=UTC)
 
 
 def partitions_between(

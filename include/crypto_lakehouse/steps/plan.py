@@ -15,8 +15,9 @@ from crypto_lakehouse.catalog.opening import open_catalog
 from crypto_lakehouse.coverage.log import CoverageLog
 from crypto_lakehouse.errors import InvalidRequest
 from crypto_lakehouse.exchange.missing import batched
+from crypto_lakehouse.instants import midnight
 from crypto_lakehouse.lake.bronze import BronzeLog
-from crypto_lakehouse.lake.partition import Partition, midnight, partitions_between
+from crypto_lakehouse.lake.partition import Partition, partitions_between
 from crypto_lakehouse.lake.selection import Selection
 from crypto_lakehouse.lake.staleness import stale_partitions
 from crypto_lakehouse.lake.verdicts import VerdictLog

@@ -6,9 +6,10 @@ import pytest
 
 from crypto_lakehouse.datasets import dataset
 from crypto_lakehouse.errors import CorruptObject
+from crypto_lakehouse.instants import midnight
 from crypto_lakehouse.lake.bronze import BronzeLog, QuarantinedObject
 from crypto_lakehouse.lake.local import LocalStorage
-from crypto_lakehouse.lake.partition import Partition, midnight
+from crypto_lakehouse.lake.partition import Partition
 from crypto_lakehouse.lake.records import BronzeObject, Candidate, Manifest, Verdict, inputs_digest
 from crypto_lakehouse.lake.staleness import Input, stale_partitions
 from crypto_lakehouse.lake.verdicts import VerdictLog

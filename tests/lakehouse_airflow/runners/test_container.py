@@ -64,10 +64,11 @@ def test_large_orders_may_run_elsewhere_and_get_more() -> None:
     small, large, huge = (settings.for_order(mib * 2**20) for mib in (511, 512, 4096))
     assert small is settings
     steps = (Step.PULL, Step.GATE, Step.CONFORM)
-    found = [[one.runner_of(step).value for step in steps] for one in (small, large, huge)]
-    assert found == [["local", "docker", "local"], ["local", "docker", "kubernetes"], ["ecs", "ecs", "ecs"]]
-    assert [one.docker.limits_of(Step.CONFORM) for one in (small, large, huge)] == [StepLimits(), more, more]
-    assert [one.kubernetes.node_selector for one in (small, large)] == [{}, {"pool": "large"}]
+    runners = [[settings.runner_of(step).value for step in steps] for settings in (small, large, huge)]
+    assert runners == [["local", "docker", "local"], ["local", "docker", "kubernetes"], ["ecs", "ecs", "ecs"]]
+    limits = [settings.docker.limits_of(Step.CONFORM) for settings in (small, large, huge)]
+    assert limits == [StepLimits(), more, more]
+    assert [settings.kubernetes.node_selector for settings in (small, large)] == [{}, {"pool": "large"}]
 
 
 def test_an_operator_asks_the_order_for_its_size(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
@@ -91,7 +92,7 @@ def test_an_operator_asks_the_order_for_its_size(monkeypatch: pytest.MonkeyPatch
 def test_each_step_has_the_image_made_for_it() -> None:
     docker = DockerSettings(registry="registry.example/lake", tag="1.2", images={Step.GATE: "own/gate:3"})
     found = {step.value: docker.image(step).removeprefix("registry.example/lake/") for step in Step}
-    rest = dict.fromkeys(("plan", "conform", "publish", "report", "gaps"), "polars:1.2")
+    rest = dict.fromkeys(("plan", "conform", "build", "publish", "report", "gaps"), "polars:1.2")
     exchange = dict.fromkeys(("delta", "instruments"), "exchange:1.2")
     assert found == {**rest, **exchange, "pull": "s5cmd:1.2", "gate": "own/gate:3"}
 
@@ -117,8 +118,8 @@ def test_a_lake_that_is_a_folder_is_mounted_and_one_in_s3_is_not() -> None:
 
 def test_what_a_step_reads_are_the_settings_of_its_task(monkeypatch: pytest.MonkeyPatch) -> None:
     storage = StorageSettings(region="eu-west-1", secret_access_key=CANARY)  # type: ignore[arg-type]
-    one = plan(storage=storage, exchange=ExchangeSettings(api_key=CANARY), profile="bad-network")  # type: ignore[arg-type]
-    environment = dict(one.environment)  # type: ignore[attr-defined]
+    container = plan(storage=storage, exchange=ExchangeSettings(api_key=CANARY), profile="bad-network")  # type: ignore[arg-type]
+    environment = dict(container.environment)  # type: ignore[attr-defined]
     for name, value in environment.items():
         monkeypatch.setenv(name, value)
     read = Settings()
@@ -127,15 +128,15 @@ def test_what_a_step_reads_are_the_settings_of_its_task(monkeypatch: pytest.Monk
     assert read.exchange.api_key is not None
     assert read.exchange.api_key.get_secret_value() == CANARY
     assert read.exchange.limits_file == Path("/lake/exchange/limits.sqlite")
-    assert CANARY not in repr(one)
+    assert CANARY not in repr(container)
     assert not [name for name in environment if "DOCKER" in name or "RUNNER" in name]
 
 
 def test_of_the_worker_s_own_variables_only_named_ones_are_passed_on() -> None:
     docker = DockerSettings(pass_environment=("AWS_REGION", "MISSING"))
-    one = plan(docker=docker, worker={"AWS_REGION": "x", "AWS_SECRET_ACCESS_KEY": CANARY})
-    assert one.environment["AWS_REGION"] == "x"  # type: ignore[attr-defined]
-    assert CANARY not in json.dumps(dict(one.environment))  # type: ignore[attr-defined]
+    container = plan(docker=docker, worker={"AWS_REGION": "x", "AWS_SECRET_ACCESS_KEY": CANARY})
+    assert container.environment["AWS_REGION"] == "x"  # type: ignore[attr-defined]
+    assert CANARY not in json.dumps(dict(container.environment))  # type: ignore[attr-defined]
 
 
 def test_two_tries_of_an_order_share_a_name_and_nothing_else_does() -> None:

@@ -16,7 +16,6 @@ ONE_SUITE = "one suite holds every implementation to the same behaviour"
 ON_AWS = "the applied Terraform is looked at, not the text alone"
 DECLARATIONS = "declarations: types and tables of data, held by the tests of what reads them"
 WHOLE_COMMANDS = "a command is tried through the command line, with its output and exit code"
-WHOLE_RUNS = "a step is tried in a run, with what comes before and after it"
 WHOLE_DEMO = "the demonstration is tried as a whole"
 OVER_HTTP = "answers are asked for over HTTP from the fake exchange"
 BY_FILES = "the rows of whole files are compared with an independent reading of them"
@@ -120,22 +119,7 @@ ELSEWHERE: dict[str, tuple[str, str]] = {
     ),
     "crypto_lakehouse/lake/bronze_schema.py": ("crypto_lakehouse/lake/test_bronze.py", DECLARATIONS),
     "crypto_lakehouse/settings/part.py": ("crypto_lakehouse/settings/test_loading.py", DECLARATIONS),
-    **dict.fromkeys(
-        (
-            "crypto_lakehouse/steps/conform.py",
-            "crypto_lakehouse/steps/former.py",
-            "crypto_lakehouse/steps/gate.py",
-            "crypto_lakehouse/steps/publish.py",
-            "crypto_lakehouse/steps/pull.py",
-            "crypto_lakehouse/steps/report.py",
-        ),
-        ("crypto_lakehouse/test_running.py", WHOLE_RUNS),
-    ),
-    **dict.fromkeys(
-        ("crypto_lakehouse/steps/__init__.py", "crypto_lakehouse/steps/context.py"),
-        ("crypto_lakehouse/steps/test_run_step.py", WHOLE_RUNS),
-    ),
-    "crypto_lakehouse/steps/plan.py": ("crypto_lakehouse/steps/test_plan_sizes.py", WHOLE_RUNS),
+    "crypto_lakehouse/steps/context.py": ("crypto_lakehouse/steps/test_steps.py", DECLARATIONS),
     "lakehouse_airflow/runners/docker_runner.py": (
         "containers/test_docker_runner.py",
         "it needs an engine: `make test-containers`",

@@ -1,8 +1,6 @@
 """The gaps step finds what is worth a run, and leaves it in its result for whoever triggers runs."""
 
-from collections.abc import Iterator
 from datetime import date
-from pathlib import Path
 
 import pytest
 
@@ -14,16 +12,9 @@ from crypto_lakehouse.runs.orders import GapsOrder, first_order_key, write_order
 from crypto_lakehouse.runs.results import GapsOutcome, Status, read_outcome
 from crypto_lakehouse.steps import run_step
 from crypto_lakehouse.vocabulary import Step
-from tests.small_lake import SmallLake, dropped, small_lake
+from tests.small_lake import SmallLake, dropped
 
 UM = "binance_um_klines"
-
-
-@pytest.fixture
-def small(tmp_path: Path) -> Iterator[SmallLake]:
-    """An empty lake, and an empty archive."""
-    with small_lake(tmp_path) as lake:
-        yield lake
 
 
 def test_an_empty_lake_has_no_gap(small: SmallLake) -> None:

@@ -1,7 +1,6 @@
 """One work order: whatever happens, a result lies beside it, and the log says when it started and how it ended."""
 
 import json
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -13,17 +12,10 @@ from crypto_lakehouse.runs.results import Status, read_result
 from crypto_lakehouse.steps import run_step
 from crypto_lakehouse.telemetry import switched_on
 from crypto_lakehouse.vocabulary import Step
-from tests.small_lake import SmallLake, put, small_lake
+from tests.small_lake import SmallLake, put
 
 UM, DAY = "binance_um_klines", "2024-01-08"
 Events = list[dict[str, object]]
-
-
-@pytest.fixture
-def small(tmp_path: Path) -> Iterator[SmallLake]:
-    """An empty lake, and an archive."""
-    with small_lake(tmp_path) as lake:
-        yield lake
 
 
 def events(capsys: pytest.CaptureFixture[str]) -> Events:

@@ -1,0 +1,60 @@
+"""The report step sums up a run, and fails where a step of the run failed."""
+
+import pytest
+
+from crypto_lakehouse.errors import ArchiveFileMissing, QualityGateFailed
+from crypto_lakehouse.runs.history import read_run
+from crypto_lakehouse.runs.results import ReportOutcome, result_key
+from crypto_lakehouse.steps.report import dataset_section, run_coverage
+from crypto_lakehouse.vocabulary import Step
+from tests.crypto_lakehouse.steps.batches import FIRST, UM, planned
+from tests.small_lake import SmallLake, put
+
+ALL = (Step.PULL, Step.CONFORM, Step.GATE, Step.PUBLISH)
+
+
+def test_the_figures_of_all_steps_and_a_page(small: SmallLake) -> None:
+    small.publish(UM, FIRST)
+    batch = planned(small)
+    outcome: ReportOutcome = batch.run(*ALL, Step.REPORT).completed()
+    assert (outcome.figures.pull.objects, outcome.figures.publish.rows_published) == (1, 24)
+    assert outcome.report.startswith(small.storage.uri)
+    page = small.storage.read(read_run(small.storage, batch.plan_key).report_key).decode()
+    assert f"{UM}, {FIRST} to {FIRST}" in page
+
+
+def test_a_step_that_did_not_finish_fails_the_report_which_is_written_all_the_same(small: SmallLake) -> None:
+    small.publish(UM, FIRST)
+    batch = planned(small)
+    batch.run(*ALL)
+    small.storage.delete(result_key(batch.key(Step.PUBLISH), Step.PUBLISH))
+    with pytest.raises(QualityGateFailed, match="1 steps of the run failed: publish"):
+        batch.run(Step.REPORT)
+    assert small.storage.exists(read_run(small.storage, batch.plan_key).report_key)
+
+
+def test_without_the_result_of_the_plan_there_is_no_report(small: SmallLake) -> None:
+    batch = planned(small)
+    small.storage.delete(result_key(batch.plan_key, Step.PLAN))
+    with pytest.raises(ArchiveFileMissing):
+        batch.run(Step.REPORT)
+    assert not small.storage.exists(read_run(small.storage, batch.plan_key).report_key)
+
+
+def test_the_section_names_partitions_and_refused_objects(small: SmallLake) -> None:
+    key = small.publish(UM, FIRST, put(4, 2, "what"))
+    batch = planned(small)
+    batch.run(*ALL)
+    section = dataset_section(read_run(small.storage, batch.plan_key))
+    (refused,) = section.refused
+    assert refused.startswith(f"{key.key}: ")
+    assert [line.condition for line in section.partitions] == ["quarantined"]
+    assert (section.objects, section.failed) == (1, ())
+
+
+def test_the_coverage_of_a_run_is_that_of_its_published_partitions(small: SmallLake) -> None:
+    small.publish(UM, FIRST)
+    batch = planned(small)
+    batch.run(*ALL)
+    days = run_coverage(small.storage, read_run(small.storage, batch.plan_key).results).days
+    assert days.filter(days["rows"] > 0).height == 1

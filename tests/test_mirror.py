@@ -119,10 +119,6 @@ ELSEWHERE: dict[str, tuple[str, str]] = {
         ("crypto_lakehouse/instruments/test_master.py", DECLARATIONS),
     ),
     "crypto_lakehouse/lake/bronze_schema.py": ("crypto_lakehouse/lake/test_bronze.py", DECLARATIONS),
-    **dict.fromkeys(
-        ("crypto_lakehouse/query/arguments.py", "crypto_lakehouse/query/published.py"),
-        ("crypto_lakehouse/query/test_lake.py", "what a user may ask for is tried through `Lake`"),
-    ),
     "crypto_lakehouse/settings/part.py": ("crypto_lakehouse/settings/test_loading.py", DECLARATIONS),
     **dict.fromkeys(
         (

@@ -42,7 +42,7 @@ class Lake:
         self._root = storage.uri
         self._masters = InstrumentLog(storage)
         self._catalog = catalog or open_catalog(settings)
-        self._coverage = Coverage(CoverageLog(storage), self.datasets)
+        self._coverage = Coverage(CoverageLog(storage), self.tables)
 
     def __repr__(self) -> str:
         return f"Lake({self._root!r})"
@@ -132,7 +132,7 @@ class Lake:
         """Returns one row per UTC day of each series: rows, missing rows, and sources.
 
         Args:
-            dataset: Name of the dataset. By default all.
+            dataset: Name of the dataset or mart. By default all.
             symbols: Symbols, or globs of `*` and `?`. By default all.
             intervals: Kline intervals. By default all.
             days: First and last UTC day, inclusive. By default from the first covered day of each series to yesterday.
@@ -244,7 +244,7 @@ class Lake:
         """Returns the rows of one SELECT statement.
 
         Every dataset and mart is a table, with its partition values as columns. Further tables are `coverage`, `gaps`
-        and `reconciliation` over all datasets, and `instruments`, the newest instrument master of all markets.
+        and `reconciliation` over all of them, and `instruments`, the newest instrument master of all markets.
 
         Args:
             text: The statement.

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from crypto_lakehouse.lake.opening import open_storage
-from crypto_lakehouse.progress import Progress
+from crypto_lakehouse.progress import Progress, no_progress
 from crypto_lakehouse.query import Lake
 from crypto_lakehouse.running import new_run_id, run_pipeline
 from crypto_lakehouse.runs.orders import PlanRequest
@@ -49,7 +49,7 @@ class InImages:
         self.engine, self.environment = engine, environment
         self.done: list[Step] = []
 
-    def __call__(self, step: Step, key: str, settings: Settings, progress: Progress = None) -> StepResult:
+    def __call__(self, step: Step, key: str, settings: Settings, progress: Progress = no_progress) -> StepResult:
         del progress
         open_to_all(Path(settings.lake))
         variables = [word for name, value in self.environment.items() for word in ("--env", f"{name}={value}")]

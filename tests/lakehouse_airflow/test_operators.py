@@ -102,6 +102,15 @@ def test_a_good_result_with_a_bad_exit_code_is_a_failure(operator: Any) -> None:
         operator(code=1, facts=succeeded_pull()).execute({})
 
 
+def test_an_event_that_a_step_logs_is_read_as_words(operator: Any, capfd: pytest.CaptureFixture[str]) -> None:
+    event = {"event": "step_started", "level": "info", "timestamp": "t", "step": "pull", "run": "r"}
+    with pytest.raises(Exception, match="left no result"):
+        operator(script=f"print({json.dumps(event)!r})").execute({})
+    logged = "".join(capfd.readouterr())
+    assert "step_started step=pull run=r" in logged
+    assert '{"event"' not in logged
+
+
 @pytest.mark.parametrize("name", ["CRYPTO_LAKEHOUSE_STORAGE__SECRET_ACCESS_KEY", "AWS_SESSION_TOKEN", "NOT_A_SECRET"])
 def test_a_secret_that_a_step_prints_is_blotted_out_of_the_log(
     name: str, operator: Any, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]

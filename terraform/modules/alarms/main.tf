@@ -103,7 +103,8 @@ resource "aws_cloudwatch_log_metric_filter" "quarantined" {
 resource "aws_cloudwatch_log_metric_filter" "finished" {
   name           = "finished"
   log_group_name = var.log_groups["report"]
-  pattern        = "{ $.step = \"report\" && $.status != \"failed\" && $.subject = \"*\" }"
+  # A term with != might match the lines of events, which have no status.
+  pattern = "{ $.step = \"report\" && $.status = \"succeeded\" && $.subject = \"*\" }"
 
   metric_transformation {
     namespace  = local.namespace

@@ -109,7 +109,7 @@ def test_a_plan_that_is_refused_is_reported_once_and_the_run_is_red(place: Place
     tries = place.rows(f"SELECT task_id, try_number FROM task_instance WHERE state = 'failed' AND run_id = {newest}")
     assert dict(tries) == {"plan": 1, "report": 1}, "what cannot succeed is not tried again"
     (page,) = Path(place.lake.settings.lake).glob("quality/*/*/report.html")
-    assert "Steps that failed</h3><ul><li>plan: " in page.read_text(encoding="utf-8")
+    assert "Failed steps</h3>\n<ul><li>plan: " in page.read_text(encoding="utf-8")
 
 
 def test_the_daily_dag_of_gaps_triggers_the_dataset_that_has_one(place: Place, tmp_path: Path) -> None:

@@ -31,7 +31,7 @@ class PartitionLine:
 
     @property
     def is_notable(self) -> bool:
-        """Whether the report lists it: it has reasons, or its condition needs attention."""
+        """Whether the report lists it: it has reasons, or its condition is neither available nor empty."""
         return bool(self.reasons) or self.condition not in _QUIET
 
 

@@ -4,6 +4,7 @@ One dataset of each data type has data for a day, in the archive or at the excha
 datasets find nothing to do. Two halves run at once, each in its own Airflow.
 """
 
+import json
 from collections.abc import Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
@@ -64,8 +65,8 @@ def place(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Place]:
 
 
 @pytest.fixture(scope="module")
-def outcomes(images: Engine, place: Place, tmp_path_factory: pytest.TempPathFactory) -> Mapping[str, str]:
-    """Returns the final state of a run of every DAG."""
+def runs_of_every_dag(images: Engine, place: Place, tmp_path_factory: pytest.TempPathFactory) -> list[DagRuns]:
+    """Returns the outcomes after every DAG has run once."""
     folder = tmp_path_factory.mktemp("runs")
     folder.chmod(0o755)
     variables = exchange_variables(place.exchange)
@@ -77,12 +78,24 @@ def outcomes(images: Engine, place: Place, tmp_path_factory: pytest.TempPathFact
     with ThreadPoolExecutor(2) as pool:
         halves = list(pool.map(run, ("first", "second"), (runs[::2], runs[1::2])))
     last = run("last", [{"dag_id": name, "conf": {}} for name in OTHER_DAGS])
+    return [*halves, last]
+
+
+@pytest.fixture(scope="module")
+def outcomes(runs_of_every_dag: list[DagRuns]) -> Mapping[str, str]:
+    """Returns the final state of each run by its DAG."""
     states: dict[str, str] = {}
-    for outcome in (*halves, last):
+    for outcome in runs_of_every_dag:
         assert outcome.code == 0, f"{outcome.states}\n{outcome.log[-60000:]}"
         print(f"{sum(outcome.seconds.values()):.0f} s: {outcome.seconds}")
         states |= outcome.states
     return states
+
+
+@pytest.fixture(scope="module")
+def logs(runs_of_every_dag: list[DagRuns]) -> str:
+    """Returns the lines of all runs."""
+    return "".join(outcome.log for outcome in runs_of_every_dag)
 
 
 def exchange_variables(exchange: LocalExchange) -> dict[str, str]:
@@ -120,9 +133,23 @@ def test_a_dataset_of_each_data_type_was_published(dataset: Dataset, place: Plac
 
 def test_the_instrument_master_knows_what_archive_and_exchange_list(place: Place, outcomes: Mapping[str, str]) -> None:
     assert outcomes["instruments"] == "success"
+    outcome_of = {result["subject"]: result["outcome"] for result in results(place, "instruments")}
+    assert set(outcome_of) == {"binance_spot", "binance_um", "binance_cm", "binance_option"}
+    assert all(outcome["figures"]["added"] > 0 for outcome in outcome_of.values())
+    assert outcome_of["binance_um"]["figures"]["exchange_info_rows"] > 0
     assert any(request.path.endswith("exchangeInfo") for request in place.exchange.requests)
-    assert list(Path(place.lake.settings.lake).rglob("*instruments*"))
 
 
-def test_a_gap_was_found_and_its_dag_was_triggered(place: Place, outcomes: Mapping[str, str]) -> None:
+def test_a_gap_was_found_and_every_fill_was_triggered(place: Place, outcomes: Mapping[str, str], logs: str) -> None:
     assert outcomes["fill_gaps"] == "success"
+    (result,) = results(place, "gaps")
+    fills = {fill["dataset"]: fill for fill in result["outcome"]["fills"]}
+    assert fills[WITH_A_GAP]["first_day"] == str(DAY), "the day with the hole"
+    assert fills["binance_spot_trades"]["first_day"] > str(DAY), "the control: that day is complete"
+    assert logs.count("end task task_id=fill ") == len(fills)
+
+
+def results(place: Place, step: str) -> list[dict[str, Any]]:
+    """Returns the results of a step in all runs."""
+    files = Path(place.lake.settings.lake, "runs").rglob(f"*.{step}.result.json")
+    return [json.loads(file.read_text()) for file in sorted(files)]

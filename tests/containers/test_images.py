@@ -79,7 +79,7 @@ def test_nothing_can_be_written_but_scratch_space_and_no_right_is_left(name: str
 
 
 LOADS = {
-    "s5cmd": "crypto_lakehouse.lake.s3, crypto_lakehouse.steps.pull",
+    "s5cmd": "structlog, crypto_lakehouse.lake.s3, crypto_lakehouse.steps.pull",
     "polars": "crypto_lakehouse.steps.conform, crypto_lakehouse.steps.publish",
     "quality": "crypto_lakehouse.steps.gate",
     "exchange": "crypto_lakehouse.steps.delta",

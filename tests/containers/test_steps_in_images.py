@@ -14,6 +14,7 @@ from crypto_lakehouse.running import new_run_id, run_pipeline
 from crypto_lakehouse.runs.orders import PlanRequest
 from crypto_lakehouse.runs.results import StepResult, read_result
 from crypto_lakehouse.settings import ExchangeSettings, Settings
+from crypto_lakehouse.verbs import DATASET_RUN, verb_of
 from crypto_lakehouse.vocabulary import Step
 from tests.containers.conftest import open_to_all
 from tests.containers.engine import STRICT, Engine, image
@@ -23,8 +24,6 @@ from tests.small_lake import SmallLake, small_lake
 pytestmark = [pytest.mark.containers, pytest.mark.timeout(7200)]
 
 KLINES = "binance_spot_klines"
-IMAGE_OF = {Step.PULL: "s5cmd", Step.DELTA: "exchange", Step.GATE: "quality"}
-ONLINE = {Step.PLAN, Step.PULL, Step.DELTA}
 
 
 @pytest.fixture
@@ -54,9 +53,9 @@ class InImages:
         open_to_all(Path(settings.lake))
         variables = [word for name, value in self.environment.items() for word in ("--env", f"{name}={value}")]
         self.engine.run(
-            *("run", "--rm", *STRICT, "--network", "host" if step in ONLINE else "none", *variables),
+            *("run", "--rm", *STRICT, "--network", "host" if verb_of(step).is_online else "none", *variables),
             *("--env", "CRYPTO_LAKEHOUSE_LAKE=/lake", "--volume", f"{settings.lake}:/lake"),
-            *(image(IMAGE_OF.get(step, "polars")), "step", step.value, "--work-order", key),
+            *(image(verb_of(step).image.value), "step", step.value, "--work-order", key),
         )
         self.done.append(step)
         return read_result(open_storage(settings), key, step)
@@ -76,7 +75,7 @@ def test_a_whole_run_in_the_images_publishes_what_archive_and_exchange_have(
     request = PlanRequest(KLINES, new_run_id("test"), "2025-01-01", "2025-01-03", ("BTCUSDT",), ("1h",))
     summary = run_pipeline(request, settings_of(lake, exchange), step=in_images)
     assert summary.failures == []
-    assert set(in_images.done) == set(Step)
+    assert set(in_images.done) == {step for stage in DATASET_RUN for step in stage.steps}
     assert summary.figures.pull.objects == 2
     assert any(request.path.endswith("klines") for request in exchange.requests), "the exchange was asked"
     days = Lake(lake.settings).coverage(KLINES, days=(date(2025, 1, 1), date(2025, 1, 3))).to_dicts()

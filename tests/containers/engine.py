@@ -51,6 +51,9 @@ class Engine:
     def inspect(self, name: str) -> Any:
         return json.loads(self.run("inspect", name).stdout)[0]
 
+    def inspect_network(self, name: str) -> Any:
+        return json.loads(self.run("network", "inspect", name).stdout)[0]
+
 
 def image(name: str) -> str:
     """Returns the name under which the tests build an image."""

@@ -14,6 +14,7 @@ import urllib.request
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
+from ipaddress import ip_network
 from pathlib import Path
 from typing import Any
 
@@ -89,8 +90,9 @@ def find_ministack() -> Path | None:
 
 def gateway(engine: Engine) -> str:
     """Returns this machine's address on the engine's own network: containers and processes here both reach it."""
-    form = "{{(index .IPAM.Config 0).Gateway}}"
-    return engine.run("network", "inspect", "bridge", "--format", form).stdout.strip()
+    (config,) = engine.inspect_network("bridge")["IPAM"]["Config"]
+    # An engine that found the network at its start does not always name the gateway. It is the first address.
+    return str(config.get("Gateway") or next(ip_network(config["Subnet"]).hosts()))
 
 
 @contextmanager

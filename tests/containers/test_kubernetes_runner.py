@@ -101,7 +101,7 @@ class TestPodsInAnEngine(PodsContract):
         assert "left no result" in str(error)
         said = "".join(capfd.readouterr())
         assert "exit code 137: OOMKilled" in said
-        assert "raise docker.limits" in said
+        assert "more memory than its limit" in said
 
     def test_a_step_with_enough_memory_does_not_fail(self, place: Place) -> None:
         docker = {"limits": {"pull": {"memory_mib": 2048}}}

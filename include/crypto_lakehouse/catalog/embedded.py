@@ -5,12 +5,14 @@ import sqlite3
 from collections.abc import Collection, Iterator, Sequence
 from contextlib import closing, contextmanager
 from datetime import date, datetime
+from itertools import count
 from pathlib import Path
 
-from crypto_lakehouse.errors import SourceUnavailable
+from crypto_lakehouse.errors import CorruptObject, LakehouseError, SourceUnavailable
 from crypto_lakehouse.lake.partition import Partition
 from crypto_lakehouse.lake.records import PublishedPartition
 from crypto_lakehouse.marts import table as table_row
+from crypto_lakehouse.marts import tables
 from crypto_lakehouse.spec import Table
 from crypto_lakehouse.vocabulary import Condition, Interval
 
@@ -34,6 +36,11 @@ _COLUMNS = (
 _KEYS = ("symbol", "kline_interval", "first_day", "last_day")
 # The names are this module's own constants; every value is bound.
 _SELECT = f"SELECT {', '.join(_COLUMNS)} FROM partitions WHERE dataset = ?"  # noqa: S608
+_SELECT_ALL = f"SELECT {', '.join(_COLUMNS + _KEYS)} FROM partitions"  # noqa: S608
+_DAMAGED = frozenset(
+    {"SQLITE_CORRUPT", "SQLITE_CORRUPT_INDEX", "SQLITE_NOTADB", "SQLITE_ERROR", "SQLITE_IOERR_SHORT_READ"}
+)
+"""How SQLite calls a file that is not what it wrote. A plain error is one here: our statements are right."""
 _UPSERT = (
     f"INSERT OR REPLACE INTO partitions ({', '.join(_COLUMNS + _KEYS)}) "  # noqa: S608
     f"VALUES ({', '.join('?' * len(_COLUMNS + _KEYS))})"
@@ -61,8 +68,15 @@ class EmbeddedCatalog:
                 if not connection.execute("SELECT 1 FROM sqlite_master WHERE name = 'by_symbol'").fetchone():
                     connection.executescript(f"BEGIN IMMEDIATE; {_SCHEMA} COMMIT;")
                 yield connection
-        except sqlite3.OperationalError as error:
+        except sqlite3.DatabaseError as error:
+            if error.sqlite_errorname in _DAMAGED:
+                raise self._damage(error) from error
             raise SourceUnavailable(f"the catalog {self._path} did not answer: {error}", "Try again") from error
+
+    def _damage(self, error: Exception) -> CorruptObject:
+        return CorruptObject(
+            f"the catalog {self._path} is damaged: {error}", "Run `crypto-lakehouse catalog rebuild`: nothing is lost"
+        )
 
     def ensure_table(self, table: Table) -> None:
         """Records the table without its columns: readers use the columns of the files."""
@@ -84,7 +98,7 @@ class EmbeddedCatalog:
         """Returns what readers see of a partition, or None."""
         with self._connection() as connection:
             row = connection.execute(f"{_SELECT} AND partition = ?", (partition.table.name, partition.name)).fetchone()
-        return _record(row) if row else None
+        return self._record(row) if row else None
 
     def partitions(
         self,
@@ -111,7 +125,7 @@ class EmbeddedCatalog:
                 values.append(str(value))
         with self._connection() as connection:
             rows = connection.execute(" ".join([*clauses, "ORDER BY partition"]), values).fetchall()
-        return [_record(row) for row in rows]
+        return [self._record(row) for row in rows]
 
     def remove(self, partition: Partition) -> None:
         """Takes a partition away from readers; it is no error if it is not there."""
@@ -124,6 +138,51 @@ class EmbeddedCatalog:
         """Returns the names of the tables that were created, sorted."""
         with self._connection() as connection:
             return [name for (name,) in connection.execute("SELECT name FROM tables ORDER BY name")]
+
+    def faults(self) -> list[str]:
+        """Returns what is wrong with the file: pages that SQLite cannot read, and rows that contradict themselves."""
+        try:
+            with self._connection() as connection:
+                said = [line for (line,) in connection.execute("PRAGMA integrity_check")]
+                names = [name for (name,) in connection.execute("SELECT name FROM tables")]
+                rows = connection.execute(_SELECT_ALL).fetchall() if said == ["ok"] else []
+            faults = [] if said == ["ok"] else said
+            faults += [f"it has a table {name!r}" for name in names if not _is_table(name)]
+            return faults + [f"the entry of {row[0]} {row[1]} contradicts itself" for row in rows if not _agrees(row)]
+        except CorruptObject as error:
+            return [error.what]
+
+    def set_aside(self) -> str:
+        """Renames the file, with its journal, and returns the new name; empty where there is no file."""
+        if not self._path.is_file():
+            return ""
+        number = next(number for number in count(1) if not self._aside(number).exists())
+        for ending in ("-wal", "-shm", ""):
+            part = self._path.with_name(self._path.name + ending)
+            if part.exists():
+                part.rename(f"{self._aside(number)}{ending}")
+        return str(self._aside(number))
+
+    def _aside(self, number: int) -> Path:
+        return self._path.with_name(f"{self._path.name}.damaged-{number}")
+
+    def _record(self, row: tuple[object, ...]) -> PublishedPartition:
+        try:
+            return _record(row)
+        except (ValueError, TypeError) as error:
+            raise self._damage(error) from error
+
+
+def _is_table(name: object) -> bool:
+    return name in {table.name for table in tables()}
+
+
+def _agrees(row: tuple[object, ...]) -> bool:
+    """Returns whether an entry is as it would be written again."""
+    try:
+        return _row(_record(row[: len(_COLUMNS)])) == row
+    except (LakehouseError, ValueError, TypeError):
+        return False
 
 
 def _row(record: PublishedPartition) -> tuple[object, ...]:

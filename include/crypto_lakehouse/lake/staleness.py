@@ -4,7 +4,7 @@ from collections.abc import Mapping, Sequence
 from typing import NamedTuple
 
 from crypto_lakehouse.lake.partition import Partition
-from crypto_lakehouse.lake.records import Verdict, inputs_digest
+from crypto_lakehouse.lake.records import BronzeObject, Verdict, inputs_digest
 from crypto_lakehouse.lake.verdicts import VerdictLog
 from crypto_lakehouse.spec import Table
 
@@ -14,6 +14,17 @@ class Input(NamedTuple):
 
     key: str
     sha256: str
+    is_damaged: bool = False
+
+    @property
+    def entry(self) -> tuple[str, str]:
+        """What a digest takes of it. Without its bytes, a damaged input is another input."""
+        return self.key, f"{self.sha256} damaged" if self.is_damaged else self.sha256
+
+
+def input_of(bronze_object: BronzeObject) -> Input:
+    """Returns a Bronze object as an input."""
+    return Input(bronze_object.key, bronze_object.sha256, bool(bronze_object.damage))
 
 
 Inputs = Mapping[str, Sequence[Input]]
@@ -44,8 +55,28 @@ def stale_partitions(
         partition
         for partition in partitions
         if inputs.get(partition.name)
-        and _digest(partition, inputs) not in {published.get(partition.name), refused.get(partition.name)}
+        and is_behind(partition.table, inputs[partition.name], published.get(partition.name))
+        and digest_of(partition.table, inputs[partition.name]) != refused.get(partition.name)
     ]
+
+
+def is_behind(table: Table, inputs: Sequence[Input], published: str | None) -> bool:
+    """Returns whether a published version was made from other inputs than there are now.
+
+    Damage to an input is no reason to rebuild: the version was made from its sound bytes.
+
+    Args:
+        table: The table.
+        inputs: What there is now.
+        published: The digest that the version was made from; None where nothing is published.
+    """
+    as_sound = [given._replace(is_damaged=False) for given in inputs]
+    return published not in {digest_of(table, as_sound), digest_of(table, inputs)}
+
+
+def digest_of(table: Table, inputs: Sequence[Input]) -> str:
+    """Returns the digest of what a partition is made from."""
+    return inputs_digest(table, (given.entry for given in inputs))
 
 
 def still_current(table: Table, verdicts: Sequence[Verdict], inputs: Inputs) -> list[Verdict]:
@@ -61,9 +92,5 @@ def still_current(table: Table, verdicts: Sequence[Verdict], inputs: Inputs) -> 
     return [
         verdict
         for verdict in verdicts
-        if verdict.candidate.inputs_digest == inputs_digest(table, inputs.get(verdict.candidate.partition, ()))
+        if verdict.candidate.inputs_digest == digest_of(table, inputs.get(verdict.candidate.partition, ()))
     ]
-
-
-def _digest(partition: Partition, inputs: Inputs) -> str:
-    return inputs_digest(partition.table, inputs[partition.name])

@@ -6,7 +6,7 @@ from crypto_lakehouse.catalog.catalog import Catalog
 from crypto_lakehouse.gold.inputs import input_versions
 from crypto_lakehouse.lake.bronze import BronzeLog
 from crypto_lakehouse.lake.partition import Partition
-from crypto_lakehouse.lake.staleness import Input, Inputs
+from crypto_lakehouse.lake.staleness import Inputs, input_of
 from crypto_lakehouse.lake.storage import Storage
 from crypto_lakehouse.spec import Dataset, Mart, Table
 
@@ -23,7 +23,4 @@ def inputs_of(table: Table, partitions: Sequence[Partition], storage: Storage, c
     if not isinstance(table, Dataset):
         raise TypeError(f"{table.name} is neither a dataset nor a mart")
     objects = BronzeLog(storage).objects_by_partition(table, partitions)
-    return {
-        name: [Input(bronze_object.key, bronze_object.sha256) for bronze_object in of_partition]
-        for name, of_partition in objects.items()
-    }
+    return {name: [input_of(bronze_object) for bronze_object in of_partition] for name, of_partition in objects.items()}

@@ -123,10 +123,8 @@ def test_a_crash_leaves_old_or_new_and_one_rerun_converges(
         assert seen(lake) == versions["new"]
     assert reader.saw <= {versions["old"], versions["new"]}
     assert coverage_of(lake) == [(versions["new"][:16], "degraded", 1439, 1)]
-    assert (
-        len(rebuild(EmbeddedCatalog(tmp_path / "rebuilt.sqlite"), LocalStorage(lake), [ROW]).tables[ROW.name].published)
-        == 1
-    )
+    rebuilt = rebuild(EmbeddedCatalog(tmp_path / "rebuilt.sqlite"), LocalStorage(lake), [ROW])
+    assert len(rebuilt.tables[ROW.name].published) == 1
     assert EmbeddedCatalog(tmp_path / "rebuilt.sqlite").partitions(ROW)[0].sha256 == versions["new"]
 
 

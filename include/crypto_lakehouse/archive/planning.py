@@ -96,7 +96,7 @@ def _folders(selection: Selection, settings: Settings, bucket: Bucket) -> list[F
 def _vanished(selection: Selection, folders: Sequence[Folder], listed: pl.DataFrame, bronze: BronzeLog) -> list[str]:
     """Returns the keys that Bronze has in these folders and on these days and that are not listed."""
     wanted = pl.DataFrame(
-        [(folder.symbol, folder.interval or "", SOURCES[folder.frequency].value) for folder in folders],
+        [_series_of(folder) for folder in folders],
         schema={"symbol": pl.String, "interval": pl.String, "source": pl.String},
         orient="row",
     )
@@ -125,16 +125,17 @@ def _listed_damaged(
 ) -> pl.DataFrame:
     """Returns what the bucket lists of the objects whose stored bytes are damaged, of any day of the folders."""
     series = set(damaged.select("symbol", "interval", "source").iter_rows())
-    needed = [
-        folder
-        for folder in folders
-        if (folder.symbol, folder.interval or "", SOURCES[folder.frequency].value) in series
-    ]
+    needed = [folder for folder in folders if _series_of(folder) in series]
     first, last = damaged["start"].min(), damaged["end"].max()
     if not needed or not isinstance(first, datetime) or not isinstance(last, datetime):
         return pl.DataFrame(schema=LISTED_SCHEMA)
     listed = list_folders(bucket, needed, (first.date(), last.date()), profile.listing_threads)
     return listed.join(damaged, on="key", how="semi")
+
+
+def _series_of(folder: Folder) -> tuple[str, str, str]:
+    """Returns symbol, interval and source of the objects of a folder."""
+    return folder.symbol, str(folder.interval or ""), SOURCES[folder.frequency].value
 
 
 def _compare(listed: pl.DataFrame, bronze: BronzeLog, dataset: Dataset) -> pl.DataFrame:

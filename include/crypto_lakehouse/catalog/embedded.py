@@ -8,7 +8,8 @@ from datetime import date, datetime
 from itertools import count
 from pathlib import Path
 
-from crypto_lakehouse.errors import CorruptObject, LakehouseError, SourceUnavailable
+from crypto_lakehouse.errors import CorruptObject, LakehouseError
+from crypto_lakehouse.foreign_errors import translated
 from crypto_lakehouse.lake.partition import Partition
 from crypto_lakehouse.lake.records import PublishedPartition
 from crypto_lakehouse.marts import table as table_row
@@ -37,10 +38,6 @@ _KEYS = ("symbol", "kline_interval", "first_day", "last_day")
 # The names are this module's own constants; every value is bound.
 _SELECT = f"SELECT {', '.join(_COLUMNS)} FROM partitions WHERE dataset = ?"  # noqa: S608
 _SELECT_ALL = f"SELECT {', '.join(_COLUMNS + _KEYS)} FROM partitions"  # noqa: S608
-_DAMAGED = frozenset(
-    {"SQLITE_CORRUPT", "SQLITE_CORRUPT_INDEX", "SQLITE_NOTADB", "SQLITE_ERROR", "SQLITE_IOERR_SHORT_READ"}
-)
-"""How SQLite calls a file that is not what it wrote. A plain error is one here: our statements are right."""
 _UPSERT = (
     f"INSERT OR REPLACE INTO partitions ({', '.join(_COLUMNS + _KEYS)}) "  # noqa: S608
     f"VALUES ({', '.join('?' * len(_COLUMNS + _KEYS))})"
@@ -58,45 +55,50 @@ class EmbeddedCatalog:
         self._path = path
 
     @contextmanager
-    def _connection(self) -> Iterator[sqlite3.Connection]:
-        self._path.parent.mkdir(parents=True, exist_ok=True)
-        try:
-            # autocommit off by hand: a transaction is begun where it is written, and nowhere else.
-            with closing(sqlite3.connect(self._path, timeout=_BUSY_SECONDS, isolation_level=None)) as connection:
-                connection.execute("PRAGMA journal_mode = WAL")
+    def _writing(self) -> Iterator[sqlite3.Connection]:
+        """Yields a connection that may write; the file and its tables are made where they are missing."""
+        with translated(str(self._path)):
+            self._path.parent.mkdir(parents=True, exist_ok=True)
+            with _connected(str(self._path)) as connection:
+                # A rollback journal, because readers of a write-ahead log have to write, too.
+                connection.execute("PRAGMA journal_mode = DELETE")
                 connection.execute("PRAGMA synchronous = FULL")
-                if not connection.execute("SELECT 1 FROM sqlite_master WHERE name = 'by_symbol'").fetchone():
+                if not _has_tables(connection):
                     connection.executescript(f"BEGIN IMMEDIATE; {_SCHEMA} COMMIT;")
                 yield connection
-        except sqlite3.DatabaseError as error:
-            if error.sqlite_errorname in _DAMAGED:
-                raise self._damage(error) from error
-            raise SourceUnavailable(f"the catalog {self._path} did not answer: {error}", "Try again") from error
 
-    def _damage(self, error: Exception) -> CorruptObject:
-        return CorruptObject(
-            f"the catalog {self._path} is damaged: {error}", "Run `crypto-lakehouse catalog rebuild`: nothing is lost"
-        )
+    @contextmanager
+    def _reading(self) -> Iterator[sqlite3.Connection]:
+        """Yields a connection that writes nothing: a read-only or full disk can be read. No file is an empty one."""
+        with translated(str(self._path)):
+            if self._path.is_file():
+                with _connected(f"{self._path.absolute().as_uri()}?mode=ro") as connection:
+                    if _has_tables(connection):
+                        yield connection
+                        return
+            with _connected(":memory:") as connection:
+                connection.executescript(_SCHEMA)
+                yield connection
 
     def ensure_table(self, table: Table) -> None:
         """Records the table without its columns: readers use the columns of the files."""
-        with self._connection() as connection:
+        with self._writing() as connection:
             connection.execute("INSERT OR IGNORE INTO tables VALUES (?)", (table.name,))
 
     def publish(self, records: Sequence[PublishedPartition]) -> None:
         """Points partitions at new versions, all of the call in one transaction.
 
         Raises:
-            SourceUnavailable: The file is locked for too long or cannot be written; nothing was published.
+            LakehouseError: The file is locked for too long or cannot be written; nothing was published.
         """
-        with self._connection() as connection:
+        with self._writing() as connection:
             connection.execute("BEGIN IMMEDIATE")
             connection.executemany(_UPSERT, [_row(record) for record in records])
             connection.execute("COMMIT")
 
     def partition(self, partition: Partition) -> PublishedPartition | None:
         """Returns what readers see of a partition, or None."""
-        with self._connection() as connection:
+        with self._reading() as connection:
             row = connection.execute(f"{_SELECT} AND partition = ?", (partition.table.name, partition.name)).fetchone()
         return self._record(row) if row else None
 
@@ -123,41 +125,41 @@ class EmbeddedCatalog:
             if value is not None:
                 clauses.append(clause)
                 values.append(str(value))
-        with self._connection() as connection:
+        with self._reading() as connection:
             rows = connection.execute(" ".join([*clauses, "ORDER BY partition"]), values).fetchall()
         return [self._record(row) for row in rows]
 
     def remove(self, partition: Partition) -> None:
         """Takes a partition away from readers; it is no error if it is not there."""
-        with self._connection() as connection:
+        with self._writing() as connection:
             connection.execute(
                 "DELETE FROM partitions WHERE dataset = ? AND partition = ?", (partition.table.name, partition.name)
             )
 
     def tables(self) -> list[str]:
         """Returns the names of the tables that were created, sorted."""
-        with self._connection() as connection:
+        with self._reading() as connection:
             return [name for (name,) in connection.execute("SELECT name FROM tables ORDER BY name")]
 
     def faults(self) -> list[str]:
         """Returns what is wrong with the file: pages that SQLite cannot read, and rows that contradict themselves."""
+        if not self._path.is_file():
+            return []
         try:
-            with self._connection() as connection:
-                said = [line for (line,) in connection.execute("PRAGMA integrity_check")]
-                names = [name for (name,) in connection.execute("SELECT name FROM tables")]
-                rows = connection.execute(_SELECT_ALL).fetchall() if said == ["ok"] else []
-            faults = [] if said == ["ok"] else said
-            faults += [f"it has a table {name!r}" for name in names if not _is_table(name)]
-            return faults + [f"the entry of {row[0]} {row[1]} contradicts itself" for row in rows if not _agrees(row)]
+            with translated(str(self._path)), _connected(f"{self._path.absolute().as_uri()}?mode=ro") as connection:
+                return _faults(connection)
         except CorruptObject as error:
             return [error.what]
+        except sqlite3.Error as error:
+            # Our statements are right, so the description of the tables is not.
+            return [f"{self._path} is damaged: {error}"]
 
     def set_aside(self) -> str:
         """Renames the file, with its journal, and returns the new name; empty where there is no file."""
         if not self._path.is_file():
             return ""
         number = next(number for number in count(1) if not self._aside(number).exists())
-        for ending in ("-wal", "-shm", ""):
+        for ending in ("-journal", ""):
             part = self._path.with_name(self._path.name + ending)
             if part.exists():
                 part.rename(f"{self._aside(number)}{ending}")
@@ -170,11 +172,24 @@ class EmbeddedCatalog:
         try:
             return _record(row)
         except (ValueError, TypeError) as error:
-            raise self._damage(error) from error
+            raise CorruptObject(
+                f"the catalog {self._path} is damaged: the entry of {row[1]!r} is not one of ours",
+                "Run `crypto-lakehouse catalog rebuild`",
+                dataset=str(row[0]),
+            ) from error
 
 
-def _is_table(name: object) -> bool:
-    return name in {table.name for table in tables()}
+def _faults(connection: sqlite3.Connection) -> list[str]:
+    said = [line for (line,) in connection.execute("PRAGMA integrity_check")]
+    if said != ["ok"]:
+        return said
+    if not _has_tables(connection):
+        return ["it has no tables"]
+    known = {table.name for table in tables()}
+    names = [name for (name,) in connection.execute("SELECT name FROM tables")]
+    faults = [f"it has a table {name!r}" for name in names if name not in known]
+    rows = connection.execute(_SELECT_ALL).fetchall()
+    return faults + [f"the entry of {row[0]} {row[1]} contradicts itself" for row in rows if not _agrees(row)]
 
 
 def _agrees(row: tuple[object, ...]) -> bool:
@@ -183,6 +198,17 @@ def _agrees(row: tuple[object, ...]) -> bool:
         return _row(_record(row[: len(_COLUMNS)])) == row
     except (LakehouseError, ValueError, TypeError):
         return False
+
+
+@contextmanager
+def _connected(address: str) -> Iterator[sqlite3.Connection]:
+    """Yields a connection to a file or a URI. Transactions are begun where they are written, and nowhere else."""
+    with closing(sqlite3.connect(address, timeout=_BUSY_SECONDS, isolation_level=None, uri=True)) as connection:
+        yield connection
+
+
+def _has_tables(connection: sqlite3.Connection) -> bool:
+    return connection.execute("SELECT 1 FROM sqlite_master WHERE name = 'by_symbol'").fetchone() is not None
 
 
 def _row(record: PublishedPartition) -> tuple[object, ...]:

@@ -8,23 +8,28 @@ from crypto_lakehouse.lake.records import BronzeObject, Verdict, inputs_digest
 from crypto_lakehouse.lake.verdicts import VerdictLog
 from crypto_lakehouse.spec import Table
 
+_DAMAGED = "damaged "
+
 
 class Input(NamedTuple):
     """One thing that a partition is made from: a Bronze object, or the published version of another partition."""
 
     key: str
     sha256: str
-    is_damaged: bool = False
 
-    @property
-    def entry(self) -> tuple[str, str]:
-        """What a digest takes of it. Without its bytes, a damaged input is another input."""
-        return self.key, f"{self.sha256} damaged" if self.is_damaged else self.sha256
+    def damaged(self) -> "Input":
+        """Returns it as an input whose bytes are lost: this is another input."""
+        return self._replace(sha256=f"{_DAMAGED}{self.sha256.removeprefix(_DAMAGED)}")
+
+    def sound(self) -> "Input":
+        """Returns it as an input whose bytes are there."""
+        return self._replace(sha256=self.sha256.removeprefix(_DAMAGED))
 
 
 def input_of(bronze_object: BronzeObject) -> Input:
     """Returns a Bronze object as an input."""
-    return Input(bronze_object.key, bronze_object.sha256, bool(bronze_object.damage))
+    given = Input(bronze_object.key, bronze_object.sha256)
+    return given.damaged() if bronze_object.damage else given
 
 
 Inputs = Mapping[str, Sequence[Input]]
@@ -51,32 +56,27 @@ def stale_partitions(
         for name, logged in verdicts.latest(partitions[0].table).items()
         if not logged.verdict.condition.is_published
     }
-    return [
-        partition
-        for partition in partitions
-        if inputs.get(partition.name)
-        and is_behind(partition.table, inputs[partition.name], published.get(partition.name))
-        and digest_of(partition.table, inputs[partition.name]) != refused.get(partition.name)
-    ]
+    behind = behind_inputs(partitions, inputs, published)
+    return [partition for partition in behind if refused.get(partition.name) != _digest(partition, inputs)]
 
 
-def is_behind(table: Table, inputs: Sequence[Input], published: str | None) -> bool:
-    """Returns whether a published version was made from other inputs than there are now.
+def behind_inputs(partitions: Sequence[Partition], inputs: Inputs, published: Mapping[str, str]) -> list[Partition]:
+    """Returns the partitions that have inputs and whose published version was made from other ones.
 
     Damage to an input is no reason to rebuild: the version was made from its sound bytes.
 
     Args:
-        table: The table.
+        partitions: Partitions of one table.
         inputs: What there is now.
-        published: The digest that the version was made from; None where nothing is published.
+        published: The digest that the catalog's version was made from, by partition name.
     """
-    as_sound = [given._replace(is_damaged=False) for given in inputs]
-    return published not in {digest_of(table, as_sound), digest_of(table, inputs)}
-
-
-def digest_of(table: Table, inputs: Sequence[Input]) -> str:
-    """Returns the digest of what a partition is made from."""
-    return inputs_digest(table, (given.entry for given in inputs))
+    sound = {name: [given.sound() for given in of_partition] for name, of_partition in inputs.items()}
+    return [
+        partition
+        for partition in partitions
+        if inputs.get(partition.name)
+        and published.get(partition.name) not in {_digest(partition, inputs), _digest(partition, sound)}
+    ]
 
 
 def still_current(table: Table, verdicts: Sequence[Verdict], inputs: Inputs) -> list[Verdict]:
@@ -92,5 +92,9 @@ def still_current(table: Table, verdicts: Sequence[Verdict], inputs: Inputs) -> 
     return [
         verdict
         for verdict in verdicts
-        if verdict.candidate.inputs_digest == digest_of(table, inputs.get(verdict.candidate.partition, ()))
+        if verdict.candidate.inputs_digest == inputs_digest(table, inputs.get(verdict.candidate.partition, ()))
     ]
+
+
+def _digest(partition: Partition, inputs: Inputs) -> str:
+    return inputs_digest(partition.table, inputs[partition.name])

@@ -32,11 +32,9 @@ def object_faults(storage: Storage, dataset: Dataset, folder: Path, *, deep: boo
     newest = {known.path: known for known in map(bronze_object, BronzeLog(storage).latest(dataset.name).to_dicts())}
     for path, known in newest.items():
         what = _fault(storage, known, sizes.get(path), folder, deep=deep)
-        if what or known.damage:
-            action = INGEST if known.damage else REPAIR
-            yield Fault(
-                kind_of(known), dataset.name, known.key, path, what or f"is noted as damaged: {known.damage}", action
-            )
+        what = what or (f"is noted as damaged: {known.damage}" if known.damage else "")
+        if what:
+            yield Fault(kind_of(known), dataset.name, known.key, path, what, INGEST if known.damage else REPAIR)
     for path in sorted(set(sizes) - set(newest)) if deep else ():
         if wrong_name(storage, path, folder):
             what = "no longer has the bytes of its name"

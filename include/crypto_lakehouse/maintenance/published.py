@@ -56,10 +56,10 @@ def published_faults(catalog: Catalog, storage: Storage, table: Table, folder: P
     for name in sorted(entries | passed):
         entry, verdict = entries.get(name), passed.get(name)
         what = _disagreement(entry, verdict)
-        record = entry or verdict
+        shown = entry or verdict
         # Readers do not see a partition whose file is gone. It is told once, as a missing file.
-        if what and record is not None and (entry is not None or sizes.get(record.file) == record.bytes):
-            yield Fault(FileKind.CATALOG, table.name, name, record.file, what, REPAIR)
+        if what and shown is not None and (entry is not None or sizes.get(shown.file) == shown.bytes):
+            yield Fault(FileKind.CATALOG, table.name, name, shown.file, what, REPAIR)
     for file in sorted(set(sizes) - set(seen)) if deep else ():
         version = _VERSION.fullmatch(file)
         if version is None or not stored_sha256(storage, file, folder).startswith(version["sha256"]):

@@ -12,8 +12,8 @@ import polars as pl
 from crypto_lakehouse import __version__
 from crypto_lakehouse.lake.partition import Partition
 from crypto_lakehouse.lake.partition_file import PartitionWriter
-from crypto_lakehouse.lake.records import Manifest, ManifestInput, RefusedInput
-from crypto_lakehouse.lake.staleness import Input, digest_of, input_of
+from crypto_lakehouse.lake.records import Manifest, ManifestInput, RefusedInput, inputs_digest
+from crypto_lakehouse.lake.staleness import Input, input_of
 from crypto_lakehouse.silver.background import Background
 from crypto_lakehouse.silver.buffers import InputRows, RowBuffer
 from crypto_lakehouse.silver.inputs import InputObject, identity, precedences
@@ -172,7 +172,7 @@ class PartitionBuild:
     def _input(self, input_object: InputObject) -> Input:
         refused = self.refused.get(identity(input_object))
         given = input_of(input_object.object)
-        return given._replace(is_damaged=given.is_damaged or (refused is not None and refused.is_damaged))
+        return given.damaged() if refused is not None and refused.is_damaged else given
 
     def _manifest(self, counts: MergeCounts, rows: int) -> Manifest:
         accepted = sorted((each for each in self.covering if identity(each) not in self.refused), key=identity)
@@ -182,7 +182,7 @@ class PartitionBuild:
             partition=self.partition.name,
             inputs=tuple(_manifest_input(input_object, contribution) for input_object, contribution in gave),
             refused=tuple(self.refused[name] for name in sorted(self.refused)),
-            inputs_digest=digest_of(self.partition.table, [self._input(each) for each in self.covering]),
+            inputs_digest=inputs_digest(self.partition.table, map(self._input, self.covering)),
             rows_in=sum(contribution.rows for _, contribution in gave),
             rows_out=rows,
             duplicates=counts.duplicates,

@@ -9,8 +9,8 @@ from crypto_lakehouse.gold.build import BuiltPartition
 from crypto_lakehouse.gold.build import build as build_partition
 from crypto_lakehouse.gold.inputs import InputVersion, input_versions
 from crypto_lakehouse.lake.partition import Partition
-from crypto_lakehouse.lake.records import Candidate, PublishedPartition
-from crypto_lakehouse.lake.staleness import digest_of, is_behind
+from crypto_lakehouse.lake.records import Candidate, PublishedPartition, inputs_digest
+from crypto_lakehouse.lake.staleness import behind_inputs
 from crypto_lakehouse.lake.versions import store_candidate, verify_candidate
 from crypto_lakehouse.marts import mart as mart_of_name
 from crypto_lakehouse.runs.figures import BuildFigures
@@ -33,7 +33,8 @@ def build(context: StepContext, order: TransformOrder) -> BuildOutcome:
     records = catalog.partitions(mart, symbols={partition.symbol for partition in partitions})
     published = {record.partition: record for record in records}
     digests = {name: record.inputs_digest for name, record in published.items()}
-    stale = [partition for partition in partitions if _is_stale(partition, versions[partition.name], digests)]
+    inputs = {name: [version.key for version in of_partition] for name, of_partition in versions.items()}
+    stale = behind_inputs(partitions, inputs, digests)
     made: list[Candidate | PartitionWithoutRows] = []
     for number, partition in enumerate(stale):
         context.progress("partitions", number, len(stale))
@@ -58,9 +59,9 @@ def _made(
     files, faults = _files(context, versions)
     if faults:
         # The digest is of damaged inputs, so that the partition is tried again when they are mended.
-        keys = [version.key._replace(is_damaged=version in faults) for version in versions]
+        keys = [version.key.damaged() if version in faults else version.key for version in versions]
         reasons = tuple(f"{version.key.key} cannot be read: {fault}" for version, fault in faults.items())
-        return PartitionWithoutRows(partition.name, digest_of(partition.table, keys), reasons)
+        return PartitionWithoutRows(partition.name, inputs_digest(partition.table, keys), reasons)
     built = build_partition(mart_of_name(partition.table.name), partition, files, context.work_folder)
     if built.file is None:
         return PartitionWithoutRows(partition.name, built.manifest.inputs_digest)
@@ -85,11 +86,6 @@ def _files(
         except (ArchiveFileMissing, CorruptObject) as error:
             faults[version] = error.what
     return files, faults
-
-
-def _is_stale(partition: Partition, versions: Sequence[InputVersion], published: dict[str, str]) -> bool:
-    keys = [version.key for version in versions]
-    return bool(keys) and is_behind(partition.table, keys, published.get(partition.name))
 
 
 def _store(context: StepContext, built: BuiltPartition, file: Path) -> Candidate:

@@ -16,7 +16,8 @@ import polars as pl
 from crypto_lakehouse.coverage.records import CoverageRecord, DayCoverage, Hole, PartitionVersion, ReconciledDay
 from crypto_lakehouse.lake.log import AppendLog
 from crypto_lakehouse.lake.storage import Storage
-from crypto_lakehouse.vocabulary import HoleKind
+from crypto_lakehouse.marts import table
+from crypto_lakehouse.vocabulary import HoleKind, Witness
 
 SUPERSEDED_FOR = timedelta(hours=1)
 """Superseded rows are kept this long, for readers that have read the days and not yet the holes."""
@@ -72,6 +73,7 @@ RECONCILIATIONS_SCHEMA = pl.Schema(
     }
 )
 _RECONCILED_KEY = ("partition", "day", "kept", "other", "version", "only_kept")
+_SERIES = ("symbol", "kline_interval")
 _HOLE_KEY = ("partition", "kind", "start", "end")
 
 
@@ -174,6 +176,8 @@ class CoverageLog:
         """Returns the holes that count, in no order: within partitions, and between the ids of two partitions."""
         days = self._log(dataset_name, "days").read()
         within = self._counting(dataset_name, "holes", days).unique(_HOLE_KEY)
+        if table(dataset_name).witness is Witness.IDS_WITH_HOLES:
+            return within
         return pl.concat([within, _holes_between_partitions(_newest_days(days))])
 
     def reconciliations(self, dataset_name: str) -> pl.DataFrame:
@@ -221,22 +225,37 @@ def _newest_days(days: pl.DataFrame) -> pl.DataFrame:
     return newest.unique(["partition", "day"]).collect()
 
 
-def _holes_between_partitions(days: pl.DataFrame) -> pl.DataFrame:
-    """Returns the ids missing between the last row of a day and the first row of the next day in another partition.
+def neighbours_by_id(days: pl.DataFrame) -> pl.DataFrame:
+    """Returns the days that have identifiers, each with the columns of such a day before it in its series.
 
-    A partition cannot know these holes: its neighbours are published before it or after it.
+    The columns of the day before begin with an underscore. `skipped` is how many identifiers lie between the two days,
+    and `between` how many days lie between them that objects cover.
     """
-    series = ["symbol", "kline_interval"]
-    ordered = days.filter(pl.col("first_id").is_not_null()).sort(*series, "day")
-    before = [pl.col(name).shift(1).over(series).alias(f"_{name}") for name in ordered.columns if name not in series]
-    pairs = ordered.with_columns(before).filter(
-        pl.col("_day") == pl.col("day").dt.offset_by("-1d"), pl.col("_partition") != pl.col("partition")
+    ordered = days.sort(*_SERIES, "day").with_columns(pl.int_range(pl.len()).over(_SERIES).alias("place"))
+    identified = ordered.filter(pl.col("first_id").is_not_null())
+    before = [
+        pl.col(name).shift(1).over(_SERIES).alias(f"_{name}") for name in identified.columns if name not in _SERIES
+    ]
+    pairs = identified.with_columns(before).filter(pl.col("_day").is_not_null())
+    return pairs.with_columns(
+        (pl.col("first_id") - pl.col("_last_id") - 1).alias("skipped"),
+        (pl.col("place") - pl.col("_place") - 1).alias("between"),
     )
+
+
+def _holes_between_partitions(days: pl.DataFrame) -> pl.DataFrame:
+    """Returns the ids missing between the last row of a day and the first row of the next one in another partition.
+
+    A partition cannot know these holes: its neighbours are published before it or after it. Between two days lie only
+    days without a row; where no object covers such a day, the days are a hole of their own.
+    """
+    is_covered = pl.col("between") == (pl.col("day") - pl.col("_day")).dt.total_days() - 1
+    pairs = neighbours_by_id(days).filter(is_covered & (pl.col("_partition") != pl.col("partition")))
     shared = pl.col("sources").str.split(", ").list.set_intersection(pl.col("_sources").str.split(", "))
     holes = pairs.with_columns(
         pl.min_horizontal("_last_at", "first_at").alias("start"),
         (pl.max_horizontal("_last_at", "first_at") + timedelta(microseconds=1)).alias("end"),
-        (pl.col("first_id") - pl.col("_last_id") - 1).alias("missing"),
+        pl.col("skipped").alias("missing"),
         pl.lit(HoleKind.IDS.value).alias("kind"),
         pl.lit("").alias("known"),
         shared.list.join(", ").alias("sources"),

@@ -16,7 +16,8 @@ import polars as pl
 from crypto_lakehouse.coverage.records import CoverageRecord, DayCoverage, Hole, PartitionVersion, ReconciledDay
 from crypto_lakehouse.lake.log import SEQUENCE, AppendLog
 from crypto_lakehouse.lake.storage import Storage
-from crypto_lakehouse.vocabulary import HoleKind
+from crypto_lakehouse.marts import table
+from crypto_lakehouse.vocabulary import HoleKind, Witness
 
 _TIME = pl.Datetime("us", "UTC")
 _PARTITION = {"dataset": pl.String(), "partition": pl.String(), "symbol": pl.String(), "kline_interval": pl.String()}
@@ -74,6 +75,7 @@ _LOG_SCHEMA = pl.Schema({_KIND: pl.String(), **DAYS_SCHEMA, **HOLES_SCHEMA, **RE
 """The columns of all kinds: a row has nulls in the columns of the other kinds."""
 
 _RECONCILED_KEY = ("partition", "day", "kept", "other", "version", "only_kept")
+_SERIES = ("symbol", "kline_interval")
 _HOLE_KEY = ("partition", "kind", "start", "end")
 
 
@@ -201,7 +203,10 @@ class CoverageLog:
             CorruptObject: A file of the log is damaged; see `skip_damage`.
         """
         newest = self._newest(table_name)
-        return pl.concat([_of_kind(newest, "hole"), _holes_between_partitions(_of_kind(newest, "day"))])
+        within = _of_kind(newest, "hole")
+        if table(table_name).witness is Witness.IDS_WITH_HOLES:
+            return within
+        return pl.concat([within, _holes_between_partitions(_of_kind(newest, "day"))])
 
     def reconciliations(self, table_name: str) -> pl.DataFrame:
         """Returns the reconciliations that count, in no order.
@@ -238,22 +243,37 @@ def _with_carried(frames: CoverageFrames, earlier: pl.DataFrame) -> pl.DataFrame
     return pl.concat([frames.reconciliations, carried]).unique(_RECONCILED_KEY)
 
 
-def _holes_between_partitions(days: pl.DataFrame) -> pl.DataFrame:
-    """Returns the ids missing between the last row of a day and the first row of the next day in another partition.
+def neighbours_by_id(days: pl.DataFrame) -> pl.DataFrame:
+    """Returns the days that have identifiers, each with the columns of such a day before it in its series.
 
-    A partition cannot know these holes: its neighbours are published before it or after it.
+    The columns of the day before begin with an underscore. `skipped` is how many identifiers lie between the two days,
+    and `between` how many days lie between them that objects cover.
     """
-    series = ["symbol", "kline_interval"]
-    ordered = days.filter(pl.col("first_id").is_not_null()).sort(*series, "day")
-    before = [pl.col(name).shift(1).over(series).alias(f"_{name}") for name in ordered.columns if name not in series]
-    pairs = ordered.with_columns(before).filter(
-        pl.col("_day") == pl.col("day").dt.offset_by("-1d"), pl.col("_partition") != pl.col("partition")
+    ordered = days.sort(*_SERIES, "day").with_columns(pl.int_range(pl.len()).over(_SERIES).alias("place"))
+    identified = ordered.filter(pl.col("first_id").is_not_null())
+    before = [
+        pl.col(name).shift(1).over(_SERIES).alias(f"_{name}") for name in identified.columns if name not in _SERIES
+    ]
+    pairs = identified.with_columns(before).filter(pl.col("_day").is_not_null())
+    return pairs.with_columns(
+        (pl.col("first_id") - pl.col("_last_id") - 1).alias("skipped"),
+        (pl.col("place") - pl.col("_place") - 1).alias("between"),
     )
+
+
+def _holes_between_partitions(days: pl.DataFrame) -> pl.DataFrame:
+    """Returns the ids missing between the last row of a day and the first row of the next one in another partition.
+
+    A partition cannot know these holes: its neighbours are published before it or after it. Between two days lie only
+    days without a row; where no object covers such a day, the days are a hole of their own.
+    """
+    is_covered = pl.col("between") == (pl.col("day") - pl.col("_day")).dt.total_days() - 1
+    pairs = neighbours_by_id(days).filter(is_covered & (pl.col("_partition") != pl.col("partition")))
     shared = pl.col("sources").str.split(", ").list.set_intersection(pl.col("_sources").str.split(", "))
     holes = pairs.with_columns(
         pl.min_horizontal("_last_at", "first_at").alias("start"),
         (pl.max_horizontal("_last_at", "first_at") + timedelta(microseconds=1)).alias("end"),
-        (pl.col("first_id") - pl.col("_last_id") - 1).alias("missing"),
+        pl.col("skipped").alias("missing"),
         pl.lit(HoleKind.IDS.value).alias("kind"),
         pl.lit("").alias("known"),
         shared.list.join(", ").alias("sources"),

@@ -108,12 +108,14 @@ class ManifestInput:
 
 @dataclass(frozen=True, slots=True)
 class RefusedInput:
-    """A Bronze object that was left out of its partition, and why."""
+    """A Bronze object that was left out of its partition, and why. `start` and `end` are what it covers, ISO."""
 
     key: str
     sha256: str
     error: str
     reason: str
+    start: str = ""
+    end: str = ""
 
 
 @dataclass(frozen=True, slots=True)

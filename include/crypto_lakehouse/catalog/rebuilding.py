@@ -78,8 +78,10 @@ def _readable(catalog: Catalog, table: Table) -> list[PublishedPartition]:
 def _rebuilt(
     catalog: Catalog, storage: Storage, table: Table, former: list[PublishedPartition] | None, forget: bool
 ) -> RebuiltTable:
+    # Before the verdicts are read: a partition that a run publishes meanwhile keeps the newer version of the run.
+    current = {entry.partition: entry for entry in catalog.partitions(table)}
     sizes = {file.key: file.size for file in storage.list(f"{table_folder(table)}/")}
-    entries = catalog.partitions(table) if former is None else former
+    entries = list(current.values()) if former is None else former
     passed = {name: published_record(logged) for name, logged in VerdictLog(storage).latest_publishable(table).items()}
     fit = {name: record for name, record in passed.items() if sizes.get(record.file) == record.bytes}
     unknown = [entry for entry in entries if entry.partition not in passed]
@@ -88,7 +90,7 @@ def _rebuilt(
     catalog.ensure_table(table)
     records = [*fit.values(), *(kept if former is not None else ())]
     if records:
-        catalog.publish(records)
+        catalog.publish(records, {name: entry.generation for name, entry in current.items()})
     gone = {entry.partition for entry in entries} - set(fit) - {entry.partition for entry in kept}
     for name in sorted(gone) if former is None else ():
         catalog.remove(Partition.parse(table, name))

@@ -73,7 +73,8 @@ def _disagreement(entry: PublishedPartition | None, passed: PublishedPartition |
         return "was published by the verdict log, and the catalog lacks it"
     if passed is None:
         return "is in the catalog, and the verdict log has no verdict on it"
-    names = [field.name for field in fields(PublishedPartition)]
+    # The generation counts publications, and belongs to the catalog alone.
+    names = [field.name for field in fields(PublishedPartition) if field.name != "generation"]
     differing = [name for name in names if getattr(entry, name) != getattr(passed, name)]
     return f"differs between catalog and verdict log in {', '.join(differing)}" if differing else ""
 

@@ -65,7 +65,7 @@ class Catalog(Protocol):
         """Returns what is wrong with what the catalog is stored in; nothing where somebody else stores it."""
 
     def set_aside(self) -> str:
-        """Moves what a damaged catalog is stored in to a name that says so, and returns that name.
+        """Moves what a damaged catalog is stored in to a name that shows it, and returns that name.
 
         The catalog is empty then. Returns an empty text and does nothing where somebody else stores it.
         """

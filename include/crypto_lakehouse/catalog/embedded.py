@@ -204,9 +204,9 @@ class EmbeddedCatalog:
 
 
 def _faults(connection: sqlite3.Connection) -> list[str]:
-    said = [line for (line,) in connection.execute("PRAGMA integrity_check")]
-    if said != ["ok"]:
-        return said
+    lines = [line for (line,) in connection.execute("PRAGMA integrity_check")]
+    if lines != ["ok"]:
+        return lines
     if not _has_tables(connection):
         return ["it has no tables"]
     known = {table.name for table in tables()}

@@ -47,7 +47,7 @@ def rebuild(catalog: Catalog, storage: Storage, tables: Sequence[Table], *, forg
     """Points the catalog at the newest version of each partition that passed the gate.
 
     A damaged catalog is set aside first, and all tables are rebuilt. What no verdict stands behind is kept, because
-    only the verdict log may be lost. It is taken out if `forget` says so.
+    only the verdict log may be lost. With `forget`, it is taken out.
 
     Args:
         catalog: The catalog.

@@ -130,7 +130,7 @@ class BronzeLog:
     def objects_by_partition(self, dataset: Dataset, partitions: Sequence[Partition]) -> dict[str, list[BronzeObject]]:
         """Returns the newest objects that may have rows of each partition, by partition name, sorted by key.
 
-        A damaged answer is left out where sound objects cover all of its span: nothing can bring its bytes again, and
+        A damaged answer is left out where other objects cover all of its span: nothing can bring its bytes again, and
         nothing depends on them.
         """
         import polars as pl

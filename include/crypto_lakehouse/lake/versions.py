@@ -41,7 +41,7 @@ def stored_sha256(storage: Storage, key: str, folder: Path) -> str:
 
 
 def set_aside(storage: Storage, key: str, folder: Path) -> str:
-    """Moves a damaged object out of the way, to a name that says so, and returns that name.
+    """Moves a damaged object out of the way, to a name that shows it, and returns that name.
 
     Args:
         storage: The lake.

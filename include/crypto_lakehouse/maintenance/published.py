@@ -57,7 +57,7 @@ def published_faults(catalog: Catalog, storage: Storage, table: Table, folder: P
         entry, verdict = entries.get(name), passed.get(name)
         what = _disagreement(entry, verdict)
         shown = entry or verdict
-        # Readers do not see a partition whose file is gone. It is told once, as a missing file.
+        # Readers do not see a partition whose file is gone. The missing file is a fault already.
         if what and shown is not None and (entry is not None or sizes.get(shown.file) == shown.bytes):
             yield Fault(FileKind.CATALOG, table.name, name, shown.file, what, REPAIR)
     for file in sorted(set(sizes) - set(seen)) if deep else ():

@@ -1,4 +1,4 @@
-"""Walks the whole lake and says what is missing or damaged, kind by kind."""
+"""Walks the whole lake and returns what is missing or damaged, kind by kind."""
 
 import tempfile
 from collections.abc import Callable, Iterator, Sequence

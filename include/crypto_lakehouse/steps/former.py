@@ -1,7 +1,7 @@
 """The comparison of rebuilt partitions with their published versions.
 
 Fewer rows never replace more in silence: a rebuilt partition that lacks days which readers have is held back. Else the
-comparison says what a replaced object changed.
+comparison returns what a replaced object changed.
 """
 
 from collections.abc import Iterator, Mapping, Sequence

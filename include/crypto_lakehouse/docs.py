@@ -15,6 +15,7 @@ from crypto_lakehouse.field_ids import extended_record, parse_record, render_rec
 from crypto_lakehouse.marts import tables
 from crypto_lakehouse.quality.checks import CHECKS
 from crypto_lakehouse.spec import (
+    DECIMALS,
     Column,
     Dataset,
     Derivation,
@@ -32,10 +33,7 @@ BEGIN, END = "<!-- datasets:begin -->", "<!-- datasets:end -->"
 _TYPES = MappingProxyType(
     {
         LogicalType.TIMESTAMP: "timestamp(us, UTC)",
-        LogicalType.PRICE: "decimal(18, 8)",
-        LogicalType.QUANTITY: "decimal(38, 8)",
-        LogicalType.RATIO: "decimal(38, 18)",
-        LogicalType.VALUE: "decimal(38, 18)",
+        **{kind: "decimal({}, {})".format(*places) for kind, places in DECIMALS.items()},
         LogicalType.FLOAT: "float64",
         LogicalType.INTEGER: "int64",
         LogicalType.BOOLEAN: "boolean",
@@ -202,7 +200,8 @@ def _layout(dataset: Dataset, layout: SourceLayout) -> str:
 
 
 def _type(column: Column) -> str:
-    return column.type.value + (", nullable" if column.nullable else "")
+    scale = f" with {column.scale} decimals" if column.scale else ""
+    return column.type.value + scale + (", nullable" if column.nullable else "")
 
 
 def _source(column: Column) -> str:

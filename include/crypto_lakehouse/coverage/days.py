@@ -19,8 +19,8 @@ from crypto_lakehouse.coverage.holes import (
 from crypto_lakehouse.coverage.known_faults import KnownFault
 from crypto_lakehouse.coverage.records import NO_OBJECT, DayCoverage, Hole, PartitionVersion
 from crypto_lakehouse.coverage.row_times import RowTimes
-from crypto_lakehouse.instants import instant
-from crypto_lakehouse.lake.records import Manifest
+from crypto_lakehouse.instants import instant, microseconds
+from crypto_lakehouse.lake.records import Manifest, RefusedRow
 from crypto_lakehouse.vocabulary import DayCondition, HoleKind, Source
 
 _EPOCH = date(1970, 1, 1)
@@ -70,6 +70,7 @@ class _PartitionDays:
         self.uncovered = uncovered_spans(self.covered, self.step)
         self.missing = times.missing_points() if self.step else np.empty(0, np.int64)
         self.present = _counts_by_day(times.present_points(), self.step, self.numbers)
+        self.refused = _refused_by_day(manifest)
         self.hours = times.missing_hours() if times.expects_every_hour else []
 
     def missing_spans(self) -> Iterable[MissingSpan]:
@@ -98,6 +99,7 @@ class _PartitionDays:
         reached = min((number + 1) * DAY_US, self.covered[-1][1])
         expected, missing = self._figures(number, reached)
         unexplained, explained = self._what_is_missing(number, expected, missing)
+        unexplained += self._refused_words(number)
         condition, reasons = self._condition(number, reached, unexplained)
         return DayCoverage(
             self.partition_version,
@@ -176,6 +178,13 @@ class _PartitionDays:
         hours = [hour for hour in self.hours if hour * HOUR_US // DAY_US == number]
         return f"{len(hours)} hours have no rows, the first at {clock(hours[0] * HOUR_US)}" if hours else ""
 
+    def _refused_words(self, number: int) -> list[str]:
+        rows = self.refused.get(number, [])
+        if not rows:
+            return []
+        word = "row was" if len(rows) == 1 else "rows were"
+        return [f"{len(rows):,} {word} refused, the first: {rows[0]}"]
+
     def _uncovered_words(self, number: int) -> str:
         start, end = number * DAY_US, (number + 1) * DAY_US
         # The time after the last object is not missing yet.
@@ -215,6 +224,13 @@ def _sources_by_day(manifest: Manifest, days: range) -> dict[int, set[Source]]:
         for day in range(max(days.start, start // DAY_US), min(days.stop, (end - 1) // DAY_US + 1)):
             sources[day].add(manifest_input.source)
     return sources
+
+
+def _refused_by_day(manifest: Manifest) -> dict[int, list[RefusedRow]]:
+    refused: dict[int, list[RefusedRow]] = defaultdict(list)
+    for row in manifest.refused_rows:
+        refused[microseconds(datetime.fromisoformat(row.time)) // DAY_US].append(row)
+    return refused
 
 
 def _ranked(sources: Iterable[Source]) -> str:

@@ -1,7 +1,7 @@
-"""The coverage log: days, holes and reconciliations of every partition, as rows that are only ever appended.
+"""The coverage log: days, holes, reconciliations and refused rows of every partition, as rows that are only appended.
 
-Each dataset has three logs, `coverage/<dataset>/{days,holes,reconciliations}/`. The rows of a partition count if they
-are as new as its newest rows of days. Rows of days are therefore written last: they commit the other two.
+Each dataset has four logs, `coverage/<dataset>/{days,holes,reconciliations,refused_rows}/`. The rows of a partition
+count if they are as new as its newest rows of days. Rows of days are therefore written last: they commit the others.
 """
 
 import io
@@ -13,7 +13,14 @@ from pathlib import Path
 
 import polars as pl
 
-from crypto_lakehouse.coverage.records import CoverageRecord, DayCoverage, Hole, PartitionVersion, ReconciledDay
+from crypto_lakehouse.coverage.records import (
+    CoverageRecord,
+    DayCoverage,
+    Hole,
+    LoggedRefusedRow,
+    PartitionVersion,
+    ReconciledDay,
+)
 from crypto_lakehouse.lake.log import AppendLog
 from crypto_lakehouse.lake.storage import Storage
 from crypto_lakehouse.vocabulary import HoleKind
@@ -71,27 +78,47 @@ RECONCILIATIONS_SCHEMA = pl.Schema(
         "at": _TIME,
     }
 )
+REFUSED_ROWS_SCHEMA = pl.Schema(
+    {
+        **_PARTITION,
+        "day": pl.Date(),
+        "key": pl.String(),
+        "sha256": pl.String(),
+        "line": pl.Int64(),
+        "reason": pl.String(),
+        "text": pl.String(),
+        "version": pl.String(),
+        "at": _TIME,
+    }
+)
 _RECONCILED_KEY = ("partition", "day", "kept", "other", "version", "only_kept")
+_REFUSED_KEY = ("partition", "key", "sha256", "line")
 _HOLE_KEY = ("partition", "kind", "start", "end")
 
 
 @dataclass(frozen=True, slots=True)
 class CoverageFrames:
-    """Rows for the three logs; the columns `at` and `first_seen` are null until the rows are appended."""
+    """Rows for the four logs; the columns `at` and `first_seen` are null until the rows are appended."""
 
     days: pl.DataFrame
     holes: pl.DataFrame
     reconciliations: pl.DataFrame
+    refused_rows: pl.DataFrame
 
     @classmethod
     def of(
-        cls, days: Iterable[DayCoverage] = (), holes: Iterable[Hole] = (), reconciled: Iterable[ReconciledDay] = ()
+        cls,
+        days: Iterable[DayCoverage] = (),
+        holes: Iterable[Hole] = (),
+        reconciled: Iterable[ReconciledDay] = (),
+        refused_rows: Iterable[LoggedRefusedRow] = (),
     ) -> "CoverageFrames":
         """Returns records as frames."""
         return cls(
             _frame(list(days), DAYS_SCHEMA),
             _frame(list(holes), HOLES_SCHEMA),
             _frame(list(reconciled), RECONCILIATIONS_SCHEMA),
+            _frame(list(refused_rows), REFUSED_ROWS_SCHEMA),
         )
 
     def of_partitions(self, names: Iterable[str]) -> "CoverageFrames":
@@ -104,9 +131,9 @@ class CoverageFrames:
         return CoverageFrames(*(pl.concat(pair) for pair in zip(self.parts, other.parts, strict=True)))
 
     @property
-    def parts(self) -> tuple[pl.DataFrame, pl.DataFrame, pl.DataFrame]:
-        """Days, holes and reconciliations."""
-        return self.days, self.holes, self.reconciliations
+    def parts(self) -> tuple[pl.DataFrame, pl.DataFrame, pl.DataFrame, pl.DataFrame]:
+        """Days, holes, reconciliations and refused rows."""
+        return self.days, self.holes, self.reconciliations, self.refused_rows
 
 
 def _frame(records: Sequence[CoverageRecord], schema: pl.Schema) -> pl.DataFrame:
@@ -122,7 +149,7 @@ def _frame(records: Sequence[CoverageRecord], schema: pl.Schema) -> pl.DataFrame
     return frame.with_columns(unset).select(schema.names())
 
 
-_FILES = ("days.parquet", "holes.parquet", "reconciliations.parquet")
+_FILES = ("days.parquet", "holes.parquet", "reconciliations.parquet", "refused_rows.parquet")
 
 
 def write_frames(folder: Path, frames: CoverageFrames) -> None:
@@ -164,6 +191,7 @@ class CoverageLog:
             self._log(dataset_name, "holes").append_frame(holes.with_columns(stamp))
         reconciliations = self._with_carried(dataset_name, frames)
         self._log(dataset_name, "reconciliations").append_frame(reconciliations.with_columns(stamp))
+        self._log(dataset_name, "refused_rows").append_frame(frames.refused_rows.with_columns(stamp))
         self._log(dataset_name, "days").append_frame(frames.days.with_columns(stamp))
 
     def days(self, dataset_name: str) -> pl.DataFrame:
@@ -180,6 +208,11 @@ class CoverageLog:
         """Returns the reconciliations that count, in no order."""
         days = self._log(dataset_name, "days").read()
         return self._counting(dataset_name, "reconciliations", days).unique(_RECONCILED_KEY)
+
+    def refused_rows(self, dataset_name: str) -> pl.DataFrame:
+        """Returns the rows that were set aside and that count, in no order."""
+        days = self._log(dataset_name, "days").read()
+        return self._counting(dataset_name, "refused_rows", days).unique(_REFUSED_KEY)
 
     def compact(self, dataset_name: str, now: datetime | None = None) -> int:
         """Folds grown logs into one file each, without superseded rows; returns how many files were replaced."""
@@ -209,7 +242,12 @@ class CoverageLog:
         return AppendLog(self._storage, f"coverage/{dataset_name}/{log_name}/", _SCHEMAS[log_name])
 
 
-_SCHEMAS = {"days": DAYS_SCHEMA, "holes": HOLES_SCHEMA, "reconciliations": RECONCILIATIONS_SCHEMA}
+_SCHEMAS = {
+    "days": DAYS_SCHEMA,
+    "holes": HOLES_SCHEMA,
+    "reconciliations": RECONCILIATIONS_SCHEMA,
+    "refused_rows": REFUSED_ROWS_SCHEMA,
+}
 
 
 def _newest(days: pl.DataFrame) -> pl.DataFrame:

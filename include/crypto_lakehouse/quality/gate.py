@@ -12,7 +12,7 @@ import polars as pl
 from crypto_lakehouse.coverage.days import PartitionCoverage, partition_coverage
 from crypto_lakehouse.coverage.known_faults import KnownFault, faults_of
 from crypto_lakehouse.coverage.log import CoverageFrames
-from crypto_lakehouse.coverage.records import PartitionVersion, ReconciledDay
+from crypto_lakehouse.coverage.records import LoggedRefusedRow, PartitionVersion, ReconciledDay
 from crypto_lakehouse.lake.manifest import read_manifest
 from crypto_lakehouse.lake.partition import Partition
 from crypto_lakehouse.lake.records import Candidate, Manifest, Verdict
@@ -90,6 +90,9 @@ def _frames(examined: Sequence[_Examined]) -> CoverageFrames:
             ReconciledDay.of(each.version, reconciliation)
             for each in examined
             for reconciliation in each.manifest.reconciliations
+        ),
+        refused_rows=(
+            LoggedRefusedRow.of(each.version, row) for each in examined for row in each.manifest.refused_rows
         ),
     )
 

@@ -67,6 +67,11 @@ _GENERAL = (
     Rule("nulls", "{nulls} of {rows} rows have an empty column that must not be empty", degrades=False),
     Rule("inputs_refused", "{inputs_refused} of its objects were left out", degrades=True),
     Rule(
+        "rows_refused",
+        "{rows_refused} rows of its objects cannot be true and were set aside; the first: {rows_refused_first}",
+        degrades=True,
+    ),
+    Rule(
         "known_faults_gone",
         "{known_faults_gone} known faults no longer show: remove them from known_faults.py",
         degrades=True,

@@ -97,6 +97,7 @@ class ConformFigures(Figures):
         candidates: Partitions with a new file that no reader sees yet.
         rows: Their rows.
         objects_refused: Bronze objects that could not be used.
+        rows_refused: Rows of other objects that cannot be true and were set aside.
         partitions_without_rows: Partitions of which no object has a usable row.
         unchanged: Partitions of the order that were up to date.
         days_republished: Days of partitions whose objects were replaced, compared with the former version.
@@ -105,6 +106,7 @@ class ConformFigures(Figures):
     candidates: int = 0
     rows: int = 0
     objects_refused: int = 0
+    rows_refused: int = 0
     partitions_without_rows: int = 0
     unchanged: int = 0
     days_republished: int = 0

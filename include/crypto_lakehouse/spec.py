@@ -155,12 +155,14 @@ class Expectation:
         check: What is judged.
         columns: The columns it looks at, where the check does not imply them.
         degrades: True where breaking it makes the partition `degraded`, False where it is `quarantined`.
+        is_remark: True where breaking it is only unusual: a note of the verdict, whose condition it does not change.
         limit: The check's bound, in the unit its docstring in `quality` gives.
     """
 
     check: Check
     columns: tuple[str, ...] = ()
     degrades: bool = False
+    is_remark: bool = False
     limit: float = 0.0
 
 

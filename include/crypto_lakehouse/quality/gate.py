@@ -61,7 +61,7 @@ class _Examined:
 def gate(table: Table, candidates: Sequence[tuple[Candidate, Path]], results: Path) -> GateOutcome:
     """Judges candidates by the suite of their table.
 
-    A broken critical rule quarantines a partition, any other broken rule degrades it. The facts, GX's results and its
+    A broken critical rule quarantines a partition, any other degrades it, and a remark is only noted. The facts, GX's results and its
     Data Docs are written into the folder `results`.
 
     Args:
@@ -158,9 +158,14 @@ def _validate(table: Table, facts: Sequence[Facts], results: Path) -> Any:
     return next(iter(outcome.run_results.values()))
 
 
+def _condition(broken: Sequence[Rule]) -> Condition:
+    if any(not rule.degrades for rule in broken):
+        return Condition.QUARANTINED
+    return Condition.DEGRADED if broken else Condition.AVAILABLE
+
+
 def _verdict(examined: _Examined, broken: Sequence[Rule]) -> Verdict:
-    is_critical = any(not rule.degrades for rule in broken)
-    condition = Condition.QUARANTINED if is_critical else Condition.DEGRADED if broken else Condition.AVAILABLE
+    condition = _condition([rule for rule in broken if not rule.is_remark])
     counts = examined.profile.counts
     reasons = [rule.reason(examined.profile.facts) for rule in broken]
     reasons += [

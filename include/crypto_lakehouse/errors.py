@@ -3,7 +3,8 @@
 LakehouseError                  .dataset .partition .advice
 ├─ TransientError               retry
 │  ├─ SourceUnavailable           the exchange, its archive or the object store did not answer
-│  └─ RateLimited                 the exchange asked us to wait
+│  ├─ RateLimited                 the exchange asked us to wait
+│  └─ ResourcesExhausted          the machine has no space, memory or file handles left
 └─ PermanentError               do not retry; a person or a new object must change something
    ├─ ArchiveFileMissing          an object that was listed or asked for is not there
    ├─ ChecksumMismatch            the bytes differ from the checksum of the archive
@@ -17,6 +18,7 @@ LakehouseError                  .dataset .partition .advice
    ├─ OutOfReach                  the exchange does not return such old days any more
    ├─ MissingExtra                a library of an optional extra is not installed
    ├─ CorruptObject               a stored file no longer has the bytes that were written
+   ├─ PlaceUnusable               a file or folder is read-only, forbidden, or not of the right kind
    └─ InvalidRequest              a symbol, date, query or setting that is not valid
       └─ UnknownSymbol              the exchange or the endpoint does not have the symbol
 SpecificationError (ValueError)  our own table is wrong; raised at import, never at run time
@@ -53,6 +55,10 @@ class SourceUnavailable(TransientError):
 
 class RateLimited(TransientError):
     """The exchange asked us to wait."""
+
+
+class ResourcesExhausted(TransientError):
+    """The machine has no space, memory, file handles or processes left. They may be free again later."""
 
 
 class PermanentError(LakehouseError):
@@ -105,6 +111,10 @@ class MissingExtra(PermanentError):
 
 class CorruptObject(PermanentError):
     """A stored file no longer has the bytes that were written."""
+
+
+class PlaceUnusable(PermanentError):
+    """A file or folder is read-only, may not be used by this user, or is not what it must be."""
 
 
 class InvalidRequest(PermanentError):

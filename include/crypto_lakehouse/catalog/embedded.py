@@ -2,12 +2,13 @@
 
 import json
 import sqlite3
-from collections.abc import Collection, Iterator, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from contextlib import closing, contextmanager
+from dataclasses import replace
 from datetime import date, datetime
 from pathlib import Path
 
-from crypto_lakehouse.errors import SourceUnavailable
+from crypto_lakehouse.foreign_errors import translated
 from crypto_lakehouse.lake.partition import Partition
 from crypto_lakehouse.lake.records import PublishedPartition
 from crypto_lakehouse.marts import table as table_row
@@ -22,14 +23,17 @@ CREATE TABLE IF NOT EXISTS partitions (
     first_day TEXT NOT NULL, last_day TEXT NOT NULL, location TEXT NOT NULL, file TEXT NOT NULL,
     sha256 TEXT NOT NULL, bytes INTEGER NOT NULL, rows INTEGER NOT NULL, inputs_digest TEXT NOT NULL,
     first_time TEXT, last_time TEXT, condition TEXT NOT NULL, reasons TEXT NOT NULL, run_id TEXT NOT NULL,
-    published_at TEXT NOT NULL, schema_version TEXT NOT NULL,
+    published_at TEXT NOT NULL, schema_version TEXT NOT NULL, generation INTEGER NOT NULL,
     PRIMARY KEY (dataset, partition)
 ) WITHOUT ROWID;
+CREATE TABLE IF NOT EXISTS publications (generation INTEGER NOT NULL);
+INSERT INTO publications SELECT 0 WHERE NOT EXISTS (SELECT 1 FROM publications);
 CREATE INDEX IF NOT EXISTS by_symbol ON partitions (dataset, symbol, kline_interval, first_day);
 """
 _COLUMNS = (
     *("dataset", "partition", "location", "file", "sha256", "bytes", "rows", "inputs_digest"),
     *("first_time", "last_time", "condition", "reasons", "run_id", "published_at", "schema_version"),
+    "generation",
 )
 _KEYS = ("symbol", "kline_interval", "first_day", "last_day")
 # The names are this module's own constants; every value is bound.
@@ -51,38 +55,70 @@ class EmbeddedCatalog:
         self._path = path
 
     @contextmanager
-    def _connection(self) -> Iterator[sqlite3.Connection]:
-        self._path.parent.mkdir(parents=True, exist_ok=True)
-        try:
-            # autocommit off by hand: a transaction is begun where it is written, and nowhere else.
-            with closing(sqlite3.connect(self._path, timeout=_BUSY_SECONDS, isolation_level=None)) as connection:
-                connection.execute("PRAGMA journal_mode = WAL")
+    def _writing(self) -> Iterator[sqlite3.Connection]:
+        """Yields a connection that may write; the file and its tables are made where they are missing."""
+        with translated(str(self._path)):
+            self._path.parent.mkdir(parents=True, exist_ok=True)
+            with _connected(str(self._path)) as connection:
+                # A rollback journal, because readers of a write-ahead log have to write, too.
+                connection.execute("PRAGMA journal_mode = DELETE")
                 connection.execute("PRAGMA synchronous = FULL")
-                if not connection.execute("SELECT 1 FROM sqlite_master WHERE name = 'by_symbol'").fetchone():
+                if not _has_tables(connection):
                     connection.executescript(f"BEGIN IMMEDIATE; {_SCHEMA} COMMIT;")
                 yield connection
-        except sqlite3.OperationalError as error:
-            raise SourceUnavailable(f"the catalog {self._path} did not answer: {error}", "Try again") from error
+
+    @contextmanager
+    def _reading(self) -> Iterator[sqlite3.Connection]:
+        """Yields a connection that writes nothing: a read-only or full disk can be read. No file is an empty one."""
+        with translated(str(self._path)):
+            if self._path.is_file():
+                with _connected(f"{self._path.absolute().as_uri()}?mode=ro") as connection:
+                    if _has_tables(connection):
+                        yield connection
+                        return
+            with _connected(":memory:") as connection:
+                connection.executescript(_SCHEMA)
+                yield connection
 
     def ensure_table(self, table: Table) -> None:
         """Records the table without its columns: readers use the columns of the files."""
-        with self._connection() as connection:
+        with self._writing() as connection:
             connection.execute("INSERT OR IGNORE INTO tables VALUES (?)", (table.name,))
 
-    def publish(self, records: Sequence[PublishedPartition]) -> None:
+    @property
+    def is_conditional(self) -> bool:
+        """Always True: SQLite has transactions."""
+        return True
+
+    def publish(
+        self, records: Sequence[PublishedPartition], seen: Mapping[str, int] | None = None
+    ) -> list[PublishedPartition]:
         """Points partitions at new versions, all of the call in one transaction.
 
+        Args:
+            records: The new versions, all of one table.
+            seen: The generation of each partition when the caller looked at the inputs, by name. No condition if None.
+
+        Returns:
+            The records that were not published, because the generation of their partition is another one by now.
+
         Raises:
-            SourceUnavailable: The file is locked for too long or cannot be written; nothing was published.
+            LakehouseError: The file is locked for too long or cannot be written; nothing was published.
         """
-        with self._connection() as connection:
+        with self._writing() as connection:
             connection.execute("BEGIN IMMEDIATE")
-            connection.executemany(_UPSERT, [_row(record) for record in records])
+            refused = [] if seen is None else _overtaken(connection, records, seen)
+            # One number for all partitions and all time: no removed and republished partition gets an old one again.
+            connection.execute("UPDATE publications SET generation = generation + 1")
+            (generation,) = connection.execute("SELECT generation FROM publications").fetchone()
+            accepted = [replace(record, generation=generation) for record in records if record not in refused]
+            connection.executemany(_UPSERT, [_row(record) for record in accepted])
             connection.execute("COMMIT")
+        return refused
 
     def partition(self, partition: Partition) -> PublishedPartition | None:
         """Returns what readers see of a partition, or None."""
-        with self._connection() as connection:
+        with self._reading() as connection:
             row = connection.execute(f"{_SELECT} AND partition = ?", (partition.table.name, partition.name)).fetchone()
         return _record(row) if row else None
 
@@ -109,21 +145,45 @@ class EmbeddedCatalog:
             if value is not None:
                 clauses.append(clause)
                 values.append(str(value))
-        with self._connection() as connection:
+        with self._reading() as connection:
             rows = connection.execute(" ".join([*clauses, "ORDER BY partition"]), values).fetchall()
         return [_record(row) for row in rows]
 
     def remove(self, partition: Partition) -> None:
         """Takes a partition away from readers; it is no error if it is not there."""
-        with self._connection() as connection:
+        with self._writing() as connection:
             connection.execute(
                 "DELETE FROM partitions WHERE dataset = ? AND partition = ?", (partition.table.name, partition.name)
             )
 
     def tables(self) -> list[str]:
         """Returns the names of the tables that were created, sorted."""
-        with self._connection() as connection:
+        with self._reading() as connection:
             return [name for (name,) in connection.execute("SELECT name FROM tables ORDER BY name")]
+
+
+def _overtaken(
+    connection: sqlite3.Connection, records: Sequence[PublishedPartition], seen: Mapping[str, int]
+) -> list[PublishedPartition]:
+    """Returns the records whose partition has another generation than was seen."""
+    query = "SELECT generation FROM partitions WHERE dataset = ? AND partition = ?"
+
+    def generation(record: PublishedPartition) -> int:
+        stored = connection.execute(query, (record.dataset, record.partition)).fetchone()
+        return int(stored[0]) if stored else 0
+
+    return [record for record in records if generation(record) != seen.get(record.partition, 0)]
+
+
+@contextmanager
+def _connected(address: str) -> Iterator[sqlite3.Connection]:
+    """Yields a connection to a file or a URI. Transactions are begun where they are written, and nowhere else."""
+    with closing(sqlite3.connect(address, timeout=_BUSY_SECONDS, isolation_level=None, uri=True)) as connection:
+        yield connection
+
+
+def _has_tables(connection: sqlite3.Connection) -> bool:
+    return connection.execute("SELECT 1 FROM sqlite_master WHERE name = 'by_symbol'").fetchone() is not None
 
 
 def _row(record: PublishedPartition) -> tuple[object, ...]:

@@ -61,8 +61,8 @@ class _Examined:
 def gate(table: Table, candidates: Sequence[tuple[Candidate, Path]], results: Path) -> GateOutcome:
     """Judges candidates by the suite of their table.
 
-    A broken critical rule quarantines a partition, any other degrades it, and a remark is only noted. The facts, GX's results and its
-    Data Docs are written into the folder `results`.
+    A broken critical rule quarantines a partition, any other degrades it, and a remark is only noted. The facts, GX's
+    results and its Data Docs are written into the folder `results`.
 
     Args:
         table: The table of all candidates.

@@ -93,7 +93,7 @@ class RefusedRow:
         key: The object.
         sha256: Of the object.
         line: Number of its line in the object, from 1 and with the header; in answers of an exchange, of its row.
-        time: The instant that places it, ISO: its own event time if it has one, or that of the row before it.
+        time: The instant that places it, ISO: its own event time, or the time of the row before it.
         reason: Why it cannot be true.
         text: The line as published, at most `MAX_TEXT` characters of it.
     """

@@ -24,7 +24,7 @@ class ReadLines:
     """The lines of a block, and what became of them.
 
     Args:
-        block: The lines. If one of them is no row, all are of one object.
+        block: The lines. If any line is no row, all lines are of one object.
         first_line: Number of the first line of each segment in its object.
         parsed: Its rows as source values.
         shaped: Its rows as Silver rows.
@@ -102,7 +102,7 @@ class _Lines:
         )
 
     def _placed(self, segment: Segment, rows: tuple[int, int], time: int | None) -> int:
-        """Returns the time of a row, or where it has none in its object's span, that of a sound row next to it."""
+        """Returns the time of a row, or the time of a sound row next to it if its own is not within its object."""
         bronze_object = segment.input.object
         start, end = microseconds(bronze_object.start), microseconds(bronze_object.end)
         if time is not None and start <= time < end:

@@ -1,7 +1,7 @@
 """Makes Silver columns of typed source values: units, derivations, and what each row must fulfil to be true.
 
-A row is held against the name of its file, against the other rows of its file for the unit of its time stamps, and
-against the relations that its columns must keep to each other. Rows that fail are described, not raised.
+A row must agree with the name of its file, its time stamps with the unit of the other rows, and its columns with each
+other. Rows that fail are described and left out.
 """
 
 from collections.abc import Callable, Sequence
@@ -158,7 +158,7 @@ def _time_columns(shape: SourceShape) -> list[str]:
 
 
 def _units(frame: pl.DataFrame, shape: SourceShape, segments: Sequence[Segment], known: str) -> list[str]:
-    """Returns the unit of each segment: one for all of its time columns, that of most of its rows."""
+    """Returns the unit of each segment: one for all of its time columns, the unit of most rows."""
     names = _time_columns(shape)
     if not names or not segments:
         return ["text"] * len(segments)

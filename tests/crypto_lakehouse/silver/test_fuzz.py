@@ -79,7 +79,7 @@ def test_damage_costs_its_lines_and_the_rest_is_read_as_it_stands(table: Dataset
         except LakehouseError:
             continue
         set_aside += len(sound) < len(changed)
-        assert made == stdlib_records(file.key, sound), changed
+        assert made == (stdlib_records(file.key, sound) if sound else []), changed
     assert 0 < set_aside < MUTATIONS_PER_DATASET
 
 

@@ -120,23 +120,30 @@ def _without_daily_duplicates(dataset: Dataset, listed: pl.DataFrame) -> pl.Data
 
 def _compare(listed: pl.DataFrame, bronze: BronzeLog, dataset: Dataset) -> pl.DataFrame:
     """Returns the listed objects by key, with the reason to pull each or to leave it out."""
-    in_bronze = bronze.latest(dataset.name).select("key", bronze_etag="etag", bronze_size="size")
+    in_bronze = bronze.latest(dataset.name).select(
+        "key", bronze_etag="etag", bronze_size="size", bronze_checksum="checksum_etag"
+    )
     refused = pl.DataFrame(
-        [(refusal.key, refusal.etag) for refusal in bronze.quarantined(dataset.name).values()],
-        schema={"key": pl.String, "bad_etag": pl.String},
+        [(refusal.key, refusal.etag, refusal.checksum_etag) for refusal in bronze.quarantined(dataset.name).values()],
+        schema={"key": pl.String, "bad_etag": pl.String, "bad_checksum": pl.String},
         orient="row",
     )
     joined = listed.join(in_bronze, on="key", how="left").join(refused, on="key", how="left")
-    same = (pl.col("etag") == pl.col("bronze_etag")) & (pl.col("size") == pl.col("bronze_size"))
+    same_zip = (pl.col("etag") == pl.col("bronze_etag")) & (pl.col("size") == pl.col("bronze_size"))
     return joined.with_columns(
-        reason=pl.when(same)
+        reason=pl.when(same_zip & _has_same_checksum("bronze_checksum"))
         .then(pl.lit(UNCHANGED))
-        .when(pl.col("bad_etag") == pl.col("etag"))
+        .when((pl.col("bad_etag") == pl.col("etag")) & _has_same_checksum("bad_checksum"))
         .then(pl.lit(QUARANTINED))
         .when(pl.col("bronze_etag").is_not_null())
         .then(pl.lit(REPUBLISHED))
         .otherwise(pl.lit(NEW))
     ).sort("key")
+
+
+def _has_same_checksum(recorded: str) -> pl.Expr:
+    """Returns whether the listed CHECKSUM is the recorded one. One that is no longer listed takes nothing away."""
+    return (pl.col("checksum_etag") == pl.col(recorded)) | (pl.col("checksum_etag") == "")
 
 
 def _days_without_object(listed: pl.DataFrame, folders: Sequence[Folder], selection: Selection) -> dict[str, int]:
@@ -166,7 +173,7 @@ def _yesterday() -> date:
 def _plan(compared: pl.DataFrame, vanished: int, missing: dict[str, int]) -> PullPlan:
     counts = dict(compared["reason"].value_counts().rows())
     wanted = compared.filter(pl.col("reason").is_in([NEW, REPUBLISHED]))
-    fields = ("key", "size", "etag", "last_modified", "has_checksum", "reason")
+    fields = ("key", "size", "etag", "last_modified", "checksum_etag", "reason")
     objects = tuple(ObjectToPull(*values) for values in wanted.select(fields).iter_rows())
     return PullPlan(objects, counts.get(UNCHANGED, 0), counts.get(QUARANTINED, 0), vanished, missing)
 

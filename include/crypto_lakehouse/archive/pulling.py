@@ -97,7 +97,7 @@ def pull(objects: Sequence[ObjectToPull], transfer: Transfer) -> PullOutcome:
     mark = bronze.mark(transfer.dataset_name)
     # The plan left out what Bronze had; an earlier attempt at this order is all that may have come since.
     etags = bronze.recent_etags(transfer.dataset_name)
-    wanted = [candidate for candidate in objects if etags.get(candidate.key) != candidate.etag]
+    wanted = [item for item in objects if etags.get(item.key) != (item.etag, item.checksum_etag)]
     with scratch_folder(transfer.settings.work_folder, "staging") as staging:
         verification = _verified_downloads(wanted, transfer, staging)
         now = datetime.now(UTC)
@@ -218,11 +218,12 @@ def _store(file: _VerifiedFile, transfer: Transfer, now: datetime) -> BronzeObje
         checksum=file.checksum,
         seen_at=now,
         path=path,
+        checksum_etag=file.wanted.checksum_etag,
     )
 
 
 def _quarantined(refused: ObjectToPull, error: PermanentError, now: datetime) -> QuarantinedObject:
-    return QuarantinedObject(refused.key, refused.etag, type(error).__name__, error.what, now)
+    return QuarantinedObject(refused.key, refused.etag, type(error).__name__, error.what, now, refused.checksum_etag)
 
 
 def _missing(transfer: Transfer, absent: Iterable[ObjectToPull], wanted: int) -> SourceUnavailable:

@@ -23,13 +23,14 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True)
 class QuarantinedObject:
-    """An archive object that was not accepted into Bronze, and the reason."""
+    """An archive object that was not accepted into Bronze, and the reason; the tags are of the zip and its CHECKSUM."""
 
     key: str
     etag: str
     error: str
     reason: str
     seen_at: datetime
+    checksum_etag: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,10 +87,11 @@ class BronzeLog:
         """Returns what the newest record of each key has in a column, of the records after a commit."""
         return {str(row["key"]): str(row[column]) for row in rows_since(self._storage, folder, since, head)}
 
-    def recent_etags(self, dataset: str) -> dict[str, str]:
-        """Returns the entity tags of the objects committed since the last compaction, by key."""
+    def recent_etags(self, dataset: str) -> dict[str, tuple[str, str]]:
+        """Returns the tags, of zip and CHECKSUM, of the objects committed since the last compaction, by key."""
         # Rows come in the order of commits: the last one of a key is its newest.
-        return {str(row["key"]): str(row["etag"]) for row in recent_rows(self._storage, _log_folder(dataset))}
+        rows = recent_rows(self._storage, _log_folder(dataset))
+        return {str(row["key"]): (str(row["etag"]), str(row["checksum_etag"])) for row in rows}
 
     def latest(self, dataset: str) -> "pl.DataFrame":
         """Returns the newest version of every object: columns of BronzeObject, one row per key, sorted by key.

@@ -177,7 +177,7 @@ class PartitionBuild:
             inputs=tuple(_manifest_input(input_object, contribution) for input_object, contribution in gave),
             refused=tuple(self.refused[name] for name in sorted(self.refused)),
             inputs_digest=inputs_digest(
-                self.partition.table, ((each.object.key, each.object.sha256) for each in self.covering)
+                self.partition.table, ((each.object.key, each.object.version) for each in self.covering)
             ),
             rows_in=sum(contribution.rows for _, contribution in gave),
             rows_out=rows,

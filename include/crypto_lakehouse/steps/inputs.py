@@ -29,6 +29,6 @@ def inputs_of(table: Table, partitions: Sequence[Partition], storage: Storage, c
 def bronze_inputs(objects: Mapping[str, Sequence[BronzeObject]]) -> Inputs:
     """Returns Bronze objects, by the name of the partition that they cover, as its inputs."""
     return {
-        name: [Input(bronze_object.key, bronze_object.sha256) for bronze_object in of_partition]
+        name: [Input(bronze_object.key, bronze_object.version) for bronze_object in of_partition]
         for name, of_partition in objects.items()
     }

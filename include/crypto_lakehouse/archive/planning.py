@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
-from datetime import UTC, date, datetime, timedelta
+from datetime import date, timedelta
 
 import polars as pl
 
@@ -10,7 +10,7 @@ from crypto_lakehouse.archive.bucket import Bucket
 from crypto_lakehouse.archive.keys import SOURCES
 from crypto_lakehouse.archive.listing import Folder, list_folders, matching_symbols
 from crypto_lakehouse.errors import ListingSuspect
-from crypto_lakehouse.instants import midnight
+from crypto_lakehouse.instants import midnight, utc_now
 from crypto_lakehouse.lake.bronze import BronzeLog
 from crypto_lakehouse.lake.records import ObjectToPull
 from crypto_lakehouse.lake.selection import Selection
@@ -167,7 +167,7 @@ def _days_without_object(listed: pl.DataFrame, folders: Sequence[Folder], select
 
 
 def _yesterday() -> date:
-    return datetime.now(UTC).date() - timedelta(days=1)
+    return utc_now().date() - timedelta(days=1)
 
 
 def _plan(compared: pl.DataFrame, vanished: int, missing: dict[str, int]) -> PullPlan:

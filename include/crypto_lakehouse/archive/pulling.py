@@ -8,7 +8,7 @@ import hashlib
 from collections.abc import Iterable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
-from datetime import UTC, datetime
+from datetime import datetime
 from pathlib import Path
 
 from crypto_lakehouse import telemetry
@@ -16,7 +16,7 @@ from crypto_lakehouse.archive.checksum import published_sha256
 from crypto_lakehouse.archive.keys import ArchiveKey, bronze_path, parse_key
 from crypto_lakehouse.archive.s5cmd import Download, download
 from crypto_lakehouse.errors import ArchiveFileMissing, ChecksumMismatch, PermanentError, SourceUnavailable
-from crypto_lakehouse.instants import instant_from_iso
+from crypto_lakehouse.instants import instant_from_iso, utc_now
 from crypto_lakehouse.lake.bronze import BronzeLog, QuarantinedObject
 from crypto_lakehouse.lake.records import BronzeObject, ObjectToPull
 from crypto_lakehouse.lake.storage import Storage
@@ -100,7 +100,7 @@ def pull(objects: Sequence[ObjectToPull], transfer: Transfer) -> PullOutcome:
     wanted = [item for item in objects if etags.get(item.key) != (item.etag, item.checksum_etag)]
     with scratch_folder(transfer.settings.work_folder, "staging") as staging:
         verification = _verified_downloads(wanted, transfer, staging)
-        now = datetime.now(UTC)
+        now = utc_now()
         # Each file is made durable before the commit below; waiting for the disk overlaps.
         with ThreadPoolExecutor(_STORE_THREADS) as pool:
             pulled = list(pool.map(lambda file: _store(file, transfer, now), verification.verified))

@@ -89,7 +89,7 @@ def check_that_corrections_arrive(small: SmallLake, wrong: Clock, monkeypatch: p
     assert (third.status, third.figures.plan.objects_to_pull) == (RunStatus.NOTHING_TO_DO, 0)
     assert CoverageLog(small.storage).days(UM)["rows"].to_list() == [20]
     rebuilt = EmbeddedCatalog(Path(small.settings.lake).parent / "rebuilt.sqlite")
-    assert rebuild(rebuilt, small.storage, dataset(UM)) == 1
+    assert len(rebuild(rebuilt, small.storage, [dataset(UM)]).tables[UM].published) == 1
     assert [record.rows for record in rebuilt.partitions(dataset(UM))] == [20]
 
 

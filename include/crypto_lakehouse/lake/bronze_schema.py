@@ -20,6 +20,7 @@ BRONZE_SCHEMA = pl.Schema(
         "seen_at": _TIME,
         "path": pl.String(),
         "checksum_etag": pl.String(),
+        "damage": pl.String(),
     }
 )
 QUARANTINE_SCHEMA = pl.Schema(

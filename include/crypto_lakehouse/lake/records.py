@@ -7,6 +7,7 @@ from dataclasses import asdict, dataclass, field
 from datetime import date, datetime, timedelta
 from typing import Any
 
+from crypto_lakehouse.errors import CorruptObject
 from crypto_lakehouse.spans import Span
 from crypto_lakehouse.spec import Mart, Table
 from crypto_lakehouse.vocabulary import ChecksumStatus, Condition, Source
@@ -66,6 +67,7 @@ class BronzeObject:
         checksum: Whether the source's own checksum vouches for it.
         seen_at: When this version was committed, UTC; for people, because the log has the order.
         checksum_etag: The bucket's tag of the CHECKSUM that it was compared with; empty where there was none.
+        damage: What is wrong with its stored bytes; empty where nothing is. A plan brings a damaged object again.
     """
 
     dataset: str
@@ -83,6 +85,7 @@ class BronzeObject:
     seen_at: datetime
     path: str
     checksum_etag: str = ""
+    damage: str = ""
 
     @property
     def version(self) -> str:
@@ -131,6 +134,11 @@ class RefusedInput:
     reason: str
     start: str = ""
     end: str = ""
+
+    @property
+    def is_damaged(self) -> bool:
+        """Whether its stored bytes are not the ones that Bronze recorded; else its content was refused."""
+        return self.error == CorruptObject.__name__
 
 
 @dataclass(frozen=True, slots=True)

@@ -16,6 +16,7 @@ from crypto_lakehouse.vocabulary import (
     Market,
     MergeStrategy,
     PartitionSpan,
+    Witness,
 )
 
 
@@ -116,6 +117,8 @@ class Check(StrEnum):
     NO_PRICE_SPIKE = "no_price_spike"
     NOT_STALE = "not_stale"
     HOURS_COVERED = "hours_covered"
+    NO_PAUSE = "no_pause"
+    PAYMENTS_COMPLETE = "payments_complete"
     SPREAD_NOT_NEGATIVE = "spread_not_negative"
     FUNDING_ON_BOUNDARY = "funding_on_boundary"
     FUNDING_INTERVAL_KNOWN = "funding_interval_known"
@@ -158,6 +161,7 @@ class Table:
         ended: Its last day, where it gets no more rows.
         sample_symbol: A symbol for examples.
         notes: Further sentences for the data dictionary.
+        witness: What proves that a time without rows is empty.
     """
 
     name: str
@@ -173,6 +177,7 @@ class Table:
     ended: date | None = None
     sample_symbol: str = "BTCUSDT"
     notes: tuple[str, ...] = ()
+    witness: Witness = Witness.INPUTS
 
     def __post_init__(self) -> None:
         names = [column.name for column in self.columns]
@@ -222,7 +227,7 @@ class Table:
     def rows_per_day(self, interval: Interval | None) -> int | None:
         """Returns how many rows a whole UTC day should have; None where its rows have no fixed distance.
 
-        Klines of more than a day start on days that depend on the interval, not on the epoch; they have no grid here.
+        Klines of more than a day have no row on most days; `coverage.grid` knows on which days they start.
 
         >>> from crypto_lakehouse.datasets import dataset
         >>> dataset("binance_um_klines").rows_per_day(Interval.H1), dataset("binance_um_metrics").rows_per_day(None)
@@ -279,6 +284,8 @@ class Dataset(Table):
         if unknown:
             raise SpecificationError(f"{self.name}: Silver columns read unknown source columns {sorted(unknown)}")
         floats = [column.name for column in self.columns if column.type is LogicalType.FLOAT]
+        if self.witness is Witness.INPUTS:
+            raise SpecificationError(f"{self.name}: its row does not say what proves that a time without rows is empty")
         if floats:
             raise SpecificationError(f"{self.name}: what a source published is exact, not a float: {floats}")
 

@@ -13,6 +13,13 @@ VERSION_DIGITS = 16
 
 NO_OBJECT = "no object covers it, and there are days before and after it"
 """The reason of a missing day within a series."""
+EMPTY_DAY = "its objects have no rows of it, and nothing proves that there were none"
+"""The reason of a day that objects cover, without a row and without a proof."""
+
+
+def refusal_in_words(key: str, error: str, reason: str) -> str:
+    """Returns that an object was refused, and why."""
+    return f"{key.rpartition('/')[2]} was refused: {error}: {reason}"
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,9 +61,9 @@ class DayCoverage:
             the rows have no fixed distance.
         missing: How many of the expected rows, or of the identifiers, are missing; None where it cannot be known.
         sources: Names of the sources that cover the day, best first, comma separated.
-        first_id: Identifier of the first row, where identifiers increase by one.
+        first_id: The lowest identifier, where identifiers ascend.
         first_at: Event time of the first row, likewise.
-        last_id: Identifier of the last row, likewise.
+        last_id: The highest identifier, likewise.
         last_at: Event time of the last row, likewise.
     """
 

@@ -108,12 +108,14 @@ class ManifestInput:
 
 @dataclass(frozen=True, slots=True)
 class RefusedInput:
-    """A Bronze object that was left out of its partition, and why."""
+    """A Bronze object that was left out of its partition, and why. `start` and `end` are what it covers, ISO."""
 
     key: str
     sha256: str
     error: str
     reason: str
+    start: str = ""
+    end: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -289,3 +291,5 @@ class PublishedPartition:
     run_id: str
     published_at: datetime
     schema_version: str = field(default="1")
+    generation: int = field(default=0, compare=False)
+    """Raised by every publication of the partition; the catalog sets it. 0 where it was never published."""

@@ -13,7 +13,6 @@ from dataclasses import dataclass
 from types import MappingProxyType
 from typing import TYPE_CHECKING
 
-from crypto_lakehouse.coverage.grid import grid_step
 from crypto_lakehouse.lake.partition import Partition
 from crypto_lakehouse.spec import Check, Expectation
 from crypto_lakehouse.vocabulary import HoleKind
@@ -73,12 +72,6 @@ def _count(condition: "pl.Expr") -> "pl.Expr":
     return (condition & pl.col(IS_NEW)).sum()
 
 
-def _none() -> "pl.Expr":
-    import polars as pl
-
-    return _count(pl.lit(value=False))
-
-
 def _columns(names: Sequence[str]) -> "list[pl.Expr]":
     import polars as pl
 
@@ -108,19 +101,12 @@ def _outside_partition(partition: Partition, _: Expectation) -> "pl.Expr":
     return _count((time < partition.start) | (time >= partition.end))
 
 
-def _off_grid(partition: Partition, _: Expectation) -> "pl.Expr":
-    step = grid_step(partition)
-    [time] = _columns([partition.table.event_time])
-    return _count(time.dt.epoch("us") % step != 0) if step else _none()
-
-
 def _wrong_close_times(partition: Partition, _: Expectation) -> "pl.Expr":
-    step = partition.interval.microseconds if partition.interval else None
-    if step is None:
-        return _none()
-    # A close time is inclusive: one unit, a millisecond or a microsecond, before the next open time.
     open_time, close_time = _columns(["open_time", "close_time"])
-    return _count(~(close_time - open_time).dt.total_microseconds().is_in([step - 1, step - 1000]))
+    step = partition.interval.microseconds if partition.interval else None
+    next_open = open_time.dt.offset_by("1mo" if step is None else f"{step}us")
+    # A close time is inclusive: one unit, a millisecond or a microsecond, before the next open time.
+    return _count(~(next_open - close_time).dt.total_microseconds().is_in([1, 1000]))
 
 
 def _ohlc_out_of_order(_: Partition, __: Expectation) -> "pl.Expr":
@@ -141,13 +127,6 @@ def _negative(_: Partition, expectation: Expectation) -> "pl.Expr":
 def _first_above_second(_: Partition, expectation: Expectation) -> "pl.Expr":
     first, second = _columns(expectation.columns)
     return _count(first > second)
-
-
-def _missing_ids(_: Partition, expectation: Expectation) -> "pl.Expr":
-    import polars as pl
-
-    step = pl.col(expectation.columns[0]).diff()
-    return pl.when(pl.col(IS_NEW) & (step > 1)).then(step - 1).otherwise(0).sum()
 
 
 def _not_increasing(_: Partition, expectation: Expectation) -> "pl.Expr":
@@ -210,7 +189,6 @@ _ROWS = (
         fact="rows_off_grid",
         requirement="every open time is on the grid of the interval",
         sentence="{rows_off_grid} of {rows} rows are not on the grid of the interval",
-        count=_off_grid,
     ),
     CheckDefinition(
         check=Check.CLOSE_TIME,
@@ -252,7 +230,6 @@ _ROWS = (
         fact="ids_missing",
         requirement="{columns} without holes",
         sentence="{ids_missing} identifiers are missing between {rows} rows",
-        count=_missing_ids,
         hole_kind=HoleKind.IDS,
     ),
     CheckDefinition(
@@ -281,6 +258,20 @@ _ROWS = (
         requirement="every hour of the covered days has rows",
         sentence="{hours_missing} hours have no rows, the first {hours_first_missing}",
         hole_kind=HoleKind.HOURS,
+    ),
+    CheckDefinition(
+        check=Check.NO_PAUSE,
+        fact="pauses",
+        requirement="no two neighbouring rows are more than {limit:g} s apart on the days that the source files cover",
+        sentence="{pauses} pauses are longer than {limit:g} s, the first from {distances_first}",
+        hole_kind=HoleKind.PAUSE,
+    ),
+    CheckDefinition(
+        check=Check.PAYMENTS_COMPLETE,
+        fact="payments_missing",
+        requirement="no payment is missing between two payments, by the hours of {columns}",
+        sentence="{payments_missing} payments are missing, the first at {distances_first}",
+        hole_kind=HoleKind.PAYMENTS,
     ),
     CheckDefinition(
         check=Check.SPREAD_NOT_NEGATIVE,

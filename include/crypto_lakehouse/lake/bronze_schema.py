@@ -19,6 +19,7 @@ BRONZE_SCHEMA = pl.Schema(
         "checksum": pl.String(),
         "seen_at": _TIME,
         "path": pl.String(),
+        "damage": pl.String(),
     }
 )
 QUARANTINE_SCHEMA = pl.Schema(

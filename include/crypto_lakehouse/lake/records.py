@@ -7,6 +7,7 @@ from dataclasses import asdict, dataclass, field
 from datetime import date, datetime, timedelta
 from typing import Any
 
+from crypto_lakehouse.errors import CorruptObject
 from crypto_lakehouse.spans import Span
 from crypto_lakehouse.spec import Mart, Table
 from crypto_lakehouse.vocabulary import ChecksumStatus, Condition, Source
@@ -57,6 +58,7 @@ class BronzeObject:
         sha256: Of the object, hexadecimal.
         checksum: Whether the source's own checksum vouches for it.
         seen_at: When this version was committed, UTC.
+        damage: What is wrong with its stored bytes; empty where nothing is. A plan brings a damaged object again.
     """
 
     dataset: str
@@ -73,6 +75,7 @@ class BronzeObject:
     checksum: ChecksumStatus
     seen_at: datetime
     path: str
+    damage: str = ""
 
     @property
     def first_day(self) -> date:
@@ -116,6 +119,11 @@ class RefusedInput:
     reason: str
     start: str = ""
     end: str = ""
+
+    @property
+    def is_damaged(self) -> bool:
+        """Whether its stored bytes are not the ones that Bronze recorded; else its content was refused."""
+        return self.error == CorruptObject.__name__
 
 
 @dataclass(frozen=True, slots=True)

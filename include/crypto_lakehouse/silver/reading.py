@@ -13,7 +13,7 @@ from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
 
-from crypto_lakehouse.errors import ChecksumMismatch, HostileArchive, LakehouseError
+from crypto_lakehouse.errors import CorruptObject, HostileArchive, LakehouseError
 from crypto_lakehouse.settings import ConformSettings
 from crypto_lakehouse.silver.decode.blocks import Block, InflationBounds
 from crypto_lakehouse.silver.decode.decoders import decoder_of
@@ -37,9 +37,13 @@ def load_whole(input_object: InputObject, dataset: Dataset, bounds: InflationBou
     """Returns an object as one block, or None if it has to be streamed.
 
     Raises:
-        LakehouseError: Its form has no decoder, or its bytes, its sha256, its header or the end of its lines is not
-            sound.
+        CorruptObject: The stored bytes are missing, or are not the ones that Bronze recorded.
+        LakehouseError: Its form has no decoder, or its header or the end of its lines is not sound.
     """
+    if not input_object.path.is_file():
+        raise CorruptObject(
+            "the lake no longer has its bytes", "The next plan brings it again", partition=input_object.object.key
+        )
     decoder = decoder_of(input_object.object)
     if decoder.stream is not None and input_object.object.size > SMALL_OBJECT_BYTES:
         return None
@@ -143,9 +147,9 @@ def _file_digest(path: Path) -> str:
 def _verify(input_object: InputObject, sha256: str) -> None:
     recorded = input_object.object.sha256
     if sha256 != recorded:
-        raise ChecksumMismatch(
+        raise CorruptObject(
             f"its bytes have sha256 {sha256[:16]}..., Bronze recorded {recorded[:16]}...",
-            "The stored object was damaged: remove it and pull it again",
+            "The stored object was damaged; the next plan brings it again",
             partition=input_object.object.key,
         )
 

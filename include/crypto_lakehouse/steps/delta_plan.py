@@ -17,7 +17,7 @@ from crypto_lakehouse.lake.bronze import BronzeLog
 from crypto_lakehouse.lake.records import RequestSpan
 from crypto_lakehouse.lake.selection import Selection
 from crypto_lakehouse.settings import Settings
-from crypto_lakehouse.spans import Span, clip, cluster
+from crypto_lakehouse.spans import Span, clip, cluster, subtract
 from crypto_lakehouse.spec import Dataset
 from crypto_lakehouse.vocabulary import HoleKind, ObjectForm, Source
 
@@ -73,6 +73,10 @@ def plan_delta(
         # The exchange has not been asked for these holes before.
         for hole in cluster(clip(holes.get(series, ()), wanted), HOLES_TOGETHER):
             spans += missing_spans(series, hole, known.answered[series], now)
+        # Of any day: who asks for the last week must get back what is damaged in the year before it.
+        for damaged in known.damaged.get(series, ()):
+            for part in subtract(damaged, [wanted]):
+                spans += missing_spans(series, part, known.covered[series], now)
     return DeltaPlan(tuple(spans))
 
 
@@ -100,18 +104,23 @@ class _KnownSpans:
         answered: The spans that the exchange has answered.
         archive: From the start of the archive's first object to the end of its last one. For a dataset without an
             archive, the same of all objects.
+        damaged: The spans of answers whose stored bytes are damaged; they are in none of the others.
     """
 
     covered: dict[Series, list[Span]]
     answered: dict[Series, list[Span]]
     archive: dict[Series, Span]
+    damaged: dict[Series, list[Span]]
 
     @classmethod
     def of(cls, dataset: Dataset, bronze: BronzeLog, pull: PullPlan) -> "_KnownSpans":
-        known = cls(defaultdict(list), defaultdict(list), {})
-        objects = bronze.latest(dataset.name).select("symbol", "interval", "source", "start", "end")
-        for symbol, interval, source, start, end in objects.iter_rows():
-            known._add(Series(symbol, interval), Span(start, end), Source(source))
+        known = cls(defaultdict(list), defaultdict(list), {}, defaultdict(list))
+        objects = bronze.latest(dataset.name).select("symbol", "interval", "source", "start", "end", "damage")
+        for symbol, interval, source, start, end, damage in objects.iter_rows():
+            if damage and Source(source).form is ObjectForm.ANSWERS:
+                known.damaged[Series(symbol, interval)].append(Span(start, end))
+            else:
+                known._add(Series(symbol, interval), Span(start, end), Source(source))
         for wanted in pull.objects:
             key = parse_key(wanted.key)
             if key is not None:

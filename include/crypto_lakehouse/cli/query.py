@@ -1,7 +1,6 @@
 """`crypto-lakehouse query`: show what the lake has, and query it."""
 
 import sys
-from datetime import UTC, datetime
 from enum import StrEnum
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
@@ -13,6 +12,7 @@ from crypto_lakehouse.cli.coverage import days_of, print_calendar, print_days, p
 from crypto_lakehouse.cli.options import DatasetArgument, GivenOptions, RequiredMarketOption
 from crypto_lakehouse.cli.output import JsonOption, examples, note, print_json, print_table
 from crypto_lakehouse.errors import InvalidRequest
+from crypto_lakehouse.instants import utc_now
 from crypto_lakehouse.vocabulary import InstrumentKind
 
 if TYPE_CHECKING:
@@ -164,7 +164,7 @@ def universe(
     """Show the instruments that were listed on a day, including those that were delisted later."""
     from crypto_lakehouse.query import Lake
 
-    day = options.checked_day("--at", at, datetime.now(UTC).date())
+    day = options.checked_day("--at", at, utc_now().date())
     listed = Lake.open().universe(market, day, kinds=kind or ())
     if as_json:
         print_json(listed.to_dicts())

@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import UTC, date, datetime
+from datetime import date, datetime
 from types import MappingProxyType
 
 import polars as pl
@@ -12,6 +12,7 @@ from crypto_lakehouse.coverage.gap_table import GAPS_SCHEMA, find_gaps
 from crypto_lakehouse.coverage.log import RECONCILIATIONS_SCHEMA, REFUSED_ROWS_SCHEMA, CoverageLog
 from crypto_lakehouse.coverage.queries import SERIES, CoverageQuery, null_where_empty
 from crypto_lakehouse.errors import InvalidRequest
+from crypto_lakehouse.instants import utc_now
 from crypto_lakehouse.marts import table as table_of_name
 from crypto_lakehouse.spec import Table
 from crypto_lakehouse.symbols import validated_pattern
@@ -105,7 +106,7 @@ class Coverage:
                 f"the last day {last_day} is before the first day {first_day}", "Exchange the two days"
             )
         query = CoverageQuery(
-            now=datetime.now(UTC),
+            now=utc_now(),
             symbols=tuple(map(validated_pattern, [symbols] if isinstance(symbols, str) else symbols)),
             intervals=tuple(map(str, wanted_intervals)),
             first_day=first_day,
@@ -115,7 +116,7 @@ class Coverage:
 
     def lazy_table(self, table_name: str) -> pl.LazyFrame:
         """Returns one of the tables over all datasets and marts; it is computed only when something reads it."""
-        query = CoverageQuery(datetime.now(UTC))
+        query = CoverageQuery(utc_now())
         return pl.defer(lambda: self._over(table_name, self.tables(), query), schema=TABLES[table_name].schema)
 
     def _over(self, table_name: str, tables: Sequence[Table], query: CoverageQuery) -> pl.DataFrame:

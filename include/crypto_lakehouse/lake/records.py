@@ -7,6 +7,7 @@ from dataclasses import asdict, dataclass, field
 from datetime import date, datetime, timedelta
 from typing import Any, ClassVar
 
+from crypto_lakehouse.errors import CorruptObject
 from crypto_lakehouse.spans import Span
 from crypto_lakehouse.spec import Mart, Table
 from crypto_lakehouse.vocabulary import ChecksumStatus, Condition, Source
@@ -17,14 +18,22 @@ TRANSFORM_VERSION = 4
 
 @dataclass(frozen=True, slots=True)
 class ObjectToPull:
-    """One archive object that a pull batch is to bring, as the listing showed it."""
+    """One archive object that a pull batch is to bring, as the listing showed it.
+
+    `checksum_etag` is the entity tag of its CHECKSUM object; empty where there is none.
+    """
 
     key: str
     size: int
     etag: str
     last_modified: str
-    has_checksum: bool
+    checksum_etag: str
     reason: str
+
+    @property
+    def has_checksum(self) -> bool:
+        """Whether the archive has a CHECKSUM for it."""
+        return bool(self.checksum_etag)
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,7 +65,9 @@ class BronzeObject:
         size: Bytes of the object.
         sha256: Of the object, hexadecimal.
         checksum: Whether the source's own checksum vouches for it.
-        seen_at: When this version was committed, UTC.
+        seen_at: When this version was committed, UTC; for people, because the log has the order.
+        checksum_etag: The bucket's tag of the CHECKSUM that it was compared with; empty where there was none.
+        damage: What is wrong with its stored bytes; empty where nothing is. A plan brings a damaged object again.
     """
 
     dataset: str
@@ -73,6 +84,13 @@ class BronzeObject:
     checksum: ChecksumStatus
     seen_at: datetime
     path: str
+    checksum_etag: str = ""
+    damage: str = ""
+
+    @property
+    def version(self) -> str:
+        """What a partition made from it depends on: its bytes, and whether a CHECKSUM vouches for them."""
+        return f"{self.sha256} {self.checksum}" if self.checksum is ChecksumStatus.ABSENT else self.sha256
 
     @property
     def first_day(self) -> date:
@@ -144,6 +162,11 @@ class RefusedInput:
     reason: str
     start: str = ""
     end: str = ""
+
+    @property
+    def is_damaged(self) -> bool:
+        """Whether its stored bytes are not the ones that Bronze recorded; else its content was refused."""
+        return self.error == CorruptObject.__name__
 
 
 @dataclass(frozen=True, slots=True)

@@ -99,12 +99,13 @@ class DeltaOutcome:
 
 @dataclass(frozen=True, slots=True)
 class PartitionWithoutRows:
-    """A partition of which no object has a usable row.
+    """A partition without a candidate: it has no usable row, or lacks rows that readers have.
 
     Args:
         partition: Its name.
         inputs_digest: Digest of the objects.
-        reasons: Why objects were refused; empty where all of them are sound and hold no row of the partition.
+        reasons: Why objects were refused or the partition was held back; empty where all objects are sound and have
+            no row of the partition.
         refused_rows: Rows of the partition that cannot be true and were set aside.
     """
 

@@ -13,6 +13,7 @@ from crypto_lakehouse import __version__
 from crypto_lakehouse.lake.partition import Partition
 from crypto_lakehouse.lake.partition_file import PartitionWriter
 from crypto_lakehouse.lake.records import Manifest, ManifestInput, RefusedInput, RefusedRow, inputs_digest
+from crypto_lakehouse.lake.staleness import Input, input_of
 from crypto_lakehouse.silver.background import Background
 from crypto_lakehouse.silver.buffers import InputRows, RowBuffer
 from crypto_lakehouse.silver.inputs import InputObject, identity, precedences
@@ -174,6 +175,11 @@ class PartitionBuild:
         name = hashlib.sha256(self.partition.path.encode()).hexdigest()[:20]
         return self.folder / f"{name}-{self._files}.parquet"
 
+    def _input(self, input_object: InputObject) -> Input:
+        refused = self.refused.get(identity(input_object))
+        given = input_of(input_object.object)
+        return given.damaged() if refused is not None and refused.is_damaged else given
+
     def _manifest(self, counts: MergeCounts, rows: int) -> Manifest:
         accepted = sorted((each for each in self.covering if identity(each) not in self.refused), key=identity)
         gave = [(input_object, self.contribution(input_object)) for input_object in accepted]
@@ -182,9 +188,7 @@ class PartitionBuild:
             partition=self.partition.name,
             inputs=tuple(_manifest_input(input_object, contribution) for input_object, contribution in gave),
             refused=tuple(self.refused[name] for name in sorted(self.refused)),
-            inputs_digest=inputs_digest(
-                self.partition.table, ((each.object.key, each.object.sha256) for each in self.covering)
-            ),
+            inputs_digest=inputs_digest(self.partition.table, map(self._input, self.covering)),
             rows_in=sum(contribution.rows for _, contribution in gave),
             rows_out=rows,
             duplicates=counts.duplicates,

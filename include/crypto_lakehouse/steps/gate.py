@@ -1,5 +1,6 @@
 """The gate step: a verdict on every candidate of a batch."""
 
+from collections import Counter
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from pathlib import Path
@@ -90,7 +91,20 @@ def _judge(
     folder = evidence_folder(context.order_key)
     _keep(context, results, folder)
     docs = f"{folder}/{judged.docs.relative_to(results).as_posix()}" if judged.docs else ""
-    return list(judged.verdicts), docs
+    return _with_losses(judged.verdicts, republished), docs
+
+
+def _with_losses(verdicts: Sequence[Verdict], republished: Sequence[ReconciledDay]) -> list[Verdict]:
+    """Returns the verdicts with a note where an object was published again without rows that readers have."""
+    lost: Counter[str] = Counter()
+    for day in republished:
+        lost[day.partition_version.partition] += day.only_other or 0
+    return [
+        replace(verdict, reasons=(*verdict.reasons, f"note: {rows} rows are gone, for an object was published again"))
+        if (rows := lost[verdict.candidate.partition])
+        else verdict
+        for verdict in verdicts
+    ]
 
 
 def _with_versions(republished: Sequence[ReconciledDay], candidates: Sequence[Candidate]) -> list[ReconciledDay]:

@@ -10,7 +10,7 @@ from itertools import groupby
 import polars as pl
 
 from crypto_lakehouse.archive.keys import parse_key
-from crypto_lakehouse.archive.planning import NEW, REPUBLISHED, PullPlan, batches, plan_pull
+from crypto_lakehouse.archive.planning import DAMAGED, NEW, REPUBLISHED, PullPlan, batches, plan_pull
 from crypto_lakehouse.catalog.opening import open_catalog
 from crypto_lakehouse.coverage.log import CoverageLog
 from crypto_lakehouse.errors import InvalidRequest
@@ -88,6 +88,7 @@ class Comparison:
             bytes_to_pull=self.pull.bytes,
             objects_new=reasons.count(NEW),
             objects_republished=reasons.count(REPUBLISHED),
+            objects_damaged=reasons.count(DAMAGED),
             objects_unchanged=self.pull.unchanged,
             objects_known_bad=self.pull.quarantined,
             objects_vanished=self.pull.vanished,

@@ -133,7 +133,7 @@ def test_a_damaged_object_is_refused_and_gives_no_row(open_lake: OpenLake, tmp_p
     damaged.write_bytes(data)
     outcome = conformed(table, [replace(first, path=damaged)], tmp_path)
     assert [(made.file, made.rows) for made in outcome.partitions] == [(None, 0)]
-    assert [refused.error for refused in outcome.refused] == ["ChecksumMismatch"]
+    assert [refused.error for refused in outcome.refused] == ["CorruptObject"]
     assert conformed(table, [first], tmp_path).refused == []
 
 

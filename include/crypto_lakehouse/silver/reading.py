@@ -60,14 +60,14 @@ def stream_blocks(input_object: InputObject, dataset: Dataset, bounds: Inflation
     Raises:
         LakehouseError: Its bytes, its sha256, its header or a line is not sound. Rows already yielded are then void.
     """
-    blocks: queue.Queue[Block | Exception | None] = queue.Queue(_QUEUED_BLOCKS)
+    blocks: queue.Queue[Block | BaseException | None] = queue.Queue(_QUEUED_BLOCKS)
     stop = threading.Event()
     with ThreadPoolExecutor(2, "inflate") as pool:
         digest = pool.submit(_file_digest, input_object.path)
         pool.submit(_fill, _Stream(input_object, dataset, bounds, digest), blocks, stop)
         try:
             while (item := blocks.get()) is not None:
-                if isinstance(item, Exception):
+                if isinstance(item, BaseException):
                     raise item
                 yield item
         finally:
@@ -90,7 +90,7 @@ class _Stream:
         return decoder.stream(self.input_object, self.dataset, self.bounds)
 
 
-def _fill(stream: _Stream, blocks: "queue.Queue[Block | Exception | None]", stop: threading.Event) -> None:
+def _fill(stream: _Stream, blocks: "queue.Queue[Block | BaseException | None]", stop: threading.Event) -> None:
     try:
         for block in _verified_blocks(stream):
             if not _put(blocks, block, stop):
@@ -99,12 +99,12 @@ def _fill(stream: _Stream, blocks: "queue.Queue[Block | Exception | None]", stop
     except FileNotFoundError:
         _put(blocks, _gone(stream.input_object), stop)
     # The thread's edge: the parser waits for its blocks, so every error must reach it.
-    except Exception as error:
+    except BaseException as error:
         _put(blocks, error, stop)
 
 
 def _put(
-    blocks: "queue.Queue[Block | Exception | None]", item: Block | Exception | None, stop: threading.Event
+    blocks: "queue.Queue[Block | BaseException | None]", item: Block | BaseException | None, stop: threading.Event
 ) -> bool:
     """Puts an item unless the parser has stopped, and returns whether it did."""
     while not stop.is_set():

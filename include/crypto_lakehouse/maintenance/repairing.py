@@ -8,7 +8,6 @@ from collections import defaultdict
 from collections.abc import Iterable, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
-from datetime import UTC, datetime
 from pathlib import Path
 
 from crypto_lakehouse.catalog.catalog import Catalog
@@ -16,6 +15,7 @@ from crypto_lakehouse.catalog.rebuilding import published_record, rebuild, verdi
 from crypto_lakehouse.coverage.log import CoverageLog
 from crypto_lakehouse.coverage.records import VERSION_DIGITS, Fill
 from crypto_lakehouse.errors import ArchiveFileMissing, PermanentError
+from crypto_lakehouse.instants import utc_now
 from crypto_lakehouse.lake.bronze import BronzeLog, bronze_object
 from crypto_lakehouse.lake.partition import Partition
 from crypto_lakehouse.lake.records import BronzeObject, PublishedPartition
@@ -121,9 +121,10 @@ class _Repair:
         """Notes damaged objects in the Bronze log, so that a run brings them again."""
         for name, of_table in _by_table(faults):
             log = BronzeLog(self.storage)
+            mark = log.mark(name)
             known = {row["key"]: bronze_object(row) for row in log.latest(name).iter_rows(named=True)}
             damaged = {known[fault.partition]: fault.what for fault in of_table if fault.partition in known}
-            log.note_damage({lost: what for lost, what in damaged.items() if not lost.damage})
+            log.note_damage({lost: what for lost, what in damaged.items() if not lost.damage}, mark)
             self.repaired.noted += of_table
             self.repaired.runs += [_run_of(lost) for lost in damaged]
 
@@ -155,7 +156,7 @@ class _Repair:
             self.catalog.remove(partition)
         self.set_aside(fault)
         interval = (str(partition.interval),) if partition.interval else ()
-        days = (partition.first_day, min(partition.last_day, datetime.now(UTC).date()))
+        days = (partition.first_day, min(partition.last_day, utc_now().date()))
         self.repaired.runs.append(Fill(table.name, (partition.symbol,), interval, *days))
 
     def set_aside(self, fault: Fault) -> None:
@@ -185,7 +186,7 @@ class _Repair:
             except PermanentError:
                 # The file is damaged as well, and is a fault of its own.
                 continue
-            log.append(table.name, frames, datetime.now(UTC))
+            log.append(table.name, frames, utc_now())
 
 
 def _by_table(faults: Iterable[Fault]) -> list[tuple[str, list[Fault]]]:

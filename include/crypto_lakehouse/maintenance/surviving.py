@@ -152,7 +152,7 @@ def verdicts_of_files(storage: Storage, table: Table, known: Collection[str], fo
     """Returns verdicts on partitions of which nothing but their files is left: no verdict, no entry, no run.
 
     Of several versions of a partition, the one that was written last is taken: only the store's times are left. Such a
-    partition is degraded, and its digest is that of no inputs. So the next run judges it again.
+    partition is degraded, and it has no digest of inputs. So the next run judges it again.
 
     Args:
         storage: The lake.

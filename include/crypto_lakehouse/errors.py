@@ -3,6 +3,7 @@
 LakehouseError                  .dataset .partition .advice
 ├─ TransientError               retry
 │  ├─ SourceUnavailable           the exchange, its archive or the object store did not answer
+│  ├─ StorageFull                 no space is left where the lake or scratch files are written
 │  └─ RateLimited                 the exchange asked us to wait
 └─ PermanentError               do not retry; a person or a new object must change something
    ├─ ArchiveFileMissing          an object that was listed or asked for is not there
@@ -16,6 +17,7 @@ LakehouseError                  .dataset .partition .advice
    ├─ ExchangeRefused             the exchange does not serve this address or this request
    ├─ OutOfReach                  the exchange does not return such old days any more
    ├─ MissingExtra                a library of an optional extra is not installed
+   ├─ StorageReadOnly             the lake, its catalog or the work folder cannot be written here
    ├─ CorruptObject               a stored file no longer has the bytes that were written
    └─ InvalidRequest              a symbol, date, query or setting that is not valid
       └─ UnknownSymbol              the exchange or the endpoint does not have the symbol
@@ -49,6 +51,10 @@ class TransientError(LakehouseError):
 
 class SourceUnavailable(TransientError):
     """The exchange, its archive or the object store did not answer, or not in full."""
+
+
+class StorageFull(TransientError):
+    """No space is left where the lake or scratch files are written."""
 
 
 class RateLimited(TransientError):
@@ -101,6 +107,10 @@ class OutOfReach(PermanentError):
 
 class MissingExtra(PermanentError):
     """A library of an optional extra is not installed."""
+
+
+class StorageReadOnly(PermanentError):
+    """The lake, its catalog or the work folder cannot be written here."""
 
 
 class CorruptObject(PermanentError):

@@ -2,12 +2,12 @@
 
 import json
 import sqlite3
-from collections.abc import Collection, Iterator, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from contextlib import closing, contextmanager
 from datetime import date, datetime
 from pathlib import Path
 
-from crypto_lakehouse.errors import SourceUnavailable
+from crypto_lakehouse.errors import CorruptObject, LakehouseError, SourceUnavailable, StorageFull, StorageReadOnly
 from crypto_lakehouse.lake.partition import Partition
 from crypto_lakehouse.lake.records import PublishedPartition
 from crypto_lakehouse.marts import table as table_row
@@ -39,52 +39,114 @@ _UPSERT = (
     f"VALUES ({', '.join('?' * len(_COLUMNS + _KEYS))})"
 )
 
+_TROUBLE: Mapping[int, tuple[type[LakehouseError], str, str]] = {
+    sqlite3.SQLITE_BUSY: (
+        SourceUnavailable,
+        f"was locked by another process for more than {_BUSY_SECONDS:g} s",
+        "Look for a process that hangs, then repeat",
+    ),
+    sqlite3.SQLITE_FULL: (StorageFull, "cannot be written: its disk is full", "Free space, then repeat"),
+    sqlite3.SQLITE_IOERR: (
+        SourceUnavailable,
+        "cannot be read or written: its disk has an error",
+        "Check the disk, then repeat",
+    ),
+    sqlite3.SQLITE_READONLY: (
+        StorageReadOnly,
+        "cannot be written: the file or its folder is read-only",
+        "Run this command where the lake can be written",
+    ),
+    sqlite3.SQLITE_CANTOPEN: (
+        StorageReadOnly,
+        "cannot be opened or created",
+        "Check the rights of the file and its folder, and whether the disk is mounted read-only",
+    ),
+    sqlite3.SQLITE_CORRUPT: (CorruptObject, "is damaged", "Run `crypto-lakehouse catalog rebuild`"),
+    sqlite3.SQLITE_NOTADB: (CorruptObject, "is not an SQLite file", "Run `crypto-lakehouse catalog rebuild`"),
+}
+"""Our error, words and advice for an error of SQLite, by its primary code."""
+
 
 class EmbeddedCatalog:
-    """A catalog in an SQLite file, created at first use.
+    """A catalog in an SQLite file, created by its first writer.
 
     Args:
-        path: The file; its folder is created as well.
+        path: The file; its folder is created as well. Readers create neither.
     """
 
     def __init__(self, path: Path) -> None:
         self._path = path
 
     @contextmanager
-    def _connection(self) -> Iterator[sqlite3.Connection]:
-        self._path.parent.mkdir(parents=True, exist_ok=True)
-        try:
+    def _writing(self) -> Iterator[sqlite3.Connection]:
+        """Opens the file for a writer, and creates it at first use.
+
+        It has a rollback journal. With a write-ahead log every reader would have to write next to the file.
+        """
+        with self._translated():
+            self._path.parent.mkdir(parents=True, exist_ok=True)
             # autocommit off by hand: a transaction is begun where it is written, and nowhere else.
-            with closing(sqlite3.connect(self._path, timeout=_BUSY_SECONDS, isolation_level=None)) as connection:
-                connection.execute("PRAGMA journal_mode = WAL")
-                connection.execute("PRAGMA synchronous = FULL")
-                if not connection.execute("SELECT 1 FROM sqlite_master WHERE name = 'by_symbol'").fetchone():
+            with closing(self._connect("rwc")) as connection:
+                connection.execute("PRAGMA journal_mode = DELETE")
+                # Also syncs the folder of the journal, so that a loss of power does not undo a commit.
+                connection.execute("PRAGMA synchronous = EXTRA")
+                if not _has_schema(connection):
                     connection.executescript(f"BEGIN IMMEDIATE; {_SCHEMA} COMMIT;")
                 yield connection
-        except sqlite3.OperationalError as error:
-            raise SourceUnavailable(f"the catalog {self._path} did not answer: {error}", "Try again") from error
+
+    def _read(self, statement: str, values: Sequence[object] = ()) -> list[tuple[object, ...]]:
+        """Returns the rows of a query; none where there is no catalog yet. Nothing is written, not even a folder."""
+        if not self._path.exists():
+            return []
+        with self._translated():
+            try:
+                return self._read_as("ro", statement, values)
+            except sqlite3.OperationalError as error:
+                if _code(error) != sqlite3.SQLITE_READONLY:
+                    raise
+                # A writer was killed during its commit. Its half commit must be undone before anyone can read.
+                return self._read_as("rw", statement, values)
+
+    def _read_as(self, mode: str, statement: str, values: Sequence[object]) -> list[tuple[object, ...]]:
+        with closing(self._connect(mode)) as connection:
+            return connection.execute(statement, values).fetchall() if _has_schema(connection) else []
+
+    def _connect(self, mode: str) -> sqlite3.Connection:
+        address = f"{self._path.absolute().as_uri()}?mode={mode}"
+        return sqlite3.connect(address, timeout=_BUSY_SECONDS, isolation_level=None, uri=True)
+
+    @contextmanager
+    def _translated(self) -> Iterator[None]:
+        try:
+            yield
+        except sqlite3.DatabaseError as error:
+            kind, words, advice = _TROUBLE.get(
+                _code(error), (SourceUnavailable, f"did not answer: {error}", "Try again")
+            )
+            raise kind(f"the catalog {self._path} {words}", advice) from error
 
     def ensure_table(self, table: Table) -> None:
         """Records the table without its columns: readers use the columns of the files."""
-        with self._connection() as connection:
+        with self._writing() as connection:
             connection.execute("INSERT OR IGNORE INTO tables VALUES (?)", (table.name,))
 
     def publish(self, records: Sequence[PublishedPartition]) -> None:
         """Points partitions at new versions, all of the call in one transaction.
 
         Raises:
-            SourceUnavailable: The file is locked for too long or cannot be written; nothing was published.
+            SourceUnavailable: The file is locked for too long or its disk is full; nothing was published.
+            StorageReadOnly: The file cannot be written here.
+            CorruptObject: The file is damaged.
         """
-        with self._connection() as connection:
+        with self._writing() as connection:
             connection.execute("BEGIN IMMEDIATE")
             connection.executemany(_UPSERT, [_row(record) for record in records])
             connection.execute("COMMIT")
 
     def partition(self, partition: Partition) -> PublishedPartition | None:
         """Returns what readers see of a partition, or None."""
-        with self._connection() as connection:
-            row = connection.execute(f"{_SELECT} AND partition = ?", (partition.table.name, partition.name)).fetchone()
-        return _record(row) if row else None
+        rows = self._read(f"{_SELECT} AND partition = ?", (partition.table.name, partition.name))
+        return _record(rows[0]) if rows else None
 
     def partitions(
         self,
@@ -109,21 +171,27 @@ class EmbeddedCatalog:
             if value is not None:
                 clauses.append(clause)
                 values.append(str(value))
-        with self._connection() as connection:
-            rows = connection.execute(" ".join([*clauses, "ORDER BY partition"]), values).fetchall()
-        return [_record(row) for row in rows]
+        return [_record(row) for row in self._read(" ".join([*clauses, "ORDER BY partition"]), values)]
 
     def remove(self, partition: Partition) -> None:
         """Takes a partition away from readers; it is no error if it is not there."""
-        with self._connection() as connection:
+        with self._writing() as connection:
             connection.execute(
                 "DELETE FROM partitions WHERE dataset = ? AND partition = ?", (partition.table.name, partition.name)
             )
 
     def tables(self) -> list[str]:
         """Returns the names of the tables that were created, sorted."""
-        with self._connection() as connection:
-            return [name for (name,) in connection.execute("SELECT name FROM tables ORDER BY name")]
+        return [str(name) for (name,) in self._read("SELECT name FROM tables ORDER BY name")]
+
+
+def _has_schema(connection: sqlite3.Connection) -> bool:
+    return connection.execute("SELECT 1 FROM sqlite_master WHERE name = 'by_symbol'").fetchone() is not None
+
+
+def _code(error: sqlite3.Error) -> int:
+    """Returns the primary code of an error; the upper bytes of the whole code tell variants apart."""
+    return int(getattr(error, "sqlite_errorcode", sqlite3.SQLITE_ERROR)) & 0xFF
 
 
 def _row(record: PublishedPartition) -> tuple[object, ...]:

@@ -48,7 +48,7 @@ contracts: setup ## The architecture: which package may import which
 	$(BIN)/lint-imports
 
 unit: setup ## All tests but the slow set
-	$(BIN)/python -m pytest -n 2 --dist worksteal -m 'not slow'
+	$(BIN)/python -m pytest -n 4 --dist worksteal -m 'not slow'
 
 test-slow: setup ## The slow set: what takes long and is rarely needed
 	$(BIN)/python -m pytest -m slow

@@ -3,8 +3,8 @@
 LakehouseError                  .dataset .partition .advice
 ├─ TransientError               retry
 │  ├─ SourceUnavailable           the exchange, its archive or the object store did not answer
-│  ├─ StorageFull                 no space is left where the lake or scratch files are written
-│  └─ RateLimited                 the exchange asked us to wait
+│  ├─ RateLimited                 the exchange asked us to wait
+│  └─ ResourcesExhausted          the machine has no space, memory or file handles left
 └─ PermanentError               do not retry; a person or a new object must change something
    ├─ ArchiveFileMissing          an object that was listed or asked for is not there
    ├─ ChecksumMismatch            the bytes differ from the checksum of the archive
@@ -17,8 +17,8 @@ LakehouseError                  .dataset .partition .advice
    ├─ ExchangeRefused             the exchange does not serve this address or this request
    ├─ OutOfReach                  the exchange does not return such old days any more
    ├─ MissingExtra                a library of an optional extra is not installed
-   ├─ StorageReadOnly             the lake, its catalog or the work folder cannot be written here
    ├─ CorruptObject               a stored file no longer has the bytes that were written
+   ├─ PlaceUnusable               a file or folder is read-only, forbidden, or not of the right kind
    └─ InvalidRequest              a symbol, date, query or setting that is not valid
       └─ UnknownSymbol              the exchange or the endpoint does not have the symbol
 SpecificationError (ValueError)  our own table is wrong; raised at import, never at run time
@@ -53,12 +53,12 @@ class SourceUnavailable(TransientError):
     """The exchange, its archive or the object store did not answer, or not in full."""
 
 
-class StorageFull(TransientError):
-    """No space is left where the lake or scratch files are written."""
-
-
 class RateLimited(TransientError):
     """The exchange asked us to wait."""
+
+
+class ResourcesExhausted(TransientError):
+    """The machine has no space, memory, file handles or processes left. They may be free again later."""
 
 
 class PermanentError(LakehouseError):
@@ -109,12 +109,12 @@ class MissingExtra(PermanentError):
     """A library of an optional extra is not installed."""
 
 
-class StorageReadOnly(PermanentError):
-    """The lake, its catalog or the work folder cannot be written here."""
-
-
 class CorruptObject(PermanentError):
     """A stored file no longer has the bytes that were written."""
+
+
+class PlaceUnusable(PermanentError):
+    """A file or folder is read-only, may not be used by this user, or is not what it must be."""
 
 
 class InvalidRequest(PermanentError):

@@ -11,6 +11,8 @@
 | 143 | terminated (SIGTERM) |
 """
 
+from collections.abc import Sequence
+
 from crypto_lakehouse.errors import InvalidRequest, LakehouseError, TransientError
 
 EXIT_OK, EXIT_USAGE, EXIT_PERMANENT, EXIT_UNEXPECTED, EXIT_TRANSIENT = 0, 64, 65, 70, 75
@@ -24,3 +26,16 @@ def exit_code(error: BaseException) -> int:
     if isinstance(error, TransientError):
         return EXIT_TRANSIENT
     return EXIT_PERMANENT if isinstance(error, LakehouseError) else EXIT_UNEXPECTED
+
+
+_WORST_FIRST = (EXIT_UNEXPECTED, EXIT_PERMANENT, EXIT_USAGE, EXIT_TRANSIENT)
+
+
+def worst_exit_code(errors: Sequence[BaseException]) -> int:
+    """Returns the exit code for several errors: a bug, else what a second attempt does not change, else 75.
+
+    >>> worst_exit_code([])
+    0
+    """
+    codes = {exit_code(error) for error in errors}
+    return next((code for code in _WORST_FIRST if code in codes), EXIT_OK)

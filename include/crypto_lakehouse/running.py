@@ -7,7 +7,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-from crypto_lakehouse.errors import LakehouseError
+from crypto_lakehouse.exit_codes import worst_exit_code
 from crypto_lakehouse.extras import require
 from crypto_lakehouse.lake.opening import open_storage
 from crypto_lakehouse.marts import table
@@ -27,11 +27,11 @@ RunStep = Callable[[Step, str, Settings, Progress], StepResult[Any]]
 
 @dataclass(frozen=True, slots=True)
 class StepFailure:
-    """A step that failed, for which order, and why."""
+    """A step that failed, for which order, and why; an error that is none of the lake's is a bug."""
 
     step: Step
     order_key: str
-    error: LakehouseError
+    error: Exception
 
 
 @dataclass(slots=True)
@@ -56,6 +56,13 @@ class RunSummary:
     def status(self) -> RunStatus:
         """How the run ended."""
         return status_of(self.results, is_failed=bool(self.failures))
+
+    @property
+    def exit_code(self) -> int:
+        """The exit code of a run with these failures: what is worst among them decides."""
+        # The report fails because another step did, and has no reason of its own then.
+        causes = [failure for failure in self.failures if failure.step is not Step.REPORT] or self.failures
+        return worst_exit_code([failure.error for failure in causes])
 
     @property
     def report(self) -> str:
@@ -234,7 +241,8 @@ class _Runner:
         for step in stage.steps:
             try:
                 self.summary.results.append(self.step(step, key, self.settings, self.progress))
-            except LakehouseError as error:
+            # Neither a full disk nor a bug in one order may end the others, nor keep the report from being written.
+            except Exception as error:
                 self.summary.failures.append(StepFailure(step, key, error))
                 self.failed.add(stage.name)
                 return

@@ -5,13 +5,16 @@ Airflow retries transient errors and no others.
 
 from collections.abc import Iterator
 from contextlib import contextmanager
-from typing import Any
+from typing import Any, NoReturn
 
 from airflow.sdk import Context
 from airflow.sdk.exceptions import AirflowException, AirflowFailException
 
 from crypto_lakehouse.errors import LakehouseError, TransientError
+from crypto_lakehouse.exit_codes import EXIT_PERMANENT, EXIT_USAGE
+from crypto_lakehouse.foreign_errors import translated
 from crypto_lakehouse.runs.results import StepResult
+from crypto_lakehouse.vocabulary import Step
 
 
 @contextmanager
@@ -23,7 +26,8 @@ def translated_errors() -> Iterator[None]:
         AirflowFailException: The error is permanent; a retry changes nothing.
     """
     try:
-        yield
+        with translated("the lake"):
+            yield
     except TransientError as error:
         raise AirflowException(str(error)) from error
     except LakehouseError as error:
@@ -46,6 +50,19 @@ def raise_for(result: StepResult[Any], code: int) -> None:
             f"{result.step} wrote a good result and ended with exit code {code}: these contradict each other. "
             "See the log above"
         )
+
+
+def raise_without_result(step: Step, order_key: str, code: int) -> NoReturn:
+    """Raises an error for a step that left no result: it was killed, or it could not write to the lake.
+
+    Raises:
+        AirflowException: A retry may help.
+        AirflowFailException: By its exit code, a retry changes nothing.
+    """
+    is_permanent = code in {EXIT_PERMANENT, EXIT_USAGE}
+    raise (AirflowFailException if is_permanent else AirflowException)(
+        f"{step} left no result for {order_key} (exit code {code}): it did not finish"
+    )
 
 
 def log_failure(context: Context) -> None:

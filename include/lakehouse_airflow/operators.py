@@ -42,7 +42,7 @@ from crypto_lakehouse.settings import Settings, load_settings
 from crypto_lakehouse.telemetry import readable
 from crypto_lakehouse.verbs import Subject
 from crypto_lakehouse.vocabulary import Market, Step
-from lakehouse_airflow.errors import raise_for, translated_errors
+from lakehouse_airflow.errors import raise_for, raise_without_result, translated_errors
 from lakehouse_airflow.runners.choosing import new_runner
 from lakehouse_airflow.runners.runner import DeferrableRunner, RunContext, Runner, task_labels
 
@@ -114,7 +114,8 @@ class StepOperator(BaseOperator):
     def _run(self, order_key: str, context: Context) -> StepResult[Any]:
         step = Step(self.step)
         settings = _settings_for(order_key, step)
-        open_storage(settings).delete(result_key(order_key, step))
+        with translated_errors():
+            open_storage(settings).delete(result_key(order_key, step))
         self._runner = new_runner(settings.runner_of(step), COMMAND)
         code = self._runner.run(step, order_key, self._run_context(settings, context))
         return self._read(order_key, code)
@@ -124,10 +125,8 @@ class StepOperator(BaseOperator):
         with translated_errors():
             try:
                 result = read_result(storage, order_key, step)
-            except ArchiveFileMissing as error:
-                raise AirflowException(
-                    f"{step} left no result for {order_key} (exit code {code}): it did not finish"
-                ) from error
+            except ArchiveFileMissing:
+                raise_without_result(step, order_key, code)
         raise_for(result, code)
         self.log.info("%s %s: %s", step, result.status, result.counts())
         return result

@@ -1,6 +1,7 @@
 """One behaviour for every store: a local folder and S3."""
 
 import itertools
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -9,7 +10,13 @@ import pytest
 from botocore.exceptions import ClientError
 from pydantic import SecretStr
 
-from crypto_lakehouse.errors import ArchiveFileMissing, InvalidRequest, SourceUnavailable
+from crypto_lakehouse.errors import (
+    ArchiveFileMissing,
+    InvalidRequest,
+    LakehouseError,
+    PlaceUnusable,
+    SourceUnavailable,
+)
 from crypto_lakehouse.lake.local import LocalStorage
 from crypto_lakehouse.lake.s3 import S3Storage
 from crypto_lakehouse.lake.storage import Storage
@@ -91,8 +98,16 @@ def test_a_key_that_could_lead_elsewhere_is_refused(key: str, storage: Storage) 
 def test_what_a_killed_writer_left_is_never_listed(tmp_path: Path) -> None:
     storage = LocalStorage(tmp_path)
     storage.write("a/b", b"x")
-    (tmp_path / "a" / ".unfinished-0123-4567").write_bytes(b"half")
+    (tmp_path / "a" / ".unfinished" / "0123").write_bytes(b"half")
     assert [one.key for one in storage.list("a/")] == ["a/b"]
+    assert [one.key for one in storage.list("")] == ["a/b"]
+
+
+def test_nothing_unfinished_is_left_by_writers_that_ended(storage: Storage) -> None:
+    storage.write("a/b", b"x")
+    storage.write("a/b", b"y", if_absent=True)
+    assert storage.remove_unfinished() == 0
+    assert storage.read("a/b") == b"x"
 
 
 class Injector:
@@ -120,14 +135,35 @@ def test_a_racing_conditional_write_is_tried_again(aws: str) -> None:
     assert lasting.fired > 2
 
 
-@pytest.mark.parametrize("code", ["SlowDown", "AccessDenied", "InternalError"])
-def test_a_store_that_says_no_is_unavailable_and_no_secret_is_told(code: str, aws: str) -> None:
+ANSWERS = {"SlowDown": SourceUnavailable, "InternalError": SourceUnavailable, "AccessDenied": PlaceUnusable}
+
+
+@pytest.mark.parametrize("code", ANSWERS)
+@pytest.mark.parametrize("operation", ["GetObject", "PutObject", "HeadObject"])
+def test_a_store_that_says_no_is_a_known_error_in_every_call_and_no_secret_is_told(
+    code: str, operation: str, aws: str, tmp_path: Path
+) -> None:
     storage = s3_storage(aws)
-    injector = Injector(storage, "GetObject", code, 1)
-    with pytest.raises(SourceUnavailable, match=code) as raised:
-        storage.read("a")
-    assert injector.fired == 1
-    assert "canary" not in f"{raised.value}{raised.value!r}{storage!r}".lower()
+    (tmp_path / "source").write_bytes(b"x")
+    calls: dict[str, list[Callable[[], object]]] = {
+        "GetObject": [lambda: storage.read("a")],
+        "PutObject": [lambda: storage.write("a", b"x"), lambda: storage.put_file(tmp_path / "source", "a")],
+        "HeadObject": [lambda: storage.exists("a"), lambda: storage.fetch("a", tmp_path)],
+    }
+    for call in calls[operation]:
+        injector = Injector(storage, operation, code, 1)
+        with pytest.raises(LakehouseError, match=code) as raised:
+            call()
+        assert (injector.fired, type(raised.value)) == (1, ANSWERS[code])
+        assert "canary" not in f"{raised.value}{raised.value!r}{storage!r}".lower()
+
+
+def test_a_download_to_a_folder_that_cannot_be_written_is_no_fault_of_the_store(aws: str, tmp_path: Path) -> None:
+    storage = s3_storage(aws)
+    storage.write("a", b"x")
+    (tmp_path / "file").write_bytes(b"")
+    with pytest.raises(PlaceUnusable, match="Not a directory"):
+        storage.fetch("a", tmp_path / "file")
 
 
 def test_a_store_that_does_not_answer_is_unavailable() -> None:

@@ -9,7 +9,14 @@ from typing import Any
 import pytest
 
 from crypto_lakehouse import running
-from crypto_lakehouse.errors import LakehouseError, MissingExtra, PermanentError, SourceUnavailable
+from crypto_lakehouse.errors import (
+    MissingExtra,
+    PermanentError,
+    PlaceUnusable,
+    QualityGateFailed,
+    ResourcesExhausted,
+    SourceUnavailable,
+)
 from crypto_lakehouse.lake.local import LocalStorage
 from crypto_lakehouse.progress import Progress
 from crypto_lakehouse.running import new_run_id, run_pipeline
@@ -47,7 +54,7 @@ class FakeSteps:
     def __init__(
         self,
         orders: dict[str, tuple[str, ...]] | None = None,
-        failures: dict[tuple[Step, str], LakehouseError] | None = None,
+        failures: dict[tuple[Step, str], Exception] | None = None,
         quarantined: int = 0,
     ) -> None:
         self.calls: list[str] = []
@@ -133,6 +140,36 @@ def test_a_failed_batch_ends_there_and_the_next_goes_on(settings: Settings, step
     assert first[-1] == f"{last} transform-000"
     assert "publish transform-001" in steps.calls
     assert [(one.step, one.order_key) for one in summary.failures] == [(step, "transform-000")]
+
+
+@pytest.mark.parametrize(
+    ("errors", "code"),
+    [
+        ((SourceUnavailable("reset"),), 75),
+        ((ResourcesExhausted("no space is left"), SourceUnavailable("reset")), 75),
+        ((SourceUnavailable("reset"), PlaceUnusable("read-only")), 65),
+        ((PermanentError("broken"), ZeroDivisionError()), 70),
+    ],
+    ids=["transient", "two transient", "a permanent one among them", "a bug among them"],
+)
+def test_any_error_of_a_batch_ends_that_batch_alone_and_the_worst_decides_on_the_code(
+    settings: Settings, errors: tuple[Exception, ...], code: int
+) -> None:
+    stems = [f"transform-{number:03}" for number in range(len(errors) + 1)]
+    failures = {(Step.CONFORM, stem): error for stem, error in zip(stems, errors, strict=False)}
+    # As the real one does: it fails where another step failed.
+    failures[Step.REPORT, "plan"] = QualityGateFailed("steps of the run failed")
+    steps = FakeSteps({"transform": tuple(stems)}, failures)
+    summary = run_pipeline(REQUEST, settings, step=steps)
+    assert f"publish {stems[-1]}" in steps.calls
+    assert steps.calls[-1] == "report plan"
+    assert [failure.error for failure in summary.failures[:-1]] == list(errors)
+    assert summary.exit_code == code
+
+
+def test_a_report_that_fails_alone_decides_on_the_code(settings: Settings) -> None:
+    steps = FakeSteps(failures={(Step.REPORT, "plan"): ResourcesExhausted("no space is left")})
+    assert run_pipeline(REQUEST, settings, step=steps).exit_code == 75
 
 
 def test_a_run_that_the_gate_refused_something_of_says_so(settings: Settings) -> None:

@@ -22,7 +22,7 @@ BOUNDARIES = {
     "verify": "crypto_lakehouse.archive.pulling:_judge",
     "store file": "crypto_lakehouse.lake.local:LocalStorage.put_file",
     "bronze commit": "crypto_lakehouse.lake.bronze:BronzeLog.commit",
-    "cleanup": "crypto_lakehouse.archive.pulling:shutil.rmtree",
+    "cleanup": "crypto_lakehouse.ownership:shutil.rmtree",
     "unzip": "crypto_lakehouse.silver.decode.zips:member_chunks",
     "parse": "crypto_lakehouse.steps.conform:conform_partitions",
     "write": "crypto_lakehouse.lake.partition_file:PartitionWriter.close",

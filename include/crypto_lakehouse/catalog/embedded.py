@@ -2,12 +2,12 @@
 
 import json
 import sqlite3
-from collections.abc import Collection, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from contextlib import closing, contextmanager
 from datetime import date, datetime
 from pathlib import Path
 
-from crypto_lakehouse.errors import CorruptObject, LakehouseError, SourceUnavailable, StorageFull, StorageReadOnly
+from crypto_lakehouse.foreign_errors import translated
 from crypto_lakehouse.lake.partition import Partition
 from crypto_lakehouse.lake.records import PublishedPartition
 from crypto_lakehouse.marts import table as table_row
@@ -39,33 +39,6 @@ _UPSERT = (
     f"VALUES ({', '.join('?' * len(_COLUMNS + _KEYS))})"
 )
 
-_TROUBLE: Mapping[int, tuple[type[LakehouseError], str, str]] = {
-    sqlite3.SQLITE_BUSY: (
-        SourceUnavailable,
-        f"was locked by another process for more than {_BUSY_SECONDS:g} s",
-        "Look for a process that hangs, then repeat",
-    ),
-    sqlite3.SQLITE_FULL: (StorageFull, "cannot be written: its disk is full", "Free space, then repeat"),
-    sqlite3.SQLITE_IOERR: (
-        SourceUnavailable,
-        "cannot be read or written: its disk has an error",
-        "Check the disk, then repeat",
-    ),
-    sqlite3.SQLITE_READONLY: (
-        StorageReadOnly,
-        "cannot be written: the file or its folder is read-only",
-        "Run this command where the lake can be written",
-    ),
-    sqlite3.SQLITE_CANTOPEN: (
-        StorageReadOnly,
-        "cannot be opened or created",
-        "Check the rights of the file and its folder, and whether the disk is mounted read-only",
-    ),
-    sqlite3.SQLITE_CORRUPT: (CorruptObject, "is damaged", "Run `crypto-lakehouse catalog rebuild`"),
-    sqlite3.SQLITE_NOTADB: (CorruptObject, "is not an SQLite file", "Run `crypto-lakehouse catalog rebuild`"),
-}
-"""Our error, words and advice for an error of SQLite, by its primary code."""
-
 
 class EmbeddedCatalog:
     """A catalog in an SQLite file, created by its first writer.
@@ -83,7 +56,7 @@ class EmbeddedCatalog:
 
         It has a rollback journal. With a write-ahead log every reader would have to write next to the file.
         """
-        with self._translated():
+        with translated(f"the catalog {self._path}"):
             self._path.parent.mkdir(parents=True, exist_ok=True)
             # autocommit off by hand: a transaction is begun where it is written, and nowhere else.
             with closing(self._connect("rwc")) as connection:
@@ -98,11 +71,11 @@ class EmbeddedCatalog:
         """Returns the rows of a query; none where there is no catalog yet. Nothing is written, not even a folder."""
         if not self._path.exists():
             return []
-        with self._translated():
+        with translated(f"the catalog {self._path}"):
             try:
                 return self._read_as("ro", statement, values)
             except sqlite3.OperationalError as error:
-                if _code(error) != sqlite3.SQLITE_READONLY:
+                if error.sqlite_errorcode != sqlite3.SQLITE_READONLY_ROLLBACK:
                     raise
                 # A writer was killed during its commit. Its half commit must be undone before anyone can read.
                 return self._read_as("rw", statement, values)
@@ -115,16 +88,6 @@ class EmbeddedCatalog:
         address = f"{self._path.absolute().as_uri()}?mode={mode}"
         return sqlite3.connect(address, timeout=_BUSY_SECONDS, isolation_level=None, uri=True)
 
-    @contextmanager
-    def _translated(self) -> Iterator[None]:
-        try:
-            yield
-        except sqlite3.DatabaseError as error:
-            kind, words, advice = _TROUBLE.get(
-                _code(error), (SourceUnavailable, f"did not answer: {error}", "Try again")
-            )
-            raise kind(f"the catalog {self._path} {words}", advice) from error
-
     def ensure_table(self, table: Table) -> None:
         """Records the table without its columns: readers use the columns of the files."""
         with self._writing() as connection:
@@ -134,9 +97,10 @@ class EmbeddedCatalog:
         """Points partitions at new versions, all of the call in one transaction.
 
         Raises:
-            SourceUnavailable: The file is locked for too long or its disk is full; nothing was published.
-            StorageReadOnly: The file cannot be written here.
-            CorruptObject: The file is damaged.
+            SourceUnavailable: The file is locked for too long or its disk has an error; nothing was published.
+            ResourcesExhausted: Its disk is full.
+            PlaceUnusable: It cannot be written here.
+            CorruptObject: It is damaged.
         """
         with self._writing() as connection:
             connection.execute("BEGIN IMMEDIATE")
@@ -187,11 +151,6 @@ class EmbeddedCatalog:
 
 def _has_schema(connection: sqlite3.Connection) -> bool:
     return connection.execute("SELECT 1 FROM sqlite_master WHERE name = 'by_symbol'").fetchone() is not None
-
-
-def _code(error: sqlite3.Error) -> int:
-    """Returns the primary code of an error; the upper bytes of the whole code tell variants apart."""
-    return int(getattr(error, "sqlite_errorcode", sqlite3.SQLITE_ERROR)) & 0xFF
 
 
 def _row(record: PublishedPartition) -> tuple[object, ...]:

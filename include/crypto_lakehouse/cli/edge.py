@@ -22,7 +22,7 @@ from crypto_lakehouse.exit_codes import (
     EXIT_UNEXPECTED,
     EXIT_USAGE,
 )
-from crypto_lakehouse.extras import as_missing_extra
+from crypto_lakehouse.foreign_errors import known_error
 
 
 def exit_code(error: BaseException) -> int:
@@ -56,7 +56,7 @@ def run(app: typer.Typer, program: str, arguments: Sequence[str] | None = None) 
         return EXIT_OK
     # This is the edge: every error becomes an exit code, and unexpected errors show their traceback.
     except Exception as error:
-        return _report(as_missing_extra(error), program, "--json" in given)
+        return _report(known_error(error), program, "--json" in given)
 
 
 @contextmanager

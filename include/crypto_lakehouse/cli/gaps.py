@@ -6,9 +6,9 @@ import typer
 
 from crypto_lakehouse.cli import options
 from crypto_lakehouse.cli.coverage import print_listed
+from crypto_lakehouse.cli.ingest import end_with_failures
 from crypto_lakehouse.cli.options import GivenOptions
 from crypto_lakehouse.cli.output import JsonOption, examples, note, print_json
-from crypto_lakehouse.exit_codes import exit_code
 from crypto_lakehouse.progress import shown_progress
 from crypto_lakehouse.runs.orders import PlanRequest
 
@@ -91,10 +91,7 @@ def fill_gaps(
         print(f"{_words(before)}; after the requests: {_words(after)}")
         if not after.is_empty():
             print_listed(after.drop("dataset"))
-    for failure in summary.failures:
-        note(f"error: {failure.step} of {failure.order_key}: {failure.error}")
-    if summary.failures:
-        raise typer.Exit(exit_code(summary.failures[0].error))
+    end_with_failures(summary)
 
 
 def _gaps(selection: options.SeriesSelection) -> "pl.DataFrame":

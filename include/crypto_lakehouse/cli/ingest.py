@@ -1,5 +1,7 @@
 """`crypto-lakehouse ingest|plan|process`: whole runs from the command line."""
 
+import sys
+import traceback
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
@@ -8,13 +10,14 @@ from crypto_lakehouse.cli import options
 from crypto_lakehouse.cli.options import GivenOptions, plan_request
 from crypto_lakehouse.cli.output import JsonOption, examples, note, print_json, print_table
 from crypto_lakehouse.datasets import DATASETS
-from crypto_lakehouse.exit_codes import EXIT_PERMANENT, exit_code
+from crypto_lakehouse.errors import LakehouseError
+from crypto_lakehouse.exit_codes import EXIT_PERMANENT
 from crypto_lakehouse.progress import shown_progress
 from crypto_lakehouse.spec import Dataset
 from crypto_lakehouse.vocabulary import DataType, market_name
 
 if TYPE_CHECKING:
-    from crypto_lakehouse.running import RunSummary
+    from crypto_lakehouse.running import RunSummary, StepFailure
     from crypto_lakehouse.runs.orders import PlanRequest
     from crypto_lakehouse.settings import Settings
 
@@ -172,14 +175,32 @@ def run_and_print(given: GivenOptions, as_json: bool) -> None:
         print_json(_document(summary))
     else:
         _print_summary(summary)
-    for failure in summary.failures:
-        note(f"error: {failure.step} of {failure.order_key}: {failure.error}")
-    if summary.failures:
-        raise typer.Exit(exit_code(summary.failures[0].error))
+    end_with_failures(summary)
     if summary.status is RunStatus.QUARANTINED:
         note("error: the gate refused partitions; readers keep what they had")
         note(f"See {summary.report}")
         raise typer.Exit(EXIT_PERMANENT)
+
+
+def end_with_failures(summary: "RunSummary") -> None:
+    """Prints why steps of a run failed, if some did, and ends the command.
+
+    Raises:
+        typer.Exit: Steps failed. The code is the worst among them.
+    """
+    for failure in summary.failures:
+        if not isinstance(failure.error, LakehouseError):
+            traceback.print_exception(failure.error, file=sys.stderr)
+        note(f"error: {failure.step} of {failure.order_key}: {_reason(failure)}")
+    if summary.failures:
+        raise typer.Exit(summary.exit_code)
+
+
+def _reason(failure: "StepFailure") -> str:
+    """Returns why a step failed. The text of a foreign error may quote a secret: it is in the traceback alone."""
+    if isinstance(failure.error, LakehouseError):
+        return str(failure.error)
+    return f"{type(failure.error).__name__}: this is a bug in the program; see the traceback"
 
 
 def _document(summary: "RunSummary") -> dict[str, Any]:
@@ -195,7 +216,7 @@ def _document(summary: "RunSummary") -> dict[str, Any]:
                 "step": failure.step,
                 "order": failure.order_key,
                 "class": type(failure.error).__name__,
-                "message": str(failure.error),
+                "message": _reason(failure),
             }
             for failure in summary.failures
         ],

@@ -9,6 +9,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from crypto_lakehouse.checkout import require_checkout
+from crypto_lakehouse.children import bound_to_us
 from crypto_lakehouse.errors import SourceUnavailable
 
 # Loading Airflow takes longer than most commands do. Its configuration file has keys that all its processes share.
@@ -97,8 +98,10 @@ def run_commands(environment: Mapping[str, str], *commands: Sequence[str]) -> No
 def up(environment: Mapping[str, str]) -> int:
     """Runs Airflow with its UI until it is interrupted, then ends all its processes. Returns the exit code."""
     # A session of its own, because the scheduler and its children do not end with their parent process.
-    process = subprocess.Popen(
-        [sys.executable, "-m", "airflow", "standalone"], env=dict(environment), start_new_session=True
+    process = subprocess.Popen(  # noqa: S603  our own interpreter, an argument list
+        bound_to_us([sys.executable, "-m", "airflow", "standalone"], signal.SIGTERM),
+        env=dict(environment),
+        start_new_session=True,
     )
 
     def end(_signal: int, _frame: object) -> None:

@@ -3,6 +3,7 @@
 import hashlib
 import json
 import os
+import signal
 import subprocess
 import sys
 import threading
@@ -16,6 +17,7 @@ from typing import Any
 
 from rich.console import Console
 
+from crypto_lakehouse.children import bound_to_us
 from crypto_lakehouse.demo.airflow_home import REPOSITORY, airflow_environment, prepare
 from crypto_lakehouse.demo.requests import (
     EXCHANGE_NOW,
@@ -208,7 +210,11 @@ def _run_share(number: int, share: Sequence[DagRun], home: Path, environment: Ma
     arguments = [sys.executable, "-m", "lakehouse_airflow.run_dags", str(orders)]
     with log.open("w", encoding="utf-8") as errors:
         process = subprocess.Popen(  # noqa: S603  our own interpreter and script, an argument list
-            arguments, env=dict(environment), stdout=subprocess.PIPE, stderr=errors, text=True
+            bound_to_us(arguments, signal.SIGTERM),
+            env=dict(environment),
+            stdout=subprocess.PIPE,
+            stderr=errors,
+            text=True,
         )
         for line in process.stdout or ():
             board.take_line(line)

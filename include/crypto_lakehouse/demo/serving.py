@@ -13,6 +13,7 @@ from pathlib import Path
 
 import urllib3
 
+from crypto_lakehouse.children import bound_to_us, ended_with_us
 from crypto_lakehouse.errors import SourceUnavailable
 
 _START_SECONDS = 300.0
@@ -40,18 +41,14 @@ def serve_bucket(folder: Path, bucket: str = "data.binance.vision") -> Iterator[
             os.devnull,
         ]
         process = subprocess.Popen(  # noqa: S603  our own program, an argument list
-            [str(_rclone()), *arguments, parent],
+            bound_to_us([str(_rclone()), *arguments, parent], signal.SIGTERM),
             stdout=subprocess.DEVNULL,
             stderr=subprocess.DEVNULL,
             start_new_session=True,
         )
-        try:
+        with ended_with_us(process, signal.SIGTERM):
             _wait_for_answer(process, port)
             yield f"http://127.0.0.1:{port}"
-        finally:
-            with suppress(ProcessLookupError):
-                os.killpg(process.pid, signal.SIGTERM)
-            process.wait()
 
 
 @contextmanager
@@ -66,17 +63,13 @@ def serve_exchange(program: Sequence[str], folder: Path) -> Iterator[str]:
         SourceUnavailable: The program did not start.
     """
     process = subprocess.Popen(  # noqa: S603  our own interpreter and module, an argument list
-        [*program], cwd=folder, stdout=subprocess.PIPE, text=True, start_new_session=True
+        bound_to_us(program, signal.SIGTERM), cwd=folder, stdout=subprocess.PIPE, text=True, start_new_session=True
     )
-    try:
+    with ended_with_us(process, signal.SIGTERM):
         url = process.stdout.readline().strip() if process.stdout else ""
         if not url.startswith("http://127.0.0.1:"):
             raise SourceUnavailable("the local exchange did not start", f"Try {' '.join(program)}")
         yield url
-    finally:
-        with suppress(ProcessLookupError):
-            os.killpg(process.pid, signal.SIGTERM)
-        process.wait()
 
 
 def _rclone() -> Path:

@@ -8,12 +8,13 @@ stops all of them until the exchange's time is up.
 import sqlite3
 import time
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
 from crypto_lakehouse.endpoints.spec import RateLimit
 from crypto_lakehouse.errors import ExchangeRefused, RateLimited
+from crypto_lakehouse.foreign_errors import translated
 
 REFUSAL_SECONDS = 3600.0
 """How long no process sends a request after the exchange refused the address itself."""
@@ -126,13 +127,11 @@ class RateLimiter:
     @contextmanager
     def _transaction(self) -> Iterator[sqlite3.Connection]:
         """Yields a connection that has the file's write lock, so that reading and reserving are one step."""
-        self.path.parent.mkdir(parents=True, exist_ok=True)
-        connection = sqlite3.connect(self.path, timeout=_LOCK_SECONDS, isolation_level=None)
-        try:
-            connection.executescript("PRAGMA synchronous = OFF;" + _SCHEMA)
-            connection.execute("BEGIN IMMEDIATE")
-            yield connection
-            connection.execute("COMMIT")
-        finally:
+        with translated(str(self.path)):
+            self.path.parent.mkdir(parents=True, exist_ok=True)
             # Without the commit, closing rolls back.
-            connection.close()
+            with closing(sqlite3.connect(self.path, timeout=_LOCK_SECONDS, isolation_level=None)) as connection:
+                connection.executescript("PRAGMA synchronous = OFF;" + _SCHEMA)
+                connection.execute("BEGIN IMMEDIATE")
+                yield connection
+                connection.execute("COMMIT")

@@ -8,10 +8,12 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import boto3
+from boto3.exceptions import Boto3Error
 from botocore.config import Config
 from botocore.exceptions import BotoCoreError, ClientError
 
-from crypto_lakehouse.errors import ArchiveFileMissing, LakehouseError, SourceUnavailable
+from crypto_lakehouse.errors import ArchiveFileMissing, LakehouseError, PlaceUnusable, SourceUnavailable
+from crypto_lakehouse.foreign_errors import translated
 from crypto_lakehouse.lake.local import validated_key
 from crypto_lakehouse.lake.storage import StoredObject
 from crypto_lakehouse.settings import StorageSettings
@@ -22,6 +24,7 @@ if TYPE_CHECKING:
 _MISSING = {"404", "NoSuchKey", "NotFound"}
 _TAKEN = {"412", "PreconditionFailed"}
 _RACING = {"409", "ConditionalRequestConflict"}
+_DENIED = {"401", "403", "AccessDenied", "AllAccessDisabled", "InvalidAccessKeyId", "NoSuchBucket"}
 _CONFLICT_ATTEMPTS = 5
 
 
@@ -154,23 +157,34 @@ class S3Storage:
         with self._translated(key):
             self._client.delete_object(Bucket=self._bucket, Key=self._key(key))
 
+    def remove_unfinished(self) -> int:
+        """Returns 0: nobody sees an upload that is not whole, and the lifecycle of the bucket removes its parts."""
+        return 0
+
     @contextmanager
     def _translated(self, key: str) -> Iterator[None]:
-        try:
-            yield
-        except (ClientError, BotoCoreError) as error:
-            raise self._error(key, error) from error
+        # The outer block is for the local disk of an upload or a download.
+        with translated(f"{self.uri}/{key}"):
+            try:
+                yield
+            except (ClientError, BotoCoreError, Boto3Error) as error:
+                raise self._error(key, error) from error
 
-    def _error(self, key: str, error: ClientError | BotoCoreError) -> LakehouseError:
-        if isinstance(error, ClientError):
-            if _code(error) in _MISSING:
-                return ArchiveFileMissing(f"the lake holds no {key}", f"Looked in {self.uri}")
+    def _error(self, key: str, error: ClientError | BotoCoreError | Boto3Error) -> LakehouseError:
+        # A transfer of files hides the answer of the store behind an error of its own.
+        answer = error if isinstance(error, ClientError) else error.__context__
+        if not isinstance(answer, ClientError):
             return SourceUnavailable(
-                f"{self.uri} answered {_code(error)} for {key}", "Check the role's rights and the endpoint; then repeat"
+                f"{self.uri} did not answer: {type(error).__name__}", "Check the endpoint; then repeat"
             )
-        return SourceUnavailable(
-            f"{self.uri} did not answer: {type(error).__name__}", "Check the endpoint; then repeat"
-        )
+        code = _code(answer)
+        if code in _MISSING:
+            return ArchiveFileMissing(f"the lake holds no {key}", f"Looked in {self.uri}")
+        if code in _DENIED:
+            return PlaceUnusable(
+                f"{self.uri} answered {code} for {key}", "Check the bucket's name and the rights of the role"
+            )
+        return SourceUnavailable(f"{self.uri} answered {code} for {key}", "Check the endpoint; then repeat")
 
 
 def _code(error: ClientError) -> str:

@@ -40,11 +40,22 @@ def stale_partitions(
         for name, logged in verdicts.latest(partitions[0].table).items()
         if not logged.verdict.condition.is_published
     }
+    behind = behind_inputs(partitions, inputs, published)
+    return [partition for partition in behind if refused.get(partition.name) != _digest(partition, inputs)]
+
+
+def behind_inputs(partitions: Sequence[Partition], inputs: Inputs, published: Mapping[str, str]) -> list[Partition]:
+    """Returns the partitions that have inputs and whose published version was made from other ones.
+
+    Args:
+        partitions: Partitions of one table.
+        inputs: What there is now.
+        published: The digest that the catalog's version was made from, by partition name.
+    """
     return [
         partition
         for partition in partitions
-        if inputs.get(partition.name)
-        and _digest(partition, inputs) not in {published.get(partition.name), refused.get(partition.name)}
+        if inputs.get(partition.name) and _digest(partition, inputs) != published.get(partition.name)
     ]
 
 

@@ -48,3 +48,6 @@ class Storage(Protocol):
 
     def delete(self, key: str) -> None:
         """Removes an object; removing what is not there is no error."""
+
+    def remove_unfinished(self) -> int:
+        """Removes what killed writers left behind, and nothing of living ones. Returns the number of files."""

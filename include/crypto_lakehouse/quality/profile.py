@@ -13,6 +13,7 @@ from crypto_lakehouse.coverage.grid import HOUR_US
 from crypto_lakehouse.coverage.holes import longest_sequence
 from crypto_lakehouse.coverage.row_times import RowTimes
 from crypto_lakehouse.errors import CorruptObject
+from crypto_lakehouse.foreign_errors import known_error
 from crypto_lakehouse.instants import instant
 from crypto_lakehouse.lake.partition import Partition
 from crypto_lakehouse.lake.records import Manifest
@@ -135,6 +136,9 @@ def _read(file: Path, partition: Partition, add: Callable[[pl.DataFrame], None])
             for group in range(source.num_row_groups):
                 add(_frame(source.read_row_group(group)))
     except (pa.ArrowInvalid, OSError) as error:
+        # Arrow uses OSError both for a failing disk and for bytes that are no Parquet.
+        if (known := known_error(error, str(file))) is not error:
+            raise known from error
         raise CorruptObject(
             f"{file.name} cannot be read back: {error}", "Rebuild it", partition=partition.name
         ) from error

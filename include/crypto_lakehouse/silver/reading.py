@@ -43,7 +43,7 @@ def load_whole(input_object: InputObject, dataset: Dataset, bounds: InflationBou
     decoder = decoder_of(input_object.object)
     if decoder.stream is not None and input_object.object.size > SMALL_OBJECT_BYTES:
         return None
-    content = _bytes(input_object.path)
+    content = _bytes(input_object)
     _verify(input_object, hashlib.sha256(content).hexdigest())
     return decoder.whole(input_object, content, dataset, bounds)
 
@@ -56,14 +56,14 @@ def stream_blocks(input_object: InputObject, dataset: Dataset, bounds: Inflation
     Raises:
         LakehouseError: Its bytes, its sha256, its header or a line is not sound. Rows already yielded are then void.
     """
-    blocks: queue.Queue[Block | LakehouseError | None] = queue.Queue(_QUEUED_BLOCKS)
+    blocks: queue.Queue[Block | Exception | None] = queue.Queue(_QUEUED_BLOCKS)
     stop = threading.Event()
     with ThreadPoolExecutor(2, "inflate") as pool:
         digest = pool.submit(_file_digest, input_object.path)
         pool.submit(_fill, _Stream(input_object, dataset, bounds, digest), blocks, stop)
         try:
             while (item := blocks.get()) is not None:
-                if isinstance(item, LakehouseError):
+                if isinstance(item, Exception):
                     raise item
                 yield item
         finally:
@@ -86,21 +86,21 @@ class _Stream:
         return decoder.stream(self.input_object, self.dataset, self.bounds)
 
 
-def _fill(stream: _Stream, blocks: "queue.Queue[Block | LakehouseError | None]", stop: threading.Event) -> None:
+def _fill(stream: _Stream, blocks: "queue.Queue[Block | Exception | None]", stop: threading.Event) -> None:
     try:
         for block in _verified_blocks(stream):
             if not _put(blocks, block, stop):
                 return
         _put(blocks, None, stop)
-    except LakehouseError as error:
+    except FileNotFoundError:
+        _put(blocks, _gone(stream.input_object), stop)
+    # The thread's edge: the parser waits for its blocks, so every error must reach it.
+    except Exception as error:
         _put(blocks, error, stop)
-    except OSError as error:
-        unreadable = HostileArchive(f"cannot be read: {error.strerror}", partition=stream.input_object.object.key)
-        _put(blocks, unreadable, stop)
 
 
 def _put(
-    blocks: "queue.Queue[Block | LakehouseError | None]", item: Block | LakehouseError | None, stop: threading.Event
+    blocks: "queue.Queue[Block | Exception | None]", item: Block | Exception | None, stop: threading.Event
 ) -> bool:
     """Puts an item unless the parser has stopped, and returns whether it did."""
     while not stop.is_set():
@@ -123,11 +123,16 @@ def _verified_blocks(stream: _Stream) -> Iterator[Block]:
         yield last
 
 
-def _bytes(path: Path) -> bytes:
+def _bytes(input_object: InputObject) -> bytes:
+    """Returns an object's bytes. An error of the disk stays as it is: the object is not at fault, and not refused."""
     try:
-        return path.read_bytes()
-    except OSError as error:
-        raise HostileArchive(f"cannot be read: {error.strerror}", partition=path.name) from error
+        return input_object.path.read_bytes()
+    except FileNotFoundError as error:
+        raise _gone(input_object) from error
+
+
+def _gone(input_object: InputObject) -> HostileArchive:
+    return HostileArchive("cannot be read: it is not in the lake any more", partition=input_object.object.key)
 
 
 def _file_digest(path: Path) -> str:

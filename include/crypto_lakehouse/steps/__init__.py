@@ -5,11 +5,9 @@ not finish. Every verb may be run again at any time: it reads what the layer bel
 differs from it.
 """
 
-import tempfile
 import time
-from collections.abc import Callable, Collection, Iterator
-from contextlib import contextmanager
-from dataclasses import dataclass, field
+from collections.abc import Callable, Collection
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from importlib import import_module
 from pathlib import Path
@@ -17,8 +15,11 @@ from typing import Any, cast
 
 from crypto_lakehouse import telemetry
 from crypto_lakehouse.errors import InvalidRequest, LakehouseError, TransientError
+from crypto_lakehouse.foreign_errors import translated
 from crypto_lakehouse.lake.opening import open_storage
+from crypto_lakehouse.lake.storage import Storage
 from crypto_lakehouse.marts import tables
+from crypto_lakehouse.ownership import scratch_folder
 from crypto_lakehouse.progress import Progress, no_progress
 from crypto_lakehouse.runs.orders import Order, order_of_step
 from crypto_lakehouse.runs.results import Outcome, Status, StepError, StepResult, write_result
@@ -32,7 +33,7 @@ __all__ = ["run_step"]
 
 
 def run_step(step: Step, order_key: str, settings: Settings, progress: Progress = no_progress) -> StepResult[Any]:
-    """Carries out one work order and writes its result.
+    """Carries out one work order and writes its result; what killed steps left behind is removed first.
 
     Args:
         step: The verb.
@@ -41,7 +42,7 @@ def run_step(step: Step, order_key: str, settings: Settings, progress: Progress 
         progress: Listener for long work.
 
     Raises:
-        LakehouseError: The step failed; the result file contains the reason too.
+        LakehouseError: The step failed; the result file contains the reason too, unless the lake cannot be written.
     """
     storage = open_storage(settings)
     key = order_key.removeprefix(storage.uri).lstrip("/")
@@ -49,17 +50,15 @@ def run_step(step: Step, order_key: str, settings: Settings, progress: Progress 
     with telemetry.bound(step=step.value, dataset=attempt.subject, run=attempt.run):
         telemetry.event("step_started")
         try:
-            order = order_of_step(storage, key, step)
-            with _work_folder(settings, step) as folder:
-                outcome = _function(step)(StepContext(settings, storage, key, folder, progress), order)
-            result = attempt.finished(order, outcome)
+            with translated(_work_place(settings)):
+                result = _carry_out(attempt, StepContext(settings, storage, key, Path(), progress))
+                write_result(storage, key, result)
         # This is the edge: the result file must contain every error before the process ends.
         except Exception as error:
             failed = attempt.failed(error)
-            write_result(storage, key, failed)
             telemetry.event("step_failed", Level.ERROR, error=type(error).__name__, seconds=failed.seconds)
+            _write_if_possible(storage, key, failed)
             raise
-        write_result(storage, key, result)
         figures = {name: count for name, count in result.counts().items() if count}
         telemetry.event("step_ended", ended=result.status.value, seconds=result.seconds, **figures)
     return result
@@ -116,13 +115,25 @@ def _subjects(kind: Subject) -> Collection[str]:
     return {table.name for table in tables()}
 
 
-@contextmanager
-def _work_folder(settings: Settings, step: Step) -> Iterator[Path]:
-    """Yields a private scratch folder that is gone afterwards."""
-    if settings.work_folder is not None:
-        settings.work_folder.mkdir(parents=True, exist_ok=True)
-    with tempfile.TemporaryDirectory(prefix=f"lakehouse-{step}-", dir=settings.work_folder) as folder:
-        yield Path(folder)
+def _carry_out(attempt: "_Attempt", context: StepContext) -> StepResult[Any]:
+    """Returns the result of a step that no error ended."""
+    order = order_of_step(context.storage, context.order_key, attempt.step)
+    context.storage.remove_unfinished()
+    with scratch_folder(context.settings.work_folder, attempt.step) as folder:
+        return attempt.finished(order, _function(attempt.step)(replace(context, work_folder=folder), order))
+
+
+def _work_place(settings: Settings) -> str:
+    """Returns where a step works, for errors that name no path."""
+    return str(settings.work_folder or "the temporary folder")
+
+
+def _write_if_possible(storage: Storage, key: str, failed: StepResult[Any]) -> None:
+    """Writes why a step failed, unless the lake cannot be written: then this may be the very reason."""
+    try:
+        write_result(storage, key, failed)
+    except LakehouseError as error:
+        telemetry.event("result_not_written", Level.ERROR, error=type(error).__name__)
 
 
 def _function(step: Step) -> Callable[[StepContext, Order], Outcome]:

@@ -8,7 +8,8 @@ from crypto_lakehouse.gold.build import BuiltPartition
 from crypto_lakehouse.gold.build import build as build_partition
 from crypto_lakehouse.gold.inputs import InputVersion, input_versions
 from crypto_lakehouse.lake.partition import Partition
-from crypto_lakehouse.lake.records import Candidate, inputs_digest
+from crypto_lakehouse.lake.records import Candidate
+from crypto_lakehouse.lake.staleness import behind_inputs
 from crypto_lakehouse.lake.versions import store_candidate, verify_candidate
 from crypto_lakehouse.marts import mart as mart_of_name
 from crypto_lakehouse.runs.figures import BuildFigures
@@ -32,7 +33,8 @@ def build(context: StepContext, order: TransformOrder) -> BuildOutcome:
     published = {record.partition: record.inputs_digest for record in records}
     candidates: list[Candidate] = []
     without_rows: list[PartitionWithoutRows] = []
-    stale = [partition for partition in partitions if _is_stale(partition, versions[partition.name], published)]
+    inputs = {name: [version.key for version in of_partition] for name, of_partition in versions.items()}
+    stale = behind_inputs(partitions, inputs, published)
     for number, partition in enumerate(stale):
         context.progress("partitions", number, len(stale))
         built = _build(context, mart, partition, versions[partition.name])
@@ -47,11 +49,6 @@ def build(context: StepContext, order: TransformOrder) -> BuildOutcome:
         partitions_current=len(partitions) - len(stale),
     )
     return BuildOutcome(figures, tuple(candidates), tuple(without_rows))
-
-
-def _is_stale(partition: Partition, versions: Sequence[InputVersion], published: dict[str, str]) -> bool:
-    digest = inputs_digest(partition.table, (version.key for version in versions))
-    return bool(versions) and published.get(partition.name) != digest
 
 
 def _build(context: StepContext, mart: Mart, partition: Partition, versions: Sequence[InputVersion]) -> BuiltPartition:

@@ -6,7 +6,8 @@ from crypto_lakehouse.catalog.opening import open_catalog
 from crypto_lakehouse.datasets import dataset as dataset_of_name
 from crypto_lakehouse.lake.bronze import BronzeLog
 from crypto_lakehouse.lake.partition import Partition
-from crypto_lakehouse.lake.records import BronzeObject, Candidate, PublishedPartition, inputs_digest
+from crypto_lakehouse.lake.records import BronzeObject, Candidate, PublishedPartition
+from crypto_lakehouse.lake.staleness import behind_inputs
 from crypto_lakehouse.lake.versions import store_candidate
 from crypto_lakehouse.runs.figures import ConformFigures
 from crypto_lakehouse.runs.orders import TransformOrder
@@ -15,6 +16,7 @@ from crypto_lakehouse.silver.conform import ConformedPartition, InputObject
 from crypto_lakehouse.silver.conform import conform as conform_partitions
 from crypto_lakehouse.steps.context import StepContext
 from crypto_lakehouse.steps.former import compare_with_former
+from crypto_lakehouse.steps.inputs import bronze_inputs
 
 FETCH_THREADS = 8
 """Bronze objects fetched at once from a remote store."""
@@ -30,7 +32,8 @@ def conform(context: StepContext, order: TransformOrder) -> ConformOutcome:
     partitions = [Partition.parse(dataset, name) for name in order.partitions]
     objects = BronzeLog(context.storage).objects_by_partition(dataset, partitions)
     published = _published(context, partitions)
-    stale = _still_stale(partitions, objects, published)
+    digests = {name: record.inputs_digest for name, record in published.items()}
+    stale = behind_inputs(partitions, bronze_inputs(objects), digests)
     inputs = _fetch(
         context,
         {bronze_object.path: bronze_object for partition in stale for bronze_object in objects[partition.name]},
@@ -54,22 +57,6 @@ def _published(context: StepContext, partitions: list[Partition]) -> dict[str, P
     dataset, symbols = partitions[0].dataset, {partition.symbol for partition in partitions}
     records = open_catalog(context.settings).partitions(dataset, symbols=symbols)
     return {record.partition: record for record in records}
-
-
-def _still_stale(
-    partitions: list[Partition], objects: dict[str, list[BronzeObject]], published: dict[str, PublishedPartition]
-) -> list[Partition]:
-    """Returns the partitions that Bronze has objects for and whose published version was made from other objects."""
-    digests = {name: record.inputs_digest for name, record in published.items()}
-    return [
-        partition
-        for partition in partitions
-        if objects.get(partition.name)
-        and digests.get(partition.name)
-        != inputs_digest(
-            partition.table, ((bronze_object.key, bronze_object.sha256) for bronze_object in objects[partition.name])
-        )
-    ]
 
 
 def _fetch(context: StepContext, objects: dict[str, BronzeObject]) -> list[InputObject]:

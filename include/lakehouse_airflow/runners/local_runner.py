@@ -5,6 +5,7 @@ import signal
 import subprocess
 from collections.abc import Sequence
 
+from crypto_lakehouse.children import bound_to_us
 from crypto_lakehouse.vocabulary import Step
 from lakehouse_airflow.runners.runner import RunContext
 
@@ -21,7 +22,8 @@ class LocalRunner:
     def run(self, step: Step, order_key: str, context: RunContext) -> int:
         """Returns the process's exit code."""
         with subprocess.Popen(  # noqa: S603  our own interpreter and module, an argument list
-            [*self._command, step.value, "--work-order", order_key],
+            # Where the task is killed, the step gets SIGTERM and clears its files away.
+            bound_to_us([*self._command, step.value, "--work-order", order_key], signal.SIGTERM),
             stdout=subprocess.PIPE,
             stderr=subprocess.STDOUT,
             text=True,

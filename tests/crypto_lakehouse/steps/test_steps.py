@@ -1,11 +1,12 @@
 """One work order: whatever happens, a result lies beside it, and the log says when it started and how it ended."""
 
+import errno
 import json
 from pathlib import Path
 
 import pytest
 
-from crypto_lakehouse.errors import InvalidRequest, LakehouseError
+from crypto_lakehouse.errors import InvalidRequest, LakehouseError, PlaceUnusable, ResourcesExhausted
 from crypto_lakehouse.lake.local import LocalStorage
 from crypto_lakehouse.runs.orders import PlanRequest, PullOrder, first_order_key, write_order
 from crypto_lakehouse.runs.results import Status, read_result
@@ -89,6 +90,53 @@ def test_a_foreign_error_leaves_no_text_that_may_quote_a_secret(
     assert "RuntimeError" in err
     text = LocalStorage(Path(small.settings.lake)).read(key.replace(".json", ".pull.result.json")).decode()
     assert "canary" not in err + text
+
+
+def test_a_full_disk_is_a_transient_error_in_the_result_with_its_path(
+    small: SmallLake, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from crypto_lakehouse.steps import pull
+
+    def full(*_: object) -> None:
+        raise OSError(errno.ENOSPC, "No space left on device", "/lake/bronze/a")
+
+    monkeypatch.setattr(pull, "pull_objects", full)
+    key = first_order_key(Step.PULL, UM, "r")
+    write_order(small.storage, key, PullOrder(UM, "r", "", ()))
+    with pytest.raises(ResourcesExhausted, match="no space is left for /lake/bronze/a"):
+        run_step(Step.PULL, key, small.settings)
+    error = read_result(small.storage, key, Step.PULL).error
+    assert error is not None
+    assert (error.name, error.is_transient, error.is_known) == ("ResourcesExhausted", True, True)
+    assert "no space is left for /lake/bronze/a" in error.message
+
+
+def test_a_lake_that_takes_no_result_leaves_the_reason_of_the_step(
+    small: SmallLake, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    key = first_order_key(Step.PULL, UM, "r")
+    write_order(small.storage, key, PullOrder(UM, "r", "", ()))
+
+    def read_only(self: LocalStorage, key: str, *_: object, **__: object) -> bool:
+        raise PlaceUnusable(f"{key} cannot be used: Read-only file system")
+
+    monkeypatch.setattr(LocalStorage, "write", read_only)
+    with switched_on(), pytest.raises(PlaceUnusable, match=r"pull\.result\.json cannot be used"):
+        run_step(Step.PULL, key, small.settings)
+    assert [facts["event"] for facts in events(capsys)] == ["step_started", "step_failed", "result_not_written"]
+
+
+def test_a_step_removes_what_killed_steps_left_behind(small: SmallLake) -> None:
+    work, lake = small.settings.work_folder, Path(small.settings.lake)
+    assert work is not None
+    (work / "lakehouse-pull-killed" / "deep").mkdir(parents=True)
+    (lake / "bronze" / UM / ".unfinished").mkdir(parents=True)
+    (lake / "bronze" / UM / ".unfinished" / "half").write_bytes(b"x")
+    key = first_order_key(Step.PULL, UM, "r")
+    write_order(small.storage, key, PullOrder(UM, "r", "", ()))
+    run_step(Step.PULL, key, small.settings)
+    assert list(work.iterdir()) == []
+    assert list(lake.rglob(".unfinished/*")) == []
 
 
 @pytest.mark.parametrize("key", ["elsewhere/plan.json", "runs/nonsense/r/plan.json", f"runs/{UM}/r/plan.txt", ""])

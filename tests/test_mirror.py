@@ -118,6 +118,18 @@ ELSEWHERE: dict[str, tuple[str, str]] = {
         ("crypto_lakehouse/instruments/test_master.py", DECLARATIONS),
     ),
     "crypto_lakehouse/lake/bronze_schema.py": ("crypto_lakehouse/lake/test_bronze.py", DECLARATIONS),
+    "crypto_lakehouse/query/__init__.py": (
+        "crypto_lakehouse/query/test_public_names.py",
+        "it only has the public names",
+    ),
+    **dict.fromkeys(
+        (
+            "crypto_lakehouse/query/child.py",
+            "crypto_lakehouse/query/limits.py",
+            "crypto_lakehouse/query/question.py",
+        ),
+        ("crypto_lakehouse/query/test_process.py", "both ends of a process are tried together"),
+    ),
     "crypto_lakehouse/settings/part.py": ("crypto_lakehouse/settings/test_loading.py", DECLARATIONS),
     "crypto_lakehouse/steps/context.py": ("crypto_lakehouse/steps/test_steps.py", DECLARATIONS),
     "lakehouse_airflow/runners/docker_runner.py": (

@@ -41,10 +41,10 @@ _UPSERT = (
 
 
 class EmbeddedCatalog:
-    """A catalog in an SQLite file, created by its first writer.
+    """A catalog in an SQLite file, created at first use.
 
     Args:
-        path: The file; its folder is created as well. Readers create neither.
+        path: The file; its folder is created as well.
     """
 
     def __init__(self, path: Path) -> None:
@@ -52,41 +52,40 @@ class EmbeddedCatalog:
 
     @contextmanager
     def _writing(self) -> Iterator[sqlite3.Connection]:
-        """Opens the file for a writer, and creates it at first use.
-
-        It has a rollback journal. With a write-ahead log every reader would have to write next to the file.
-        """
-        with translated(f"the catalog {self._path}"):
+        """Yields a connection that may write; the file and its tables are made where they are missing."""
+        with translated(str(self._path)):
             self._path.parent.mkdir(parents=True, exist_ok=True)
-            # autocommit off by hand: a transaction is begun where it is written, and nowhere else.
-            with closing(self._connect("rwc")) as connection:
+            with _connected(str(self._path)) as connection:
+                # A rollback journal, because readers of a write-ahead log have to write, too.
                 connection.execute("PRAGMA journal_mode = DELETE")
-                # Also syncs the folder of the journal, so that a loss of power does not undo a commit.
-                connection.execute("PRAGMA synchronous = EXTRA")
-                if not _has_schema(connection):
+                connection.execute("PRAGMA synchronous = FULL")
+                if not _has_tables(connection):
                     connection.executescript(f"BEGIN IMMEDIATE; {_SCHEMA} COMMIT;")
                 yield connection
 
-    def _read(self, statement: str, values: Sequence[object] = ()) -> list[tuple[object, ...]]:
-        """Returns the rows of a query; none where there is no catalog yet. Nothing is written, not even a folder."""
-        if not self._path.exists():
-            return []
-        with translated(f"the catalog {self._path}"):
-            try:
-                return self._read_as("ro", statement, values)
-            except sqlite3.OperationalError as error:
-                if error.sqlite_errorcode != sqlite3.SQLITE_READONLY_ROLLBACK:
-                    raise
-                # A writer was killed during its commit. Its half commit must be undone before anyone can read.
-                return self._read_as("rw", statement, values)
+    @contextmanager
+    def _reading(self) -> Iterator[sqlite3.Connection]:
+        """Yields a connection that writes nothing: a read-only or full disk can be read. No file is an empty one."""
+        with translated(str(self._path)):
+            if self._path.is_file():
+                with _connected(f"{self._path.absolute().as_uri()}?mode={self._mode()}") as connection:
+                    if _has_tables(connection):
+                        yield connection
+                        return
+            with _connected(":memory:") as connection:
+                connection.executescript(_SCHEMA)
+                yield connection
 
-    def _read_as(self, mode: str, statement: str, values: Sequence[object]) -> list[tuple[object, ...]]:
-        with closing(self._connect(mode)) as connection:
-            return connection.execute(statement, values).fetchall() if _has_schema(connection) else []
-
-    def _connect(self, mode: str) -> sqlite3.Connection:
-        address = f"{self._path.absolute().as_uri()}?mode={mode}"
-        return sqlite3.connect(address, timeout=_BUSY_SECONDS, isolation_level=None, uri=True)
+    def _mode(self) -> str:
+        """Returns how a reader opens the file: a commit whose writer was killed must be undone before anyone reads."""
+        try:
+            with _connected(f"{self._path.absolute().as_uri()}?mode=ro") as connection:
+                _has_tables(connection)
+        except sqlite3.OperationalError as error:
+            if error.sqlite_errorcode != sqlite3.SQLITE_READONLY_ROLLBACK:
+                raise
+            return "rw"
+        return "ro"
 
     def ensure_table(self, table: Table) -> None:
         """Records the table without its columns: readers use the columns of the files."""
@@ -97,10 +96,7 @@ class EmbeddedCatalog:
         """Points partitions at new versions, all of the call in one transaction.
 
         Raises:
-            SourceUnavailable: The file is locked for too long or its disk has an error; nothing was published.
-            ResourcesExhausted: Its disk is full.
-            PlaceUnusable: It cannot be written here.
-            CorruptObject: It is damaged.
+            LakehouseError: The file is locked for too long or cannot be written; nothing was published.
         """
         with self._writing() as connection:
             connection.execute("BEGIN IMMEDIATE")
@@ -109,8 +105,9 @@ class EmbeddedCatalog:
 
     def partition(self, partition: Partition) -> PublishedPartition | None:
         """Returns what readers see of a partition, or None."""
-        rows = self._read(f"{_SELECT} AND partition = ?", (partition.table.name, partition.name))
-        return _record(rows[0]) if rows else None
+        with self._reading() as connection:
+            row = connection.execute(f"{_SELECT} AND partition = ?", (partition.table.name, partition.name)).fetchone()
+        return _record(row) if row else None
 
     def partitions(
         self,
@@ -135,7 +132,9 @@ class EmbeddedCatalog:
             if value is not None:
                 clauses.append(clause)
                 values.append(str(value))
-        return [_record(row) for row in self._read(" ".join([*clauses, "ORDER BY partition"]), values)]
+        with self._reading() as connection:
+            rows = connection.execute(" ".join([*clauses, "ORDER BY partition"]), values).fetchall()
+        return [_record(row) for row in rows]
 
     def remove(self, partition: Partition) -> None:
         """Takes a partition away from readers; it is no error if it is not there."""
@@ -146,10 +145,18 @@ class EmbeddedCatalog:
 
     def tables(self) -> list[str]:
         """Returns the names of the tables that were created, sorted."""
-        return [str(name) for (name,) in self._read("SELECT name FROM tables ORDER BY name")]
+        with self._reading() as connection:
+            return [name for (name,) in connection.execute("SELECT name FROM tables ORDER BY name")]
 
 
-def _has_schema(connection: sqlite3.Connection) -> bool:
+@contextmanager
+def _connected(address: str) -> Iterator[sqlite3.Connection]:
+    """Yields a connection to a file or a URI. Transactions are begun where they are written, and nowhere else."""
+    with closing(sqlite3.connect(address, timeout=_BUSY_SECONDS, isolation_level=None, uri=True)) as connection:
+        yield connection
+
+
+def _has_tables(connection: sqlite3.Connection) -> bool:
     return connection.execute("SELECT 1 FROM sqlite_master WHERE name = 'by_symbol'").fetchone() is not None
 
 

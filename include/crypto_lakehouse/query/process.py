@@ -22,7 +22,7 @@ import pyarrow as pa
 from crypto_lakehouse.errors import InvalidRequest, LakehouseError, SourceUnavailable
 from crypto_lakehouse.query.limits import QueryLimits, QueryResult, too_large_result, too_late, too_much_memory
 from crypto_lakehouse.query.question import ERROR, ROWS, Question
-from crypto_lakehouse.query.transfer import decoded
+from crypto_lakehouse.query.transfer import decoded, unknown_type
 
 _START_SECONDS, _END_SECONDS = 60.0, 5.0
 _MIB = 2**20
@@ -153,6 +153,8 @@ class _QueryProcess:
     def _received(self, limits: QueryLimits) -> QueryResult:
         streams, left = list[bytes](), limits.max_result_mib * _MIB
         while True:
+            # Polars lets the system repeat a read that Ctrl-C interrupts, but no wait can be repeated.
+            self._answers.poll(None)
             message = self._answers.recv_bytes()
             kind, content = message[:1], message[1:]
             if kind == ROWS:
@@ -188,6 +190,4 @@ def _frame(table: pa.Table) -> pl.DataFrame:
         return pl.DataFrame(table)
     # Polars raises errors of several kinds for types that it does not have.
     except (pl.exceptions.PolarsError, pa.ArrowException, TypeError, ValueError) as error:
-        types = ", ".join(f"{field.name} {field.type}" for field in table.schema)[:200]
-        what = f"a column of the result has a type that cannot be returned: {types}"
-        raise InvalidRequest(what, "Cast it in the statement, for example to VARCHAR") from error
+        raise unknown_type(table.schema) from error

@@ -6,17 +6,33 @@ from io import BytesIO
 
 import pyarrow as pa
 
+from crypto_lakehouse.errors import InvalidRequest
+
 _DAYS_OF_A_MONTH = 30
 """The length of a month where an interval is compared with a duration, as in DuckDB."""
 
 
 def transferable(reader: pa.RecordBatchReader) -> Iterator[pa.RecordBatch]:
-    """Yields a batch without rows, then the batches of a result: no name twice, intervals as durations."""
+    """Yields a batch without rows, then the batches of a result: no name twice, intervals as durations.
+
+    Raises:
+        InvalidRequest: A column has a type that cannot be returned.
+    """
     names = distinct(reader.schema.names)
-    # Also a result without rows has columns.
-    yield _renamed([column.combine_chunks() for column in reader.schema.empty_table().columns], names)
-    for batch in reader:
-        yield _renamed(batch.columns, names)
+    try:
+        # Also a result without rows has columns.
+        yield _renamed([column.combine_chunks() for column in reader.schema.empty_table().columns], names)
+        for batch in reader:
+            yield _renamed(batch.columns, names)
+    except pa.ArrowNotImplementedError as error:
+        raise unknown_type(reader.schema) from error
+
+
+def unknown_type(schema: pa.Schema) -> InvalidRequest:
+    """Returns the error of a result with a type that Arrow or Polars does not have."""
+    types = ", ".join(f"{field.name} {field.type}" for field in schema)[:200]
+    what = f"a column of the result has a type that cannot be returned: {types}"
+    return InvalidRequest(what, "Cast it in the statement, for example to VARCHAR")
 
 
 def distinct(names: Iterable[str]) -> list[str]:

@@ -127,6 +127,7 @@ ELSEWHERE: dict[str, tuple[str, str]] = {
             "crypto_lakehouse/query/child.py",
             "crypto_lakehouse/query/limits.py",
             "crypto_lakehouse/query/question.py",
+            "crypto_lakehouse/settings/query.py",
         ),
         ("crypto_lakehouse/query/test_process.py", "both ends of a process are tried together"),
     ),

@@ -130,6 +130,14 @@ ELSEWHERE: dict[str, tuple[str, str]] = {
             "crypto_lakehouse/settings/query.py",
         ),
         ("crypto_lakehouse/query/test_process.py", "both ends of a process are tried together"),
+    **dict.fromkeys(
+        (
+            "crypto_lakehouse/maintenance/faults.py",
+            "crypto_lakehouse/maintenance/objects.py",
+            "crypto_lakehouse/maintenance/published.py",
+            "crypto_lakehouse/maintenance/verifying.py",
+        ),
+        ("contract/test_catalog.py", "damage is made and found in a lake of each catalog"),
     ),
     "crypto_lakehouse/settings/part.py": ("crypto_lakehouse/settings/test_loading.py", DECLARATIONS),
     "crypto_lakehouse/steps/context.py": ("crypto_lakehouse/steps/test_steps.py", DECLARATIONS),

@@ -3,6 +3,7 @@
 from dataclasses import dataclass, field
 from datetime import date
 from enum import StrEnum
+from types import MappingProxyType
 
 from crypto_lakehouse.endpoints.spec import RestSource
 from crypto_lakehouse.errors import SpecificationError
@@ -16,7 +17,18 @@ from crypto_lakehouse.vocabulary import (
     Market,
     MergeStrategy,
     PartitionSpan,
+    Witness,
 )
+
+DECIMALS = MappingProxyType(
+    {
+        LogicalType.PRICE: (18, 8),
+        LogicalType.QUANTITY: (38, 8),
+        LogicalType.RATIO: (38, 18),
+        LogicalType.VALUE: (38, 18),
+    }
+)
+"""Precision and scale of the exact number types. A price fits 64 bits; sums and ratios need 128."""
 
 
 class HeaderRule(StrEnum):
@@ -59,6 +71,7 @@ class Column:
         derivation: How it is derived from what the archive has, where it is.
         formula: How a mart computes it, with the formula's source, where it is a mart's.
         nullable: Whether it is empty in rows that are otherwise sound.
+        scale: Decimals of an exact number, where the venue writes more of them than its type has.
     """
 
     name: str
@@ -69,10 +82,24 @@ class Column:
     derivation: Derivation | None = None
     nullable: bool = False
     formula: str = ""
+    scale: int = 0
 
     def __post_init__(self) -> None:
+        if self.scale and self.type not in DECIMALS:
+            raise SpecificationError(f"column {self.name} has a scale, but is no exact number")
         if sum((bool(self.source), self.derivation is not None, bool(self.formula))) != 1:
             raise SpecificationError(f"column {self.name} needs one of a source column, a derivation and a formula")
+
+    @property
+    def decimal(self) -> tuple[int, int] | None:
+        """Precision and scale of an exact number; None for any other type.
+
+        >>> Column("price", LogicalType.PRICE, "", "", "price").decimal
+        (18, 8)
+        >>> Column("price", LogicalType.PRICE, "", "", "price", scale=12).decimal
+        (38, 12)
+        """
+        return (38, self.scale) if self.scale else DECIMALS.get(self.type)
 
 
 @dataclass(frozen=True, slots=True)
@@ -116,6 +143,8 @@ class Check(StrEnum):
     NO_PRICE_SPIKE = "no_price_spike"
     NOT_STALE = "not_stale"
     HOURS_COVERED = "hours_covered"
+    NO_PAUSE = "no_pause"
+    PAYMENTS_COMPLETE = "payments_complete"
     SPREAD_NOT_NEGATIVE = "spread_not_negative"
     FUNDING_ON_BOUNDARY = "funding_on_boundary"
     FUNDING_INTERVAL_KNOWN = "funding_interval_known"
@@ -129,12 +158,14 @@ class Expectation:
         check: What is judged.
         columns: The columns it looks at, where the check does not imply them.
         degrades: True where breaking it makes the partition `degraded`, False where it is `quarantined`.
+        is_remark: True where breaking it is only unusual: a note of the verdict, whose condition it does not change.
         limit: The check's bound, in the unit its docstring in `quality` gives.
     """
 
     check: Check
     columns: tuple[str, ...] = ()
     degrades: bool = False
+    is_remark: bool = False
     limit: float = 0.0
 
 
@@ -158,6 +189,7 @@ class Table:
         ended: Its last day, where it gets no more rows.
         sample_symbol: A symbol for examples.
         notes: Further sentences for the data dictionary.
+        witness: What proves that a time without rows is empty.
     """
 
     name: str
@@ -173,6 +205,7 @@ class Table:
     ended: date | None = None
     sample_symbol: str = "BTCUSDT"
     notes: tuple[str, ...] = ()
+    witness: Witness = Witness.INPUTS
 
     def __post_init__(self) -> None:
         names = [column.name for column in self.columns]
@@ -222,7 +255,7 @@ class Table:
     def rows_per_day(self, interval: Interval | None) -> int | None:
         """Returns how many rows a whole UTC day should have; None where its rows have no fixed distance.
 
-        Klines of more than a day start on days that depend on the interval, not on the epoch; they have no grid here.
+        Klines of more than a day have no row on most days; `coverage.grid` knows on which days they start.
 
         >>> from crypto_lakehouse.datasets import dataset
         >>> dataset("binance_um_klines").rows_per_day(Interval.H1), dataset("binance_um_metrics").rows_per_day(None)
@@ -234,6 +267,32 @@ class Table:
         step = int(rule.limit * 1_000_000) or (interval.microseconds if interval else None)
         day = Interval.D1.microseconds or 0
         return day // step if step and step <= day else None
+
+
+@dataclass(frozen=True, slots=True)
+class RefusalBound:
+    """How many rows of an object may be set aside before the object is refused whole.
+
+    A few bad rows are faults of single rows. More of them, or more than half, mean that the object itself is broken or
+    has another form, and then its other rows cannot be trusted either.
+
+    Args:
+        rows: So many rows of any object.
+        share: Or this share of its rows, whichever is more.
+        at_most: But never more than this: each row that is set aside is recorded with its text.
+    """
+
+    rows: int = 10
+    share: float = 0.001
+    at_most: int = 1000
+
+    def allowed(self, rows: int) -> int:
+        """Returns how many of an object's rows may be set aside.
+
+        >>> RefusalBound().allowed(1440), RefusalBound().allowed(100_000), RefusalBound().allowed(8)
+        (10, 100, 4)
+        """
+        return min(max(self.rows, int(rows * self.share)), self.at_most, rows // 2)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -252,6 +311,7 @@ class Dataset(Table):
         merge: Which row is kept when two objects hold the same key.
         both_frequencies: Pull daily and monthly files of the same days, because they are known to disagree.
         day_tolerance_seconds: How far outside its days a source file may hold rows.
+        refusal_bound: How many rows that cannot be true an object may have.
         rest: Where its rows can be asked for while the archive does not have them.
     """
 
@@ -268,6 +328,7 @@ class Dataset(Table):
     merge: MergeStrategy = MergeStrategy.ARCHIVE_FIRST
     both_frequencies: bool = False
     day_tolerance_seconds: int = 0
+    refusal_bound: RefusalBound = RefusalBound()
     rest: RestSource | None = None
 
     def __post_init__(self) -> None:
@@ -279,6 +340,8 @@ class Dataset(Table):
         if unknown:
             raise SpecificationError(f"{self.name}: Silver columns read unknown source columns {sorted(unknown)}")
         floats = [column.name for column in self.columns if column.type is LogicalType.FLOAT]
+        if self.witness is Witness.INPUTS:
+            raise SpecificationError(f"{self.name}: its row does not say what proves that a time without rows is empty")
         if floats:
             raise SpecificationError(f"{self.name}: what a source published is exact, not a float: {floats}")
 

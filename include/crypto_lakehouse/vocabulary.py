@@ -270,8 +270,33 @@ class HoleKind(StrEnum):
     """Identifiers that count up by one skip some."""
     HOURS = "hours"
     """A busy stream has whole hours without a row."""
+    PAUSE = "pause"
+    """A stream with a known cadence has no row for longer than its bound."""
+    PAYMENTS = "payments"
+    """Two payments are farther apart than their intervals allow."""
     DAYS = "days"
     """No object covers the time."""
+
+
+class Witness(StrEnum):
+    """What proves that nothing is missing from a time without rows. See docs/coverage.md."""
+
+    GRID = "grid"
+    """Rows have a fixed distance: every time without its row lacks it."""
+    IDS = "ids"
+    """Identifiers count up by one: where they go on, nothing is missing, however much time lies between."""
+    IDS_WITH_HOLES = "ids_with_holes"
+    """Identifiers skip some legally: where they go on, nothing is missing. Where they do not, nothing is proven."""
+    CADENCE = "cadence"
+    """Rows come at least as often as a bound requires: a longer pause is a hole."""
+    HOURS = "hours"
+    """No identifier and no cadence: a busy stream has rows in every hour, and every day has rows."""
+    PAYMENTS = "payments"
+    """Each payment contains the hours to its neighbour."""
+    OBJECT = "object"
+    """Nothing in the rows: an object that covers exactly one day, or an answer, proves what it does not have."""
+    INPUTS = "inputs"
+    """A mart: what its inputs lack is recorded there."""
 
 
 class ChecksumStatus(StrEnum):

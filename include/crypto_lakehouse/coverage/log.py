@@ -1,25 +1,30 @@
-"""The coverage log: days, holes and reconciliations of every partition, as rows that are only ever appended.
+"""The coverage log: days, holes, reconciliations and refused rows of every partition, as rows that are only appended.
 
-Each dataset has three logs, `coverage/<dataset>/{days,holes,reconciliations}/`. The rows of a partition count if they
-are as new as its newest rows of days. Rows of days are therefore written last: they commit the other two.
+Each table has one log, `coverage/<table>/`. A commit has the rows of all kinds, and the rows of a partition in
+its newest commit count. So the kinds always agree, for any reader at any time.
 """
 
 import io
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, fields
-from datetime import UTC, datetime, timedelta
+from datetime import datetime, timedelta
 from operator import attrgetter
 from pathlib import Path
 
 import polars as pl
 
-from crypto_lakehouse.coverage.records import CoverageRecord, DayCoverage, Hole, PartitionVersion, ReconciledDay
-from crypto_lakehouse.lake.log import AppendLog
+from crypto_lakehouse.coverage.records import (
+    CoverageRecord,
+    DayCoverage,
+    Hole,
+    LoggedRefusedRow,
+    PartitionVersion,
+    ReconciledDay,
+)
+from crypto_lakehouse.lake.log import SEQUENCE, AppendLog
 from crypto_lakehouse.lake.storage import Storage
-from crypto_lakehouse.vocabulary import HoleKind
-
-SUPERSEDED_FOR = timedelta(hours=1)
-"""Superseded rows are kept this long, for readers that have read the days and not yet the holes."""
+from crypto_lakehouse.marts import table
+from crypto_lakehouse.vocabulary import HoleKind, Witness
 
 _TIME = pl.Datetime("us", "UTC")
 _PARTITION = {"dataset": pl.String(), "partition": pl.String(), "symbol": pl.String(), "kline_interval": pl.String()}
@@ -71,27 +76,59 @@ RECONCILIATIONS_SCHEMA = pl.Schema(
         "at": _TIME,
     }
 )
+REFUSED_ROWS_SCHEMA = pl.Schema(
+    {
+        **_PARTITION,
+        "day": pl.Date(),
+        "key": pl.String(),
+        "sha256": pl.String(),
+        "line": pl.Int64(),
+        "reason": pl.String(),
+        "text": pl.String(),
+        "version": pl.String(),
+        "at": _TIME,
+    }
+)
+_KIND = "record"
+_SCHEMAS = {
+    "day": DAYS_SCHEMA,
+    "hole": HOLES_SCHEMA,
+    "reconciliation": RECONCILIATIONS_SCHEMA,
+    "refused_row": REFUSED_ROWS_SCHEMA,
+}
+_LOG_SCHEMA = pl.Schema(
+    {_KIND: pl.String()} | {name: kind for schema in _SCHEMAS.values() for name, kind in schema.items()}
+)
+"""The columns of all kinds: a row has nulls in the columns of the other kinds."""
+
 _RECONCILED_KEY = ("partition", "day", "kept", "other", "version", "only_kept")
+_SERIES = ("symbol", "kline_interval")
 _HOLE_KEY = ("partition", "kind", "start", "end")
 
 
 @dataclass(frozen=True, slots=True)
 class CoverageFrames:
-    """Rows for the three logs; the columns `at` and `first_seen` are null until the rows are appended."""
+    """Rows of the four kinds; the columns `at` and `first_seen` are null until the rows are appended."""
 
     days: pl.DataFrame
     holes: pl.DataFrame
     reconciliations: pl.DataFrame
+    refused_rows: pl.DataFrame
 
     @classmethod
     def of(
-        cls, days: Iterable[DayCoverage] = (), holes: Iterable[Hole] = (), reconciled: Iterable[ReconciledDay] = ()
+        cls,
+        days: Iterable[DayCoverage] = (),
+        holes: Iterable[Hole] = (),
+        reconciled: Iterable[ReconciledDay] = (),
+        refused_rows: Iterable[LoggedRefusedRow] = (),
     ) -> "CoverageFrames":
         """Returns records as frames."""
         return cls(
             _frame(list(days), DAYS_SCHEMA),
             _frame(list(holes), HOLES_SCHEMA),
             _frame(list(reconciled), RECONCILIATIONS_SCHEMA),
+            _frame(list(refused_rows), REFUSED_ROWS_SCHEMA),
         )
 
     def of_partitions(self, names: Iterable[str]) -> "CoverageFrames":
@@ -104,9 +141,9 @@ class CoverageFrames:
         return CoverageFrames(*(pl.concat(pair) for pair in zip(self.parts, other.parts, strict=True)))
 
     @property
-    def parts(self) -> tuple[pl.DataFrame, pl.DataFrame, pl.DataFrame]:
-        """Days, holes and reconciliations."""
-        return self.days, self.holes, self.reconciliations
+    def parts(self) -> tuple[pl.DataFrame, pl.DataFrame, pl.DataFrame, pl.DataFrame]:
+        """Days, holes, reconciliations and refused rows."""
+        return self.days, self.holes, self.reconciliations, self.refused_rows
 
 
 def _frame(records: Sequence[CoverageRecord], schema: pl.Schema) -> pl.DataFrame:
@@ -122,7 +159,7 @@ def _frame(records: Sequence[CoverageRecord], schema: pl.Schema) -> pl.DataFrame
     return frame.with_columns(unset).select(schema.names())
 
 
-_FILES = ("days.parquet", "holes.parquet", "reconciliations.parquet")
+_FILES = ("days.parquet", "holes.parquet", "reconciliations.parquet", "refused_rows.parquet")
 
 
 def write_frames(folder: Path, frames: CoverageFrames) -> None:
@@ -141,102 +178,145 @@ def read_frames(storage: Storage, folder: str) -> CoverageFrames:
 
 
 class CoverageLog:
-    """The coverage of a lake, per dataset.
+    """The coverage of a lake, per table.
 
     Args:
         storage: The lake.
+        skip_damage: Whether to leave out what a damaged file of the log had, with a warning in the log of the process:
+            for steps, which go on. By default, damage is an error.
     """
 
-    def __init__(self, storage: Storage) -> None:
-        self._storage = storage
+    def __init__(self, storage: Storage, *, skip_damage: bool = False) -> None:
+        self._storage, self._skip_damage = storage, skip_damage
 
-    def append(self, dataset_name: str, frames: CoverageFrames, at: datetime) -> None:
+    def head(self, table_name: str) -> int:
+        """Returns the number of the newest commit of a table's log."""
+        return self._log(table_name).head()
+
+    def append(self, table_name: str, frames: CoverageFrames, at: datetime, since: int | None = None) -> set[str]:
         """Makes these rows the ones that count for their partitions; each partition has rows of days.
 
         A hole that an earlier append holds with the same kind and times keeps its `first_seen`. Reconciliations of
         replaced objects are carried over: a later version cannot compute them again.
+
+        Args:
+            table_name: The dataset or mart.
+            frames: The rows.
+            at: The time, for people: the order of the log decides which rows count.
+            since: The number of the newest commit when the run looked at the inputs; the newest one by default. A
+                partition that got other rows since then is left out.
+
+        Returns:
+            The partitions that were left out.
         """
         if frames.days.is_empty():
-            return
-        stamp = pl.lit(at, _TIME).alias("at")
-        if frames.holes.height:
-            holes = _with_first_seen(frames.holes, self._log(dataset_name, "holes").read(), at)
-            self._log(dataset_name, "holes").append_frame(holes.with_columns(stamp))
-        reconciliations = self._with_carried(dataset_name, frames)
-        self._log(dataset_name, "reconciliations").append_frame(reconciliations.with_columns(stamp))
-        self._log(dataset_name, "days").append_frame(frames.days.with_columns(stamp))
+            return set()
+        log = self._log(table_name)
+        mark = log.head() if since is None else since
+        earlier = _newest(log.read(skip_damage=True))
+        holes = _with_first_seen(frames.holes, earlier, at)
+        reconciliations = _with_carried(frames, earlier)
+        # A partition that has no rows of days keeps all that the log has of it.
+        refused_rows = frames.refused_rows.join(frames.days, on="partition", how="semi")
+        parts = zip(_SCHEMAS, (frames.days, holes, reconciliations, refused_rows), strict=True)
+        rows = pl.concat((part.with_columns(pl.lit(kind).alias(_KIND)) for kind, part in parts), how="diagonal")
+        stamped = rows.with_columns(pl.lit(at, _TIME).alias("at"))
+        return log.append_unless_overtaken(stamped, "partition", mark)
 
-    def days(self, dataset_name: str) -> pl.DataFrame:
-        """Returns the rows of days that count, one per partition and day, in no order."""
-        return _newest_days(self._log(dataset_name, "days").read())
+    def days(self, table_name: str) -> pl.DataFrame:
+        """Returns the rows of days that count, one per partition and day, in no order.
 
-    def holes(self, dataset_name: str) -> pl.DataFrame:
-        """Returns the holes that count, in no order: within partitions, and between the ids of two partitions."""
-        days = self._log(dataset_name, "days").read()
-        within = self._counting(dataset_name, "holes", days).unique(_HOLE_KEY)
-        return pl.concat([within, _holes_between_partitions(_newest_days(days))])
+        Raises:
+            CorruptObject: A file of the log is damaged; see `skip_damage`.
+        """
+        return _of_kind(self._newest(table_name), "day")
 
-    def reconciliations(self, dataset_name: str) -> pl.DataFrame:
-        """Returns the reconciliations that count, in no order."""
-        days = self._log(dataset_name, "days").read()
-        return self._counting(dataset_name, "reconciliations", days).unique(_RECONCILED_KEY)
+    def holes(self, table_name: str) -> pl.DataFrame:
+        """Returns the holes that count, in no order: within partitions, and between the ids of two partitions.
 
-    def compact(self, dataset_name: str, now: datetime | None = None) -> int:
-        """Folds grown logs into one file each, without superseded rows; returns how many files were replaced."""
-        before = (now or datetime.now(UTC)) - SUPERSEDED_FOR
-        newest = _newest(self._log(dataset_name, "days").read()).filter(pl.col("newest") < before)
+        Raises:
+            CorruptObject: A file of the log is damaged; see `skip_damage`.
+        """
+        newest = self._newest(table_name)
+        within = _of_kind(newest, "hole")
+        if table(table_name).witness is Witness.IDS_WITH_HOLES:
+            return within
+        return pl.concat([within, _holes_between_partitions(_of_kind(newest, "day"))])
 
-        def keep(rows: pl.DataFrame) -> pl.DataFrame:
-            # Rows younger than the newest days belong to a publication that has not committed its days yet.
-            joined = rows.join(newest, on="partition", how="left")
-            return joined.filter(pl.col("newest").is_null() | (pl.col("at") >= pl.col("newest"))).drop("newest")
+    def reconciliations(self, table_name: str) -> pl.DataFrame:
+        """Returns the reconciliations that count, in no order.
 
-        return sum(self._log(dataset_name, name).compact(keep=keep) for name in _SCHEMAS)
+        Raises:
+            CorruptObject: A file of the log is damaged; see `skip_damage`.
+        """
+        return _of_kind(self._newest(table_name), "reconciliation")
 
-    def _with_carried(self, dataset_name: str, frames: CoverageFrames) -> pl.DataFrame:
-        """Returns the reconciliations with the earlier ones of replaced objects of the same partitions."""
-        is_carried = pl.col("only_kept").is_not_null() & pl.col("partition").is_in(frames.days["partition"].implode())
-        if self._log(dataset_name, "reconciliations").read().filter(is_carried).is_empty():
-            return frames.reconciliations
-        carried = self.reconciliations(dataset_name).filter(is_carried)
-        return pl.concat([frames.reconciliations, carried]).unique(_RECONCILED_KEY)
+    def refused_rows(self, table_name: str) -> pl.DataFrame:
+        """Returns the rows that were set aside and that count, in no order.
 
-    def _counting(self, dataset_name: str, log_name: str, days: pl.DataFrame) -> pl.DataFrame:
-        rows = self._log(dataset_name, log_name).read()
-        return rows.join(_newest(days), left_on=["partition", "at"], right_on=["partition", "newest"], how="semi")
+        Raises:
+            CorruptObject: A file of the log is damaged; see `skip_damage`.
+        """
+        return _of_kind(self._newest(table_name), "refused_row")
 
-    def _log(self, dataset_name: str, log_name: str) -> AppendLog:
-        return AppendLog(self._storage, f"coverage/{dataset_name}/{log_name}/", _SCHEMAS[log_name])
+    def compact(self, table_name: str) -> int:
+        """Writes what counts into one file where the log has grown; returns how many commits it covers."""
+        return self._log(table_name).compact(keep=_newest)
 
+    def _newest(self, table_name: str) -> pl.DataFrame:
+        return _newest(self._log(table_name).read(skip_damage=self._skip_damage))
 
-_SCHEMAS = {"days": DAYS_SCHEMA, "holes": HOLES_SCHEMA, "reconciliations": RECONCILIATIONS_SCHEMA}
-
-
-def _newest(days: pl.DataFrame) -> pl.DataFrame:
-    return days.group_by("partition").agg(pl.col("at").max().alias("newest"))
+    def _log(self, table_name: str) -> AppendLog:
+        return AppendLog(self._storage, f"coverage/{table_name}/", _LOG_SCHEMA)
 
 
-def _newest_days(days: pl.DataFrame) -> pl.DataFrame:
-    newest = days.lazy().filter(pl.col("at") == pl.col("at").max().over("partition"))
-    return newest.unique(["partition", "day"]).collect()
+def _newest(rows: pl.DataFrame) -> pl.DataFrame:
+    """Returns the rows of the newest commit of each partition, in their order."""
+    return rows.filter(pl.col(SEQUENCE) == pl.col(SEQUENCE).max().over("partition"))
+
+
+def _of_kind(rows: pl.DataFrame, kind: str) -> pl.DataFrame:
+    return rows.filter(pl.col(_KIND) == kind).select(_SCHEMAS[kind].names())
+
+
+def _with_carried(frames: CoverageFrames, earlier: pl.DataFrame) -> pl.DataFrame:
+    """Returns the reconciliations with the earlier ones of replaced objects of the same partitions."""
+    is_carried = pl.col("only_kept").is_not_null() & pl.col("partition").is_in(frames.days["partition"].implode())
+    carried = _of_kind(earlier, "reconciliation").filter(is_carried)
+    return pl.concat([frames.reconciliations, carried]).unique(_RECONCILED_KEY)
+
+
+def neighbours_by_id(days: pl.DataFrame) -> pl.DataFrame:
+    """Returns the days that have identifiers, each with the columns of such a day before it in its series.
+
+    The columns of the day before begin with an underscore. `skipped` is how many identifiers lie between the two days,
+    and `between` how many days lie between them that objects cover.
+    """
+    ordered = days.sort(*_SERIES, "day").with_columns(pl.int_range(pl.len()).over(_SERIES).alias("place"))
+    identified = ordered.filter(pl.col("first_id").is_not_null())
+    before = [
+        pl.col(name).shift(1).over(_SERIES).alias(f"_{name}") for name in identified.columns if name not in _SERIES
+    ]
+    pairs = identified.with_columns(before).filter(pl.col("_day").is_not_null())
+    return pairs.with_columns(
+        (pl.col("first_id") - pl.col("_last_id") - 1).alias("skipped"),
+        (pl.col("place") - pl.col("_place") - 1).alias("between"),
+    )
 
 
 def _holes_between_partitions(days: pl.DataFrame) -> pl.DataFrame:
-    """Returns the ids missing between the last row of a day and the first row of the next day in another partition.
+    """Returns the ids missing between the last row of a day and the first row of the next one in another partition.
 
-    A partition cannot know these holes: its neighbours are published before it or after it.
+    A partition cannot know these holes: its neighbours are published before it or after it. Between two days lie only
+    days without a row; where no object covers such a day, the days are a hole of their own.
     """
-    series = ["symbol", "kline_interval"]
-    ordered = days.filter(pl.col("first_id").is_not_null()).sort(*series, "day")
-    before = [pl.col(name).shift(1).over(series).alias(f"_{name}") for name in ordered.columns if name not in series]
-    pairs = ordered.with_columns(before).filter(
-        pl.col("_day") == pl.col("day").dt.offset_by("-1d"), pl.col("_partition") != pl.col("partition")
-    )
+    is_covered = pl.col("between") == (pl.col("day") - pl.col("_day")).dt.total_days() - 1
+    pairs = neighbours_by_id(days).filter(is_covered & (pl.col("_partition") != pl.col("partition")))
     shared = pl.col("sources").str.split(", ").list.set_intersection(pl.col("_sources").str.split(", "))
     holes = pairs.with_columns(
         pl.min_horizontal("_last_at", "first_at").alias("start"),
         (pl.max_horizontal("_last_at", "first_at") + timedelta(microseconds=1)).alias("end"),
-        (pl.col("first_id") - pl.col("_last_id") - 1).alias("missing"),
+        pl.col("skipped").alias("missing"),
         pl.lit(HoleKind.IDS.value).alias("kind"),
         pl.lit("").alias("known"),
         shared.list.join(", ").alias("sources"),
@@ -245,7 +325,8 @@ def _holes_between_partitions(days: pl.DataFrame) -> pl.DataFrame:
     return holes.filter(pl.col("missing") > 0).select(HOLES_SCHEMA.names())
 
 
-def _with_first_seen(holes: pl.DataFrame, before: pl.DataFrame, at: datetime) -> pl.DataFrame:
-    earlier = before.group_by(_HOLE_KEY).agg(pl.col("first_seen").min())
-    joined = holes.drop("first_seen").join(earlier, on=_HOLE_KEY, how="left")
+def _with_first_seen(holes: pl.DataFrame, earlier: pl.DataFrame, at: datetime) -> pl.DataFrame:
+    """Returns holes with the time at which each was found first; every append carries it on."""
+    known = _of_kind(earlier, "hole").select(*_HOLE_KEY, "first_seen").unique(_HOLE_KEY)
+    joined = holes.unique(_HOLE_KEY).drop("first_seen").join(known, on=_HOLE_KEY, how="left")
     return joined.with_columns(pl.col("first_seen").fill_null(pl.lit(at, _TIME)))

@@ -1,15 +1,20 @@
 """The coverage that publishing appends: the evidence of published partitions, and the days of unreadable ones."""
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
+from dataclasses import replace
 from datetime import date, timedelta
 
+import polars as pl
+
 from crypto_lakehouse.coverage.log import CoverageFrames, read_frames
-from crypto_lakehouse.coverage.records import DayCoverage, PartitionVersion
+from crypto_lakehouse.coverage.records import EMPTY_DAY, DayCoverage, PartitionVersion
 from crypto_lakehouse.lake.partition import Partition
 from crypto_lakehouse.lake.records import BronzeObject, Verdict
 from crypto_lakehouse.lake.storage import Storage
 from crypto_lakehouse.spec import Dataset
-from crypto_lakehouse.vocabulary import Condition, DayCondition
+from crypto_lakehouse.vocabulary import Condition, DayCondition, Source, Witness
+
+_IDENTIFIED = (Witness.IDS, Witness.IDS_WITH_HOLES)
 
 
 def published_coverage(storage: Storage, folder: str, verdicts: Sequence[Verdict]) -> CoverageFrames:
@@ -25,8 +30,14 @@ def published_coverage(storage: Storage, folder: str, verdicts: Sequence[Verdict
     """
     if not folder:
         return CoverageFrames.of()
-    published = [verdict.candidate.partition for verdict in verdicts if verdict.condition.is_published]
-    return read_frames(storage, folder).of_partitions(published)
+    frames = read_frames(storage, folder)
+    published = frames.of_partitions(
+        verdict.candidate.partition for verdict in verdicts if verdict.condition.is_published
+    )
+    # Refused rows of a partition without a file are all that is known of it.
+    without_file = [verdict.candidate.partition for verdict in verdicts if not verdict.candidate.file]
+    refused = frames.refused_rows.filter(pl.col("partition").is_in(without_file))
+    return replace(published, refused_rows=pl.concat([published.refused_rows, refused]))
 
 
 def unreadable_days(
@@ -42,36 +53,48 @@ def unreadable_days(
     for verdict in verdicts:
         partition = Partition.parse(dataset, verdict.candidate.partition)
         expected = dataset.rows_per_day(partition.interval)
-        # Where no number of rows is expected, an object without rows is sound.
-        is_sound = verdict.condition is Condition.EMPTY and expected is None
-        sources_by_day = _sources_by_day(partition, objects.get(partition.name, ()))
-        for day, sources in sorted(sources_by_day.items()):
+        for day, sources in sorted(_sources_by_day(partition, objects.get(partition.name, ())).items()):
+            is_proven = verdict.condition is Condition.EMPTY and proves_emptiness(dataset, sources)
             yield DayCoverage(
                 partition_version=PartitionVersion.of(partition, ""),
                 day=day,
-                condition=DayCondition.AVAILABLE if is_sound else DayCondition.MISSING,
-                reason=_reason(verdict),
+                condition=DayCondition.AVAILABLE if is_proven else DayCondition.MISSING,
+                reason="" if is_proven else _reason(verdict),
                 rows=0,
                 expected=expected,
-                missing=expected,
+                missing=0 if is_proven else expected,
                 sources=", ".join(sources),
             )
 
 
+def proves_emptiness(dataset: Dataset, sources: Collection[Source]) -> bool:
+    """Returns whether sources that cover a day prove by themselves that rows which they do not have never were.
+
+    A daily file proves it where rows are rare, and an answer of the exchange where its endpoint returns rows of any age
+    and no grid requires some. Nothing else does: files are known to end in the middle.
+    """
+    is_rare = dataset.witness is Witness.OBJECT
+    if is_rare and Source.ARCHIVE_DAILY in sources:
+        return True
+    rest = dataset.rest
+    returns_all = rest is not None and rest.reach_days is None and rest.reach_rows is None
+    return Source.REST in sources and returns_all and (is_rare or dataset.witness in _IDENTIFIED)
+
+
 def _reason(verdict: Verdict) -> str:
     if verdict.condition is Condition.EMPTY:
-        return "its objects have no rows in the partition"
+        return EMPTY_DAY
     return f"quarantined: {'; '.join(verdict.reasons)}"
 
 
-def _sources_by_day(partition: Partition, objects: Sequence[BronzeObject]) -> dict[date, list[str]]:
+def _sources_by_day(partition: Partition, objects: Sequence[BronzeObject]) -> dict[date, list[Source]]:
     """Returns the sources of each day that an object covers, best first."""
-    sources_by_day: dict[date, list[str]] = {}
+    sources_by_day: dict[date, list[Source]] = {}
     for bronze_object in sorted(objects, key=lambda bronze_object: bronze_object.source.rank):
         day = max(bronze_object.first_day, partition.first_day)
         while day <= min(bronze_object.last_day, partition.last_day):
             sources = sources_by_day.setdefault(day, [])
-            if bronze_object.source.value not in sources:
-                sources.append(bronze_object.source.value)
+            if bronze_object.source not in sources:
+                sources.append(bronze_object.source)
             day += timedelta(days=1)
     return sources_by_day

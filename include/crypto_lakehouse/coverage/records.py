@@ -4,7 +4,7 @@ from dataclasses import dataclass
 from datetime import date, datetime
 
 from crypto_lakehouse.lake.partition import Partition
-from crypto_lakehouse.lake.records import Reconciliation
+from crypto_lakehouse.lake.records import Reconciliation, RefusedRow
 from crypto_lakehouse.vocabulary import DayCondition, HoleKind
 
 VERSION_DIGITS = 16
@@ -13,6 +13,13 @@ VERSION_DIGITS = 16
 
 NO_OBJECT = "no object covers it, and there are days before and after it"
 """The reason of a missing day within a series."""
+EMPTY_DAY = "its objects have no rows of it, and nothing proves that there were none"
+"""The reason of a day that objects cover, without a row and without a proof."""
+
+
+def refusal_in_words(key: str, error: str, reason: str) -> str:
+    """Returns that an object was refused, and why."""
+    return f"{key.rpartition('/')[2]} was refused: {error}: {reason}"
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,9 +61,9 @@ class DayCoverage:
             the rows have no fixed distance.
         missing: How many of the expected rows, or of the identifiers, are missing; None where it cannot be known.
         sources: Names of the sources that cover the day, best first, comma separated.
-        first_id: Identifier of the first row, where identifiers increase by one.
+        first_id: The lowest identifier, where identifiers ascend.
         first_at: Event time of the first row, likewise.
-        last_id: Identifier of the last row, likewise.
+        last_id: The highest identifier, likewise.
         last_at: Event time of the last row, likewise.
     """
 
@@ -162,4 +169,33 @@ class ReconciledDay:
         )
 
 
-CoverageRecord = DayCoverage | Hole | ReconciledDay
+@dataclass(frozen=True, slots=True)
+class LoggedRefusedRow:
+    """A row that was set aside, as a record of its partition's version.
+
+    Args:
+        partition_version: The partition and its version.
+        day: The UTC day that the row belongs to.
+        key: The object that has the row.
+        sha256: Of the object.
+        line: Number of its line in the object, from 1; in answers of an exchange, of its row.
+        reason: Why it cannot be true.
+        text: The line as published.
+    """
+
+    partition_version: PartitionVersion
+    day: date
+    key: str
+    sha256: str
+    line: int
+    reason: str
+    text: str
+
+    @classmethod
+    def of(cls, partition_version: PartitionVersion, row: RefusedRow) -> "LoggedRefusedRow":
+        """Returns a row of a manifest as a record of its partition's version."""
+        day = datetime.fromisoformat(row.time).date()
+        return cls(partition_version, day, row.key, row.sha256, row.line, row.reason, row.text)
+
+
+CoverageRecord = DayCoverage | Hole | ReconciledDay | LoggedRefusedRow

@@ -9,19 +9,19 @@ from crypto_lakehouse.datasets.parts import (
     ALWAYS,
     DAILY,
     DAILY_AND_MONTHLY,
-    HOURS_COVERED,
     LINEAR_KLINE_RULES,
     MONTHLY_ONLY_INTERVALS,
     SECONDS_BY_DAY,
     SPOT_INTERVALS,
     agg_trade_rules,
+    no_pause,
     not_negative,
     positive,
     trade_rules,
 )
 from crypto_lakehouse.endpoints import binance as rest
 from crypto_lakehouse.spec import Dataset, TimeEncoding
-from crypto_lakehouse.vocabulary import DataType, Exchange, Market, PartitionSpan
+from crypto_lakehouse.vocabulary import DataType, Exchange, Market, PartitionSpan, Witness
 
 _spot = partial(Dataset, exchange=Exchange.BINANCE, market=Market.SPOT, frequencies=DAILY_AND_MONTHLY)
 _option = partial(Dataset, exchange=Exchange.BINANCE, market=Market.OPTION, frequencies=DAILY)
@@ -29,6 +29,7 @@ _option = partial(Dataset, exchange=Exchange.BINANCE, market=Market.OPTION, freq
 SPOT = (
     _spot(
         data_type=DataType.KLINES,
+        witness=Witness.GRID,
         rest=rest.klines(Market.SPOT),
         intervals=SPOT_INTERVALS,
         monthly_only_intervals=MONTHLY_ONLY_INTERVALS,
@@ -45,6 +46,7 @@ SPOT = (
     ),
     _spot(
         data_type=DataType.AGG_TRADES,
+        witness=Witness.IDS,
         rest=rest.agg_trades(Market.SPOT),
         layouts=(c.SPOT_AGG_TRADE_LAYOUT,),
         columns=c.agg_trade_columns("base_quantity", "base", best_match=True),
@@ -56,6 +58,7 @@ SPOT = (
     ),
     _spot(
         data_type=DataType.TRADES,
+        witness=Witness.IDS_WITH_HOLES,
         rest=rest.trades(Market.SPOT),
         layouts=(c.SPOT_TRADE_LAYOUT,),
         columns=c.trade_columns(c.BASE_QUANTITY, c.QUOTE_QUANTITY, best_match=True),
@@ -70,18 +73,20 @@ SPOT = (
 OPTION = (
     _option(
         data_type=DataType.BVOL_INDEX,
+        witness=Witness.CADENCE,
         layouts=(c.BVOL_LAYOUT,),
         columns=c.BVOL_COLUMNS,
         key=("calc_time",),
         event_time="calc_time",
         span=PartitionSpan.MONTH,
-        expectations=(*ALWAYS, positive("index_value"), HOURS_COVERED),
+        expectations=(*ALWAYS, positive("index_value"), no_pause(300)),
         description="Implied volatility index of BTC and ETH options, every second or so",
         state="live, with holes: 21 days from 2025-12-15 among them",
         sample_symbol="BTCBVOLUSDT",
     ),
     _option(
         data_type=DataType.EOH_SUMMARY,
+        witness=Witness.CADENCE,
         layouts=(c.EOH_LAYOUT,),
         columns=c.EOH_COLUMNS,
         key=("hour_time", "option_symbol"),
@@ -91,7 +96,7 @@ OPTION = (
         expectations=(
             *ALWAYS,
             not_negative("contract_volume", "quote_volume", "open_interest_contracts", "open_interest_value"),
-            HOURS_COVERED,
+            no_pause(3600),
         ),
         description="Options at the end of each hour: prices, volatilities, greeks, open interest",
         ended=date(2023, 10, 23),

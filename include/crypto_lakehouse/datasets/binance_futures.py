@@ -24,7 +24,7 @@ from crypto_lakehouse.datasets.parts import (
 )
 from crypto_lakehouse.endpoints import binance as rest
 from crypto_lakehouse.spec import Dataset, TimeEncoding
-from crypto_lakehouse.vocabulary import DataType, Exchange, Market, PartitionSpan
+from crypto_lakehouse.vocabulary import DataType, Exchange, Market, PartitionSpan, Witness
 
 # A stamp of metrics is the end of its period or drifts by seconds, so a file has rows just after its day.
 METRICS_TOLERANCE_SECONDS = 600
@@ -34,6 +34,7 @@ FUNDING_TOLERANCE_SECONDS = 60
 _um = partial(Dataset, exchange=Exchange.BINANCE, market=Market.UM, sample_symbol="BTCUSDT")
 _um_klines = partial(
     _um,
+    witness=Witness.GRID,
     frequencies=DAILY_AND_MONTHLY,
     intervals=FUTURES_INTERVALS,
     monthly_only_intervals=MONTHLY_ONLY_INTERVALS,
@@ -74,6 +75,7 @@ UM = (
     ),
     _um(
         data_type=DataType.AGG_TRADES,
+        witness=Witness.IDS,
         frequencies=DAILY_AND_MONTHLY,
         rest=rest.agg_trades(Market.UM),
         layouts=(c.FUTURES_AGG_TRADE_LAYOUT,),
@@ -86,6 +88,7 @@ UM = (
     ),
     _um(
         data_type=DataType.TRADES,
+        witness=Witness.IDS_WITH_HOLES,
         frequencies=DAILY_AND_MONTHLY,
         rest=rest.trades(Market.UM),
         layouts=(c.UM_TRADE_LAYOUT,),
@@ -98,6 +101,7 @@ UM = (
     ),
     _um(
         data_type=DataType.BOOK_TICKER,
+        witness=Witness.HOURS,
         frequencies=DAILY_AND_MONTHLY,
         layouts=(c.BOOK_TICKER_LAYOUT,),
         columns=c.book_ticker_columns("base_quantity", "base"),
@@ -111,6 +115,7 @@ UM = (
     ),
     _um(
         data_type=DataType.BOOK_DEPTH,
+        witness=Witness.CADENCE,
         frequencies=DAILY,
         layouts=(c.BOOK_DEPTH_LAYOUT,),
         columns=c.book_depth_columns("base", "quote"),
@@ -123,6 +128,7 @@ UM = (
     ),
     _um(
         data_type=DataType.METRICS,
+        witness=Witness.GRID,
         frequencies=DAILY,
         rest=rest.metrics(Market.UM),
         layouts=(c.METRICS_LAYOUT,),
@@ -137,6 +143,7 @@ UM = (
     ),
     _um(
         data_type=DataType.FUNDING_RATE,
+        witness=Witness.PAYMENTS,
         frequencies=MONTHLY,
         rest=rest.funding(Market.UM),
         layouts=(c.FUNDING_LAYOUT,),
@@ -150,6 +157,7 @@ UM = (
     ),
     _um(
         data_type=DataType.LIQUIDATION_SNAPSHOT,
+        witness=Witness.OBJECT,
         frequencies=DAILY,
         layouts=(c.LIQUIDATION_LAYOUT, c.LIQUIDATION_WITH_SYMBOL_LAYOUT),
         columns=c.liquidation_columns("base_quantity", "base"),
@@ -168,6 +176,7 @@ UM = (
 _cm = partial(Dataset, exchange=Exchange.BINANCE, market=Market.CM, sample_symbol="BTCUSD_PERP")
 _cm_klines = partial(
     _cm,
+    witness=Witness.GRID,
     frequencies=DAILY_AND_MONTHLY,
     intervals=FUTURES_INTERVALS,
     monthly_only_intervals=MONTHLY_ONLY_INTERVALS,
@@ -209,6 +218,7 @@ CM = (
     ),
     _cm(
         data_type=DataType.AGG_TRADES,
+        witness=Witness.IDS,
         frequencies=DAILY_AND_MONTHLY,
         rest=rest.agg_trades(Market.CM),
         layouts=(c.FUTURES_AGG_TRADE_LAYOUT,),
@@ -221,6 +231,7 @@ CM = (
     ),
     _cm(
         data_type=DataType.TRADES,
+        witness=Witness.IDS_WITH_HOLES,
         frequencies=DAILY_AND_MONTHLY,
         rest=rest.trades(Market.CM),
         layouts=(c.CM_TRADE_LAYOUT,),
@@ -233,6 +244,7 @@ CM = (
     ),
     _cm(
         data_type=DataType.BOOK_TICKER,
+        witness=Witness.HOURS,
         frequencies=DAILY_AND_MONTHLY,
         layouts=(c.BOOK_TICKER_LAYOUT,),
         columns=c.book_ticker_columns("contract_quantity", "contracts"),
@@ -246,6 +258,7 @@ CM = (
     ),
     _cm(
         data_type=DataType.BOOK_DEPTH,
+        witness=Witness.CADENCE,
         frequencies=DAILY,
         layouts=(c.BOOK_DEPTH_LAYOUT,),
         columns=c.book_depth_columns("contracts", "base"),
@@ -258,6 +271,7 @@ CM = (
     ),
     _cm(
         data_type=DataType.METRICS,
+        witness=Witness.GRID,
         frequencies=DAILY,
         rest=rest.metrics(Market.CM),
         layouts=(c.METRICS_LAYOUT,),
@@ -272,6 +286,7 @@ CM = (
     ),
     _cm(
         data_type=DataType.FUNDING_RATE,
+        witness=Witness.PAYMENTS,
         frequencies=MONTHLY,
         rest=rest.funding(Market.CM),
         layouts=(c.FUNDING_LAYOUT,),
@@ -285,6 +300,7 @@ CM = (
     ),
     _cm(
         data_type=DataType.LIQUIDATION_SNAPSHOT,
+        witness=Witness.OBJECT,
         frequencies=DAILY,
         layouts=(c.LIQUIDATION_LAYOUT, c.LIQUIDATION_WITH_SYMBOL_LAYOUT),
         columns=c.liquidation_columns("contract_quantity", "contracts"),

@@ -4,13 +4,14 @@ from crypto_lakehouse import columns as c
 from crypto_lakehouse.datasets.parts import ALWAYS, PLAIN_TICK_RULES, plain_kline_rules
 from crypto_lakehouse.endpoints import coinbase as rest
 from crypto_lakehouse.spec import Check, Dataset, Expectation
-from crypto_lakehouse.vocabulary import DataType, Exchange, Interval, Market, PartitionSpan
+from crypto_lakehouse.vocabulary import DataType, Exchange, Interval, Market, PartitionSpan, Witness
 
 COINBASE = (
     Dataset(
         exchange=Exchange.COINBASE,
         market=Market.SPOT,
         data_type=DataType.KLINES,
+        witness=Witness.OBJECT,
         frequencies=(),
         rest=rest.KLINES,
         intervals=(Interval.M1, Interval.M5, Interval.M15, Interval.H1, Interval.H6, Interval.D1),
@@ -29,6 +30,7 @@ COINBASE = (
         exchange=Exchange.COINBASE,
         market=Market.SPOT,
         data_type=DataType.TRADES,
+        witness=Witness.IDS,
         frequencies=(),
         rest=rest.TRADES,
         layouts=(c.COINBASE_TRADE_LAYOUT,),

@@ -4,13 +4,14 @@ from crypto_lakehouse import columns as c
 from crypto_lakehouse.datasets.parts import ALWAYS, GRID_COMPLETE, PLAIN_TICK_RULES, plain_kline_rules
 from crypto_lakehouse.endpoints import kraken as rest
 from crypto_lakehouse.spec import Check, Dataset, Expectation
-from crypto_lakehouse.vocabulary import DataType, Exchange, Interval, Market, PartitionSpan
+from crypto_lakehouse.vocabulary import DataType, Exchange, Interval, Market, PartitionSpan, Witness
 
 KRAKEN = (
     Dataset(
         exchange=Exchange.KRAKEN,
         market=Market.SPOT,
         data_type=DataType.KLINES,
+        witness=Witness.GRID,
         frequencies=(),
         rest=rest.KLINES,
         # Weeks and fortnights exist too; on which day they begin is not documented.
@@ -30,6 +31,7 @@ KRAKEN = (
         exchange=Exchange.KRAKEN,
         market=Market.SPOT,
         data_type=DataType.TRADES,
+        witness=Witness.IDS_WITH_HOLES,
         frequencies=(),
         rest=rest.TRADES,
         layouts=(c.KRAKEN_TRADE_LAYOUT,),

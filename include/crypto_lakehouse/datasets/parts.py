@@ -20,7 +20,8 @@ ALWAYS = (Expectation(Check.KEY_UNIQUE), Expectation(Check.TIME_ORDERED), Expect
 GRID_COMPLETE = Expectation(Check.GRID_COMPLETE, degrades=True)
 ON_GRID = Expectation(Check.ON_GRID, degrades=True)
 OHLC_ORDERED = Expectation(Check.OHLC_ORDERED, ("open", "high", "low", "close"))
-HOURS_COVERED = Expectation(Check.HOURS_COVERED, degrades=True)
+# In a stream with at least this many rows an hour, an hour without rows is a fault.
+HOURS_COVERED = Expectation(Check.HOURS_COVERED, degrades=True, limit=60.0)
 # A move beyond the limit from one row to the next is more often a misplaced decimal point than a move of the market.
 NO_CLOSE_SPIKE = Expectation(Check.NO_PRICE_SPIKE, ("close",), degrades=True, limit=10.0)
 NO_TICK_SPIKE = Expectation(Check.NO_PRICE_SPIKE, ("price",), degrades=True, limit=10.0)
@@ -34,6 +35,11 @@ def positive(*names: str) -> Expectation:
 def not_negative(*names: str) -> Expectation:
     """Returns the rule that quantities are not negative."""
     return Expectation(Check.QUANTITIES_NOT_NEGATIVE, names)
+
+
+def no_pause(seconds: float) -> Expectation:
+    """Returns the rule that no two neighbouring rows are farther apart than this."""
+    return Expectation(Check.NO_PAUSE, degrades=True, limit=seconds)
 
 
 POSITIVE_OHLC = positive("open", "high", "low", "close")
@@ -60,7 +66,8 @@ BOOK_DEPTH_RULES = (
     *ALWAYS,
     not_negative("depth", "notional"),
     Expectation(Check.NOT_STALE, ("percentage", "depth"), degrades=True),
-    HOURS_COVERED,
+    # A snapshot every 30 s or so; in files that are otherwise sound the longest pause was 213 s.
+    no_pause(600),
 )
 METRICS_RULES = (
     *ALWAYS,
@@ -69,8 +76,10 @@ METRICS_RULES = (
 )
 FUNDING_RULES = (
     *ALWAYS,
-    Expectation(Check.FUNDING_ON_BOUNDARY, ("calc_time", "funding_time"), limit=60.0),
-    Expectation(Check.FUNDING_INTERVAL_KNOWN, ("funding_interval_hours",)),
+    Expectation(Check.FUNDING_ON_BOUNDARY, ("calc_time", "funding_time"), degrades=True, limit=60.0),
+    # Payments from the API have no interval: it is counted from the payment before, and a skipped one makes it odd.
+    Expectation(Check.FUNDING_INTERVAL_KNOWN, ("funding_interval_hours",), is_remark=True),
+    Expectation(Check.PAYMENTS_COMPLETE, ("funding_interval_hours",), degrades=True),
 )
 PLAIN_TICK_RULES = (positive("price"), not_negative("base_quantity"), NO_TICK_SPIKE, HOURS_COVERED)
 

@@ -1,21 +1,62 @@
 """Partition versions: content-addressed files that no reader sees until the catalog points at them."""
 
 import hashlib
+import shutil
 from datetime import datetime
 from pathlib import Path
 
-from crypto_lakehouse.errors import CorruptObject
+from crypto_lakehouse.errors import ArchiveFileMissing, CorruptObject
 from crypto_lakehouse.lake.partition import Partition
 from crypto_lakehouse.lake.records import Candidate, Manifest, PublishedPartition
 from crypto_lakehouse.lake.storage import Storage
 
 DATA_FILE = "data.parquet"
+DAMAGED_FOLDER = "damaged/"
+"""Where a repair keeps damaged files: nothing of it is read, and a later collection removes it."""
 
 
 def file_sha256(path: Path) -> str:
     """Returns the hexadecimal sha256 of a file."""
     with path.open("rb") as file:
         return hashlib.file_digest(file, "sha256").hexdigest()
+
+
+def stored_sha256(storage: Storage, key: str, folder: Path) -> str:
+    """Returns the sha256 of an object of the lake, read in full.
+
+    Args:
+        storage: The lake.
+        key: The object.
+        folder: Scratch space for a download, which is removed at once.
+
+    Raises:
+        ArchiveFileMissing: There is no such object.
+    """
+    path = storage.fetch(key, folder)
+    try:
+        return file_sha256(path)
+    finally:
+        if path.is_relative_to(folder):
+            path.unlink()
+
+
+def set_aside(storage: Storage, key: str, folder: Path) -> str:
+    """Moves a damaged object out of the way, to a name that shows it, and returns that name.
+
+    Args:
+        storage: The lake.
+        key: The object.
+        folder: Scratch space.
+
+    Raises:
+        ArchiveFileMissing: There is no such object.
+    """
+    copy = folder / "damaged"
+    shutil.copyfile(storage.fetch(key, folder), copy)
+    aside = f"{DAMAGED_FOLDER}{file_sha256(copy)[:16]}/{key}"
+    storage.put_file(copy, aside)
+    storage.delete(key)
+    return aside
 
 
 def store_candidate(
@@ -57,17 +98,27 @@ def verify_candidate(storage: Storage, candidate: Candidate | PublishedPartition
     """Returns a local path with the verified bytes of a version, published or not.
 
     Raises:
-        CorruptObject: The bytes differ from the bytes that were written.
+        CorruptObject: The file is gone, or its bytes differ from the bytes that were written.
     """
     place = folder / candidate.sha256
     place.mkdir(parents=True, exist_ok=True)
-    path = storage.fetch(candidate.file, place)
+    try:
+        path = storage.fetch(candidate.file, place)
+    except ArchiveFileMissing as error:
+        raise _corrupt(candidate, "is gone") from error
+    size = path.stat().st_size
+    if size != candidate.bytes:
+        raise _corrupt(candidate, f"has {size} bytes, written were {candidate.bytes}")
     actual = file_sha256(path)
     if actual != candidate.sha256:
-        raise CorruptObject(
-            f"{candidate.file} has sha256 {actual[:16]}..., written was {candidate.sha256[:16]}...",
-            "Run the partition again: it is rebuilt from the layer below",
-            dataset=candidate.dataset,
-            partition=candidate.partition,
-        )
+        raise _corrupt(candidate, f"has sha256 {actual[:16]}..., written was {candidate.sha256[:16]}...")
     return path
+
+
+def _corrupt(candidate: Candidate | PublishedPartition, what: str) -> CorruptObject:
+    return CorruptObject(
+        f"{candidate.file} {what}",
+        "Run the partition again: it is rebuilt from the layer below",
+        dataset=candidate.dataset,
+        partition=candidate.partition,
+    )

@@ -13,8 +13,8 @@ from dataclasses import dataclass
 from types import MappingProxyType
 from typing import TYPE_CHECKING
 
-from crypto_lakehouse.coverage.grid import grid_step
 from crypto_lakehouse.lake.partition import Partition
+from crypto_lakehouse.silver.row_rules import ROW_RULES
 from crypto_lakehouse.spec import Check, Expectation
 from crypto_lakehouse.vocabulary import HoleKind
 
@@ -73,22 +73,10 @@ def _count(condition: "pl.Expr") -> "pl.Expr":
     return (condition & pl.col(IS_NEW)).sum()
 
 
-def _none() -> "pl.Expr":
-    import polars as pl
-
-    return _count(pl.lit(value=False))
-
-
 def _columns(names: Sequence[str]) -> "list[pl.Expr]":
     import polars as pl
 
     return [pl.col(name) for name in names]
-
-
-def _any_column(names: Sequence[str], is_wrong: "Callable[[pl.Expr], pl.Expr]") -> "pl.Expr":
-    import polars as pl
-
-    return _count(pl.any_horizontal([is_wrong(column) for column in _columns(names)]))
 
 
 def _repeated_keys(partition: Partition, _: Expectation) -> "pl.Expr":
@@ -108,46 +96,16 @@ def _outside_partition(partition: Partition, _: Expectation) -> "pl.Expr":
     return _count((time < partition.start) | (time >= partition.end))
 
 
-def _off_grid(partition: Partition, _: Expectation) -> "pl.Expr":
-    step = grid_step(partition)
-    [time] = _columns([partition.table.event_time])
-    return _count(time.dt.epoch("us") % step != 0) if step else _none()
-
-
 def _wrong_close_times(partition: Partition, _: Expectation) -> "pl.Expr":
-    step = partition.interval.microseconds if partition.interval else None
-    if step is None:
-        return _none()
-    # A close time is inclusive: one unit, a millisecond or a microsecond, before the next open time.
     open_time, close_time = _columns(["open_time", "close_time"])
-    return _count(~(close_time - open_time).dt.total_microseconds().is_in([step - 1, step - 1000]))
+    step = partition.interval.microseconds if partition.interval else None
+    next_open = open_time.dt.offset_by("1mo" if step is None else f"{step}us")
+    # A close time is inclusive: one unit, a millisecond or a microsecond, before the next open time.
+    return _count(~(next_open - close_time).dt.total_microseconds().is_in([1, 1000]))
 
 
-def _ohlc_out_of_order(_: Partition, __: Expectation) -> "pl.Expr":
-    import polars as pl
-
-    top, bottom = pl.max_horizontal("open", "close"), pl.min_horizontal("open", "close")
-    return _count((pl.col("high") < top) | (pl.col("low") > bottom))
-
-
-def _not_positive(_: Partition, expectation: Expectation) -> "pl.Expr":
-    return _any_column(expectation.columns, lambda column: column <= 0)
-
-
-def _negative(_: Partition, expectation: Expectation) -> "pl.Expr":
-    return _any_column(expectation.columns, lambda column: column < 0)
-
-
-def _first_above_second(_: Partition, expectation: Expectation) -> "pl.Expr":
-    first, second = _columns(expectation.columns)
-    return _count(first > second)
-
-
-def _missing_ids(_: Partition, expectation: Expectation) -> "pl.Expr":
-    import polars as pl
-
-    step = pl.col(expectation.columns[0]).diff()
-    return pl.when(pl.col(IS_NEW) & (step > 1)).then(step - 1).otherwise(0).sum()
+def _breaking_rows(_: Partition, expectation: Expectation) -> "pl.Expr":
+    return _count(ROW_RULES[expectation.check].is_wrong(expectation).fill_null(value=False))
 
 
 def _not_increasing(_: Partition, expectation: Expectation) -> "pl.Expr":
@@ -210,7 +168,6 @@ _ROWS = (
         fact="rows_off_grid",
         requirement="every open time is on the grid of the interval",
         sentence="{rows_off_grid} of {rows} rows are not on the grid of the interval",
-        count=_off_grid,
     ),
     CheckDefinition(
         check=Check.CLOSE_TIME,
@@ -224,35 +181,34 @@ _ROWS = (
         fact="ohlc_violations",
         requirement="high is the highest and low the lowest of {columns}",
         sentence="{ohlc_violations} rows have a high or low that open or close exceeds",
-        count=_ohlc_out_of_order,
+        count=_breaking_rows,
     ),
     CheckDefinition(
         check=Check.PRICES_POSITIVE,
         fact="prices_not_positive",
         requirement="{columns} above zero",
         sentence="{prices_not_positive} rows have a price that is not positive",
-        count=_not_positive,
+        count=_breaking_rows,
     ),
     CheckDefinition(
         check=Check.QUANTITIES_NOT_NEGATIVE,
         fact="quantities_negative",
         requirement="{columns} not negative",
         sentence="{quantities_negative} rows have a negative quantity",
-        count=_negative,
+        count=_breaking_rows,
     ),
     CheckDefinition(
         check=Check.TAKER_WITHIN_TOTAL,
         fact="taker_above_total",
         requirement="taker volume does not exceed the volume ({columns})",
         sentence="{taker_above_total} rows have more taker volume than volume",
-        count=_first_above_second,
+        count=_breaking_rows,
     ),
     CheckDefinition(
         check=Check.IDS_CONTIGUOUS,
         fact="ids_missing",
         requirement="{columns} without holes",
         sentence="{ids_missing} identifiers are missing between {rows} rows",
-        count=_missing_ids,
         hole_kind=HoleKind.IDS,
     ),
     CheckDefinition(
@@ -283,11 +239,25 @@ _ROWS = (
         hole_kind=HoleKind.HOURS,
     ),
     CheckDefinition(
+        check=Check.NO_PAUSE,
+        fact="pauses",
+        requirement="no two neighbouring rows are more than {limit:g} s apart on the days that the source files cover",
+        sentence="{pauses} pauses are longer than {limit:g} s, the first from {distances_first}",
+        hole_kind=HoleKind.PAUSE,
+    ),
+    CheckDefinition(
+        check=Check.PAYMENTS_COMPLETE,
+        fact="payments_missing",
+        requirement="no payment is missing between two payments, by the hours of {columns}",
+        sentence="{payments_missing} payments are missing, the first at {distances_first}",
+        hole_kind=HoleKind.PAYMENTS,
+    ),
+    CheckDefinition(
         check=Check.SPREAD_NOT_NEGATIVE,
         fact="spreads_crossed",
         requirement="the best bid is not above the best ask",
         sentence="{spreads_crossed} best bids are above the best ask",
-        count=_first_above_second,
+        count=_breaking_rows,
     ),
     CheckDefinition(
         check=Check.FUNDING_ON_BOUNDARY,

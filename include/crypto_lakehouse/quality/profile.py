@@ -1,17 +1,16 @@
 """The profile: one row of exact facts about a partition, computed in one pass over its file with limited memory."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
-import numpy as np
 import polars as pl
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from crypto_lakehouse.coverage.grid import HOUR_US
+from crypto_lakehouse.coverage.grid import Points
 from crypto_lakehouse.coverage.holes import longest_sequence
-from crypto_lakehouse.coverage.row_times import RowTimes
+from crypto_lakehouse.coverage.row_times import NO_EVIDENCE, RowTimes, SeriesEvidence
 from crypto_lakehouse.errors import CorruptObject
 from crypto_lakehouse.foreign_errors import known_error
 from crypto_lakehouse.instants import instant
@@ -20,7 +19,7 @@ from crypto_lakehouse.lake.records import Manifest
 from crypto_lakehouse.quality.checks import CHECKS, IS_NEW, null_count
 from crypto_lakehouse.quality.standstill import Standstill
 from crypto_lakehouse.spec import Dataset
-from crypto_lakehouse.vocabulary import ChecksumStatus, MergeStrategy
+from crypto_lakehouse.vocabulary import ChecksumStatus, HoleKind, MergeStrategy
 
 Facts = Mapping[str, int | str]
 """The facts of a partition by name, and texts that describe them."""
@@ -95,20 +94,24 @@ def profile(file: Path, partition: Partition, manifest: Manifest) -> Profile:
     return examine(file, partition, manifest).profile
 
 
-def examine(file: Path, partition: Partition, manifest: Manifest) -> Examination:
+def examine(
+    file: Path, partition: Partition, manifest: Manifest, evidence: SeriesEvidence = NO_EVIDENCE
+) -> Examination:
     """Returns the profile of a partition and the times of its rows, from one pass over its file.
 
     Args:
         file: The file of the partition.
         partition: The partition that the file should hold.
         manifest: The manifest of the file.
+        evidence: What is known of its series.
 
     Raises:
         CorruptObject: The file cannot be read, or the checksum of a page is wrong.
     """
-    rows_pass = _Pass(partition, RowTimes(partition, manifest.covered), Standstill(partition), _expressions(partition))
+    times = RowTimes(partition, manifest.covered, evidence)
+    rows_pass = _Pass(partition, times, Standstill(partition), _expressions(partition))
     _read(file, partition, rows_pass.add)
-    times, still = rows_pass.times, rows_pass.standstill.hours()
+    still = rows_pass.standstill.hours()
     time_counts, time_details = _time_facts(times)
     counts = {
         "rows": times.rows,
@@ -117,7 +120,8 @@ def examine(file: Path, partition: Partition, manifest: Manifest) -> Examination
         "hours_stale": still.height,
         **_manifest_counts(manifest, partition, times.rows),
     }
-    return Examination(Profile(partition.name, counts, {**time_details, **_still_details(still)}), times)
+    details = {**time_details, **_still_details(still), **_refused_details(manifest)}
+    return Examination(Profile(partition.name, counts, details), times)
 
 
 def _expressions(partition: Partition) -> list[tuple[str, pl.Expr]]:
@@ -153,19 +157,28 @@ def _frame(table: pa.Table) -> pl.DataFrame:
 
 def _time_facts(times: RowTimes) -> tuple[dict[str, int], dict[str, str]]:
     """Returns the counts of missing grid points and hours, and the first of each in words."""
-    step, hours = times.step, times.missing_hours()
-    missing = times.missing_points() if step else np.empty(0, np.int64)
+    grid, missing, hours = times.expected_grid, times.missing_points(), times.missing_hours()
+    distances = times.distance_holes()
     counts = {
         "grid_missing": len(missing),
-        "grid_expected": len(times.expected_points()) if step else 0,
-        "grid_longest_hole": longest_sequence(missing),
+        "grid_expected": len(times.expected_points()),
+        "grid_longest_hole": longest_sequence(missing, grid) if grid else 0,
+        "rows_off_grid": times.count_off_grid(),
         "hours_missing": len(hours),
+        "ids_missing": times.id_gaps.missing if times.id_gaps else 0,
+        "pauses": sum(hole.kind is HoleKind.PAUSE for hole in distances),
+        "payments_missing": sum(hole.missing or 0 for hole in distances if hole.kind is HoleKind.PAYMENTS),
     }
     details = {
-        "grid_first_missing": _moment(int(missing[0]) * step) if len(missing) else "",
-        "hours_first_missing": _moment(hours[0] * HOUR_US) if hours else "",
+        "grid_first_missing": _first_moment(missing),
+        "hours_first_missing": _first_moment(hours),
+        "distances_first": _first_moment(sorted(hole.start for hole in distances)),
     }
     return counts, details
+
+
+def _first_moment(moments: Sequence[int] | Points) -> str:
+    return _moment(int(moments[0])) if len(moments) else ""
 
 
 def _moment(microseconds: int) -> str:
@@ -175,6 +188,10 @@ def _moment(microseconds: int) -> str:
 def _still_details(still: pl.DataFrame) -> dict[str, str]:
     first = f"{still['hour'][0]:%Y-%m-%dT%H:00Z} in band {still['band'][0]}" if still.height else ""
     return {"hours_first_stale": first}
+
+
+def _refused_details(manifest: Manifest) -> dict[str, str]:
+    return {"rows_refused_first": str(next(iter(manifest.refused_rows), ""))}
 
 
 def _manifest_counts(manifest: Manifest, partition: Partition, rows: int) -> dict[str, int]:
@@ -190,6 +207,7 @@ def _manifest_counts(manifest: Manifest, partition: Partition, rows: int) -> dic
         "rows_revised": revised,
         "inversions": manifest.inversions,
         "inputs_refused": len(manifest.refused),
+        "rows_refused": len(manifest.refused_rows),
         "inputs_unverified": sum(used.checksum is ChecksumStatus.ABSENT for used in manifest.inputs),
     }
 

@@ -24,7 +24,9 @@ class InputObject:
     def refused(self, error: Exception) -> RefusedInput:
         """Returns the record that this object was left out because of `error`."""
         reason = getattr(error, "what", str(error))
-        return RefusedInput(self.object.key, self.object.sha256, type(error).__name__, reason)
+        given = self.object
+        span = (given.start.isoformat(), given.end.isoformat())
+        return RefusedInput(given.key, given.sha256, type(error).__name__, reason, *span)
 
 
 @dataclass(frozen=True, slots=True)

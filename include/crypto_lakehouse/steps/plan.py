@@ -10,7 +10,7 @@ from itertools import groupby
 import polars as pl
 
 from crypto_lakehouse.archive.keys import parse_key
-from crypto_lakehouse.archive.planning import NEW, REPUBLISHED, PullPlan, batches, plan_pull
+from crypto_lakehouse.archive.planning import DAMAGED, NEW, REPUBLISHED, PullPlan, batches, plan_pull
 from crypto_lakehouse.catalog.opening import open_catalog
 from crypto_lakehouse.coverage.log import CoverageLog
 from crypto_lakehouse.errors import InvalidRequest
@@ -88,6 +88,7 @@ class Comparison:
             bytes_to_pull=self.pull.bytes,
             objects_new=reasons.count(NEW),
             objects_republished=reasons.count(REPUBLISHED),
+            objects_damaged=reasons.count(DAMAGED),
             objects_unchanged=self.pull.unchanged,
             objects_known_bad=self.pull.quarantined,
             objects_vanished=self.pull.vanished,
@@ -111,7 +112,7 @@ def compare(context: StepContext, request: PlanRequest) -> Comparison:
     pull_plan = plan_pull(selection, settings, bronze, profile, context.progress) if request.pull else PullPlan()
     dataset = selection.dataset
     delta_request = DeltaRequest(selection, is_wanted=request.delta, fill=request.fill)
-    delta_plan = plan_delta(delta_request, settings, bronze, CoverageLog(context.storage), pull_plan)
+    delta_plan = plan_delta(delta_request, settings, bronze, CoverageLog(context.storage, skip_damage=True), pull_plan)
     present = _partitions_in_bronze(selection, bronze, settings)
     pulled = [*_partitions_to_pull(dataset, pull_plan)]
     changing = [partition for partition, _ in pulled] + [*_partitions_to_ask(dataset, delta_plan)]

@@ -83,7 +83,8 @@ def test_holes_and_days_are_those_of_plain_sets(present: set[int], edges: list[i
         pending = number == last and max(covered) + 1 < number * 24 + 24
         owed = {hour for hour in inside if not pending or hour <= max(covered)}
         assert (day.rows, day.missing) == (len(inside & set(rows)), len(owed - set(rows)))
-        expected = DayCondition.DEGRADED if owed - set(rows) else DayCondition.AVAILABLE
+        lacking = DayCondition.DEGRADED if inside & set(rows) else DayCondition.MISSING
+        expected = lacking if owed - set(rows) else DayCondition.AVAILABLE
         expected = DayCondition.PENDING if pending else expected
         assert day.condition is (expected if inside & covered else DayCondition.MISSING)
 

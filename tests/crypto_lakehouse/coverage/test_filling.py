@@ -114,7 +114,7 @@ def test_trades_lost_between_the_files_of_two_days_are_seen_and_filled(
     sources.lake.publish(name, "2025-01-01", lambda lines: dropped(len(lines) - 5, len(lines))(lines))
     sources.lake.publish(name, "2025-01-02")
     sources.lake.run(name, *(f"{day}" for day in days))
-    assert [day["condition"] for day in Lake.open().coverage(name, days=days).to_dicts()] == ["available", "available"]
+    assert [day["condition"] for day in Lake.open().coverage(name, days=days).to_dicts()] == ["degraded", "degraded"]
     (gap,) = Lake.open().gaps(name, days=days).to_dicts()
     assert (gap["kind"], gap["missing"], gap["start"].date(), gap["end"].date()) == ("ids", 5, *days)
     asked = ("--data-type", "aggTrades", "--market", "spot", "--symbols", "BTCUSDT")

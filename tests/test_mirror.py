@@ -130,6 +130,7 @@ ELSEWHERE: dict[str, tuple[str, str]] = {
             "crypto_lakehouse/settings/query.py",
         ),
         ("crypto_lakehouse/query/test_process.py", "both ends of a process are tried together"),
+    ),
     **dict.fromkeys(
         (
             "crypto_lakehouse/maintenance/faults.py",

@@ -1,11 +1,7 @@
 """`crypto-lakehouse query`: show what the lake has, and query it."""
 
 import sys
-<<<<<<< HEAD
 from dataclasses import replace
-from datetime import UTC, datetime
-=======
->>>>>>> main
 from enum import StrEnum
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated

@@ -20,8 +20,8 @@ from crypto_lakehouse.instruments.days import ArchiveDays, DaySpan
 from crypto_lakehouse.instruments.log import InstrumentLog
 from crypto_lakehouse.instruments.master import build_instruments
 from crypto_lakehouse.lake import versions
+from crypto_lakehouse.lake.faults import FileKind
 from crypto_lakehouse.maintenance import objects, published
-from crypto_lakehouse.maintenance.faults import FileKind
 from crypto_lakehouse.maintenance.verifying import verify
 from crypto_lakehouse.running import new_run_id, run_pipeline
 from crypto_lakehouse.runs.orders import PlanRequest

@@ -127,6 +127,14 @@ class BronzeLog:
         """Returns key and sha256 of every object that was ever committed and whose record can be read."""
         return set(self._log(dataset).read(skip_damage=True).select("key", "sha256").iter_rows())
 
+    def paths(self, dataset: str) -> set[str]:
+        """Returns the paths of every object that was ever committed.
+
+        Raises:
+            CorruptObject: The log is damaged.
+        """
+        return set(self._log(dataset).read()["path"])
+
     def has_lost_rows(self, dataset: str) -> bool:
         """Returns whether damage has cost the log records of objects."""
         return any(fault.rows_lost for fault in log_faults(self._storage, _log_folder(dataset)))

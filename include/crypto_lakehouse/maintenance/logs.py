@@ -9,11 +9,11 @@ from crypto_lakehouse.errors import ArchiveFileMissing
 from crypto_lakehouse.instruments.log import ExchangeInfoLog, InstrumentLog
 from crypto_lakehouse.lake.bronze import BronzeLog
 from crypto_lakehouse.lake.commits import LogFault, fault_of, log_faults
+from crypto_lakehouse.lake.faults import REPAIR, Fault, FileKind
 from crypto_lakehouse.lake.partition import table_folder
 from crypto_lakehouse.lake.storage import Storage
 from crypto_lakehouse.lake.verdicts import VerdictLog
 from crypto_lakehouse.lake.versions import set_aside
-from crypto_lakehouse.maintenance.faults import REPAIR, Fault, FileKind
 from crypto_lakehouse.spec import Dataset, Table
 from crypto_lakehouse.vocabulary import Exchange, Market
 

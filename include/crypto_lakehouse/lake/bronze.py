@@ -59,8 +59,8 @@ class BronzeLog:
 
         Args:
             objects: The objects.
-            since: What the log was when the writer looked at the source. An object of which the log has got other
-                bytes since then is left out: a writer that was stopped must not become the newest.
+            since: What the log was when the writer looked at the source. An object of which the log has got another
+                record since then is left out: a writer that was stopped must not become the newest.
 
         Returns:
             The objects that were left out.
@@ -78,16 +78,16 @@ class BronzeLog:
         overtaken: list[BronzeObject] = []
 
         def body_after(head: int) -> bytes | None:
-            newer = {} if since is None else self._newer(folder, since.objects, head, "sha256")
-            overtaken[:] = [member for member in members if newer.get(member.key, member.sha256) != member.sha256]
+            newer = set() if since is None else self._newer(folder, since.objects, head)
+            overtaken[:] = [member for member in members if member.key in newer]
             return json_body([asdict(member) for member in members if member not in overtaken])
 
         append(self._storage, folder, body_after)
         return overtaken
 
-    def _newer(self, folder: str, since: int, head: int, column: str) -> dict[str, str]:
-        """Returns what the newest record of each key has in a column, of the records after a commit."""
-        return {str(row["key"]): str(row[column]) for row in rows_since(self._storage, folder, since, head)}
+    def _newer(self, folder: str, since: int, head: int) -> set[str]:
+        """Returns the keys of the records after a commit."""
+        return {str(row["key"]) for row in rows_since(self._storage, folder, since, head)}
 
     def note_damage(self, damaged: Mapping[BronzeObject, str], since: BronzeMark) -> None:
         """Records that the stored bytes of objects are missing or wrong, and why.
@@ -169,7 +169,7 @@ class BronzeLog:
         folder = _quarantine_folder(dataset)
 
         def body_after(head: int) -> bytes | None:
-            newer = {} if since is None else self._newer(folder, since.quarantined, head, "etag")
+            newer = set() if since is None else self._newer(folder, since.quarantined, head)
             return json_body([asdict(refused) for refused in objects if refused.key not in newer])
 
         append(self._storage, folder, body_after)

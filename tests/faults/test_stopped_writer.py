@@ -104,7 +104,7 @@ def test_control_without_the_comparison_the_older_version_comes_back(
 ) -> None:
     lake = tmp_path / "lake"
     shutil.copytree(seed, lake)
-    with pytest.raises(AssertionError, match="not even for a moment|verify --repair"):
+    with pytest.raises(AssertionError, match=r"not even for a moment|verify --repair"):
         wake_after_newer(bucket, lake, Crash(boundary, False, signal.SIGSTOP), without)
 
 

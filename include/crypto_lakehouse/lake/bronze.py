@@ -7,7 +7,7 @@ from datetime import datetime, timedelta
 from typing import TYPE_CHECKING
 
 from crypto_lakehouse.instants import utc_now
-from crypto_lakehouse.lake.commits import append, json_body, list_log, log_faults, recent_rows, rows_since
+from crypto_lakehouse.lake.commits import append, json_body, list_log, recent_rows, rows_since
 from crypto_lakehouse.lake.partition import Partition
 from crypto_lakehouse.lake.records import BronzeObject
 from crypto_lakehouse.lake.storage import Storage
@@ -117,15 +117,22 @@ class BronzeLog:
     def latest(self, dataset: str) -> "pl.DataFrame":
         """Returns the newest version of every object: columns of BronzeObject, one row per key, sorted by key.
 
-        What a damaged file of the log had is as if it had never been pulled, and a plan pulls it again. Where
-        `has_lost_rows` is true, no partition may be rebuilt from fewer objects than it was built from.
+        What a damaged file of the log had is as if it had never been pulled, and a plan pulls it again. Until then,
+        `certain_keys` returns which objects cannot be older than what a partition was built from.
         """
         rows = self._log(dataset).read(skip_damage=True).lazy().drop("sequence")
         return rows.unique("key", keep="last", maintain_order=True).sort("key").collect()
 
-    def has_lost_rows(self, dataset: str) -> bool:
-        """Returns whether damage has cost the log records of objects."""
-        return any(fault.rows_lost for fault in log_faults(self._storage, _log_folder(dataset)))
+    def certain_keys(self, dataset: str) -> set[str] | None:
+        """Returns the keys whose newest record is known for certain; None where the log has lost nothing.
+
+        Of the other keys, a lost commit may have had a newer record.
+        """
+        import polars as pl
+
+        state = self._log(dataset).state()
+        lost = max((fault.number for fault in state.faults), default=0)
+        return set(state.rows.filter(pl.col("sequence") > lost)["key"]) if lost else None
 
     def replaced_keys(self, dataset: str) -> set[str]:
         """Returns the keys of objects that were committed with different bytes at different times."""

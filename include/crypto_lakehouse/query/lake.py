@@ -17,7 +17,7 @@ from crypto_lakehouse.instruments.instrument import listed_on
 from crypto_lakehouse.instruments.log import InstrumentLog
 from crypto_lakehouse.lake.opening import open_storage
 from crypto_lakehouse.query.arguments import Instant, checked_instant, checked_kind, checked_market, checked_patterns
-from crypto_lakehouse.query.published import PartitionFilter, published_partitions, published_summary
+from crypto_lakehouse.query.published import PartitionFilter, published_partitions, published_summary, require_files
 from crypto_lakehouse.query.scans import scan_files
 from crypto_lakehouse.query.session import FileView, QueryLimits, QueryResult, View, named_in, run_query
 from crypto_lakehouse.settings import Settings, load_settings
@@ -38,7 +38,7 @@ class Lake:
 
     def __init__(self, settings: Settings, catalog: Catalog | None = None) -> None:
         self._settings = settings
-        storage = open_storage(settings)
+        storage = self._storage = open_storage(settings)
         self._root = storage.uri
         self._masters = InstrumentLog(storage)
         self._catalog = catalog or open_catalog(settings)
@@ -106,6 +106,7 @@ class Lake:
 
         Raises:
             ArchiveFileMissing: Nothing that fits is published.
+            CorruptObject: A published file is gone.
             InvalidRequest: A name or a time is not valid.
         """
         table = marts.table(dataset)
@@ -115,6 +116,7 @@ class Lake:
         if not published:
             request = f"for symbols {wanted or 'any'}, interval {interval or 'any'}, {start} to {end}"
             raise _nothing_published(table, request)
+        require_files(self._storage, published)
         hidden = [key for key in table.partition_keys if key != "kline_interval"]
         frame = scan_files(table, published, self._root, self._settings.storage).drop(hidden)
         if first is not None:
@@ -253,6 +255,7 @@ class Lake:
         Raises:
             InvalidRequest: The statement is not valid, or exceeds its limits in rows, time or memory.
             ArchiveFileMissing: The statement names a table of which nothing is published.
+            CorruptObject: A published file of a table that the statement names is gone.
         """
         bounds = limits or QueryLimits()
         result = self.query(text, bounds)
@@ -271,6 +274,7 @@ class Lake:
         Raises:
             InvalidRequest: The statement is not valid, or exceeds its limits in time or memory.
             ArchiveFileMissing: The statement names a table of which nothing is published.
+            CorruptObject: A published file of a table that the statement names is gone.
         """
         names = named_in(text, [*(table.name for table in marts.tables()), INSTRUMENTS, *TABLES])
         # A query without a table name may list the tables: SHOW TABLES.
@@ -297,6 +301,7 @@ class Lake:
             if required:
                 raise _nothing_published(table, "")
             return None
+        require_files(self._storage, published)
         # DuckDB reads *, ? and brackets in a path as a glob.
         if self._root.startswith("s3://") or re.search(r"[*?\[\]{}]", self._root):
             return scan_files(table, published, self._root, self._settings.storage)

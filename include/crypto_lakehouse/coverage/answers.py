@@ -1,4 +1,4 @@
-"""What a lake answers about its coverage: the tables `coverage`, `gaps` and `reconciliation`, of one table or all."""
+"""What a lake answers about its coverage: days, gaps, compared sources and refused rows, of one table or all."""
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
@@ -9,7 +9,7 @@ import polars as pl
 
 from crypto_lakehouse.coverage.day_table import COVERAGE_SCHEMA, coverage
 from crypto_lakehouse.coverage.gap_table import GAPS_SCHEMA, find_gaps
-from crypto_lakehouse.coverage.log import RECONCILIATIONS_SCHEMA, CoverageLog
+from crypto_lakehouse.coverage.log import RECONCILIATIONS_SCHEMA, REFUSED_ROWS_SCHEMA, CoverageLog
 from crypto_lakehouse.coverage.queries import SERIES, CoverageQuery, null_where_empty
 from crypto_lakehouse.errors import InvalidRequest
 from crypto_lakehouse.instants import utc_now
@@ -33,6 +33,8 @@ class CoverageTable:
 
 RECONCILIATION_SCHEMA = pl.Schema({name: kind for name, kind in RECONCILIATIONS_SCHEMA.items() if name != "partition"})
 
+REFUSED_SCHEMA = pl.Schema({name: kind for name, kind in REFUSED_ROWS_SCHEMA.items() if name != "partition"})
+
 
 def reconciliation(log: CoverageLog, table: Table, query: CoverageQuery) -> pl.DataFrame:
     """Returns how two sources of the same keys compare: a row per series, day and pair of sources."""
@@ -41,11 +43,19 @@ def reconciliation(log: CoverageLog, table: Table, query: CoverageQuery) -> pl.D
     return selected.with_columns(null_where_empty("kline_interval")).select(RECONCILIATION_SCHEMA.names())
 
 
+def refused_rows(log: CoverageLog, table: Table, query: CoverageQuery) -> pl.DataFrame:
+    """Returns the rows that cannot be true and were set aside: object, line, reason and text of each."""
+    rows = query.rows_of_series(log.refused_rows(table.name))
+    selected = rows.filter(query.touches_days(pl.col("day"), pl.col("day"))).sort(*SERIES, "day", "key", "line")
+    return selected.with_columns(null_where_empty("kline_interval")).select(REFUSED_SCHEMA.names())
+
+
 TABLES: Mapping[str, CoverageTable] = MappingProxyType(
     {
         "coverage": CoverageTable(coverage, COVERAGE_SCHEMA),
         "gaps": CoverageTable(find_gaps, GAPS_SCHEMA),
         "reconciliation": CoverageTable(reconciliation, RECONCILIATION_SCHEMA),
+        "refused_rows": CoverageTable(refused_rows, REFUSED_SCHEMA),
     }
 )
 

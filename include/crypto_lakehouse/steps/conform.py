@@ -53,6 +53,7 @@ def conform(context: StepContext, order: TransformOrder) -> ConformOutcome:
         candidates=len(candidates),
         rows=sum(candidate.rows for candidate in candidates),
         objects_refused=len(made.refused),
+        rows_refused=sum(len(conformed.manifest.refused_rows) for conformed in made.partitions),
         partitions_without_rows=len(without_rows),
         partitions_held_back=len(held_back),
         unchanged=len(partitions) - len(stale),
@@ -99,4 +100,5 @@ def _store(context: StepContext, conformed: ConformedPartition) -> Candidate:
 def _without_rows(conformed: ConformedPartition) -> PartitionWithoutRows:
     manifest = conformed.manifest
     reasons = (f"{refused.key}: {refused.error}: {refused.reason}" for refused in manifest.refused)
-    return PartitionWithoutRows(conformed.partition.name, manifest.inputs_digest, tuple(reasons))
+    name = conformed.partition.name
+    return PartitionWithoutRows(name, manifest.inputs_digest, tuple(reasons), manifest.refused_rows)

@@ -63,7 +63,7 @@ def test_a_result_that_cannot_be_read_is_a_failure_too(small: SmallLake) -> None
     summary = small.run(UM, "2024-01-08", "2024-01-08")
     small.storage.write(result_key(summary.order_key, Step.PLAN), b'{"step": "plan", "counts": {}}')
     (failure,) = read_run(small.storage, summary.order_key).failures
-    assert (failure.step, "is not a" in failure.reason) == (Step.PLAN, True)
+    assert (failure.step, "is damaged" in failure.reason) == (Step.PLAN, True)
 
 
 def test_runs_are_listed_newest_first_and_no_more_than_wanted(small: SmallLake) -> None:

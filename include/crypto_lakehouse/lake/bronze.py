@@ -134,6 +134,10 @@ class BronzeLog:
         lost = max((fault.number for fault in state.faults), default=0)
         return set(state.rows.filter(pl.col("sequence") > lost)["key"]) if lost else None
 
+    def versions(self, dataset: str) -> set[tuple[str, str]]:
+        """Returns key and sha256 of every object that was ever committed and whose record can be read."""
+        return set(self._log(dataset).read(skip_damage=True).select("key", "sha256").iter_rows())
+
     def replaced_keys(self, dataset: str) -> set[str]:
         """Returns the keys of objects that were committed with different bytes at different times."""
         import polars as pl
@@ -190,6 +194,22 @@ class BronzeLog:
     def compact(self, dataset: str) -> int:
         """Merges the log files of a dataset into one if there are many. Returns the number of replaced files."""
         return self._log(dataset).compact() + self._quarantine_log(dataset).compact()
+
+    def restore(self, dataset: str, objects: Sequence[BronzeObject] = ()) -> None:
+        """Replaces damaged logs of a dataset by their valid rows, and by records of objects that these rows lack.
+
+        Args:
+            dataset: The dataset.
+            objects: The records that were found elsewhere; a valid row of the same key is newer.
+        """
+        import polars as pl
+
+        from crypto_lakehouse.lake.bronze_schema import BRONZE_SCHEMA
+
+        restored_rows = pl.DataFrame([asdict(known) for known in objects], schema=BRONZE_SCHEMA)
+        older = restored_rows.with_columns(pl.lit(0, pl.Int64()).alias("sequence"))
+        self._log(dataset).rewrite(lambda rows: pl.concat([older, rows]))
+        self._quarantine_log(dataset).rewrite(lambda rows: rows)
 
     def _log(self, dataset: str) -> "AppendLog":
         from crypto_lakehouse.lake.bronze_schema import BRONZE_SCHEMA

@@ -13,7 +13,17 @@ from pathlib import Path
 
 import polars as pl
 
-from crypto_lakehouse.coverage.records import CoverageRecord, DayCoverage, Hole, PartitionVersion, ReconciledDay
+from crypto_lakehouse.coverage.lifetime import Bounds, Lifetime, Lifetimes
+from crypto_lakehouse.coverage.records import (
+    CoverageRecord,
+    DayCoverage,
+    Hole,
+    PartitionVersion,
+    ReconciledDay,
+    refusal_in_words,
+)
+from crypto_lakehouse.instants import instant, microseconds
+from crypto_lakehouse.lake.bronze import BronzeLog
 from crypto_lakehouse.lake.log import AppendLog
 from crypto_lakehouse.lake.storage import Storage
 from crypto_lakehouse.marts import table
@@ -23,6 +33,7 @@ SUPERSEDED_FOR = timedelta(hours=1)
 """Superseded rows are kept this long, for readers that have read the days and not yet the holes."""
 
 _TIME = pl.Datetime("us", "UTC")
+_TICK = timedelta(microseconds=1)
 _PARTITION = {"dataset": pl.String(), "partition": pl.String(), "symbol": pl.String(), "kline_interval": pl.String()}
 DAYS_SCHEMA = pl.Schema(
     {
@@ -70,6 +81,27 @@ RECONCILIATIONS_SCHEMA = pl.Schema(
         "largest": pl.String(),
         "version": pl.String(),
         "at": _TIME,
+    }
+)
+LIFETIMES_SCHEMA = pl.Schema(
+    {
+        "symbol": pl.String(),
+        "kline_interval": pl.String(),
+        "starts_from": _TIME,
+        "starts_to": _TIME,
+        "ends_from": _TIME,
+        "ends_to": _TIME,
+        "at": _TIME,
+    }
+)
+"""When series began and ended, as far as listings and instruments tell; each is null where it is not known."""
+REFUSED_SCHEMA = pl.Schema(
+    {
+        "symbol": pl.String(),
+        "kline_interval": pl.String(),
+        "day": pl.Date(),
+        "refused": pl.String(),
+        "refused_at": _TIME,
     }
 )
 _RECONCILED_KEY = ("partition", "day", "kept", "other", "version", "only_kept")
@@ -185,6 +217,54 @@ class CoverageLog:
         days = self._log(dataset_name, "days").read()
         return self._counting(dataset_name, "reconciliations", days).unique(_RECONCILED_KEY)
 
+    def refused_days(self, dataset_name: str) -> pl.DataFrame:
+        """Returns the days of archive objects that the pull refused, with reasons: columns of REFUSED_SCHEMA."""
+        rows = [
+            (each.symbol, each.interval, each.start.date(), (each.end - _TICK).date(), words, each.seen_at)
+            for each in BronzeLog(self._storage).refusals(dataset_name)
+            if each.start and each.end
+            for words in [refusal_in_words(each.key, each.error, each.reason)]
+        ]
+        spans = {"first": pl.Date(), "last": pl.Date(), "words": pl.String(), "seen_at": _TIME}
+        schema = {"symbol": pl.String(), "kline_interval": pl.String(), **spans}
+        days = pl.DataFrame(rows, schema=schema, orient="row").with_columns(
+            pl.date_ranges("first", "last").alias("day")
+        )
+        return (
+            days.explode("day", empty_as_null=False)
+            .group_by(*_SERIES, "day")
+            .agg(pl.col("words").sort().str.join("; ").alias("refused"), pl.col("seen_at").max().alias("refused_at"))
+            .select(REFUSED_SCHEMA.names())
+        )
+
+    def lifetimes(self, dataset_name: str) -> Lifetimes:
+        """Returns what is known of the start and the end of series; the newest entry of a series counts."""
+        rows = self._log(dataset_name, "lifetimes").read().sort("at").unique(_SERIES, keep="last")
+        return Lifetimes(
+            {
+                (row["symbol"], row["kline_interval"]): Lifetime(
+                    _bounds(row["starts_from"], row["starts_to"]), _bounds(row["ends_from"], row["ends_to"])
+                )
+                for row in rows.iter_rows(named=True)
+            }
+        )
+
+    def note_lifetimes(self, dataset_name: str, lifetimes: Lifetimes, at: datetime) -> None:
+        """Appends the lifetimes that differ from what the log has."""
+        known = self.lifetimes(dataset_name)
+        rows = [
+            {
+                **dict(zip(_SERIES, series, strict=True)),
+                **_instants("starts", lifetime.starts),
+                **_instants("ends", lifetime.ends),
+                "at": at,
+            }
+            for series, lifetime in sorted(lifetimes.by_series.items())
+            if known.of(*series) != lifetime
+        ]
+        if rows:
+            self._log(dataset_name, "lifetimes").append(rows)
+
     def compact(self, dataset_name: str, now: datetime | None = None) -> int:
         """Folds grown logs into one file each, without superseded rows; returns how many files were replaced."""
         before = (now or datetime.now(UTC)) - SUPERSEDED_FOR
@@ -210,10 +290,20 @@ class CoverageLog:
         return rows.join(_newest(days), left_on=["partition", "at"], right_on=["partition", "newest"], how="semi")
 
     def _log(self, dataset_name: str, log_name: str) -> AppendLog:
-        return AppendLog(self._storage, f"coverage/{dataset_name}/{log_name}/", _SCHEMAS[log_name])
+        return AppendLog(self._storage, f"coverage/{dataset_name}/{log_name}/", _ALL_SCHEMAS[log_name])
 
 
 _SCHEMAS = {"days": DAYS_SCHEMA, "holes": HOLES_SCHEMA, "reconciliations": RECONCILIATIONS_SCHEMA}
+_ALL_SCHEMAS = {**_SCHEMAS, "lifetimes": LIFETIMES_SCHEMA}
+
+
+def _bounds(start: datetime | None, end: datetime | None) -> Bounds | None:
+    return (microseconds(start), microseconds(end)) if start and end else None
+
+
+def _instants(name: str, bounds: Bounds | None) -> dict[str, datetime | None]:
+    start, end = (instant(bounds[0]), instant(bounds[1])) if bounds else (None, None)
+    return {f"{name}_from": start, f"{name}_to": end}
 
 
 def _newest(days: pl.DataFrame) -> pl.DataFrame:

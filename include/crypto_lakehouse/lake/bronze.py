@@ -23,13 +23,17 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True)
 class QuarantinedObject:
-    """An archive object that was not accepted into Bronze, and the reason."""
+    """An archive object that was not accepted into Bronze, the reason, and the series and time that it is of."""
 
     key: str
     etag: str
     error: str
     reason: str
     seen_at: datetime
+    symbol: str = ""
+    interval: str = ""
+    start: datetime | None = None
+    end: datetime | None = None
 
 
 class BronzeLog:
@@ -88,6 +92,12 @@ class BronzeLog:
         """Returns the newest entry of each key in the quarantine log."""
         rows = self._quarantine_log(dataset).read().sort("key", "seen_at").iter_rows(named=True)
         return {row["key"]: QuarantinedObject(**row) for row in rows}
+
+    def refusals(self, dataset: str) -> list[QuarantinedObject]:
+        """Returns the quarantined objects of which no later version was accepted, by key."""
+        accepted = dict(self.latest(dataset).select("key", "seen_at").iter_rows())
+        entries = sorted(self.quarantined(dataset).items())
+        return [entry for key, entry in entries if key not in accepted or accepted[key] < entry.seen_at]
 
     def compact(self, dataset: str) -> int:
         """Merges the log files of a dataset into one if there are many. Returns the number of replaced files."""

@@ -28,5 +28,9 @@ QUARANTINE_SCHEMA = pl.Schema(
         "error": pl.String(),
         "reason": pl.String(),
         "seen_at": _TIME,
+        "symbol": pl.String(),
+        "interval": pl.String(),
+        "start": _TIME,
+        "end": _TIME,
     }
 )

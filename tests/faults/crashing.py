@@ -29,7 +29,7 @@ BOUNDARIES = {
     "candidate": "crypto_lakehouse.steps.conform:store_candidate",
     "gate": "crypto_lakehouse.steps.gate:quality_gate.gate",
     "coverage log": "crypto_lakehouse.coverage.log:CoverageLog.append",
-    "coverage holes": "crypto_lakehouse.lake.log:AppendLog.append_frame",
+    "log commit": "crypto_lakehouse.lake.log:AppendLog.append_unless_overtaken",
     "verdict log": "crypto_lakehouse.lake.verdicts:VerdictLog.append",
     "catalog": "crypto_lakehouse.catalog.embedded:EmbeddedCatalog.publish",
     "result": "crypto_lakehouse.steps:write_result",

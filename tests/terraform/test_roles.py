@@ -51,7 +51,7 @@ def role_policies(deployment: Deployment, who: str) -> list[dict[str, Any]]:
 
 OBJECT = "bronze/binance_um_klines/objects/daily/BTCUSDT/1h/a.zip"
 REST = "bronze/binance_um_klines/rest/BTCUSDT/1h/a.jsonl.gz"
-BRONZE_LOG = "bronze/binance_um_klines/log/20240501T000000-0.parquet"
+BRONZE_LOG = "bronze/binance_um_klines/log/000000000001.commit"
 VERDICTS = "silver/binance_um_klines/verdicts/20240501T000000-0.parquet"
 COVERAGE = "coverage/binance_um_klines/days/20240501T000000-0.parquet"
 DATA = (

@@ -11,6 +11,7 @@ from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from pathlib import Path
 
+from crypto_lakehouse import telemetry
 from crypto_lakehouse.archive.checksum import published_sha256
 from crypto_lakehouse.archive.keys import ArchiveKey, bronze_path, parse_key
 from crypto_lakehouse.archive.s5cmd import Download, download
@@ -22,6 +23,7 @@ from crypto_lakehouse.lake.storage import Storage
 from crypto_lakehouse.ownership import scratch_folder
 from crypto_lakehouse.progress import Progress, no_progress
 from crypto_lakehouse.settings import ArchiveSettings, MissingChecksum, Settings, TransferProfile
+from crypto_lakehouse.telemetry import Level
 from crypto_lakehouse.vocabulary import ChecksumStatus
 
 _HASH_THREADS, _STORE_THREADS = 4, 8
@@ -83,13 +85,16 @@ def pull(objects: Sequence[ObjectToPull], transfer: Transfer) -> PullOutcome:
     """Brings objects into Bronze.
 
     An object that fails verification is downloaded again a few times, then quarantined with its reason. It does not
-    stop the others.
+    stop the others. An object of which another pull has brought other bytes meanwhile is left out: the next plan looks
+    again.
 
     Raises:
         SourceUnavailable: Some objects did not arrive; the others are in Bronze, so that a repeat is short.
         InvalidRequest: A key is not an archive key.
     """
     bronze = BronzeLog(transfer.storage)
+    # Before anything is downloaded: what another pull commits meanwhile is newer than what this one brings.
+    mark = bronze.mark(transfer.dataset_name)
     # The plan left out what Bronze had; an earlier attempt at this order is all that may have come since.
     etags = bronze.recent_etags(transfer.dataset_name)
     wanted = [candidate for candidate in objects if etags.get(candidate.key) != candidate.etag]
@@ -99,9 +104,12 @@ def pull(objects: Sequence[ObjectToPull], transfer: Transfer) -> PullOutcome:
         # Each file is made durable before the commit below; waiting for the disk overlaps.
         with ThreadPoolExecutor(_STORE_THREADS) as pool:
             pulled = list(pool.map(lambda file: _store(file, transfer, now), verification.verified))
-        bronze.commit(pulled)
+        overtaken = bronze.commit(pulled, mark)
+        pulled = [bronze_object for bronze_object in pulled if bronze_object not in overtaken]
         refused = [_quarantined(candidate, error, now) for candidate, error in verification.refused.items()]
-        bronze.quarantine(transfer.dataset_name, refused)
+        bronze.quarantine(transfer.dataset_name, refused, mark)
+    if overtaken:
+        telemetry.event("objects_overtaken", Level.WARNING, objects=len(overtaken), first=overtaken[0].key)
     if verification.absent:
         raise _missing(transfer, verification.absent, len(objects))
     return PullOutcome(pulled, refused)

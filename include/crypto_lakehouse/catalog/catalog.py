@@ -1,6 +1,6 @@
 """What the lake needs of a catalog."""
 
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from datetime import date
 from typing import Protocol
 
@@ -20,8 +20,22 @@ class Catalog(Protocol):
             SchemaDrift: The existing table has a column that the row lacks, or one of another type.
         """
 
-    def publish(self, records: Sequence[PublishedPartition]) -> None:
+    @property
+    def is_conditional(self) -> bool:
+        """Whether `publish` compares and sets in one step. If not, its caller looks again after the call."""
+
+    def publish(
+        self, records: Sequence[PublishedPartition], seen: Mapping[str, int] | None = None
+    ) -> list[PublishedPartition]:
         """Points partitions at new versions: at every instant readers see the old one or the new one.
+
+        Args:
+            records: The new versions, all of one table.
+            seen: The generation of each partition when the caller looked at the inputs, by name; a partition without
+                one was not published. By default there is no condition.
+
+        Returns:
+            The records that were not published, because the generation of their partition is another one by now.
 
         Raises:
             LakehouseError: Some could not be published; the message names them. The others are.

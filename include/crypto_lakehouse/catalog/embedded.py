@@ -2,8 +2,9 @@
 
 import json
 import sqlite3
-from collections.abc import Collection, Iterator, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from contextlib import closing, contextmanager
+from dataclasses import replace
 from datetime import date, datetime
 from pathlib import Path
 
@@ -22,14 +23,17 @@ CREATE TABLE IF NOT EXISTS partitions (
     first_day TEXT NOT NULL, last_day TEXT NOT NULL, location TEXT NOT NULL, file TEXT NOT NULL,
     sha256 TEXT NOT NULL, bytes INTEGER NOT NULL, rows INTEGER NOT NULL, inputs_digest TEXT NOT NULL,
     first_time TEXT, last_time TEXT, condition TEXT NOT NULL, reasons TEXT NOT NULL, run_id TEXT NOT NULL,
-    published_at TEXT NOT NULL, schema_version TEXT NOT NULL,
+    published_at TEXT NOT NULL, schema_version TEXT NOT NULL, generation INTEGER NOT NULL,
     PRIMARY KEY (dataset, partition)
 ) WITHOUT ROWID;
+CREATE TABLE IF NOT EXISTS publications (generation INTEGER NOT NULL);
+INSERT INTO publications SELECT 0 WHERE NOT EXISTS (SELECT 1 FROM publications);
 CREATE INDEX IF NOT EXISTS by_symbol ON partitions (dataset, symbol, kline_interval, first_day);
 """
 _COLUMNS = (
     *("dataset", "partition", "location", "file", "sha256", "bytes", "rows", "inputs_digest"),
     *("first_time", "last_time", "condition", "reasons", "run_id", "published_at", "schema_version"),
+    "generation",
 )
 _KEYS = ("symbol", "kline_interval", "first_day", "last_day")
 # The names are this module's own constants; every value is bound.
@@ -81,16 +85,36 @@ class EmbeddedCatalog:
         with self._writing() as connection:
             connection.execute("INSERT OR IGNORE INTO tables VALUES (?)", (table.name,))
 
-    def publish(self, records: Sequence[PublishedPartition]) -> None:
+    @property
+    def is_conditional(self) -> bool:
+        """Always True: SQLite has transactions."""
+        return True
+
+    def publish(
+        self, records: Sequence[PublishedPartition], seen: Mapping[str, int] | None = None
+    ) -> list[PublishedPartition]:
         """Points partitions at new versions, all of the call in one transaction.
+
+        Args:
+            records: The new versions, all of one table.
+            seen: The generation of each partition when the caller looked at the inputs, by name. No condition if None.
+
+        Returns:
+            The records that were not published, because the generation of their partition is another one by now.
 
         Raises:
             LakehouseError: The file is locked for too long or cannot be written; nothing was published.
         """
         with self._writing() as connection:
             connection.execute("BEGIN IMMEDIATE")
-            connection.executemany(_UPSERT, [_row(record) for record in records])
+            refused = [] if seen is None else _overtaken(connection, records, seen)
+            # One number for all partitions and all time: no removed and republished partition gets an old one again.
+            connection.execute("UPDATE publications SET generation = generation + 1")
+            (generation,) = connection.execute("SELECT generation FROM publications").fetchone()
+            accepted = [replace(record, generation=generation) for record in records if record not in refused]
+            connection.executemany(_UPSERT, [_row(record) for record in accepted])
             connection.execute("COMMIT")
+        return refused
 
     def partition(self, partition: Partition) -> PublishedPartition | None:
         """Returns what readers see of a partition, or None."""
@@ -136,6 +160,19 @@ class EmbeddedCatalog:
         """Returns the names of the tables that were created, sorted."""
         with self._reading() as connection:
             return [name for (name,) in connection.execute("SELECT name FROM tables ORDER BY name")]
+
+
+def _overtaken(
+    connection: sqlite3.Connection, records: Sequence[PublishedPartition], seen: Mapping[str, int]
+) -> list[PublishedPartition]:
+    """Returns the records whose partition has another generation than was seen."""
+    query = "SELECT generation FROM partitions WHERE dataset = ? AND partition = ?"
+
+    def generation(record: PublishedPartition) -> int:
+        stored = connection.execute(query, (record.dataset, record.partition)).fetchone()
+        return int(stored[0]) if stored else 0
+
+    return [record for record in records if generation(record) != seen.get(record.partition, 0)]
 
 
 @contextmanager

@@ -6,8 +6,9 @@ partitions: a version is published by one update of a partition's location, old 
 
 import hashlib
 import json
-from collections.abc import Collection, Iterator, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from dataclasses import replace
 from datetime import date, datetime
 from typing import TYPE_CHECKING, Any, cast
 
@@ -134,17 +135,38 @@ class GlueCatalog:
             # Another process was quicker; it made it from the same row.
             return
 
-    def publish(self, records: Sequence[PublishedPartition]) -> None:
+    @property
+    def is_conditional(self) -> bool:
+        """Always False: Glue has no condition on a partition. `publish` looks before and after it writes."""
+        return False
+
+    def publish(
+        self, records: Sequence[PublishedPartition], seen: Mapping[str, int] | None = None
+    ) -> list[PublishedPartition]:
         """Points partitions at new versions: new partitions are created, existing ones updated, in chunks of 100.
+
+        Args:
+            records: The new versions, all of one table.
+            seen: The generation of each partition when the caller looked at the inputs, by name. No condition if None.
+
+        Returns:
+            The records that were not published, or whose partition another call has changed since.
 
         Raises:
             SourceUnavailable: Glue refused some; the message names them. The others are published.
         """
         failed: dict[str, str] = {}
+        refused: list[PublishedPartition] = []
         for start in range(0, len(records), BATCH):
             chunk = records[start : start + BATCH]
             with _translated(chunk[0].dataset):
-                failed |= self._publish_chunk(chunk)
+                before = self._stored(chunk)
+                current = [record for record in chunk if seen is None or _is_as_seen(record, before, seen)]
+                raised = [replace(record, generation=_generation(record, before) + 1) for record in current]
+                failed |= self._publish_chunk(raised) if raised else {}
+                after = self._stored(raised)
+            refused += [record for record in chunk if record not in current]
+            refused += [record for record in raised if record.partition not in failed and not _is_there(record, after)]
         if failed:
             name, code = next(iter(failed.items()))
             raise SourceUnavailable(
@@ -153,6 +175,22 @@ class GlueCatalog:
                 dataset=records[0].dataset,
                 partition=name,
             )
+        return refused
+
+    def _stored(self, records: Sequence[PublishedPartition]) -> dict[str, PublishedPartition]:
+        """Returns what the catalog has of the partitions of records, by partition."""
+        if not records:
+            return {}
+        wanted: list[Any] = [{"Values": _values(record)} for record in records]
+        table, stored = table_row(records[0].dataset), dict[str, PublishedPartition]()
+        while wanted:
+            answer = self._client.batch_get_partition(
+                DatabaseName=self._database, TableName=table.name, PartitionsToGet=wanted
+            )
+            answered = [_record(table, raw) for raw in answer["Partitions"]]
+            stored |= {record.partition: record for record in answered}
+            wanted = answer.get("UnprocessedKeys", [])
+        return stored
 
     def _publish_chunk(self, chunk: Sequence[PublishedPartition]) -> dict[str, str]:
         table_name = chunk[0].dataset
@@ -309,6 +347,19 @@ def _expressions(symbols: Collection[str] | None, interval: Interval | None) -> 
     return [" AND ".join([*parts, f"symbol_key = '{symbol_key(symbol)}'"]) for symbol in sorted(symbols)]
 
 
+def _generation(record: PublishedPartition, stored: Mapping[str, PublishedPartition]) -> int:
+    return stored[record.partition].generation if record.partition in stored else 0
+
+
+def _is_as_seen(record: PublishedPartition, stored: Mapping[str, PublishedPartition], seen: Mapping[str, int]) -> bool:
+    return _generation(record, stored) == seen.get(record.partition, 0)
+
+
+def _is_there(record: PublishedPartition, stored: Mapping[str, PublishedPartition]) -> bool:
+    """Returns whether the catalog holds the version of a record."""
+    return record.partition in stored and stored[record.partition].location == record.location
+
+
 def _values(record: PublishedPartition) -> list[str]:
     return list(Partition.parse(table_row(record.dataset), record.partition).values.values())
 
@@ -331,6 +382,7 @@ def _parameters(record: PublishedPartition) -> dict[str, str]:
         "run_id": record.run_id,
         "published_at": record.published_at.isoformat(),
         "schema_version": record.schema_version,
+        "generation": str(record.generation),
     }
 
 
@@ -357,4 +409,5 @@ def _record(table: Table, raw: Any) -> PublishedPartition:
         run_id=stored["run_id"],
         published_at=datetime.fromisoformat(stored["published_at"]),
         schema_version=stored["schema_version"],
+        generation=int(stored["generation"]),
     )

@@ -22,6 +22,8 @@ def rebuild(catalog: Catalog, storage: Storage, table: Table) -> int:
     Raises:
         LakehouseError: The lake or the catalog did not answer.
     """
+    # Before the verdicts are read: a partition that a run publishes meanwhile keeps the newer version of the run.
+    seen = {record.partition: record.generation for record in catalog.partitions(table)}
     sizes = {file.key: file.size for file in storage.list(f"{table_folder(table)}/")}
     passed = VerdictLog(storage).latest_publishable(table)
     records = [
@@ -31,7 +33,7 @@ def rebuild(catalog: Catalog, storage: Storage, table: Table) -> int:
     ]
     catalog.ensure_table(table)
     if records:
-        catalog.publish(records)
+        catalog.publish(records, seen)
     kept = {record.partition for record in records}
     for published in catalog.partitions(table):
         if published.partition not in kept:

@@ -1,6 +1,6 @@
 """The lifetime of a series: before its first instant and from its end on, nothing is missing. Standard library only."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 Bounds = tuple[int, int]
@@ -40,17 +40,6 @@ class Lifetime:
 
 
 UNKNOWN_LIFETIME = Lifetime()
-
-
-@dataclass(frozen=True, slots=True)
-class Lifetimes:
-    """The lifetimes of the series of a dataset, by symbol and interval."""
-
-    by_series: Mapping[tuple[str, str], Lifetime]
-
-    def of(self, symbol: str, interval: str) -> Lifetime:
-        """Returns the lifetime of a series; the interval is empty where there is none."""
-        return self.by_series.get((symbol, interval), UNKNOWN_LIFETIME)
 
 
 def clipped(spans: Sequence[Bounds], bounds: Bounds) -> list[Bounds]:

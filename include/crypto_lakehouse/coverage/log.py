@@ -1,39 +1,26 @@
 """The coverage log: days, holes and reconciliations of every partition, as rows that are only ever appended.
 
-Each dataset has three logs, `coverage/<dataset>/{days,holes,reconciliations}/`. The rows of a partition count if they
-are as new as its newest rows of days. Rows of days are therefore written last: they commit the other two.
+Each table has one log, `coverage/<table>/`. A commit has the rows of all three kinds, and the rows of a partition in
+its newest commit count. So the three kinds always agree, for any reader at any time.
 """
 
 import io
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, fields
-from datetime import UTC, datetime, timedelta
+from datetime import datetime, timedelta
 from operator import attrgetter
 from pathlib import Path
 
 import polars as pl
 
-from crypto_lakehouse.coverage.lifetime import Bounds, Lifetime, Lifetimes
-from crypto_lakehouse.coverage.records import (
-    CoverageRecord,
-    DayCoverage,
-    Hole,
-    PartitionVersion,
-    ReconciledDay,
-    refusal_in_words,
-)
-from crypto_lakehouse.instants import instant, microseconds
-from crypto_lakehouse.lake.bronze import BronzeLog
-from crypto_lakehouse.lake.log import AppendLog
+from crypto_lakehouse.coverage.records import CoverageRecord, DayCoverage, Hole, PartitionVersion, ReconciledDay
+from crypto_lakehouse.coverage.refusals import refused_days
+from crypto_lakehouse.lake.log import SEQUENCE, AppendLog
 from crypto_lakehouse.lake.storage import Storage
 from crypto_lakehouse.marts import table
 from crypto_lakehouse.vocabulary import HoleKind, Witness
 
-SUPERSEDED_FOR = timedelta(hours=1)
-"""Superseded rows are kept this long, for readers that have read the days and not yet the holes."""
-
 _TIME = pl.Datetime("us", "UTC")
-_TICK = timedelta(microseconds=1)
 _PARTITION = {"dataset": pl.String(), "partition": pl.String(), "symbol": pl.String(), "kline_interval": pl.String()}
 DAYS_SCHEMA = pl.Schema(
     {
@@ -83,27 +70,11 @@ RECONCILIATIONS_SCHEMA = pl.Schema(
         "at": _TIME,
     }
 )
-LIFETIMES_SCHEMA = pl.Schema(
-    {
-        "symbol": pl.String(),
-        "kline_interval": pl.String(),
-        "starts_from": _TIME,
-        "starts_to": _TIME,
-        "ends_from": _TIME,
-        "ends_to": _TIME,
-        "at": _TIME,
-    }
-)
-"""When series began and ended, as far as listings and instruments tell; each is null where it is not known."""
-REFUSED_SCHEMA = pl.Schema(
-    {
-        "symbol": pl.String(),
-        "kline_interval": pl.String(),
-        "day": pl.Date(),
-        "refused": pl.String(),
-        "refused_at": _TIME,
-    }
-)
+_KIND = "record"
+_SCHEMAS = {"day": DAYS_SCHEMA, "hole": HOLES_SCHEMA, "reconciliation": RECONCILIATIONS_SCHEMA}
+_LOG_SCHEMA = pl.Schema({_KIND: pl.String(), **DAYS_SCHEMA, **HOLES_SCHEMA, **RECONCILIATIONS_SCHEMA})
+"""The columns of all kinds: a row has nulls in the columns of the other kinds."""
+
 _RECONCILED_KEY = ("partition", "day", "kept", "other", "version", "only_kept")
 _SERIES = ("symbol", "kline_interval")
 _HOLE_KEY = ("partition", "kind", "start", "end")
@@ -175,144 +146,106 @@ def read_frames(storage: Storage, folder: str) -> CoverageFrames:
 
 
 class CoverageLog:
-    """The coverage of a lake, per dataset.
+    """The coverage of a lake, per table.
 
     Args:
         storage: The lake.
+        skip_damage: Whether to leave out what a damaged file of the log had, with a warning in the log of the process:
+            for steps, which go on. By default, damage is an error.
     """
 
-    def __init__(self, storage: Storage) -> None:
-        self._storage = storage
+    def __init__(self, storage: Storage, *, skip_damage: bool = False) -> None:
+        self._storage, self._skip_damage = storage, skip_damage
 
-    def append(self, dataset_name: str, frames: CoverageFrames, at: datetime) -> None:
+    def head(self, table_name: str) -> int:
+        """Returns the number of the newest commit of a table's log."""
+        return self._log(table_name).head()
+
+    def append(self, table_name: str, frames: CoverageFrames, at: datetime, since: int | None = None) -> set[str]:
         """Makes these rows the ones that count for their partitions; each partition has rows of days.
 
         A hole that an earlier append holds with the same kind and times keeps its `first_seen`. Reconciliations of
         replaced objects are carried over: a later version cannot compute them again.
+
+        Args:
+            table_name: The dataset or mart.
+            frames: The rows.
+            at: The time, for people: the order of the log decides which rows count.
+            since: The number of the newest commit when the run looked at the inputs; the newest one by default. A
+                partition that got other rows since then is left out.
+
+        Returns:
+            The partitions that were left out.
         """
         if frames.days.is_empty():
-            return
-        stamp = pl.lit(at, _TIME).alias("at")
-        if frames.holes.height:
-            holes = _with_first_seen(frames.holes, self._log(dataset_name, "holes").read(), at)
-            self._log(dataset_name, "holes").append_frame(holes.with_columns(stamp))
-        reconciliations = self._with_carried(dataset_name, frames)
-        self._log(dataset_name, "reconciliations").append_frame(reconciliations.with_columns(stamp))
-        self._log(dataset_name, "days").append_frame(frames.days.with_columns(stamp))
+            return set()
+        log = self._log(table_name)
+        mark = log.head() if since is None else since
+        earlier = _newest(log.read(skip_damage=True))
+        holes = _with_first_seen(frames.holes, earlier, at)
+        reconciliations = _with_carried(frames, earlier)
+        parts = zip(_SCHEMAS, (frames.days, holes, reconciliations), strict=True)
+        rows = pl.concat((part.with_columns(pl.lit(kind).alias(_KIND)) for kind, part in parts), how="diagonal")
+        stamped = rows.with_columns(pl.lit(at, _TIME).alias("at"))
+        return log.append_unless_overtaken(stamped, "partition", mark)
 
-    def days(self, dataset_name: str) -> pl.DataFrame:
-        """Returns the rows of days that count, one per partition and day, in no order."""
-        return _newest_days(self._log(dataset_name, "days").read())
+    def days(self, table_name: str) -> pl.DataFrame:
+        """Returns the rows of days that count, one per partition and day, in no order.
 
-    def holes(self, dataset_name: str) -> pl.DataFrame:
-        """Returns the holes that count, in no order: within partitions, and between the ids of two partitions."""
-        days = self._log(dataset_name, "days").read()
-        within = self._counting(dataset_name, "holes", days).unique(_HOLE_KEY)
-        if table(dataset_name).witness is Witness.IDS_WITH_HOLES:
+        Raises:
+            CorruptObject: A file of the log is damaged; see `skip_damage`.
+        """
+        return _of_kind(self._newest(table_name), "day")
+
+    def holes(self, table_name: str) -> pl.DataFrame:
+        """Returns the holes that count, in no order: within partitions, and between the ids of two partitions.
+
+        Raises:
+            CorruptObject: A file of the log is damaged; see `skip_damage`.
+        """
+        newest = self._newest(table_name)
+        within = _of_kind(newest, "hole")
+        if table(table_name).witness is Witness.IDS_WITH_HOLES:
             return within
-        return pl.concat([within, _holes_between_partitions(_newest_days(days))])
+        return pl.concat([within, _holes_between_partitions(_of_kind(newest, "day"))])
 
-    def reconciliations(self, dataset_name: str) -> pl.DataFrame:
-        """Returns the reconciliations that count, in no order."""
-        days = self._log(dataset_name, "days").read()
-        return self._counting(dataset_name, "reconciliations", days).unique(_RECONCILED_KEY)
+    def reconciliations(self, table_name: str) -> pl.DataFrame:
+        """Returns the reconciliations that count, in no order.
 
-    def refused_days(self, dataset_name: str) -> pl.DataFrame:
-        """Returns the days of archive objects that the pull refused, with reasons: columns of REFUSED_SCHEMA."""
-        rows = [
-            (each.symbol, each.interval, each.start.date(), (each.end - _TICK).date(), words, each.seen_at)
-            for each in BronzeLog(self._storage).refusals(dataset_name)
-            if each.start and each.end
-            for words in [refusal_in_words(each.key, each.error, each.reason)]
-        ]
-        spans = {"first": pl.Date(), "last": pl.Date(), "words": pl.String(), "seen_at": _TIME}
-        schema = {"symbol": pl.String(), "kline_interval": pl.String(), **spans}
-        days = pl.DataFrame(rows, schema=schema, orient="row").with_columns(
-            pl.date_ranges("first", "last").alias("day")
-        )
-        return (
-            days.explode("day", empty_as_null=False)
-            .group_by(*_SERIES, "day")
-            .agg(pl.col("words").sort().str.join("; ").alias("refused"), pl.col("seen_at").max().alias("refused_at"))
-            .select(REFUSED_SCHEMA.names())
-        )
+        Raises:
+            CorruptObject: A file of the log is damaged; see `skip_damage`.
+        """
+        return _of_kind(self._newest(table_name), "reconciliation")
 
-    def lifetimes(self, dataset_name: str) -> Lifetimes:
-        """Returns what is known of the start and the end of series; the newest entry of a series counts."""
-        rows = self._log(dataset_name, "lifetimes").read().sort("at").unique(_SERIES, keep="last")
-        return Lifetimes(
-            {
-                (row["symbol"], row["kline_interval"]): Lifetime(
-                    _bounds(row["starts_from"], row["starts_to"]), _bounds(row["ends_from"], row["ends_to"])
-                )
-                for row in rows.iter_rows(named=True)
-            }
-        )
+    def refused_days(self, table_name: str) -> pl.DataFrame:
+        """Returns the days of archive objects that the pull refused, with reasons; see `refusals`."""
+        return refused_days(self._storage, table_name)
 
-    def note_lifetimes(self, dataset_name: str, lifetimes: Lifetimes, at: datetime) -> None:
-        """Appends the lifetimes that differ from what the log has."""
-        known = self.lifetimes(dataset_name)
-        rows = [
-            {
-                **dict(zip(_SERIES, series, strict=True)),
-                **_instants("starts", lifetime.starts),
-                **_instants("ends", lifetime.ends),
-                "at": at,
-            }
-            for series, lifetime in sorted(lifetimes.by_series.items())
-            if known.of(*series) != lifetime
-        ]
-        if rows:
-            self._log(dataset_name, "lifetimes").append(rows)
+    def compact(self, table_name: str) -> int:
+        """Writes what counts into one file where the log has grown; returns how many commits it covers."""
+        return self._log(table_name).compact(keep=_newest)
 
-    def compact(self, dataset_name: str, now: datetime | None = None) -> int:
-        """Folds grown logs into one file each, without superseded rows; returns how many files were replaced."""
-        before = (now or datetime.now(UTC)) - SUPERSEDED_FOR
-        newest = _newest(self._log(dataset_name, "days").read()).filter(pl.col("newest") < before)
+    def _newest(self, table_name: str) -> pl.DataFrame:
+        return _newest(self._log(table_name).read(skip_damage=self._skip_damage))
 
-        def keep(rows: pl.DataFrame) -> pl.DataFrame:
-            # Rows younger than the newest days belong to a publication that has not committed its days yet.
-            joined = rows.join(newest, on="partition", how="left")
-            return joined.filter(pl.col("newest").is_null() | (pl.col("at") >= pl.col("newest"))).drop("newest")
-
-        return sum(self._log(dataset_name, name).compact(keep=keep) for name in _SCHEMAS)
-
-    def _with_carried(self, dataset_name: str, frames: CoverageFrames) -> pl.DataFrame:
-        """Returns the reconciliations with the earlier ones of replaced objects of the same partitions."""
-        is_carried = pl.col("only_kept").is_not_null() & pl.col("partition").is_in(frames.days["partition"].implode())
-        if self._log(dataset_name, "reconciliations").read().filter(is_carried).is_empty():
-            return frames.reconciliations
-        carried = self.reconciliations(dataset_name).filter(is_carried)
-        return pl.concat([frames.reconciliations, carried]).unique(_RECONCILED_KEY)
-
-    def _counting(self, dataset_name: str, log_name: str, days: pl.DataFrame) -> pl.DataFrame:
-        rows = self._log(dataset_name, log_name).read()
-        return rows.join(_newest(days), left_on=["partition", "at"], right_on=["partition", "newest"], how="semi")
-
-    def _log(self, dataset_name: str, log_name: str) -> AppendLog:
-        return AppendLog(self._storage, f"coverage/{dataset_name}/{log_name}/", _ALL_SCHEMAS[log_name])
+    def _log(self, table_name: str) -> AppendLog:
+        return AppendLog(self._storage, f"coverage/{table_name}/", _LOG_SCHEMA)
 
 
-_SCHEMAS = {"days": DAYS_SCHEMA, "holes": HOLES_SCHEMA, "reconciliations": RECONCILIATIONS_SCHEMA}
-_ALL_SCHEMAS = {**_SCHEMAS, "lifetimes": LIFETIMES_SCHEMA}
+def _newest(rows: pl.DataFrame) -> pl.DataFrame:
+    """Returns the rows of the newest commit of each partition, in their order."""
+    return rows.filter(pl.col(SEQUENCE) == pl.col(SEQUENCE).max().over("partition"))
 
 
-def _bounds(start: datetime | None, end: datetime | None) -> Bounds | None:
-    return (microseconds(start), microseconds(end)) if start and end else None
+def _of_kind(rows: pl.DataFrame, kind: str) -> pl.DataFrame:
+    return rows.filter(pl.col(_KIND) == kind).select(_SCHEMAS[kind].names())
 
 
-def _instants(name: str, bounds: Bounds | None) -> dict[str, datetime | None]:
-    start, end = (instant(bounds[0]), instant(bounds[1])) if bounds else (None, None)
-    return {f"{name}_from": start, f"{name}_to": end}
-
-
-def _newest(days: pl.DataFrame) -> pl.DataFrame:
-    return days.group_by("partition").agg(pl.col("at").max().alias("newest"))
-
-
-def _newest_days(days: pl.DataFrame) -> pl.DataFrame:
-    newest = days.lazy().filter(pl.col("at") == pl.col("at").max().over("partition"))
-    return newest.unique(["partition", "day"]).collect()
+def _with_carried(frames: CoverageFrames, earlier: pl.DataFrame) -> pl.DataFrame:
+    """Returns the reconciliations with the earlier ones of replaced objects of the same partitions."""
+    is_carried = pl.col("only_kept").is_not_null() & pl.col("partition").is_in(frames.days["partition"].implode())
+    carried = _of_kind(earlier, "reconciliation").filter(is_carried)
+    return pl.concat([frames.reconciliations, carried]).unique(_RECONCILED_KEY)
 
 
 def neighbours_by_id(days: pl.DataFrame) -> pl.DataFrame:
@@ -354,7 +287,8 @@ def _holes_between_partitions(days: pl.DataFrame) -> pl.DataFrame:
     return holes.filter(pl.col("missing") > 0).select(HOLES_SCHEMA.names())
 
 
-def _with_first_seen(holes: pl.DataFrame, before: pl.DataFrame, at: datetime) -> pl.DataFrame:
-    earlier = before.group_by(_HOLE_KEY).agg(pl.col("first_seen").min())
-    joined = holes.drop("first_seen").join(earlier, on=_HOLE_KEY, how="left")
+def _with_first_seen(holes: pl.DataFrame, earlier: pl.DataFrame, at: datetime) -> pl.DataFrame:
+    """Returns holes with the time at which each was found first; every append carries it on."""
+    known = _of_kind(earlier, "hole").select(*_HOLE_KEY, "first_seen").unique(_HOLE_KEY)
+    joined = holes.unique(_HOLE_KEY).drop("first_seen").join(known, on=_HOLE_KEY, how="left")
     return joined.with_columns(pl.col("first_seen").fill_null(pl.lit(at, _TIME)))

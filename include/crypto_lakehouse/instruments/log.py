@@ -18,7 +18,7 @@ from crypto_lakehouse.instruments.exchange_info import (
     parse_exchange_info,
 )
 from crypto_lakehouse.instruments.instrument import INSTRUMENT_SCHEMA, Instrument, instrument_frame
-from crypto_lakehouse.lake.log import AppendLog
+from crypto_lakehouse.lake.log import SEQUENCE, AppendLog
 from crypto_lakehouse.lake.storage import Storage
 from crypto_lakehouse.vocabulary import Exchange, Market
 
@@ -68,14 +68,22 @@ class InstrumentLog:
         return True
 
     def latest(self, market: Market) -> pl.DataFrame:
-        """Returns the newest version as a frame of `VERSION_SCHEMA` by symbol and start. Empty if there is none."""
-        return self.as_of(market, datetime.max.replace(tzinfo=UTC))
+        """Returns the newest version as a frame of `VERSION_SCHEMA` by symbol and start. Empty if there is none.
+
+        Raises:
+            CorruptObject: A file of the log is damaged.
+        """
+        return _newest(self._log(market).read())
 
     def as_of(self, market: Market, version_at: datetime) -> pl.DataFrame:
-        """Returns the version that was the newest at a time, in the same form."""
-        versions = self._log(market).read().filter(pl.col("version_at") <= version_at)
-        newest = versions.filter(pl.col("version_at") == pl.col("version_at").max())
-        return newest.unique("instrument_id", keep="any").sort("symbol", "valid_from")
+        """Returns the version that was the newest at a time, in the same form.
+
+        The question is about a time, so the times of the versions answer it; of several, the last one appended counts.
+
+        Raises:
+            CorruptObject: A file of the log is damaged.
+        """
+        return _newest(self._log(market).read().filter(pl.col("version_at") <= version_at))
 
     def compact(self, market: Market) -> int:
         """Merges the versions of a market into one file if there are many. Returns the number of replaced files."""
@@ -83,6 +91,11 @@ class InstrumentLog:
 
     def _log(self, market: Market) -> AppendLog:
         return AppendLog(self._storage, f"instruments/{self._exchange}_{market}/versions/", VERSION_SCHEMA)
+
+
+def _newest(versions: pl.DataFrame) -> pl.DataFrame:
+    newest = versions.filter(pl.col(SEQUENCE) == pl.col(SEQUENCE).max())
+    return newest.drop(SEQUENCE).sort("symbol", "valid_from")
 
 
 class ExchangeInfoLog:
@@ -99,7 +112,8 @@ class ExchangeInfoLog:
     def record(self, market: Market, bodies: Sequence[ExchangeInfoBody]) -> int:
         """Records the changes in response bodies, oldest first. Returns the number of recorded rows.
 
-        A body that is older than the newest recorded change is left out, because later changes are missing in it.
+        A body that is older than the newest recorded change is left out, because later changes are missing in it. The
+        times come from the exchange's own clock, which is in the bodies: a clock of ours has no say.
 
         Raises:
             SchemaDrift: A body does not have the format of the exchange. Nothing is recorded.
@@ -119,6 +133,7 @@ class ExchangeInfoLog:
 
     def history(self, market: Market) -> list[InstrumentInfo]:
         """Returns all recorded rows, oldest first."""
+        # One clock, the exchange's, orders bodies that may be given in any order.
         rows = self._log(market).read().unique(["symbol", "seen_at"], keep="any").sort("seen_at", "symbol")
         return [_info(row) for row in rows.iter_rows(named=True)]
 

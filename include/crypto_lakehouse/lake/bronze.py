@@ -6,7 +6,7 @@ from dataclasses import asdict, dataclass
 from datetime import datetime, timedelta
 from typing import TYPE_CHECKING
 
-from crypto_lakehouse.lake.commits import recent_rows, write_commit
+from crypto_lakehouse.lake.commits import append, json_body, list_log, log_faults, recent_rows, rows_since
 from crypto_lakehouse.lake.partition import Partition
 from crypto_lakehouse.lake.records import BronzeObject
 from crypto_lakehouse.lake.storage import Storage
@@ -36,35 +36,83 @@ class QuarantinedObject:
     end: datetime | None = None
 
 
+@dataclass(frozen=True, slots=True)
+class BronzeMark:
+    """The numbers of the newest commits of both logs of a dataset."""
+
+    objects: int
+    quarantined: int
+
+
 class BronzeLog:
-    """The log of the objects in Bronze. A commit is one atomic write; the newest version of a key counts."""
+    """The log of the objects in Bronze. A commit is one atomic write; the last version of a key counts."""
 
     def __init__(self, storage: Storage) -> None:
         self._storage = storage
 
-    def commit(self, objects: Sequence[BronzeObject]) -> None:
-        """Adds stored objects to Bronze. All objects of a dataset are added, or none."""
+    def mark(self, dataset: str) -> BronzeMark:
+        """Returns the numbers of the newest commits: a writer takes them before it looks at what it will store."""
+        logs = (_log_folder(dataset), _quarantine_folder(dataset))
+        return BronzeMark(*(list_log(self._storage, folder).head for folder in logs))
+
+    def commit(self, objects: Sequence[BronzeObject], since: BronzeMark | None = None) -> list[BronzeObject]:
+        """Adds stored objects to Bronze. All objects of a dataset are added, or none.
+
+        Args:
+            objects: The objects.
+            since: What the log was when the writer looked at the source. An object of which the log has got other
+                bytes since then is left out: a writer that was stopped must not become the newest.
+
+        Returns:
+            The objects that were left out.
+        """
         by_dataset: dict[str, list[BronzeObject]] = defaultdict(list)
         for bronze_object in objects:
             by_dataset[bronze_object.dataset].append(bronze_object)
-        for dataset, members in by_dataset.items():
-            write_commit(self._storage, _log_folder(dataset), [asdict(member) for member in members])
+        return [
+            bronze_object
+            for dataset, members in by_dataset.items()
+            for bronze_object in self._commit(_log_folder(dataset), members, since)
+        ]
+
+    def _commit(self, folder: str, members: list[BronzeObject], since: BronzeMark | None) -> list[BronzeObject]:
+        overtaken: list[BronzeObject] = []
+
+        def body_after(head: int) -> bytes | None:
+            newer = {} if since is None else self._newer(folder, since.objects, head, "sha256")
+            overtaken[:] = [member for member in members if newer.get(member.key, member.sha256) != member.sha256]
+            return json_body([asdict(member) for member in members if member not in overtaken])
+
+        append(self._storage, folder, body_after)
+        return overtaken
+
+    def _newer(self, folder: str, since: int, head: int, column: str) -> dict[str, str]:
+        """Returns what the newest record of each key has in a column, of the records after a commit."""
+        return {str(row["key"]): str(row[column]) for row in rows_since(self._storage, folder, since, head)}
 
     def recent_etags(self, dataset: str) -> dict[str, str]:
         """Returns the entity tags of the objects committed since the last compaction, by key."""
-        rows = sorted(recent_rows(self._storage, _log_folder(dataset)), key=lambda row: str(row["seen_at"]))
-        return {str(row["key"]): str(row["etag"]) for row in rows}
+        # Rows come in the order of commits: the last one of a key is its newest.
+        return {str(row["key"]): str(row["etag"]) for row in recent_rows(self._storage, _log_folder(dataset))}
 
     def latest(self, dataset: str) -> "pl.DataFrame":
-        """Returns the newest version of every object: columns of BronzeObject, one row per key, sorted by key."""
-        rows = self._log(dataset).read().lazy().sort("key", "seen_at", "sha256")
-        return rows.unique("key", keep="last", maintain_order=True).collect()
+        """Returns the newest version of every object: columns of BronzeObject, one row per key, sorted by key.
+
+        What a damaged file of the log had is as if it had never been pulled, and a plan pulls it again. Where
+        `has_lost_rows` is true, no partition may be rebuilt from fewer objects than it was built from.
+        """
+        rows = self._log(dataset).read(skip_damage=True).lazy().drop("sequence")
+        return rows.unique("key", keep="last", maintain_order=True).sort("key").collect()
+
+    def has_lost_rows(self, dataset: str) -> bool:
+        """Returns whether damage has cost the log records of objects."""
+        return any(fault.rows_lost for fault in log_faults(self._storage, _log_folder(dataset)))
 
     def replaced_keys(self, dataset: str) -> set[str]:
         """Returns the keys of objects that were committed with different bytes at different times."""
         import polars as pl
 
-        versions = self._log(dataset).read().group_by("key").agg(pl.col("sha256").n_unique())
+        versions = self._log(dataset).read(skip_damage=True).group_by("key").agg(pl.col("sha256").n_unique())
         return set(versions.filter(pl.col("sha256") > 1)["key"])
 
     def objects_by_partition(self, dataset: Dataset, partitions: Sequence[Partition]) -> dict[str, list[BronzeObject]]:
@@ -84,13 +132,26 @@ class BronzeLog:
             for partition in partitions
         }
 
-    def quarantine(self, dataset: str, objects: Sequence[QuarantinedObject]) -> None:
-        """Records objects that failed verification, so that they are not pulled again until they change."""
-        write_commit(self._storage, _quarantine_folder(dataset), [asdict(quarantined) for quarantined in objects])
+    def quarantine(self, dataset: str, objects: Sequence[QuarantinedObject], since: BronzeMark | None = None) -> None:
+        """Records objects that failed verification, so that they are not pulled again until they change.
+
+        Args:
+            dataset: The dataset.
+            objects: The objects.
+            since: As for `commit`: an object that got another record since then is left out.
+        """
+        folder = _quarantine_folder(dataset)
+
+        def body_after(head: int) -> bytes | None:
+            newer = {} if since is None else self._newer(folder, since.quarantined, head, "etag")
+            return json_body([asdict(refused) for refused in objects if refused.key not in newer])
+
+        append(self._storage, folder, body_after)
 
     def quarantined(self, dataset: str) -> dict[str, QuarantinedObject]:
         """Returns the newest entry of each key in the quarantine log."""
-        rows = self._quarantine_log(dataset).read().sort("key", "seen_at").iter_rows(named=True)
+        # In the order of commits; what a damaged file had is pulled and judged again.
+        rows = self._quarantine_log(dataset).read(skip_damage=True).drop("sequence").iter_rows(named=True)
         return {row["key"]: QuarantinedObject(**row) for row in rows}
 
     def refusals(self, dataset: str) -> list[QuarantinedObject]:

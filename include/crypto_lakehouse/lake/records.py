@@ -291,3 +291,5 @@ class PublishedPartition:
     run_id: str
     published_at: datetime
     schema_version: str = field(default="1")
+    generation: int = field(default=0, compare=False)
+    """Raised by every publication of the partition; the catalog sets it. 0 where it was never published."""

@@ -49,17 +49,45 @@ class VerdictLog:
     def __init__(self, storage: Storage) -> None:
         self._storage = storage
 
-    def append(self, table: Table, run_id: str, verdicts: Sequence[Verdict], at: datetime) -> None:
-        """Records the verdicts of a batch, all or none."""
-        self._log(table).append([_row(verdict, run_id, at) for verdict in verdicts])
+    def head(self, table: Table) -> int:
+        """Returns the number of the newest commit of the table's log."""
+        return self._log(table).head()
+
+    def append(
+        self, table: Table, run_id: str, verdicts: Sequence[Verdict], at: datetime, since: int | None = None
+    ) -> set[str]:
+        """Records the verdicts of a batch, all or none, and returns the partitions that another run has judged.
+
+        Args:
+            table: The table.
+            run_id: The run.
+            verdicts: The verdicts.
+            at: The time, for people: the order of the log decides which verdict is the newest.
+            since: The number of the newest commit when the run looked at the inputs; the newest one by default. A
+                partition that got another verdict since then is left out.
+        """
+        mark = self.head(table) if since is None else since
+        rows = pl.DataFrame([_row(verdict, run_id, at) for verdict in verdicts], schema=_SCHEMA)
+        return self._log(table).append_unless_overtaken(rows, "partition", mark)
 
     def latest(self, table: Table) -> dict[str, LoggedVerdict]:
-        """Returns the newest verdict of every partition that has one."""
-        return _by_partition(self._log(table).read())
+        """Returns the newest verdict of every partition that has one.
 
-    def latest_publishable(self, table: Table) -> dict[str, LoggedVerdict]:
-        """Returns the newest verdict of every partition that let it be published."""
-        rows = self._log(table).read()
+        A partition whose verdict is lost by damage is judged again.
+        """
+        return _by_partition(self._log(table).read(skip_damage=True))
+
+    def latest_publishable(self, table: Table, *, skip_damage: bool = False) -> dict[str, LoggedVerdict]:
+        """Returns the newest verdict of every partition that let it be published.
+
+        Args:
+            table: The table.
+            skip_damage: Whether to take the newest sound verdict where files of the log are damaged.
+
+        Raises:
+            CorruptObject: The log is damaged: an older verdict could pass for the newest.
+        """
+        rows = self._log(table).read(skip_damage=skip_damage)
         return _by_partition(
             rows.filter(
                 pl.col("condition").is_in([condition.value for condition in Condition if condition.is_published])
@@ -81,7 +109,8 @@ def _row(verdict: Verdict, run_id: str, at: datetime) -> dict[str, object]:
 
 
 def _by_partition(rows: pl.DataFrame) -> dict[str, LoggedVerdict]:
-    newest = rows.sort("partition", "at", "sha256").unique("partition", keep="last", maintain_order=True)
+    # In the order of commits: no clock decides what is the newest.
+    newest = rows.unique("partition", keep="last", maintain_order=True).sort("partition")
     return {row["partition"]: _logged(row) for row in newest.iter_rows(named=True)}
 
 

@@ -4,7 +4,7 @@ import hashlib
 from datetime import datetime
 from pathlib import Path
 
-from crypto_lakehouse.errors import CorruptObject
+from crypto_lakehouse.errors import ArchiveFileMissing, CorruptObject
 from crypto_lakehouse.lake.partition import Partition
 from crypto_lakehouse.lake.records import Candidate, Manifest, PublishedPartition
 from crypto_lakehouse.lake.storage import Storage
@@ -57,17 +57,27 @@ def verify_candidate(storage: Storage, candidate: Candidate | PublishedPartition
     """Returns a local path with the verified bytes of a version, published or not.
 
     Raises:
-        CorruptObject: The bytes differ from the bytes that were written.
+        CorruptObject: The file is gone, or its bytes differ from the bytes that were written.
     """
     place = folder / candidate.sha256
     place.mkdir(parents=True, exist_ok=True)
-    path = storage.fetch(candidate.file, place)
+    try:
+        path = storage.fetch(candidate.file, place)
+    except ArchiveFileMissing as error:
+        raise _corrupt(candidate, "is gone") from error
+    size = path.stat().st_size
+    if size != candidate.bytes:
+        raise _corrupt(candidate, f"has {size} bytes, written were {candidate.bytes}")
     actual = file_sha256(path)
     if actual != candidate.sha256:
-        raise CorruptObject(
-            f"{candidate.file} has sha256 {actual[:16]}..., written was {candidate.sha256[:16]}...",
-            "Run the partition again: it is rebuilt from the layer below",
-            dataset=candidate.dataset,
-            partition=candidate.partition,
-        )
+        raise _corrupt(candidate, f"has sha256 {actual[:16]}..., written was {candidate.sha256[:16]}...")
     return path
+
+
+def _corrupt(candidate: Candidate | PublishedPartition, what: str) -> CorruptObject:
+    return CorruptObject(
+        f"{candidate.file} {what}",
+        "Run the partition again: it is rebuilt from the layer below",
+        dataset=candidate.dataset,
+        partition=candidate.partition,
+    )

@@ -8,7 +8,7 @@ from crypto_lakehouse.datasets import dataset as dataset_of_name
 from crypto_lakehouse.errors import LakehouseError, PermanentError, RateLimited
 from crypto_lakehouse.exchange.client import ExchangeClient, open_limiter
 from crypto_lakehouse.exchange.fetching import fetch, store
-from crypto_lakehouse.lake.bronze import BronzeLog
+from crypto_lakehouse.lake.bronze import BronzeLog, BronzeMark
 from crypto_lakehouse.lake.records import BronzeObject, RequestSpan
 from crypto_lakehouse.runs.figures import DeltaFigures, total
 from crypto_lakehouse.runs.orders import DeltaOrder
@@ -27,6 +27,7 @@ class _Requests:
     Args:
         context: The step's.
         dataset: The dataset.
+        mark: How far the Bronze log was before the first request: later answers of another run are newer.
         stop: Is set once nothing more must be requested.
         pending: Stored objects that are not part of Bronze yet.
         figures: What was answered so far.
@@ -34,6 +35,7 @@ class _Requests:
 
     context: StepContext
     dataset: Dataset
+    mark: BronzeMark
     stop: Event = field(default_factory=Event)
     pending: list[BronzeObject] = field(default_factory=list)
     figures: DeltaFigures = field(default_factory=DeltaFigures)
@@ -69,7 +71,7 @@ class _Requests:
 
     def commit(self) -> None:
         """Makes what was stored part of Bronze."""
-        BronzeLog(self.context.storage).commit(self.pending)
+        BronzeLog(self.context.storage).commit(self.pending, self.mark)
         self.pending = []
 
 
@@ -82,7 +84,8 @@ def delta(context: StepContext, order: DeltaOrder) -> DeltaOutcome:
     Raises:
         LakehouseError: Some spans were not answered.
     """
-    requests = _Requests(context, dataset_of_name(order.dataset))
+    mark = BronzeLog(context.storage).mark(order.dataset)
+    requests = _Requests(context, dataset_of_name(order.dataset), mark)
     errors = _carry_out_all(requests, order)
     requests.commit()
     if errors:

@@ -5,6 +5,8 @@ from collections.abc import Iterable, Sequence
 import polars as pl
 
 from crypto_lakehouse.coverage.grid import learned_anchor
+from crypto_lakehouse.coverage.lifetime import UNKNOWN_LIFETIME
+from crypto_lakehouse.coverage.lifetimes import LifetimeLog
 from crypto_lakehouse.coverage.log import CoverageLog
 from crypto_lakehouse.coverage.row_times import SeriesEvidence
 from crypto_lakehouse.instants import microseconds, midnight
@@ -26,13 +28,13 @@ def partition_evidence(storage: Storage, table: Table, candidates: Sequence[Cand
     if not isinstance(table, Dataset):
         return {}
     coverage = CoverageLog(storage)
-    lifetimes, refusals = coverage.lifetimes(table.name), BronzeLog(storage).refusals(table.name)
+    lifetimes, refusals = LifetimeLog(storage, table.name).read(), BronzeLog(storage).refusals(table.name)
     partitions = [Partition.parse(table, candidate.partition) for candidate in candidates]
     needs_anchor = any(partition.interval is Interval.D3 for partition in partitions)
     candles = coverage.days(table.name).filter(pl.col("kline_interval") == Interval.D3.value) if needs_anchor else None
     evidence = {}
     for partition in partitions:
-        lifetime = lifetimes.of(partition.symbol, str(partition.interval or ""))
+        lifetime = lifetimes.get((partition.symbol, str(partition.interval or "")), UNKNOWN_LIFETIME)
         series = SeriesEvidence(lifetime, _anchor(partition, candles))
         evidence[partition.name] = PartitionEvidence(series, tuple(_refused(partition, refusals)))
     return evidence

@@ -17,5 +17,5 @@ def gaps(context: StepContext, _order: GapsOrder) -> GapsOutcome:
         LakehouseError: The catalog or the lake did not answer.
     """
     catalog = open_catalog(context.settings)
-    runs = tuple(fills(Coverage(CoverageLog(context.storage), catalog.tables)))
+    runs = tuple(fills(Coverage(CoverageLog(context.storage, skip_damage=True), catalog.tables)))
     return GapsOutcome(GapsFigures(datasets=len(runs), symbols=sum(len(run.symbols) for run in runs)), runs)

@@ -111,7 +111,7 @@ def compare(context: StepContext, request: PlanRequest) -> Comparison:
     pull_plan = plan_pull(selection, settings, bronze, profile, context.progress) if request.pull else PullPlan()
     dataset = selection.dataset
     delta_request = DeltaRequest(selection, is_wanted=request.delta, fill=request.fill)
-    delta_plan = plan_delta(delta_request, settings, bronze, CoverageLog(context.storage), pull_plan)
+    delta_plan = plan_delta(delta_request, settings, bronze, CoverageLog(context.storage, skip_damage=True), pull_plan)
     present = _partitions_in_bronze(selection, bronze, settings)
     pulled = [*_partitions_to_pull(dataset, pull_plan)]
     changing = [partition for partition, _ in pulled] + [*_partitions_to_ask(dataset, delta_plan)]

@@ -3,7 +3,6 @@
 from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
 
-import polars as pl
 import pytest
 
 from crypto_lakehouse.coverage.log import (
@@ -21,7 +20,7 @@ from crypto_lakehouse.coverage.records import (
     PartitionVersion,
     ReconciledDay,
 )
-from crypto_lakehouse.errors import ArchiveFileMissing, SourceUnavailable
+from crypto_lakehouse.errors import ArchiveFileMissing, CorruptObject, SourceUnavailable
 from crypto_lakehouse.lake.local import LocalStorage
 from crypto_lakehouse.vocabulary import DayCondition, HoleKind
 
@@ -57,7 +56,7 @@ def test_an_empty_log_has_empty_tables_of_its_columns(log: CoverageLog, tmp_path
     assert (log.days(NAME).schema, log.holes(NAME).schema) == (DAYS_SCHEMA, HOLES_SCHEMA)
     assert log.reconciliations(NAME).schema == RECONCILIATIONS_SCHEMA
     log.append(NAME, CoverageFrames.of(), AT)
-    assert list(tmp_path.rglob("*.parquet")) == []
+    assert list(tmp_path.rglob("*.commit")) == []
 
 
 def test_the_newest_rows_of_a_partition_count_and_those_of_others_stay(log: CoverageLog) -> None:
@@ -115,24 +114,20 @@ def test_what_a_replaced_object_changed_stays_with_its_partition_once(log: Cover
     assert rows.select("version", "only_other").rows() == [("v1", 2), ("v4", None)]
 
 
-def test_rows_without_their_days_do_not_count_and_the_repeated_append_does(
-    log: CoverageLog, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_the_three_kinds_are_one_commit(log: CoverageLog, monkeypatch: pytest.MonkeyPatch) -> None:
     log.append(NAME, frames(), AT)
     written: list[str] = []
-    true_write = LocalStorage.write
 
-    def write(self: LocalStorage, key: str, data: bytes, *, if_absent: bool = False) -> bool:
-        if "/days/" in key:
-            raise SourceUnavailable("gone")
+    def write(_self: LocalStorage, key: str, _data: bytes, *, if_absent: bool = False) -> bool:
+        assert if_absent
         written.append(key)
-        return true_write(self, key, data, if_absent=if_absent)
+        raise SourceUnavailable("gone")
 
     with monkeypatch.context() as patch:
         patch.setattr(LocalStorage, "write", write)
         with pytest.raises(SourceUnavailable):
             log.append(NAME, frames(version="v2", holes=2), AT + timedelta(days=1))
-    assert len(written) == 2, "holes and reconciliations were written before the crash"
+    assert len(written) == 1
     assert (log.holes(NAME).height, log.days(NAME)["version"].item()) == (1, "v1")
     log.append(NAME, frames(version="v2", holes=2), AT + timedelta(days=2))
     assert (log.holes(NAME).height, log.days(NAME)["version"].item()) == (2, "v2")
@@ -145,29 +140,47 @@ def test_equal_rows_that_came_twice_count_once(log: CoverageLog) -> None:
     assert (log.days(NAME).height, log.holes(NAME).height, log.reconciliations(NAME).height) == (1, 1, 1)
 
 
-def test_compaction_keeps_what_counts_and_what_readers_may_still_want(log: CoverageLog) -> None:
+def test_the_last_rows_of_a_partition_count_whatever_the_clocks_said(log: CoverageLog) -> None:
+    log.append(NAME, frames(version="v1", holes=2), AT + timedelta(days=3650))
+    log.append(NAME, frames(version="v2", holes=1), AT)
+    assert log.days(NAME)["version"].item() == "v2"
+    assert (log.holes(NAME).height, log.reconciliations(NAME)["version"].to_list()) == (1, ["v2"])
+
+
+def test_a_partition_that_another_run_has_written_of_since_is_left_out(log: CoverageLog) -> None:
+    mark = log.head(NAME)
+    log.append(NAME, frames(version="newer"), AT)
+    stopped = frames(version="older").joined(frames("2024-02", version="older"))
+    assert log.append(NAME, stopped, AT, mark) == {version_of().partition}
+    assert sorted(log.days(NAME).select("partition", "version").rows()) == [
+        (version_of().partition, "newer"),
+        (version_of("2024-02").partition, "older"),
+    ]
+    assert set(log.holes(NAME)["version"]) == {"newer", "older"}
+
+
+def test_compaction_keeps_what_counts(log: CoverageLog) -> None:
     for number in range(100):
         log.append(NAME, frames(version=f"v{number}"), AT + timedelta(minutes=number))
-    before = log.days(NAME), log.holes(NAME)
-    # The newest is not an hour old: superseded rows may still be wanted.
-    assert log.compact(NAME, AT + timedelta(minutes=150)) == 300
-    assert log._log(NAME, "holes").read().height == 100
-    for number in range(100, 200):
-        log.append(NAME, frames(version=f"v{number}"), AT + timedelta(minutes=number))
-    assert log.compact(NAME, AT + timedelta(days=2)) == 303
-    assert log._log(NAME, "days").read().height == log._log(NAME, "holes").read().height == 1
-    assert before[0]["version"].item() == "v99"
-    assert log.days(NAME)["version"].item() == "v199"
+    before = log.days(NAME), log.holes(NAME), log.reconciliations(NAME)
+    assert log.compact(NAME) == 100
+    assert log._log(NAME).read().height == 3
+    after = log.days(NAME), log.holes(NAME), log.reconciliations(NAME)
+    assert all(old.equals(new) for old, new in zip(before, after, strict=True))
+    assert log.days(NAME)["version"].item() == "v99"
     assert log.holes(NAME)["first_seen"].item() == AT
+    assert log.compact(NAME) == 0
 
 
-def test_compaction_keeps_holes_whose_days_are_not_there_yet(log: CoverageLog) -> None:
-    log.append(NAME, frames(), AT)
-    early = frames(holes=1).holes.with_columns(pl.lit(AT + timedelta(days=1)).cast(HOLES_SCHEMA["at"]).alias("at"))
-    for _ in range(100):
-        log._log(NAME, "holes").append_frame(early)
-    assert log.compact(NAME, AT + timedelta(days=9)) == 101
-    assert log._log(NAME, "holes").read().height == 101
+def test_damage_is_an_error_for_readers_and_a_warning_for_steps(log: CoverageLog, tmp_path: Path) -> None:
+    log.append(NAME, frames(version="v1"), AT)
+    log.append(NAME, frames(version="v2"), AT)
+    path = tmp_path / "coverage" / NAME / "000000000002.commit"
+    path.write_bytes(path.read_bytes()[:-1] + b"?")
+    with pytest.raises(CorruptObject, match=f"{NAME}: coverage/{NAME}/000000000002.commit is damaged\n.*--repair"):
+        log.days(NAME)
+    assert CoverageLog(LocalStorage(tmp_path), skip_damage=True).days(NAME)["version"].item() == "v1"
+    assert log.compact(NAME) == 0
 
 
 def test_frames_are_stored_and_read_as_they_were(tmp_path: Path) -> None:

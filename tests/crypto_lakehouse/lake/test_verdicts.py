@@ -31,11 +31,22 @@ def test_a_verdict_is_read_back_as_it_was(log: VerdictLog) -> None:
     assert log.latest(TABLE) == {given.candidate.partition: (given, "run", AT)}
 
 
-def test_the_newest_verdict_counts_whatever_the_order_in_which_they_came(log: VerdictLog) -> None:
-    log.append(TABLE, "late", [verdict("2", Condition.AVAILABLE)], AT + timedelta(hours=1))
-    log.append(TABLE, "early", [verdict("1", Condition.AVAILABLE)], AT)
+def test_the_last_verdict_counts_whatever_the_clocks_said(log: VerdictLog) -> None:
+    log.append(TABLE, "ahead", [verdict("1", Condition.AVAILABLE)], AT + timedelta(days=3650))
+    log.append(TABLE, "right", [verdict("2", Condition.AVAILABLE)], AT)
     (latest,) = log.latest(TABLE).values()
-    assert (latest.run_id, latest.verdict.candidate.sha256) == ("late", "2")
+    assert (latest.run_id, latest.verdict.candidate.sha256) == ("right", "2")
+    assert log.latest_publishable(TABLE) == log.latest(TABLE)
+
+
+def test_a_partition_that_another_run_has_judged_since_is_left_out(log: VerdictLog) -> None:
+    mark = log.head(TABLE)
+    log.append(TABLE, "newer", [verdict("2", Condition.AVAILABLE)], AT)
+    other = verdict("3", Condition.AVAILABLE, "symbol_key=ETHUSDT/year=2024")
+    stopped = [verdict("1", Condition.AVAILABLE), other]
+    assert log.append(TABLE, "stopped", stopped, AT, mark) == {"symbol_key=BTCUSDT/year=2024"}
+    assert {logged.run_id for logged in log.latest(TABLE).values()} == {"newer", "stopped"}
+    assert log.latest(TABLE)["symbol_key=BTCUSDT/year=2024"].run_id == "newer"
 
 
 def test_a_refusal_counts_as_the_latest_and_not_as_publishable(log: VerdictLog) -> None:

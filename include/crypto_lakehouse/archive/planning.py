@@ -1,14 +1,14 @@
 """What to pull: the bucket's listing compared with Bronze."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import UTC, date, datetime, timedelta
 
 import polars as pl
 
 from crypto_lakehouse.archive.bucket import Bucket
 from crypto_lakehouse.archive.keys import SOURCES
-from crypto_lakehouse.archive.listing import Folder, list_folders, matching_symbols
+from crypto_lakehouse.archive.listing import Folder, FolderDays, is_pattern, list_folders, matching_symbols
 from crypto_lakehouse.errors import ListingSuspect
 from crypto_lakehouse.instants import midnight
 from crypto_lakehouse.lake.bronze import BronzeLog
@@ -17,6 +17,7 @@ from crypto_lakehouse.lake.selection import Selection
 from crypto_lakehouse.progress import Progress, no_progress
 from crypto_lakehouse.settings import Settings, TransferProfile
 from crypto_lakehouse.spec import Dataset
+from crypto_lakehouse.symbols import nearest_symbols, validated_symbol
 from crypto_lakehouse.vocabulary import Frequency
 
 NEW, REPUBLISHED, UNCHANGED, QUARANTINED = "new", "republished", "unchanged", "quarantined"
@@ -32,6 +33,8 @@ class PullPlan:
         quarantined: Objects that failed verification and have not changed since.
         vanished: Objects that Bronze has and the bucket no longer lists.
         days_without_object: Symbol and interval to the number of days of the selection that no object covers.
+        folders: The days of every listed folder.
+        unseen: Symbols that are named, and that neither the archive nor the lake has, with the nearest ones.
     """
 
     objects: tuple[ObjectToPull, ...] = ()
@@ -39,6 +42,8 @@ class PullPlan:
     quarantined: int = 0
     vanished: int = 0
     days_without_object: dict[str, int] = field(default_factory=dict)
+    folders: tuple[FolderDays, ...] = ()
+    unseen: dict[str, tuple[str, ...]] = field(default_factory=dict)
 
     @property
     def bytes(self) -> int:
@@ -46,14 +51,27 @@ class PullPlan:
         return sum(wanted.size for wanted in self.objects)
 
 
-def plan_pull(
+NO_DAYS = pl.DataFrame(schema={"symbol": pl.String, "interval": pl.String, "first_day": pl.Date})
+
+
+def plan_pull(  # noqa: PLR0913, PLR0917 - the last two have defaults and are named where they are given
     selection: Selection,
     settings: Settings,
     bronze: BronzeLog,
     profile: TransferProfile,
     progress: Progress = no_progress,
+    doubtful: pl.DataFrame = NO_DAYS,
 ) -> PullPlan:
     """Lists what the selection covers and returns what Bronze lacks of it.
+
+    Args:
+        selection: Which data the run is about.
+        settings: The deployment.
+        bronze: What the lake has.
+        profile: Time limits, retries, connections.
+        progress: Listener.
+        doubtful: The days that coverage reports as missing or degraded, with the columns of `NO_DAYS`: their daily
+            files are pulled, too, where the month has a monthly file.
 
     Raises:
         InvalidRequest: A symbol is not acceptable.
@@ -63,10 +81,13 @@ def plan_pull(
     dataset = selection.dataset
     if not dataset.frequencies:
         # There is no archive to list.
-        return PullPlan()
+        return PullPlan(unseen=_unseen(selection, bronze, None, ()))
     bucket = Bucket(settings.archive, profile)
     folders = _folders(selection, settings, bucket)
-    listed = list_folders(bucket, folders, (selection.first_day, selection.last_day), profile.listing_threads, progress)
+    days = (selection.first_day, selection.last_day)
+    listing = list_folders(bucket, folders, days, profile.listing_threads, progress)
+    listed = listing.objects
+    unseen = _unseen(selection, bronze, bucket, listing.folders)
     vanished = _vanished(selection, folders, listed, bronze)
     if vanished and not settings.archive.allow_shrinkage:
         raise ListingSuspect(
@@ -74,8 +95,9 @@ def plan_pull(
             "Look at the bucket; if they were withdrawn, set CRYPTO_LAKEHOUSE_ARCHIVE__ALLOW_SHRINKAGE=true",
             dataset=dataset.name,
         )
-    compared = _compare(_without_daily_duplicates(dataset, listed), bronze, dataset)
-    return _plan(compared, len(vanished), _days_without_object(listed, folders, selection))
+    compared = _compare(_without_daily_duplicates(dataset, listed, doubtful), bronze, dataset)
+    plan = _plan(compared, len(vanished), _days_without_object(listed, folders, selection))
+    return replace(plan, folders=listing.folders, unseen=unseen)
 
 
 def _folders(selection: Selection, settings: Settings, bucket: Bucket) -> list[Folder]:
@@ -106,16 +128,36 @@ def _vanished(selection: Selection, folders: Sequence[Folder], listed: pl.DataFr
     return expected.join(listed, on="key", how="anti")["key"].sort().to_list()
 
 
-def _without_daily_duplicates(dataset: Dataset, listed: pl.DataFrame) -> pl.DataFrame:
-    """Returns the objects to pull: the daily files of a month with a monthly file only where both are wanted."""
+def _unseen(
+    selection: Selection, bronze: BronzeLog, bucket: Bucket | None, listed: Sequence[FolderDays]
+) -> dict[str, tuple[str, ...]]:
+    """Returns the symbols that are asked for by name and that neither the archive nor the lake has, with the nearest.
+
+    Configured symbols do not count: they are the same for all datasets of a market, and not all datasets have them.
+    """
+    dataset = selection.dataset
+    named = {validated_symbol(pattern) for pattern in selection.symbols if not is_pattern(pattern)}
+    unlisted = named - {days.folder.symbol for days in listed}
+    known = set(bronze.latest(dataset.name)["symbol"]) if unlisted else set()
+    if bucket is not None and unlisted - known:
+        known.update(*(bucket.folders(dataset.archive_prefix(frequency)) for frequency in dataset.frequencies))
+    return {symbol: tuple(nearest_symbols(symbol, known)) for symbol in sorted(unlisted - known)}
+
+
+def _without_daily_duplicates(dataset: Dataset, listed: pl.DataFrame, doubtful: pl.DataFrame) -> pl.DataFrame:
+    """Returns the objects to pull: of the daily files of a month with a monthly file only the files of doubtful days.
+
+    All of them are pulled where the dataset wants both.
+    """
     if dataset.both_frequencies or set(dataset.frequencies) != set(Frequency):
         return listed
     month = pl.col("first_day").dt.truncate("1mo").alias("month")
     monthly = listed.filter(pl.col("frequency") == Frequency.MONTHLY.value)
     daily = listed.filter(pl.col("frequency") == Frequency.DAILY.value).with_columns(month)
     months = monthly.select("symbol", "interval", month)
-    needed = daily.join(months, on=["symbol", "interval", "month"], how="anti").drop("month")
-    return pl.concat([monthly, needed]).sort("key")
+    alone = daily.join(months, on=["symbol", "interval", "month"], how="anti")
+    doubted = daily.join(doubtful, on=["symbol", "interval", "first_day"], how="semi")
+    return pl.concat([monthly, pl.concat([alone, doubted]).drop("month")]).unique("key").sort("key")
 
 
 def _compare(listed: pl.DataFrame, bronze: BronzeLog, dataset: Dataset) -> pl.DataFrame:

@@ -13,6 +13,7 @@ from datetime import UTC, datetime
 from crypto_lakehouse import telemetry
 from crypto_lakehouse.catalog.catalog import Catalog
 from crypto_lakehouse.catalog.opening import open_catalog
+from crypto_lakehouse.coverage.lifetimes import LifetimeLog
 from crypto_lakehouse.coverage.log import CoverageFrames, CoverageLog
 from crypto_lakehouse.coverage.published import published_coverage, unreadable_days
 from crypto_lakehouse.errors import CorruptObject
@@ -144,8 +145,9 @@ class _Publication:
         if not unread or not isinstance(self.table, Dataset):
             return frames
         partitions = [Partition.parse(self.table, verdict.candidate.partition) for verdict in unread]
+        lifetimes = LifetimeLog(self.context.storage, self.table.name).read()
         objects = BronzeLog(self.context.storage).objects_by_partition(self.table, partitions)
-        return frames.joined(CoverageFrames.of(unreadable_days(self.table, unread, objects)))
+        return frames.joined(CoverageFrames.of(unreadable_days(self.table, unread, objects, lifetimes)))
 
     def _point(self, judged: Sequence[Verdict], seen: dict[str, int], now: datetime) -> set[str]:
         """Points the catalog at what passed. Returns the partitions that another run has published meanwhile."""

@@ -1,7 +1,8 @@
 """When series begin and end in the archive, by the days that its listing shows.
 
-The first object of a folder is where a series begins: nothing is listed before it. Where it ends, daily files show it:
-the last monthly file covers days on which no daily file was published any more. A monthly file alone shows no end.
+The first object of a folder is where a series begins: nothing is listed before it. It ends where both trees agree: the
+last daily file is in the month of the last monthly file, which also covers later days. One tree alone shows no end: its
+files may be late, or lost.
 """
 
 from collections import defaultdict
@@ -38,9 +39,9 @@ def _starts(folders_of: dict[Frequency, FolderDays]) -> Bounds | None:
 
 def _ends(folders_of: dict[Frequency, FolderDays], today: date) -> Bounds | None:
     daily, monthly = folders_of.get(Frequency.DAILY), folders_of.get(Frequency.MONTHLY)
-    if daily is None or today <= max(days.last_day for days in folders_of.values()) + OVER_AFTER:
+    if daily is None or monthly is None or today <= monthly.last_day + OVER_AFTER:
         return None
-    if monthly is not None and monthly.last_day > _last_of_month(daily.last_day):
+    if not daily.last_day < monthly.last_day <= _last_of_month(daily.last_day):
         return None
     end = _day_bounds(daily.last_day, daily.last_day)[1]
     return end, end

@@ -35,6 +35,7 @@ class PullPlan:
         days_without_object: Symbol and interval to the number of days of the selection that no object covers.
         folders: The days of every listed folder.
         unseen: Symbols that are named, and that neither the archive nor the lake has, with the nearest ones.
+        has_symbols: Whether the archive or the lake has any symbol: only then a name can be compared with others.
     """
 
     objects: tuple[ObjectToPull, ...] = ()
@@ -44,6 +45,7 @@ class PullPlan:
     days_without_object: dict[str, int] = field(default_factory=dict)
     folders: tuple[FolderDays, ...] = ()
     unseen: dict[str, tuple[str, ...]] = field(default_factory=dict)
+    has_symbols: bool = False
 
     @property
     def bytes(self) -> int:
@@ -81,13 +83,12 @@ def plan_pull(  # noqa: PLR0913, PLR0917 - the last two have defaults and are na
     dataset = selection.dataset
     if not dataset.frequencies:
         # There is no archive to list.
-        return PullPlan(unseen=_unseen(selection, bronze, None, ()))
+        return _with_unseen(PullPlan(), selection, bronze, None)
     bucket = Bucket(settings.archive, profile)
     folders = _folders(selection, settings, bucket)
     days = (selection.first_day, selection.last_day)
     listing = list_folders(bucket, folders, days, profile.listing_threads, progress)
     listed = listing.objects
-    unseen = _unseen(selection, bronze, bucket, listing.folders)
     vanished = _vanished(selection, folders, listed, bronze)
     if vanished and not settings.archive.allow_shrinkage:
         raise ListingSuspect(
@@ -97,7 +98,7 @@ def plan_pull(  # noqa: PLR0913, PLR0917 - the last two have defaults and are na
         )
     compared = _compare(_without_daily_duplicates(dataset, listed, doubtful), bronze, dataset)
     plan = _plan(compared, len(vanished), _days_without_object(listed, folders, selection))
-    return replace(plan, folders=listing.folders, unseen=unseen)
+    return _with_unseen(replace(plan, folders=listing.folders), selection, bronze, bucket)
 
 
 def _folders(selection: Selection, settings: Settings, bucket: Bucket) -> list[Folder]:
@@ -128,20 +129,19 @@ def _vanished(selection: Selection, folders: Sequence[Folder], listed: pl.DataFr
     return expected.join(listed, on="key", how="anti")["key"].sort().to_list()
 
 
-def _unseen(
-    selection: Selection, bronze: BronzeLog, bucket: Bucket | None, listed: Sequence[FolderDays]
-) -> dict[str, tuple[str, ...]]:
-    """Returns the symbols that are asked for by name and that neither the archive nor the lake has, with the nearest.
+def _with_unseen(plan: PullPlan, selection: Selection, bronze: BronzeLog, bucket: Bucket | None) -> PullPlan:
+    """Returns the plan with the symbols that are asked for by name and that neither the archive nor the lake has.
 
     Configured symbols do not count: they are the same for all datasets of a market, and not all datasets have them.
     """
     dataset = selection.dataset
     named = {validated_symbol(pattern) for pattern in selection.symbols if not is_pattern(pattern)}
-    unlisted = named - {days.folder.symbol for days in listed}
+    unlisted = named - {days.folder.symbol for days in plan.folders}
     known = set(bronze.latest(dataset.name)["symbol"]) if unlisted else set()
     if bucket is not None and unlisted - known:
         known.update(*(bucket.folders(dataset.archive_prefix(frequency)) for frequency in dataset.frequencies))
-    return {symbol: tuple(nearest_symbols(symbol, known)) for symbol in sorted(unlisted - known)}
+    unseen = {symbol: tuple(nearest_symbols(symbol, known)) for symbol in sorted(unlisted - known)}
+    return replace(plan, unseen=unseen, has_symbols=bool(known))
 
 
 def _without_daily_duplicates(dataset: Dataset, listed: pl.DataFrame, doubtful: pl.DataFrame) -> pl.DataFrame:

@@ -49,7 +49,7 @@ def coverage(log: CoverageLog, table: Table, query: CoverageQuery) -> pl.DataFra
     logged = _with_refused(query.rows_of_series(log.days(table.name)), refused)
     if logged.is_empty():
         return pl.DataFrame(schema=COVERAGE_SCHEMA)
-    joined = _calendar(logged, table, query).join(logged, on=[*SERIES, "day"], how="left")
+    joined = _calendar(logged, log.last_days(table.name), table, query).join(logged, on=[*SERIES, "day"], how="left")
     per_day = pl.col("kline_interval").replace_strict(_rows_per_day(table, logged), return_dtype=pl.Int64)
     overdue = pl.col("day") < _overdue_before(table, query.now)
     today = joined.with_columns(per_day.alias("_per_day"), overdue.alias("_overdue")).with_columns(_columns_of_today())
@@ -146,14 +146,20 @@ def _waits_for_months(table: Table) -> bool:
     return is_monthly(table)
 
 
-def _calendar(logged: pl.DataFrame, table: Table, query: CoverageQuery) -> pl.DataFrame:
+def _calendar(logged: pl.DataFrame, ended: pl.DataFrame, table: Table, query: CoverageQuery) -> pl.DataFrame:
     """Returns a row for every selected day of every series, with the last logged day of the series as `_last`."""
     yesterday = query.now.astimezone(UTC).date() - timedelta(days=1)
     implied = min(query.last_day or yesterday, table.ended or date.max)
     series = logged.group_by(SERIES).agg(pl.col("day").min().alias("_first"), pl.col("day").max().alias("_last"))
     first = pl.max_horizontal("_first", pl.lit(query.first_day or date.min))
-    last = pl.min_horizontal(pl.max_horizontal("_last", pl.lit(implied)), pl.lit(query.last_day or date.max))
-    ranged = series.with_columns(first.alias("_from"), last.alias("_to")).filter(pl.col("_from") <= pl.col("_to"))
+    # Days after the end of a series count only where the log has rows of them.
+    until = pl.max_horizontal("_last", pl.min_horizontal(pl.lit(implied), "_ended"))
+    last = pl.min_horizontal(until, pl.lit(query.last_day or date.max))
+    ranged = (
+        series.join(ended, on=SERIES, how="left")
+        .with_columns(first.alias("_from"), last.alias("_to"))
+        .filter(pl.col("_from") <= pl.col("_to"))
+    )
     days = pl.date_ranges("_from", "_to").alias("day")
     return ranged.select(*SERIES, "_last", days).explode("day").sort(*SERIES, "day")
 

@@ -123,7 +123,7 @@ def compare(context: StepContext, request: PlanRequest) -> Comparison:
     pull_plan = (
         plan_pull(selection, settings, bronze, profile, context.progress, doubtful) if request.pull else PullPlan()
     )
-    if pull_plan.unseen and not (request.delta and can_be_requested(dataset, settings)):
+    if pull_plan.unseen and pull_plan.has_symbols and not (request.delta and can_be_requested(dataset, settings)):
         symbol, nearest = next(iter(pull_plan.unseen.items()))
         raise unknown_symbol(symbol, "the archive", nearest, dataset.name)
     delta_request = DeltaRequest(selection, is_wanted=request.delta, fill=request.fill)

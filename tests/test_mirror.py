@@ -118,6 +118,15 @@ ELSEWHERE: dict[str, tuple[str, str]] = {
         ("crypto_lakehouse/instruments/test_master.py", DECLARATIONS),
     ),
     "crypto_lakehouse/lake/bronze_schema.py": ("crypto_lakehouse/lake/test_bronze.py", DECLARATIONS),
+    **dict.fromkeys(
+        (
+            "crypto_lakehouse/maintenance/faults.py",
+            "crypto_lakehouse/maintenance/objects.py",
+            "crypto_lakehouse/maintenance/published.py",
+            "crypto_lakehouse/maintenance/verifying.py",
+        ),
+        ("contract/test_catalog.py", "damage is made and found in a lake of each catalog"),
+    ),
     "crypto_lakehouse/settings/part.py": ("crypto_lakehouse/settings/test_loading.py", DECLARATIONS),
     "crypto_lakehouse/steps/context.py": ("crypto_lakehouse/steps/test_steps.py", DECLARATIONS),
     "lakehouse_airflow/runners/docker_runner.py": (

@@ -89,8 +89,9 @@ _SQLITE: dict[int, _Make] = {
     ),
 }
 
-_NUMBER = re.compile(r"(?:os error |errno:? ?)(\d+)", re.IGNORECASE)
+_NUMBER = re.compile(r"(?:os error |errno:? ?|os \{ code: )(\d+)", re.IGNORECASE)
 _REASONS = {os.strerror(number).lower(): number for number in _ERRNOS}
+_PANIC = "PanicException"
 _NO_THREAD = "can't start new thread"
 _REASONS[_NO_THREAD] = errno.EAGAIN
 _NO_MEMORY: dict[type[BaseException], str] = {
@@ -125,6 +126,7 @@ def translated(place: str) -> Iterator[None]:
 
     Raises:
         LakehouseError: The block raised such an error.
+        RuntimeError: An engine panicked for a reason of its own.
     """
     try:
         yield
@@ -134,6 +136,11 @@ def translated(place: str) -> Iterator[None]:
         if known is error:
             raise
         raise known from error
+    # A panic of an engine in Rust is no `Exception`: it would pass all that handles errors.
+    except BaseException as panic:
+        if type(panic).__name__ != _PANIC:
+            raise
+        raise _of_system(panic, place) or RuntimeError("an engine panicked") from panic
 
 
 def _named_place(error: BaseException) -> str:

@@ -169,7 +169,8 @@ VERBS: tuple[Verb, ...] = (
         order_stem="transform",
         extras=("conform",),
         reads=(Area.RUNS, Area.BRONZE, Area.SILVER_VERSIONS),
-        writes=(Area.SILVER_VERSIONS,),
+        # What it finds damaged in Bronze it notes in the log, so that the next plan brings it again.
+        writes=(Area.SILVER_VERSIONS, Area.BRONZE_LOG),
         catalog=CatalogAccess.READ,
         help="Build a batch of Silver partitions that no reader sees yet.",
     ),

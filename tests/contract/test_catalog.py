@@ -13,7 +13,7 @@ import pytest
 from crypto_lakehouse.catalog.catalog import Catalog
 from crypto_lakehouse.catalog.embedded import EmbeddedCatalog
 from crypto_lakehouse.catalog.glue import BATCH, GlueCatalog
-from crypto_lakehouse.catalog.rebuilding import rebuild, verify
+from crypto_lakehouse.catalog.rebuilding import rebuild
 from crypto_lakehouse.datasets import DATASETS, dataset
 from crypto_lakehouse.errors import SchemaDrift, SourceUnavailable
 from crypto_lakehouse.lake.local import LocalStorage
@@ -21,6 +21,7 @@ from crypto_lakehouse.lake.partition import Partition, span_start
 from crypto_lakehouse.lake.records import Candidate, PublishedPartition, Verdict
 from crypto_lakehouse.lake.verdicts import VerdictLog
 from crypto_lakehouse.lake.versions import file_sha256
+from crypto_lakehouse.maintenance.verifying import verify
 from crypto_lakehouse.settings import CatalogKind, CatalogSettings
 from crypto_lakehouse.spec import Dataset
 from crypto_lakehouse.vocabulary import Condition, Interval
@@ -165,21 +166,26 @@ def test_a_catalog_is_made_anew_from_the_lake(catalog: Catalog, tmp_path: Path) 
     storage, records = lake_with_verdicts(tmp_path / "lake")
     catalog.ensure_table(KLINES)
     catalog.publish([record(partition(KLINES, "GHOSTUSDT"))])
-    assert rebuild(catalog, storage, KLINES) == 2
+    rebuilt = rebuild(catalog, storage, [KLINES]).tables[KLINES.name]
+    assert rebuilt.published == tuple(made.partition for made in records)
+    assert rebuilt.without_file == (partition(KLINES, day=date(2024, 3, 1)).name,)
+    assert rebuilt.without_verdict == (partition(KLINES, "GHOSTUSDT").name,), "only the verdict may be lost"
+    assert rebuild(catalog, storage, [KLINES], forget=True).tables[KLINES.name].forgotten == rebuilt.without_verdict
     assert catalog.partitions(KLINES) == records
-    assert verify(catalog, storage, KLINES, deep=True) == []
+    assert [fault.what for fault in verify(catalog, storage, [KLINES])] == ["is missing"]
 
 
 def test_damage_is_found_and_named(catalog: Catalog, tmp_path: Path) -> None:
     storage, records = lake_with_verdicts(tmp_path / "lake")
-    rebuild(catalog, storage, KLINES)
+    rebuild(catalog, storage, [KLINES])
     storage.write(records[0].file, b"DATA of 1")
-    assert verify(catalog, storage, KLINES) == []
-    assert "has sha256" in str(verify(catalog, storage, KLINES, deep=True)[0])
+    march = partition(KLINES, day=date(2024, 3, 1)).name
+    assert [fault.partition for fault in verify(catalog, storage, [KLINES])] == [march], "its file was never there"
+    assert "no longer has the bytes" in str(verify(catalog, storage, [KLINES], deep=True)[0])
     storage.write(records[0].file, b"short")
     storage.delete(records[1].file)
-    faults = [str(one) for one in verify(catalog, storage, KLINES)]
-    assert len(faults) == 2
+    faults = [str(fault) for fault in verify(catalog, storage, [KLINES])]
+    assert len(faults) == 3
     assert "has 5 bytes" in faults[0] and "is missing" in faults[1]
 
 

@@ -131,6 +131,21 @@ def test_a_bug_stays_a_bug(error: Exception) -> None:
     assert raised.value is error
 
 
+class PanicException(BaseException):
+    """As an engine in Rust raises it."""
+
+
+def test_a_panic_of_an_engine_is_an_error_like_others() -> None:
+    words = "called `Result::unwrap()` on an `Err` value: Os { code: 24, kind: TooManyOpenFiles }"
+    with pytest.raises(ResourcesExhausted, match="no more handles for /work"), translated("/work"):
+        raise PanicException(words)
+    with pytest.raises(RuntimeError, match="panicked") as raised, translated("/work"):
+        raise PanicException("index out of bounds")
+    assert isinstance(raised.value.__cause__, PanicException)
+    with pytest.raises(KeyboardInterrupt), translated("/work"):
+        raise KeyboardInterrupt
+
+
 def test_an_error_that_a_library_wrapped_is_known_by_its_cause() -> None:
     try:
         try:

@@ -12,11 +12,12 @@ import pytest
 
 from crypto_lakehouse.archive.keys import ArchiveKey
 from crypto_lakehouse.catalog.embedded import EmbeddedCatalog
-from crypto_lakehouse.catalog.rebuilding import rebuild, verify
+from crypto_lakehouse.catalog.rebuilding import rebuild
 from crypto_lakehouse.coverage.log import CoverageLog
 from crypto_lakehouse.datasets import dataset
 from crypto_lakehouse.demo.synthetic import synthetic_csv, zipped
 from crypto_lakehouse.lake.local import LocalStorage
+from crypto_lakehouse.maintenance.verifying import verify
 from crypto_lakehouse.vocabulary import Frequency, Interval
 from tests.fakes.bucket import FakeBucket, serving
 from tests.faults.crashing import BOUNDARIES, Crash, Run, crashes, processes, run_to_its_end
@@ -41,7 +42,7 @@ def seen(lake: Path) -> str:
     catalog = EmbeddedCatalog(lake / "catalog" / "catalog.sqlite")
     records = catalog.partitions(ROW)
     assert [one.partition for one in records] == [PARTITION]
-    assert verify(catalog, LocalStorage(lake), ROW, deep=True) == []
+    assert verify(catalog, LocalStorage(lake), [ROW], deep=True) == []
     return records[0].sha256
 
 
@@ -122,7 +123,8 @@ def test_a_crash_leaves_old_or_new_and_one_rerun_converges(
         assert seen(lake) == versions["new"]
     assert reader.saw <= {versions["old"], versions["new"]}
     assert coverage_of(lake) == [(versions["new"][:16], "degraded", 1439, 1)]
-    assert rebuild(EmbeddedCatalog(tmp_path / "rebuilt.sqlite"), LocalStorage(lake), ROW) == 1
+    rebuilt = rebuild(EmbeddedCatalog(tmp_path / "rebuilt.sqlite"), LocalStorage(lake), [ROW])
+    assert len(rebuilt.tables[ROW.name].published) == 1
     assert EmbeddedCatalog(tmp_path / "rebuilt.sqlite").partitions(ROW)[0].sha256 == versions["new"]
 
 

@@ -9,8 +9,9 @@ from pathlib import Path
 import pytest
 
 from crypto_lakehouse.catalog.embedded import EmbeddedCatalog
-from crypto_lakehouse.catalog.rebuilding import rebuild, verify
+from crypto_lakehouse.catalog.rebuilding import rebuild
 from crypto_lakehouse.lake.local import LocalStorage
+from crypto_lakehouse.maintenance.verifying import verify
 from tests.faults.crashing import MART_BOUNDARIES, Crash, Run, crashes, run_to_its_end
 from tests.hourly_mart import HOURLY_MART, KLINES, METRICS, registered
 from tests.small_lake import dropped, small_lake
@@ -30,7 +31,7 @@ def seen(lake: Path) -> str:
     """Returns the sha256 of the one file that readers see; it is whole, and the catalog has its sha256."""
     catalog = EmbeddedCatalog(lake / "catalog" / "catalog.sqlite")
     [record] = catalog.partitions(HOURLY_MART)
-    assert verify(catalog, LocalStorage(lake), HOURLY_MART, deep=True) == []
+    assert verify(catalog, LocalStorage(lake), [HOURLY_MART], deep=True) == []
     return record.sha256
 
 
@@ -75,4 +76,5 @@ def test_a_crash_in_a_mart_leaves_old_or_new_and_one_rerun_converges(
     assert seen(lake) in {versions.old, versions.new}
     assert run_to_its_end(Run(lake, "", "third")) == 0
     assert seen(lake) == versions.new
-    assert rebuild(EmbeddedCatalog(tmp_path / "rebuilt.sqlite"), LocalStorage(lake), HOURLY_MART) == 1
+    rebuilt = rebuild(EmbeddedCatalog(tmp_path / "rebuilt.sqlite"), LocalStorage(lake), [HOURLY_MART])
+    assert len(rebuilt.tables[HOURLY_MART.name].published) == 1

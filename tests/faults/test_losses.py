@@ -196,10 +196,7 @@ def test_a_mistyped_symbol_is_refused_with_the_nearest_ones(small: SmallLake, ty
 def test_days_of_a_refused_partition_name_the_refusal_and_not_a_lack_of_objects(small: SmallLake) -> None:
     for number in (1, 2, 3, 4):
         day = date(2024, 12, number)
-        rows = kline_rows(day, 24, HOUR)
-        if number == 3:
-            rows[5][4] = rows[5][3] = rows[5][2] = rows[5][1] = "nonsense"
-        put(small, UM, day, UM_HEADER.encode() + csv(rows), interval="1h")
+        put(small, UM, day, b"a,b\n1,2\n" if number == 3 else hourly([day]), interval="1h")
     summary = run(small, UM, "2024-12-01", "2024-12-04", interval="1h")
     assert summary.status is RunStatus.QUARANTINED
     [third] = small.lake.coverage(UM, days=("2024-12-03", "2024-12-03")).to_dicts()

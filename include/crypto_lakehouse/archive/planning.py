@@ -2,15 +2,22 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
-from datetime import UTC, date, datetime, timedelta
+from datetime import date, datetime, timedelta
 
 import polars as pl
 
 from crypto_lakehouse.archive.bucket import Bucket
 from crypto_lakehouse.archive.keys import SOURCES
-from crypto_lakehouse.archive.listing import Folder, FolderDays, is_pattern, list_folders, matching_symbols
+from crypto_lakehouse.archive.listing import (
+    LISTED_SCHEMA,
+    Folder,
+    FolderDays,
+    is_pattern,
+    list_folders,
+    matching_symbols,
+)
 from crypto_lakehouse.errors import ListingSuspect
-from crypto_lakehouse.instants import midnight
+from crypto_lakehouse.instants import midnight, utc_now
 from crypto_lakehouse.lake.bronze import BronzeLog
 from crypto_lakehouse.lake.records import ObjectToPull
 from crypto_lakehouse.lake.selection import Selection
@@ -20,7 +27,7 @@ from crypto_lakehouse.spec import Dataset
 from crypto_lakehouse.symbols import nearest_symbols, validated_symbol
 from crypto_lakehouse.vocabulary import Frequency
 
-NEW, REPUBLISHED, UNCHANGED, QUARANTINED = "new", "republished", "unchanged", "quarantined"
+NEW, REPUBLISHED, DAMAGED, UNCHANGED, QUARANTINED = "new", "republished", "damaged", "unchanged", "quarantined"
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,7 +35,7 @@ class PullPlan:
     """What to pull and why, and what not and why not.
 
     Args:
-        objects: What to pull, by key, each with its reason: new or republished.
+        objects: What to pull, by key, each with its reason: new, republished, or damaged in Bronze.
         unchanged: Objects that Bronze has as they are.
         quarantined: Objects that failed verification and have not changed since.
         vanished: Objects that Bronze has and the bucket no longer lists.
@@ -96,7 +103,9 @@ def plan_pull(  # noqa: PLR0913, PLR0917 - the last two have defaults and are na
             "Look at the bucket; if they were withdrawn, set CRYPTO_LAKEHOUSE_ARCHIVE__ALLOW_SHRINKAGE=true",
             dataset=dataset.name,
         )
-    compared = _compare(_without_daily_duplicates(dataset, listed, doubtful), bronze, dataset)
+    damaged = _listed_damaged(bronze.damaged(dataset.name), bucket, folders, profile)
+    needed = _without_daily_duplicates(dataset, listed, doubtful)
+    compared = _compare(pl.concat([needed, damaged]).unique("key").sort("key"), bronze, dataset)
     plan = _plan(compared, len(vanished), _days_without_object(listed, folders, selection))
     return _with_unseen(replace(plan, folders=listing.folders), selection, bronze, bucket)
 
@@ -117,7 +126,7 @@ def _folders(selection: Selection, settings: Settings, bucket: Bucket) -> list[F
 def _vanished(selection: Selection, folders: Sequence[Folder], listed: pl.DataFrame, bronze: BronzeLog) -> list[str]:
     """Returns the keys that Bronze has in these folders and on these days and that are not listed."""
     wanted = pl.DataFrame(
-        [(folder.symbol, folder.interval or "", SOURCES[folder.frequency].value) for folder in folders],
+        [_series_of(folder) for folder in folders],
         schema={"symbol": pl.String, "interval": pl.String, "source": pl.String},
         orient="row",
     )
@@ -160,25 +169,52 @@ def _without_daily_duplicates(dataset: Dataset, listed: pl.DataFrame, doubtful: 
     return pl.concat([monthly, pl.concat([alone, doubted]).drop("month")]).unique("key").sort("key")
 
 
+def _listed_damaged(
+    damaged: pl.DataFrame, bucket: Bucket, folders: Sequence[Folder], profile: TransferProfile
+) -> pl.DataFrame:
+    """Returns what the bucket lists of the objects whose stored bytes are damaged, of any day of the folders."""
+    series = set(damaged.select("symbol", "interval", "source").iter_rows())
+    needed = [folder for folder in folders if _series_of(folder) in series]
+    first, last = damaged["start"].min(), damaged["end"].max()
+    if not needed or not isinstance(first, datetime) or not isinstance(last, datetime):
+        return pl.DataFrame(schema=LISTED_SCHEMA)
+    listed = list_folders(bucket, needed, (first.date(), last.date()), profile.listing_threads).objects
+    return listed.join(damaged, on="key", how="semi")
+
+
+def _series_of(folder: Folder) -> tuple[str, str, str]:
+    """Returns symbol, interval and source of the objects of a folder."""
+    return folder.symbol, str(folder.interval or ""), SOURCES[folder.frequency].value
+
+
 def _compare(listed: pl.DataFrame, bronze: BronzeLog, dataset: Dataset) -> pl.DataFrame:
     """Returns the listed objects by key, with the reason to pull each or to leave it out."""
-    in_bronze = bronze.latest(dataset.name).select("key", bronze_etag="etag", bronze_size="size")
+    in_bronze = bronze.latest(dataset.name).select(
+        "key", "damage", bronze_etag="etag", bronze_size="size", bronze_checksum="checksum_etag"
+    )
     refused = pl.DataFrame(
-        [(refusal.key, refusal.etag) for refusal in bronze.quarantined(dataset.name).values()],
-        schema={"key": pl.String, "bad_etag": pl.String},
+        [(refusal.key, refusal.etag, refusal.checksum_etag) for refusal in bronze.quarantined(dataset.name).values()],
+        schema={"key": pl.String, "bad_etag": pl.String, "bad_checksum": pl.String},
         orient="row",
     )
     joined = listed.join(in_bronze, on="key", how="left").join(refused, on="key", how="left")
-    same = (pl.col("etag") == pl.col("bronze_etag")) & (pl.col("size") == pl.col("bronze_size"))
+    same_zip = (pl.col("etag") == pl.col("bronze_etag")) & (pl.col("size") == pl.col("bronze_size"))
     return joined.with_columns(
-        reason=pl.when(same)
+        reason=pl.when(same_zip & _has_same_checksum("bronze_checksum"))
         .then(pl.lit(UNCHANGED))
-        .when(pl.col("bad_etag") == pl.col("etag"))
+        .when((pl.col("bad_etag") == pl.col("etag")) & _has_same_checksum("bad_checksum"))
         .then(pl.lit(QUARANTINED))
+        .when(pl.col("damage") != "")
+        .then(pl.lit(DAMAGED))
         .when(pl.col("bronze_etag").is_not_null())
         .then(pl.lit(REPUBLISHED))
         .otherwise(pl.lit(NEW))
     ).sort("key")
+
+
+def _has_same_checksum(recorded: str) -> pl.Expr:
+    """Returns whether the listed CHECKSUM is the recorded one. One that is no longer listed takes nothing away."""
+    return (pl.col("checksum_etag") == pl.col(recorded)) | (pl.col("checksum_etag") == "")
 
 
 def _days_without_object(listed: pl.DataFrame, folders: Sequence[Folder], selection: Selection) -> dict[str, int]:
@@ -202,13 +238,13 @@ def _days_without_object(listed: pl.DataFrame, folders: Sequence[Folder], select
 
 
 def _yesterday() -> date:
-    return datetime.now(UTC).date() - timedelta(days=1)
+    return utc_now().date() - timedelta(days=1)
 
 
 def _plan(compared: pl.DataFrame, vanished: int, missing: dict[str, int]) -> PullPlan:
     counts = dict(compared["reason"].value_counts().rows())
-    wanted = compared.filter(pl.col("reason").is_in([NEW, REPUBLISHED]))
-    fields = ("key", "size", "etag", "last_modified", "has_checksum", "reason")
+    wanted = compared.filter(pl.col("reason").is_in([NEW, REPUBLISHED, DAMAGED]))
+    fields = ("key", "size", "etag", "last_modified", "checksum_etag", "reason")
     objects = tuple(ObjectToPull(*values) for values in wanted.select(fields).iter_rows())
     return PullPlan(objects, counts.get(UNCHANGED, 0), counts.get(QUARANTINED, 0), vanished, missing)
 

@@ -8,7 +8,7 @@ import hashlib
 from collections.abc import Iterable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field, replace
-from datetime import UTC, datetime
+from datetime import datetime
 from pathlib import Path
 
 from crypto_lakehouse import telemetry
@@ -16,7 +16,7 @@ from crypto_lakehouse.archive.checksum import published_sha256
 from crypto_lakehouse.archive.keys import ArchiveKey, bronze_path, parse_key
 from crypto_lakehouse.archive.s5cmd import Download, download
 from crypto_lakehouse.errors import ArchiveFileMissing, ChecksumMismatch, PermanentError, SourceUnavailable
-from crypto_lakehouse.instants import instant_from_iso
+from crypto_lakehouse.instants import instant_from_iso, utc_now
 from crypto_lakehouse.lake.bronze import BronzeLog, QuarantinedObject
 from crypto_lakehouse.lake.records import BronzeObject, ObjectToPull
 from crypto_lakehouse.lake.storage import Storage
@@ -97,10 +97,10 @@ def pull(objects: Sequence[ObjectToPull], transfer: Transfer) -> PullOutcome:
     mark = bronze.mark(transfer.dataset_name)
     # The plan left out what Bronze had; an earlier attempt at this order is all that may have come since.
     etags = bronze.recent_etags(transfer.dataset_name)
-    wanted = [candidate for candidate in objects if etags.get(candidate.key) != candidate.etag]
+    wanted = [item for item in objects if etags.get(item.key) != (item.etag, item.checksum_etag)]
     with scratch_folder(transfer.settings.work_folder, "staging") as staging:
         verification = _verified_downloads(wanted, transfer, staging)
-        now = datetime.now(UTC)
+        now = utc_now()
         # Each file is made durable before the commit below; waiting for the disk overlaps.
         with ThreadPoolExecutor(_STORE_THREADS) as pool:
             pulled = list(pool.map(lambda file: _store(file, transfer, now), verification.verified))
@@ -218,11 +218,13 @@ def _store(file: _VerifiedFile, transfer: Transfer, now: datetime) -> BronzeObje
         checksum=file.checksum,
         seen_at=now,
         path=path,
+        checksum_etag=file.wanted.checksum_etag,
     )
 
 
 def _quarantined(refused: ObjectToPull, error: PermanentError, now: datetime) -> QuarantinedObject:
-    entry = QuarantinedObject(refused.key, refused.etag, type(error).__name__, error.what, now)
+    name, tag = type(error).__name__, refused.checksum_etag
+    entry = QuarantinedObject(refused.key, refused.etag, name, error.what, now, tag)
     key = parse_key(refused.key)
     if key is None:
         return entry

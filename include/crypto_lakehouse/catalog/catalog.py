@@ -60,3 +60,12 @@ class Catalog(Protocol):
 
     def tables(self) -> list[str]:
         """Returns the names of the tables that were created, sorted."""
+
+    def faults(self) -> list[str]:
+        """Returns what is wrong with what the catalog is stored in; nothing where somebody else stores it."""
+
+    def set_aside(self) -> str:
+        """Moves what a damaged catalog is stored in to a name that shows it, and returns that name.
+
+        The catalog is empty then. Returns an empty text and does nothing where somebody else stores it.
+        """

@@ -6,12 +6,15 @@ from collections.abc import Collection, Iterator, Mapping, Sequence
 from contextlib import closing, contextmanager
 from dataclasses import replace
 from datetime import date, datetime
+from itertools import count
 from pathlib import Path
 
+from crypto_lakehouse.errors import CorruptObject, LakehouseError
 from crypto_lakehouse.foreign_errors import translated
 from crypto_lakehouse.lake.partition import Partition
 from crypto_lakehouse.lake.records import PublishedPartition
 from crypto_lakehouse.marts import table as table_row
+from crypto_lakehouse.marts import tables
 from crypto_lakehouse.spec import Table
 from crypto_lakehouse.vocabulary import Condition, Interval
 
@@ -38,6 +41,7 @@ _COLUMNS = (
 _KEYS = ("symbol", "kline_interval", "first_day", "last_day")
 # The names are this module's own constants; every value is bound.
 _SELECT = f"SELECT {', '.join(_COLUMNS)} FROM partitions WHERE dataset = ?"  # noqa: S608
+_SELECT_ALL = f"SELECT {', '.join(_COLUMNS + _KEYS)} FROM partitions"  # noqa: S608
 _UPSERT = (
     f"INSERT OR REPLACE INTO partitions ({', '.join(_COLUMNS + _KEYS)}) "  # noqa: S608
     f"VALUES ({', '.join('?' * len(_COLUMNS + _KEYS))})"
@@ -120,7 +124,7 @@ class EmbeddedCatalog:
         """Returns what readers see of a partition, or None."""
         with self._reading() as connection:
             row = connection.execute(f"{_SELECT} AND partition = ?", (partition.table.name, partition.name)).fetchone()
-        return _record(row) if row else None
+        return self._record(row) if row else None
 
     def partitions(
         self,
@@ -147,7 +151,7 @@ class EmbeddedCatalog:
                 values.append(str(value))
         with self._reading() as connection:
             rows = connection.execute(" ".join([*clauses, "ORDER BY partition"]), values).fetchall()
-        return [_record(row) for row in rows]
+        return [self._record(row) for row in rows]
 
     def remove(self, partition: Partition) -> None:
         """Takes a partition away from readers; it is no error if it is not there."""
@@ -160,6 +164,64 @@ class EmbeddedCatalog:
         """Returns the names of the tables that were created, sorted."""
         with self._reading() as connection:
             return [name for (name,) in connection.execute("SELECT name FROM tables ORDER BY name")]
+
+    def faults(self) -> list[str]:
+        """Returns what is wrong with the file: pages that SQLite cannot read, and rows that contradict themselves."""
+        if not self._path.is_file():
+            return []
+        try:
+            with translated(str(self._path)), _connected(f"{self._path.absolute().as_uri()}?mode=ro") as connection:
+                return _faults(connection)
+        except CorruptObject as error:
+            return [error.what]
+        except sqlite3.Error as error:
+            # Our statements are right, so the description of the tables is not.
+            return [f"{self._path} is damaged: {error}"]
+
+    def set_aside(self) -> str:
+        """Renames the file, with its journal, and returns the new name; empty where there is no file."""
+        if not self._path.is_file():
+            return ""
+        number = next(number for number in count(1) if not self._aside(number).exists())
+        for ending in ("-journal", ""):
+            part = self._path.with_name(self._path.name + ending)
+            if part.exists():
+                part.rename(f"{self._aside(number)}{ending}")
+        return str(self._aside(number))
+
+    def _aside(self, number: int) -> Path:
+        return self._path.with_name(f"{self._path.name}.damaged-{number}")
+
+    def _record(self, row: tuple[object, ...]) -> PublishedPartition:
+        try:
+            return _record(row)
+        except (ValueError, TypeError) as error:
+            raise CorruptObject(
+                f"the catalog {self._path} is damaged: the entry of {row[1]!r} is not one of ours",
+                "Run `crypto-lakehouse catalog rebuild`",
+                dataset=str(row[0]),
+            ) from error
+
+
+def _faults(connection: sqlite3.Connection) -> list[str]:
+    lines = [line for (line,) in connection.execute("PRAGMA integrity_check")]
+    if lines != ["ok"]:
+        return lines
+    if not _has_tables(connection):
+        return ["it has no tables"]
+    known = {table.name for table in tables()}
+    names = [name for (name,) in connection.execute("SELECT name FROM tables")]
+    faults = [f"it has a table {name!r}" for name in names if name not in known]
+    rows = connection.execute(_SELECT_ALL).fetchall()
+    return faults + [f"the entry of {row[0]} {row[1]} contradicts itself" for row in rows if not _agrees(row)]
+
+
+def _agrees(row: tuple[object, ...]) -> bool:
+    """Returns whether an entry is as it would be written again."""
+    try:
+        return _row(_record(row[: len(_COLUMNS)])) == row
+    except (LakehouseError, ValueError, TypeError):
+        return False
 
 
 def _overtaken(

@@ -1,5 +1,6 @@
-"""`crypto-lakehouse catalog`: compare the catalog with the lake, or rebuild it."""
+"""`crypto-lakehouse catalog`: check the lake and its catalog, and rebuild the catalog."""
 
+from dataclasses import asdict
 from typing import Annotated
 
 import typer
@@ -9,55 +10,61 @@ from crypto_lakehouse.cli.output import JsonOption, examples, note, print_json
 from crypto_lakehouse.exit_codes import EXIT_PERMANENT
 from crypto_lakehouse.progress import shown_progress
 
-app = typer.Typer(help="Compare the catalog with the lake, or rebuild it.", rich_markup_mode=None)
+app = typer.Typer(help="Check the lake and its catalog, and rebuild the catalog.", rich_markup_mode=None)
 
-DeepOption = Annotated[bool, typer.Option("--deep", help="Read every file and compare its sha256.")]
+DeepOption = Annotated[bool, typer.Option("--deep", help="Read every file, and compare its bytes with its sha256.")]
+ForgetOption = Annotated[
+    bool, typer.Option("--forget", help="Take out of the catalog what no verdict of the lake stands behind.")
+]
 
 
-@app.command(epilog=examples("catalog rebuild", "catalog rebuild binance_um_klines --json"))
-def rebuild(dataset: DatasetArgument = "", *, as_json: JsonOption = False) -> None:
-    """Rebuild the catalog: publish the newest version of each partition that passed, by the lake's verdict log."""
+@app.command(epilog=examples("catalog rebuild", "catalog rebuild binance_um_klines --json", "catalog rebuild --forget"))
+def rebuild(dataset: DatasetArgument = "", *, forget: ForgetOption = False, as_json: JsonOption = False) -> None:
+    """Rebuild the catalog: publish the newest version of each partition that passed, by the lake's verdict log.
+
+    A damaged catalog file is renamed first, and all tables are rebuilt. Nothing is deleted.
+    """
     from crypto_lakehouse.catalog.opening import open_catalog
-    from crypto_lakehouse.catalog.rebuilding import rebuild as rebuild_dataset
+    from crypto_lakehouse.catalog.rebuilding import rebuild as rebuild_tables
     from crypto_lakehouse.lake.opening import open_storage
     from crypto_lakehouse.settings import load_settings
 
     settings = load_settings()
-    catalog, storage = open_catalog(settings), open_storage(settings)
-    tables, counts = chosen_tables(dataset), {}
-    with shown_progress(quiet=as_json) as progress:
-        for done, table in enumerate(tables, start=1):
-            counts[table.name] = rebuild_dataset(catalog, storage, table)
-            progress("tables rebuilt", done, len(tables))
+    with shown_progress(quiet=as_json):
+        rebuilt = rebuild_tables(open_catalog(settings), open_storage(settings), chosen_tables(dataset), forget=forget)
+    counts = {name: len(table.published) for name, table in rebuilt.tables.items()}
+    kept = {name: table.without_verdict for name, table in rebuilt.tables.items() if table.without_verdict}
+    gone = {name: table.without_file for name, table in rebuilt.tables.items() if table.without_file}
     if as_json:
-        print_json({"status": "succeeded", "partitions": counts})
+        facts = {"partitions": counts, "without_verdict": kept, "without_file": gone}
+        print_json({"status": "succeeded", **facts, "set_aside": rebuilt.set_aside})
     else:
         print(f"{sum(counts.values()):,} partitions of {sum(map(bool, counts.values()))} tables are in the catalog")
+    if rebuilt.set_aside:
+        note(f"the damaged catalog is now {rebuilt.set_aside}")
+    for name, partitions in gone.items():
+        note(f"{name}: {len(partitions):,} partitions have no file, such as {partitions[0]}: see `catalog verify`")
+    for name, partitions in kept.items():
+        note(f"{name}: {len(partitions):,} entries have no verdict, such as {partitions[0]}: kept; see --forget")
 
 
 @app.command(epilog=examples("catalog verify", "catalog verify binance_um_klines --deep", "catalog verify --json"))
 def verify(dataset: DatasetArgument = "", *, deep: DeepOption = False, as_json: JsonOption = False) -> None:
-    """Check that every published file exists with its size, and with --deep its bytes. Exit code 65 if not."""
+    """Check the files of the whole lake, and the catalog. Exit code 65 if something is missing or damaged."""
     from crypto_lakehouse.catalog.opening import open_catalog
-    from crypto_lakehouse.catalog.rebuilding import verify as verify_dataset
     from crypto_lakehouse.lake.opening import open_storage
+    from crypto_lakehouse.maintenance.verifying import verify as verify_tables
     from crypto_lakehouse.settings import load_settings
 
     settings = load_settings()
-    catalog, storage = open_catalog(settings), open_storage(settings)
-    tables, faults = chosen_tables(dataset), {}
+    tables = chosen_tables(dataset)
     with shown_progress(quiet=as_json) as progress:
-        for done, table in enumerate(tables, start=1):
-            faults[table.name] = [fault.what for fault in verify_dataset(catalog, storage, table, deep)]
-            progress("tables verified", done, len(tables))
-    total = sum(map(len, faults.values()))
+        faults = verify_tables(open_catalog(settings), open_storage(settings), tables, deep=deep, progress=progress)
     if as_json:
-        print_json({"status": "failed" if total else "succeeded", "faults": {k: v for k, v in faults.items() if v}})
+        print_json({"status": "failed" if faults else "succeeded", "faults": [asdict(fault) for fault in faults]})
     else:
-        print(f"{total} faults in {len(tables)} tables")
-    for name, messages in faults.items():
-        for message in messages:
-            note(f"error: {name}: {message}")
-    if total:
-        note("Run `crypto-lakehouse catalog rebuild`, or build these partitions again")
+        print(f"{len(faults):,} faults in {len(tables)} tables")
+    for fault in faults:
+        note(f"error: {fault}")
+    if faults:
         raise typer.Exit(EXIT_PERMANENT)

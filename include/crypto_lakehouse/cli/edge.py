@@ -22,7 +22,7 @@ from crypto_lakehouse.exit_codes import (
     EXIT_UNEXPECTED,
     EXIT_USAGE,
 )
-from crypto_lakehouse.foreign_errors import known_error
+from crypto_lakehouse.foreign_errors import translated
 
 
 def exit_code(error: BaseException) -> int:
@@ -40,7 +40,7 @@ def run(app: typer.Typer, program: str, arguments: Sequence[str] | None = None) 
     """
     given = list(sys.argv[1:] if arguments is None else arguments) or ["--help"]
     try:
-        with _terminable(), telemetry.switched_on():
+        with _terminable(), telemetry.switched_on(), translated("the command"):
             code = app(gathered(given), prog_name=program, standalone_mode=False)
             sys.stdout.flush()
             return code if isinstance(code, int) else EXIT_OK
@@ -56,7 +56,7 @@ def run(app: typer.Typer, program: str, arguments: Sequence[str] | None = None) 
         return EXIT_OK
     # This is the edge: every error becomes an exit code, and unexpected errors show their traceback.
     except Exception as error:
-        return _report(known_error(error), program, "--json" in given)
+        return _report(error, program, "--json" in given)
 
 
 @contextmanager

@@ -1,7 +1,6 @@
 """`crypto-lakehouse query`: show what the lake has, and query it."""
 
 import sys
-from datetime import UTC, datetime
 from enum import StrEnum
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
@@ -9,10 +8,11 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from crypto_lakehouse.cli import options
-from crypto_lakehouse.cli.coverage import days_of, print_calendar, print_days, write_pictures
+from crypto_lakehouse.cli.coverage import days_of, print_calendar, print_days, print_listed, write_pictures
 from crypto_lakehouse.cli.options import DatasetArgument, GivenOptions, RequiredMarketOption
 from crypto_lakehouse.cli.output import JsonOption, examples, note, print_json, print_table
 from crypto_lakehouse.errors import InvalidRequest
+from crypto_lakehouse.instants import utc_now
 from crypto_lakehouse.vocabulary import InstrumentKind
 
 if TYPE_CHECKING:
@@ -117,6 +117,41 @@ def coverage(
 
 
 @app.command(
+    "refused-rows",
+    epilog=examples(
+        "query refused-rows --data-type klines --market um --symbols BTCUSDT",
+        "query refused-rows --data-type agg-trades --market spot --start-date 2024-01-01 --json",
+    ),
+)
+def refused_rows(
+    *,
+    data_type: options.DataTypeOption,
+    market: options.MarketOption = None,
+    symbols: options.SymbolsOption = None,
+    interval: options.IntervalsOption = None,
+    start_date: options.FirstDayOption = "",
+    end_date: options.EndOption = "",
+    as_json: JsonOption = False,
+) -> None:
+    """Show the rows of source objects that cannot be true and were set aside, with line and reason."""
+    from crypto_lakehouse.query import Lake
+
+    selection = options.series_selection(GivenOptions(data_type, market, symbols, interval, start_date, end_date))
+    rows = Lake.open().refused_rows(
+        selection.dataset.name,
+        symbols=selection.symbols,
+        intervals=selection.intervals,
+        days=(selection.first_day, selection.last_day),
+    )
+    if as_json:
+        print_json(rows.to_dicts())
+    elif rows.is_empty():
+        print(f"no refused rows are known in {selection.dataset.name}")
+    else:
+        print_listed(rows.drop("dataset", "sha256", "version", "at"))
+
+
+@app.command(
     epilog=examples(
         "query universe --market um --at 2022-05-01",
         "query universe --market um --at 2022-05-01 --kind perpetual --json",
@@ -129,7 +164,7 @@ def universe(
     """Show the instruments that were listed on a day, including those that were delisted later."""
     from crypto_lakehouse.query import Lake
 
-    day = options.checked_day("--at", at, datetime.now(UTC).date())
+    day = options.checked_day("--at", at, utc_now().date())
     listed = Lake.open().universe(market, day, kinds=kind or ())
     if as_json:
         print_json(listed.to_dicts())

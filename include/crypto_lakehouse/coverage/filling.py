@@ -1,6 +1,6 @@
 """Which gaps are worth a run: gaps that upstream may have, and that no answer of the exchange covers yet."""
 
-from datetime import UTC, datetime, timedelta
+from datetime import timedelta
 
 import polars as pl
 
@@ -9,6 +9,7 @@ from crypto_lakehouse.coverage.day_table import coverage as coverage_days
 from crypto_lakehouse.coverage.log import CoverageLog
 from crypto_lakehouse.coverage.queries import CoverageQuery
 from crypto_lakehouse.coverage.records import Fill
+from crypto_lakehouse.instants import utc_now
 from crypto_lakehouse.lake.selection import Selection
 from crypto_lakehouse.vocabulary import DayCondition, Layer, ObjectForm, Source
 
@@ -38,7 +39,7 @@ def doubtful_days(log: CoverageLog, selection: Selection) -> pl.DataFrame:
     They have the columns `symbol`, `interval` and `first_day`. A monthly file is known to lack days that daily files
     have.
     """
-    days = CoverageQuery(datetime.now(UTC), first_day=selection.first_day, last_day=selection.last_day)
+    days = CoverageQuery(utc_now(), first_day=selection.first_day, last_day=selection.last_day)
     states = [DayCondition.MISSING.value, DayCondition.DEGRADED.value]
     lacking = coverage_days(log, selection.table, days).filter(
         pl.col("condition").is_in(states) & ~pl.col("sources").str.contains(Source.ARCHIVE_DAILY.value, literal=True)

@@ -1,17 +1,19 @@
 """Bronze: verified archive objects, and the log that lists them."""
 
 from collections import defaultdict
-from collections.abc import Sequence
-from dataclasses import asdict, dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass, replace
 from datetime import datetime, timedelta
 from typing import TYPE_CHECKING
 
+from crypto_lakehouse.instants import utc_now
 from crypto_lakehouse.lake.commits import append, json_body, list_log, log_faults, recent_rows, rows_since
 from crypto_lakehouse.lake.partition import Partition
 from crypto_lakehouse.lake.records import BronzeObject
 from crypto_lakehouse.lake.storage import Storage
+from crypto_lakehouse.spans import Span, subtract
 from crypto_lakehouse.spec import Dataset
-from crypto_lakehouse.vocabulary import ChecksumStatus, Source
+from crypto_lakehouse.vocabulary import ChecksumStatus, ObjectForm, Source
 
 if TYPE_CHECKING:
     import polars as pl
@@ -23,13 +25,17 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True)
 class QuarantinedObject:
-    """An archive object that was not accepted into Bronze, the reason, and the series and time that it is of."""
+    """An archive object that was not accepted into Bronze, the reason, and the series and time that it is of.
+
+    One tag is of the zip, the other of its CHECKSUM.
+    """
 
     key: str
     etag: str
     error: str
     reason: str
     seen_at: datetime
+    checksum_etag: str = ""
     symbol: str = ""
     interval: str = ""
     start: datetime | None = None
@@ -90,10 +96,30 @@ class BronzeLog:
         """Returns what the newest record of each key has in a column, of the records after a commit."""
         return {str(row["key"]): str(row[column]) for row in rows_since(self._storage, folder, since, head)}
 
-    def recent_etags(self, dataset: str) -> dict[str, str]:
-        """Returns the entity tags of the objects committed since the last compaction, by key."""
+    def note_damage(self, damaged: Mapping[BronzeObject, str], since: BronzeMark) -> None:
+        """Records that the stored bytes of objects are missing or wrong, and why.
+
+        The next plan that looks at the series brings them again. The same bytes then count as sound again.
+
+        Args:
+            damaged: What is wrong with each object.
+            since: What the log was when the objects were looked up; a newer version of an object is not touched.
+        """
+        now = utc_now()
+        # No listing has an empty entity tag, so nothing takes the object for one that Bronze has.
+        self.commit([replace(known, etag="", damage=reason, seen_at=now) for known, reason in damaged.items()], since)
+
+    def damaged(self, dataset: str) -> "pl.DataFrame":
+        """Returns the objects whose stored bytes are known to be missing or wrong, in the form of `latest`."""
+        import polars as pl
+
+        return self.latest(dataset).filter(pl.col("damage") != "")
+
+    def recent_etags(self, dataset: str) -> dict[str, tuple[str, str]]:
+        """Returns the tags, of zip and CHECKSUM, of the objects committed since the last compaction, by key."""
         # Rows come in the order of commits: the last one of a key is its newest.
-        return {str(row["key"]): str(row["etag"]) for row in recent_rows(self._storage, _log_folder(dataset))}
+        rows = recent_rows(self._storage, _log_folder(dataset))
+        return {str(row["key"]): (str(row["etag"]), str(row["checksum_etag"])) for row in rows}
 
     def latest(self, dataset: str) -> "pl.DataFrame":
         """Returns the newest version of every object: columns of BronzeObject, one row per key, sorted by key.
@@ -116,7 +142,11 @@ class BronzeLog:
         return set(versions.filter(pl.col("sha256") > 1)["key"])
 
     def objects_by_partition(self, dataset: Dataset, partitions: Sequence[Partition]) -> dict[str, list[BronzeObject]]:
-        """Returns the newest objects that may have rows of each partition, by partition name, sorted by key."""
+        """Returns the newest objects that may have rows of each partition, by partition name, sorted by key.
+
+        A damaged answer is left out where other objects cover all of its span: nothing can bring its bytes again, and
+        nothing depends on them.
+        """
         import polars as pl
 
         symbols = sorted({partition.symbol for partition in partitions})
@@ -125,9 +155,12 @@ class BronzeLog:
         for row in rows.iter_rows(named=True):
             member = bronze_object(row)
             series[member.symbol, member.interval].append(member)
+        series = {name: _needed(members) for name, members in series.items()}
         return {
             partition.name: [
-                member for member in series[partition.symbol, partition.interval or ""] if covers(member, partition)
+                member
+                for member in series.get((partition.symbol, partition.interval or ""), ())
+                if covers(member, partition)
             ]
             for partition in partitions
         }
@@ -189,6 +222,16 @@ def bronze_object(row: dict[str, object]) -> BronzeObject:
     """Returns the object of a row of the Bronze log."""
     fields = {**row, "source": Source(str(row["source"])), "checksum": ChecksumStatus(str(row["checksum"]))}
     return BronzeObject(**fields)  # type: ignore[arg-type]
+
+
+def _needed(members: list[BronzeObject]) -> list[BronzeObject]:
+    sound = [Span(member.start, member.end) for member in members if not member.damage]
+    return [
+        member
+        for member in members
+        if not (member.damage and member.source.form is ObjectForm.ANSWERS)
+        or subtract(Span(member.start, member.end), sound)
+    ]
 
 
 def covers(candidate: BronzeObject, partition: Partition) -> bool:

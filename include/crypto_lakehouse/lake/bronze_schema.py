@@ -19,6 +19,8 @@ BRONZE_SCHEMA = pl.Schema(
         "checksum": pl.String(),
         "seen_at": _TIME,
         "path": pl.String(),
+        "checksum_etag": pl.String(),
+        "damage": pl.String(),
     }
 )
 QUARANTINE_SCHEMA = pl.Schema(
@@ -28,6 +30,7 @@ QUARANTINE_SCHEMA = pl.Schema(
         "error": pl.String(),
         "reason": pl.String(),
         "seen_at": _TIME,
+        "checksum_etag": pl.String(),
         "symbol": pl.String(),
         "interval": pl.String(),
         "start": _TIME,

@@ -4,9 +4,11 @@ from collections.abc import Mapping, Sequence
 from typing import NamedTuple
 
 from crypto_lakehouse.lake.partition import Partition
-from crypto_lakehouse.lake.records import Verdict, inputs_digest
+from crypto_lakehouse.lake.records import BronzeObject, Verdict, inputs_digest
 from crypto_lakehouse.lake.verdicts import VerdictLog
 from crypto_lakehouse.spec import Table
+
+_DAMAGED = "damaged "
 
 
 class Input(NamedTuple):
@@ -14,6 +16,20 @@ class Input(NamedTuple):
 
     key: str
     sha256: str
+
+    def damaged(self) -> "Input":
+        """Returns it as an input whose bytes are lost: this is another input."""
+        return self._replace(sha256=f"{_DAMAGED}{self.sha256.removeprefix(_DAMAGED)}")
+
+    def sound(self) -> "Input":
+        """Returns it as an input whose bytes are there."""
+        return self._replace(sha256=self.sha256.removeprefix(_DAMAGED))
+
+
+def input_of(bronze_object: BronzeObject) -> Input:
+    """Returns a Bronze object as an input."""
+    given = Input(bronze_object.key, bronze_object.version)
+    return given.damaged() if bronze_object.damage else given
 
 
 Inputs = Mapping[str, Sequence[Input]]
@@ -47,15 +63,19 @@ def stale_partitions(
 def behind_inputs(partitions: Sequence[Partition], inputs: Inputs, published: Mapping[str, str]) -> list[Partition]:
     """Returns the partitions that have inputs and whose published version was made from other ones.
 
+    Damage to an input is no reason to rebuild: the version was made from its sound bytes.
+
     Args:
         partitions: Partitions of one table.
         inputs: What there is now.
         published: The digest that the catalog's version was made from, by partition name.
     """
+    sound = {name: [given.sound() for given in of_partition] for name, of_partition in inputs.items()}
     return [
         partition
         for partition in partitions
-        if inputs.get(partition.name) and _digest(partition, inputs) != published.get(partition.name)
+        if inputs.get(partition.name)
+        and published.get(partition.name) not in {_digest(partition, inputs), _digest(partition, sound)}
     ]
 
 

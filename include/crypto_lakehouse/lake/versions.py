@@ -1,6 +1,7 @@
 """Partition versions: content-addressed files that no reader sees until the catalog points at them."""
 
 import hashlib
+import shutil
 from datetime import datetime
 from pathlib import Path
 
@@ -10,12 +11,52 @@ from crypto_lakehouse.lake.records import Candidate, Manifest, PublishedPartitio
 from crypto_lakehouse.lake.storage import Storage
 
 DATA_FILE = "data.parquet"
+DAMAGED_FOLDER = "damaged/"
+"""Where a repair keeps damaged files: nothing of it is read, and a later collection removes it."""
 
 
 def file_sha256(path: Path) -> str:
     """Returns the hexadecimal sha256 of a file."""
     with path.open("rb") as file:
         return hashlib.file_digest(file, "sha256").hexdigest()
+
+
+def stored_sha256(storage: Storage, key: str, folder: Path) -> str:
+    """Returns the sha256 of an object of the lake, read in full.
+
+    Args:
+        storage: The lake.
+        key: The object.
+        folder: Scratch space for a download, which is removed at once.
+
+    Raises:
+        ArchiveFileMissing: There is no such object.
+    """
+    path = storage.fetch(key, folder)
+    try:
+        return file_sha256(path)
+    finally:
+        if path.is_relative_to(folder):
+            path.unlink()
+
+
+def set_aside(storage: Storage, key: str, folder: Path) -> str:
+    """Moves a damaged object out of the way, to a name that shows it, and returns that name.
+
+    Args:
+        storage: The lake.
+        key: The object.
+        folder: Scratch space.
+
+    Raises:
+        ArchiveFileMissing: There is no such object.
+    """
+    copy = folder / "damaged"
+    shutil.copyfile(storage.fetch(key, folder), copy)
+    aside = f"{DAMAGED_FOLDER}{file_sha256(copy)[:16]}/{key}"
+    storage.put_file(copy, aside)
+    storage.delete(key)
+    return aside
 
 
 def store_candidate(

@@ -192,6 +192,23 @@ class Lake:
         """
         return self._coverage.table("reconciliation", dataset, symbols=symbols, intervals=intervals, days=days)
 
+    def refused_rows(
+        self,
+        dataset: str = "",
+        *,
+        symbols: Sequence[str] | str = (),
+        intervals: Sequence[Interval | str] | str = (),
+        days: tuple[Day | None, Day | None] = (None, None),
+    ) -> pl.DataFrame:
+        """Returns the rows of source objects that cannot be true and were set aside: object, line, reason and text.
+
+        The arguments are the same as for `coverage`.
+
+        Raises:
+            InvalidRequest: A name, an interval or a day is not valid.
+        """
+        return self._coverage.table("refused_rows", dataset, symbols=symbols, intervals=intervals, days=days)
+
     def instruments(self, market: Market | str, at: Instant | None = None) -> pl.DataFrame:
         """Returns all instruments that a market ever had, one per row. See docs/instruments.md for the columns.
 
@@ -259,8 +276,8 @@ class Lake:
     def sql(self, text: str, limits: QueryLimits | None = None) -> pl.DataFrame:
         """Returns the rows of one SELECT statement.
 
-        Every dataset and mart is a table, with its partition values as columns. Further tables are `coverage`, `gaps`
-        and `reconciliation` over all of them, and `instruments`, the newest instrument master of all markets.
+        Every dataset and mart is a table, with its partition values as columns. Further tables are `coverage`, `gaps`,
+        `reconciliation` and `refused_rows` over all of them, and `instruments`, the newest master of all markets.
 
         Args:
             text: The statement.

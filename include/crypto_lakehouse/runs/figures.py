@@ -35,6 +35,7 @@ class PlanFigures(Figures):
         bytes_to_pull: Their bytes.
         objects_new: Objects to pull that Bronze does not have at all.
         objects_republished: Objects to pull of which Bronze has an older version.
+        objects_damaged: Objects to pull whose stored bytes are damaged.
         objects_unchanged: Objects that Bronze has in the same version.
         objects_known_bad: Objects that failed verification and have not changed since.
         objects_vanished: Objects that Bronze has and the bucket no longer lists.
@@ -47,6 +48,7 @@ class PlanFigures(Figures):
     bytes_to_pull: int = 0
     objects_new: int = 0
     objects_republished: int = 0
+    objects_damaged: int = 0
     objects_unchanged: int = 0
     objects_known_bad: int = 0
     objects_vanished: int = 0
@@ -97,7 +99,9 @@ class ConformFigures(Figures):
         candidates: Partitions with a new file that no reader sees yet.
         rows: Their rows.
         objects_refused: Bronze objects that could not be used.
+        rows_refused: Rows of other objects that cannot be true and were set aside.
         partitions_without_rows: Partitions of which no object has a usable row.
+        partitions_held_back: Partitions that lack days which readers have, because objects are damaged or refused.
         unchanged: Partitions of the order that were up to date.
         days_republished: Days of partitions whose objects were replaced, compared with the former version.
     """
@@ -105,7 +109,9 @@ class ConformFigures(Figures):
     candidates: int = 0
     rows: int = 0
     objects_refused: int = 0
+    rows_refused: int = 0
     partitions_without_rows: int = 0
+    partitions_held_back: int = 0
     unchanged: int = 0
     days_republished: int = 0
 
@@ -118,12 +124,14 @@ class BuildFigures(Figures):
         candidates_built: Partitions with a new file that no reader sees yet.
         rows_built: Their rows.
         partitions_without_result: Partitions for which the mart's function returned no row.
+        partitions_not_built: Partitions with a damaged input, or that would lack days which readers have.
         partitions_current: Partitions of the order that were up to date.
     """
 
     candidates_built: int = 0
     rows_built: int = 0
     partitions_without_result: int = 0
+    partitions_not_built: int = 0
     partitions_current: int = 0
 
 

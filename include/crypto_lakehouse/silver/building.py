@@ -12,7 +12,8 @@ import polars as pl
 from crypto_lakehouse import __version__
 from crypto_lakehouse.lake.partition import Partition
 from crypto_lakehouse.lake.partition_file import PartitionWriter
-from crypto_lakehouse.lake.records import Manifest, ManifestInput, RefusedInput, inputs_digest
+from crypto_lakehouse.lake.records import Manifest, ManifestInput, RefusedInput, RefusedRow, inputs_digest
+from crypto_lakehouse.lake.staleness import Input, input_of
 from crypto_lakehouse.silver.background import Background
 from crypto_lakehouse.silver.buffers import InputRows, RowBuffer
 from crypto_lakehouse.silver.inputs import InputObject, identity, precedences
@@ -52,6 +53,7 @@ class Contribution:
     inversions: int = 0
     unit: str = ""
     has_header: bool = False
+    refused: list[RefusedRow] = field(default_factory=list)
 
 
 @dataclass(frozen=True, slots=True)
@@ -119,6 +121,11 @@ class PartitionBuild:
         if identity(input_object) in self._own:
             self._own[identity(input_object)].pause()
 
+    def set_aside(self, input_object: InputObject, row: RefusedRow) -> None:
+        """Records a row that cannot be true, if its time is within the partition."""
+        if self.partition.start <= datetime.fromisoformat(row.time) < self.partition.end:
+            self.contribution(input_object).refused.append(row)
+
     def refuse(self, input_object: InputObject, record: RefusedInput) -> None:
         """Leaves an input out, with all rows that it gave."""
         self.refused[identity(input_object)] = record
@@ -168,6 +175,11 @@ class PartitionBuild:
         name = hashlib.sha256(self.partition.path.encode()).hexdigest()[:20]
         return self.folder / f"{name}-{self._files}.parquet"
 
+    def _input(self, input_object: InputObject) -> Input:
+        refused = self.refused.get(identity(input_object))
+        given = input_of(input_object.object)
+        return given.damaged() if refused is not None and refused.is_damaged else given
+
     def _manifest(self, counts: MergeCounts, rows: int) -> Manifest:
         accepted = sorted((each for each in self.covering if identity(each) not in self.refused), key=identity)
         gave = [(input_object, self.contribution(input_object)) for input_object in accepted]
@@ -176,9 +188,7 @@ class PartitionBuild:
             partition=self.partition.name,
             inputs=tuple(_manifest_input(input_object, contribution) for input_object, contribution in gave),
             refused=tuple(self.refused[name] for name in sorted(self.refused)),
-            inputs_digest=inputs_digest(
-                self.partition.table, ((each.object.key, each.object.sha256) for each in self.covering)
-            ),
+            inputs_digest=inputs_digest(self.partition.table, map(self._input, self.covering)),
             rows_in=sum(contribution.rows for _, contribution in gave),
             rows_out=rows,
             duplicates=counts.duplicates,
@@ -188,6 +198,7 @@ class PartitionBuild:
             covered=_covered(self.partition, [each for each, contribution in gave if _covers(each, contribution)]),
             reconciliations=counts.reconciliations(),
             conflict_examples=tuple(counts.examples),
+            refused_rows=tuple(row for _, contribution in gave for row in contribution.refused),
             code_version=__version__,
         )
 
@@ -205,6 +216,7 @@ def _manifest_input(input_object: InputObject, contribution: Contribution) -> Ma
         contribution.unit,
         contribution.has_header,
         contribution.inversions,
+        len(contribution.refused),
     )
 
 

@@ -13,7 +13,7 @@ from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
 
-from crypto_lakehouse.errors import ChecksumMismatch, HostileArchive, LakehouseError
+from crypto_lakehouse.errors import CorruptObject, HostileArchive, LakehouseError
 from crypto_lakehouse.settings import ConformSettings
 from crypto_lakehouse.silver.decode.blocks import Block, InflationBounds
 from crypto_lakehouse.silver.decode.decoders import decoder_of
@@ -37,9 +37,13 @@ def load_whole(input_object: InputObject, dataset: Dataset, bounds: InflationBou
     """Returns an object as one block, or None if it has to be streamed.
 
     Raises:
-        LakehouseError: Its form has no decoder, or its bytes, its sha256, its header or the end of its lines is not
-            sound.
+        CorruptObject: The stored bytes are missing, or are not the ones that Bronze recorded.
+        LakehouseError: Its form has no decoder, or its header or the end of its lines is not sound.
     """
+    if not input_object.path.is_file():
+        raise CorruptObject(
+            "the lake no longer has its bytes", "The next plan brings it again", partition=input_object.object.key
+        )
     decoder = decoder_of(input_object.object)
     if decoder.stream is not None and input_object.object.size > SMALL_OBJECT_BYTES:
         return None
@@ -56,14 +60,14 @@ def stream_blocks(input_object: InputObject, dataset: Dataset, bounds: Inflation
     Raises:
         LakehouseError: Its bytes, its sha256, its header or a line is not sound. Rows already yielded are then void.
     """
-    blocks: queue.Queue[Block | Exception | None] = queue.Queue(_QUEUED_BLOCKS)
+    blocks: queue.Queue[Block | BaseException | None] = queue.Queue(_QUEUED_BLOCKS)
     stop = threading.Event()
     with ThreadPoolExecutor(2, "inflate") as pool:
         digest = pool.submit(_file_digest, input_object.path)
         pool.submit(_fill, _Stream(input_object, dataset, bounds, digest), blocks, stop)
         try:
             while (item := blocks.get()) is not None:
-                if isinstance(item, Exception):
+                if isinstance(item, BaseException):
                     raise item
                 yield item
         finally:
@@ -86,7 +90,7 @@ class _Stream:
         return decoder.stream(self.input_object, self.dataset, self.bounds)
 
 
-def _fill(stream: _Stream, blocks: "queue.Queue[Block | Exception | None]", stop: threading.Event) -> None:
+def _fill(stream: _Stream, blocks: "queue.Queue[Block | BaseException | None]", stop: threading.Event) -> None:
     try:
         for block in _verified_blocks(stream):
             if not _put(blocks, block, stop):
@@ -95,12 +99,12 @@ def _fill(stream: _Stream, blocks: "queue.Queue[Block | Exception | None]", stop
     except FileNotFoundError:
         _put(blocks, _gone(stream.input_object), stop)
     # The thread's edge: the parser waits for its blocks, so every error must reach it.
-    except Exception as error:
+    except BaseException as error:
         _put(blocks, error, stop)
 
 
 def _put(
-    blocks: "queue.Queue[Block | Exception | None]", item: Block | Exception | None, stop: threading.Event
+    blocks: "queue.Queue[Block | BaseException | None]", item: Block | BaseException | None, stop: threading.Event
 ) -> bool:
     """Puts an item unless the parser has stopped, and returns whether it did."""
     while not stop.is_set():
@@ -143,9 +147,9 @@ def _file_digest(path: Path) -> str:
 def _verify(input_object: InputObject, sha256: str) -> None:
     recorded = input_object.object.sha256
     if sha256 != recorded:
-        raise ChecksumMismatch(
+        raise CorruptObject(
             f"its bytes have sha256 {sha256[:16]}..., Bronze recorded {recorded[:16]}...",
-            "The stored object was damaged: remove it and pull it again",
+            "The stored object was damaged; the next plan brings it again",
             partition=input_object.object.key,
         )
 

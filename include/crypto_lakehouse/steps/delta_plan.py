@@ -3,7 +3,7 @@
 from collections import defaultdict
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta
+from datetime import datetime, timedelta
 from fnmatch import fnmatchcase
 
 import polars as pl
@@ -13,11 +13,12 @@ from crypto_lakehouse.archive.planning import PullPlan
 from crypto_lakehouse.coverage.log import CoverageLog
 from crypto_lakehouse.errors import InvalidRequest
 from crypto_lakehouse.exchange.missing import Series, missing_spans
+from crypto_lakehouse.instants import utc_now
 from crypto_lakehouse.lake.bronze import BronzeLog
 from crypto_lakehouse.lake.records import RequestSpan
 from crypto_lakehouse.lake.selection import Selection
 from crypto_lakehouse.settings import Settings
-from crypto_lakehouse.spans import Span, clip, cluster
+from crypto_lakehouse.spans import Span, clip, cluster, subtract
 from crypto_lakehouse.spec import Dataset
 from crypto_lakehouse.vocabulary import HoleKind, ObjectForm, Source
 
@@ -65,7 +66,7 @@ def plan_delta(
     if not request.is_wanted or not can_be_requested(dataset, settings):
         return DeltaPlan()
     known = _KnownSpans.of(dataset, bronze, pull)
-    now = datetime.now(UTC)
+    now = utc_now()
     holes = _holes(dataset, coverage) if request.fill else {}
     spans: list[RequestSpan] = []
     for series, wanted in _series(selection, settings, known, _wanted(selection, now)):
@@ -73,6 +74,10 @@ def plan_delta(
         # The exchange has not been asked for these holes before.
         for hole in cluster(clip(holes.get(series, ()), wanted), HOLES_TOGETHER):
             spans += missing_spans(series, hole, known.answered[series], now)
+        # Of any day: who asks for the last week must get back what is damaged in the year before it.
+        for damaged in known.damaged.get(series, ()):
+            for part in subtract(damaged, [wanted]):
+                spans += missing_spans(series, part, known.covered[series], now)
     return DeltaPlan(tuple(spans))
 
 
@@ -101,18 +106,23 @@ class _KnownSpans:
         answered: The spans that the exchange has answered.
         archive: From the start of the archive's first object to the end of its last one. For a dataset without an
             archive, the same of all objects.
+        damaged: The spans of answers whose stored bytes are damaged; they are in none of the others.
     """
 
     covered: dict[Series, list[Span]]
     answered: dict[Series, list[Span]]
     archive: dict[Series, Span]
+    damaged: dict[Series, list[Span]]
 
     @classmethod
     def of(cls, dataset: Dataset, bronze: BronzeLog, pull: PullPlan) -> "_KnownSpans":
-        known = cls(defaultdict(list), defaultdict(list), {})
-        objects = bronze.latest(dataset.name).select("symbol", "interval", "source", "start", "end")
-        for symbol, interval, source, start, end in objects.iter_rows():
-            known._add(Series(symbol, interval), Span(start, end), Source(source))
+        known = cls(defaultdict(list), defaultdict(list), {}, defaultdict(list))
+        objects = bronze.latest(dataset.name).select("symbol", "interval", "source", "start", "end", "damage")
+        for symbol, interval, source, start, end, damage in objects.iter_rows():
+            if damage and Source(source).form is ObjectForm.ANSWERS:
+                known.damaged[Series(symbol, interval)].append(Span(start, end))
+            else:
+                known._add(Series(symbol, interval), Span(start, end), Source(source))
         for wanted in pull.objects:
             key = parse_key(wanted.key)
             if key is not None:

@@ -7,7 +7,7 @@ from crypto_lakehouse.gold.inputs import input_versions
 from crypto_lakehouse.lake.bronze import BronzeLog
 from crypto_lakehouse.lake.partition import Partition
 from crypto_lakehouse.lake.records import BronzeObject
-from crypto_lakehouse.lake.staleness import Input, Inputs
+from crypto_lakehouse.lake.staleness import Inputs, input_of
 from crypto_lakehouse.lake.storage import Storage
 from crypto_lakehouse.spec import Dataset, Mart, Table
 
@@ -28,7 +28,4 @@ def inputs_of(table: Table, partitions: Sequence[Partition], storage: Storage, c
 
 def bronze_inputs(objects: Mapping[str, Sequence[BronzeObject]]) -> Inputs:
     """Returns Bronze objects, by the name of the partition that they cover, as its inputs."""
-    return {
-        name: [Input(bronze_object.key, bronze_object.sha256) for bronze_object in of_partition]
-        for name, of_partition in objects.items()
-    }
+    return {name: list(map(input_of, of_partition)) for name, of_partition in objects.items()}

@@ -3,21 +3,21 @@
 from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
-from datetime import UTC, date, datetime, timedelta
+from datetime import date, timedelta
 from fnmatch import fnmatchcase
 from itertools import groupby
 
 import polars as pl
 
 from crypto_lakehouse.archive.keys import parse_key
-from crypto_lakehouse.archive.planning import NEW, REPUBLISHED, PullPlan, batches, plan_pull
+from crypto_lakehouse.archive.planning import DAMAGED, NEW, REPUBLISHED, PullPlan, batches, plan_pull
 from crypto_lakehouse.catalog.opening import open_catalog
 from crypto_lakehouse.coverage.filling import doubtful_days
 from crypto_lakehouse.coverage.lifetimes import LifetimeLog
 from crypto_lakehouse.coverage.log import CoverageLog
 from crypto_lakehouse.errors import InvalidRequest
 from crypto_lakehouse.exchange.missing import batched
-from crypto_lakehouse.instants import midnight
+from crypto_lakehouse.instants import midnight, utc_now
 from crypto_lakehouse.lake.bronze import BronzeLog
 from crypto_lakehouse.lake.partition import Partition, partitions_between
 from crypto_lakehouse.lake.selection import Selection
@@ -66,7 +66,7 @@ def plan(context: StepContext, order: PlanRequest) -> PlanOutcome:
         _refuse_too_many(stem, orders, order)
     table = table_of_name(order.dataset)
     if isinstance(table, Dataset):
-        now = datetime.now(UTC)
+        now = utc_now()
         lifetimes = known_lifetimes(context.storage, table, comparison.pull.folders, now.date())
         LifetimeLog(context.storage, table.name).note(lifetimes, now)
     keys = {stem: _write_orders(context, stem, orders) for stem, orders in by_stem.items()}
@@ -97,6 +97,7 @@ class Comparison:
             bytes_to_pull=self.pull.bytes,
             objects_new=reasons.count(NEW),
             objects_republished=reasons.count(REPUBLISHED),
+            objects_damaged=reasons.count(DAMAGED),
             objects_unchanged=self.pull.unchanged,
             objects_known_bad=self.pull.quarantined,
             objects_vanished=self.pull.vanished,

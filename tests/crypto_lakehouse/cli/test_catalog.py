@@ -45,7 +45,7 @@ def test_a_lost_catalog_is_rebuilt_from_the_lake(data_file: Path, capsys: pytest
 def test_verify_finds_no_fault_in_a_sound_lake(data_file: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["catalog", "rebuild", NAME]) == 0
     assert main(["catalog", "verify", "--deep", "--json"]) == 0
-    assert json.loads(capsys.readouterr().out.splitlines()[-1]) == {"status": "succeeded", "faults": {}}
+    assert json.loads(capsys.readouterr().out.splitlines()[-1]) == {"status": "succeeded", "faults": []}
 
 
 def test_verify_finds_a_missing_file(data_file: Path, capsys: pytest.CaptureFixture[str]) -> None:
@@ -54,8 +54,10 @@ def test_verify_finds_a_missing_file(data_file: Path, capsys: pytest.CaptureFixt
     capsys.readouterr()
     assert main(["catalog", "verify", NAME, "--json"]) == 65
     out, err = capsys.readouterr()
-    assert "is missing" in json.loads(out)["faults"][NAME][0]
-    assert f"error: {NAME}: " in err
+    (fault,) = json.loads(out)["faults"]
+    assert (fault["kind"], fault["table"], fault["what"]) == ("published version", NAME, "is missing")
+    assert f"error: published version: {NAME} symbol_key=BTCUSDT/year=2025: " in err
+    assert "Run `crypto-lakehouse catalog verify --repair`" in err
 
 
 def test_only_a_deep_verify_finds_a_flipped_byte(data_file: Path) -> None:

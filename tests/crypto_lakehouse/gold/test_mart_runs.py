@@ -12,8 +12,9 @@ import pytest
 from crypto_lakehouse.catalog.catalog import Catalog
 from crypto_lakehouse.catalog.embedded import EmbeddedCatalog
 from crypto_lakehouse.catalog.opening import open_catalog
-from crypto_lakehouse.catalog.rebuilding import rebuild, verify
+from crypto_lakehouse.catalog.rebuilding import rebuild
 from crypto_lakehouse.lake.manifest import read_manifest
+from crypto_lakehouse.maintenance.verifying import verify
 from crypto_lakehouse.query import Lake
 from crypto_lakehouse.running import RunSummary, new_run_id, run_pipeline
 from crypto_lakehouse.runs.history import read_run
@@ -147,9 +148,9 @@ def small_table(name: str):
 def test_the_catalog_of_a_mart_can_be_rebuilt_and_verified(small: SmallLake, tmp_path: Path) -> None:
     run_mart(small)
     again = EmbeddedCatalog(tmp_path / "again.sqlite")
-    assert rebuild(again, small.storage, HOURLY_MART) == 2
+    assert len(rebuild(again, small.storage, [HOURLY_MART]).tables[HOURLY_MART.name].published) == 2
     assert {one.partition: one.sha256 for one in again.partitions(HOURLY_MART)} == published(small)
-    assert verify(again, small.storage, HOURLY_MART, deep=True) == []
+    assert verify(again, small.storage, [HOURLY_MART], deep=True) == []
 
 
 def test_a_mart_is_published_in_glue_too(small: SmallLake, glue: Catalog) -> None:

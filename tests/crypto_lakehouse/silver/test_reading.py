@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from crypto_lakehouse.datasets import dataset
-from crypto_lakehouse.errors import HostileArchive
+from crypto_lakehouse.errors import CorruptObject
 from crypto_lakehouse.settings import ConformSettings
 from crypto_lakehouse.silver import reading
 from crypto_lakehouse.silver.conform import InputObject
@@ -24,9 +24,9 @@ def test_a_zip_whose_bytes_changed_since_bronze_is_refused(tmp_path: Path) -> No
     given = kline_input("2024-03-01", kline_rows(MARCH, 5), tmp_path)
     changed = InputObject(replace(given.object, sha256="0" * 64), given.path)
     outcome = build(SPOT_KLINES, [MARCH], [changed], tmp_path / "work")
-    assert outcome.refused[0].error == "ChecksumMismatch"
+    assert outcome.refused[0].error == "CorruptObject"
     large = InputObject(replace(changed.object, size=2**30), given.path)
-    assert build(SPOT_KLINES, [MARCH], [large], tmp_path / "b").refused[0].error == "ChecksumMismatch"
+    assert build(SPOT_KLINES, [MARCH], [large], tmp_path / "b").refused[0].error == "CorruptObject"
 
 
 def test_small_inputs_come_in_order_with_their_blocks_and_large_ones_with_none(
@@ -41,7 +41,7 @@ def test_small_inputs_come_in_order_with_their_blocks_and_large_ones_with_none(
         read = list(ahead)
     assert [input_object for input_object, _ in read] == ordered
     assert read[4][1] is None
-    assert isinstance(read[6][1], HostileArchive)
+    assert isinstance(read[6][1], CorruptObject)
     lines = [content.data.count(b"\n") for _, content in read if isinstance(content, Block)]
     assert lines == [1, 2, 3, 4, 6, 8]
 

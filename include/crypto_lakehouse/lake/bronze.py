@@ -25,7 +25,10 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True)
 class QuarantinedObject:
-    """An archive object that was not accepted into Bronze, and the reason; the tags are of the zip and its CHECKSUM."""
+    """An archive object that was not accepted into Bronze, the reason, and the series and time that it is of.
+
+    One tag is of the zip, the other of its CHECKSUM.
+    """
 
     key: str
     etag: str
@@ -33,6 +36,10 @@ class QuarantinedObject:
     reason: str
     seen_at: datetime
     checksum_etag: str = ""
+    symbol: str = ""
+    interval: str = ""
+    start: datetime | None = None
+    end: datetime | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -190,6 +197,12 @@ class BronzeLog:
         # In the order of commits; what a damaged file had is pulled and judged again.
         rows = self._quarantine_log(dataset).read(skip_damage=True).drop("sequence").iter_rows(named=True)
         return {row["key"]: QuarantinedObject(**row) for row in rows}
+
+    def refusals(self, dataset: str) -> list[QuarantinedObject]:
+        """Returns the quarantined objects of which no later version was accepted, by key."""
+        accepted = dict(self.latest(dataset).select("key", "seen_at").iter_rows())
+        entries = sorted(self.quarantined(dataset).items())
+        return [entry for key, entry in entries if key not in accepted or accepted[key] < entry.seen_at]
 
     def compact(self, dataset: str) -> int:
         """Merges the log files of a dataset into one if there are many. Returns the number of replaced files."""

@@ -2,9 +2,10 @@
 
 import os
 from collections import defaultdict
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any
 
 import polars as pl
@@ -13,9 +14,10 @@ from crypto_lakehouse.coverage.days import PartitionCoverage, partition_coverage
 from crypto_lakehouse.coverage.known_faults import KnownFault, faults_of
 from crypto_lakehouse.coverage.log import CoverageFrames
 from crypto_lakehouse.coverage.records import LoggedRefusedRow, PartitionVersion, ReconciledDay
+from crypto_lakehouse.coverage.row_times import NO_EVIDENCE, SeriesEvidence
 from crypto_lakehouse.lake.manifest import read_manifest
 from crypto_lakehouse.lake.partition import Partition
-from crypto_lakehouse.lake.records import Candidate, Manifest, Verdict
+from crypto_lakehouse.lake.records import Candidate, Manifest, RefusedInput, Verdict
 from crypto_lakehouse.quality.checks import CHECKS
 from crypto_lakehouse.quality.profile import Facts, Profile, examine
 from crypto_lakehouse.quality.suites import Rule, rules, suite
@@ -58,7 +60,25 @@ class _Examined:
     tolerated: tuple[tuple[KnownFault, int], ...]
 
 
-def gate(table: Table, candidates: Sequence[tuple[Candidate, Path]], results: Path) -> GateOutcome:
+@dataclass(frozen=True, slots=True)
+class PartitionEvidence:
+    """What is known of a partition beyond its file.
+
+    Args:
+        series: What is known of its series.
+        refused: The archive objects of its days that never came into Bronze, with reasons.
+    """
+
+    series: SeriesEvidence = NO_EVIDENCE
+    refused: tuple[RefusedInput, ...] = ()
+
+
+def gate(
+    table: Table,
+    candidates: Sequence[tuple[Candidate, Path]],
+    results: Path,
+    evidence: Mapping[str, PartitionEvidence] = MappingProxyType({}),
+) -> GateOutcome:
     """Judges candidates by the suite of their table.
 
     A broken critical rule quarantines a partition, any other degrades it, and a remark is only noted. The facts, GX's
@@ -67,12 +87,16 @@ def gate(table: Table, candidates: Sequence[tuple[Candidate, Path]], results: Pa
     Args:
         table: The table of all candidates.
         candidates: The candidates, each with its file.
-        results: A folder for the evidence.
+        results: A folder for what the gate writes.
+        evidence: What is known of partitions beyond their files, by name.
 
     Raises:
         CorruptObject: A file cannot be read back.
     """
-    examined = [_examined(table, candidate, file) for candidate, file in candidates]
+    examined = [
+        _examined(table, candidate, file, evidence.get(candidate.partition, PartitionEvidence()))
+        for candidate, file in candidates
+    ]
     profiles = [each.profile for each in examined]
     facts = [profile.facts for profile in profiles]
     pl.DataFrame(facts, infer_schema_length=None).write_parquet(results / FACTS_FILE)
@@ -111,10 +135,12 @@ def _frames(examined: Sequence[_Examined]) -> CoverageFrames:
     )
 
 
-def _examined(table: Table, candidate: Candidate, file: Path) -> _Examined:
+def _examined(table: Table, candidate: Candidate, file: Path, evidence: PartitionEvidence) -> _Examined:
     partition, manifest = Partition.parse(table, candidate.partition), read_manifest(file)
+    # What the pull refused is missing from the partition as what conform refused is.
+    manifest = replace(manifest, refused=(*manifest.refused, *evidence.refused))
     version = PartitionVersion.of(partition, candidate.sha256)
-    examination, faults = examine(file, partition, manifest), faults_of(partition, manifest.covered)
+    examination, faults = examine(file, partition, manifest, evidence.series), faults_of(partition, manifest.covered)
     coverage = partition_coverage(examination.times, manifest, version, _by_hole_kind(faults))
     counts = examination.profile.counts
     shown = tuple((fault, count) for fault in faults if (count := counts[CHECKS[fault.check].fact]))

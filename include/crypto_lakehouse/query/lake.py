@@ -16,6 +16,7 @@ from crypto_lakehouse.errors import ArchiveFileMissing, InvalidRequest
 from crypto_lakehouse.instruments.instrument import listed_on
 from crypto_lakehouse.instruments.log import InstrumentLog
 from crypto_lakehouse.lake.opening import open_storage
+from crypto_lakehouse.lake.partition import Partition
 from crypto_lakehouse.lake.records import PublishedPartition
 from crypto_lakehouse.query.arguments import Instant, checked_instant, checked_kind, checked_market, checked_patterns
 from crypto_lakehouse.query.limits import QueryLimits, QueryResult
@@ -26,6 +27,7 @@ from crypto_lakehouse.query.scans import scan_files
 from crypto_lakehouse.query.views import CoverageView, FileView, FrameView, ScanView, View, named_in
 from crypto_lakehouse.settings import ExchangeSettings, Settings, load_settings
 from crypto_lakehouse.spec import Dataset, Table
+from crypto_lakehouse.symbols import nearest_symbols, unknown_symbol
 from crypto_lakehouse.vocabulary import InstrumentKind, Interval, Market
 
 INSTRUMENTS = "instruments"
@@ -125,7 +127,7 @@ class Lake:
         Raises:
             ArchiveFileMissing: Nothing that fits is published.
             CorruptObject: A published file is gone.
-            InvalidRequest: A name or a time is not valid.
+            InvalidRequest: A name or a time is not valid, or nothing is published of a symbol that is no glob.
         """
         table = marts.table(dataset)
         first, last, wanted = checked_instant(start), checked_instant(end), checked_patterns(symbols)
@@ -134,12 +136,26 @@ class Lake:
         if not published:
             request = f"for symbols {wanted or 'any'}, interval {interval or 'any'}, {start} to {end}"
             raise _nothing_published(table, request)
+        self._check_named(table, wanted)
         require_files(self._storage, published)
         hidden = [key for key in table.partition_keys if key != "kline_interval"]
         frame = scan_files(table.partition_keys, self._files(published), self._settings.storage).drop(hidden)
         if first is not None:
             frame = frame.filter(pl.col(table.event_time) >= first)
         return frame if last is None else frame.filter(pl.col(table.event_time) < last)
+
+    def _check_named(self, table: Table, patterns: Sequence[str]) -> None:
+        """Refuses a symbol of which nothing is published: a result without it would look complete.
+
+        Raises:
+            UnknownSymbol: There is such a symbol. A glob may match nothing.
+        """
+        named = [pattern for pattern in patterns if not set(pattern) & set("*?")]
+        unknown = [symbol for symbol in named if not self._catalog.partitions(table, symbols=[symbol])]
+        if unknown:
+            records = self._catalog.partitions(table)
+            known = {Partition.parse(table, record.partition).symbol for record in records}
+            raise unknown_symbol(unknown[0], "the lake", nearest_symbols(unknown[0], known), table.name)
 
     def coverage(
         self,

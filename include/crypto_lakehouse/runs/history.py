@@ -12,7 +12,7 @@ from crypto_lakehouse.lake.storage import Storage
 from crypto_lakehouse.marts import table
 from crypto_lakehouse.runs.figures import RunFigures
 from crypto_lakehouse.runs.orders import PlanRequest, read_order
-from crypto_lakehouse.runs.results import PlanOutcome, Status, StepResult, read_result
+from crypto_lakehouse.runs.results import ConformOutcome, PlanOutcome, PullOutcome, Status, StepResult, read_result
 from crypto_lakehouse.telemetry import Level
 from crypto_lakehouse.verbs import stages_of
 from crypto_lakehouse.vocabulary import Step
@@ -27,7 +27,7 @@ class RunStatus(StrEnum):
     SUCCEEDED = "succeeded"
     NOTHING_TO_DO = "nothing_to_do"
     QUARANTINED = "quarantined"
-    """Everything sound was published, and the gate refused the rest."""
+    """Everything sound was published, and the rest was refused: objects of the archive, or partitions by the gate."""
     FAILED = "failed"
     """A step failed or did not finish."""
 
@@ -92,10 +92,18 @@ def status_of(results: Sequence[StepResult[Any]], *, is_failed: bool) -> RunStat
     """
     if is_failed:
         return RunStatus.FAILED
-    if figures_of(results).gate.partitions_quarantined:
+    figures = figures_of(results)
+    if figures.quarantined or figures.gate.partitions_quarantined:
         return RunStatus.QUARANTINED
     idle = [result.status is Status.NOTHING_TO_DO for result in results if result.step is Step.PLAN]
     return RunStatus.NOTHING_TO_DO if any(idle) else RunStatus.SUCCEEDED
+
+
+def refusals_of(results: Iterable[StepResult[Any]]) -> tuple[str, ...]:
+    """Returns each archive object that a run refused, and why: as damaged by the pull, as unusable by conform."""
+    outcomes = [result.outcome for result in results]
+    refusing = [outcome for outcome in outcomes if isinstance(outcome, PullOutcome | ConformOutcome)]
+    return tuple(f"{each.key}: {each.error}: {each.reason}" for outcome in refusing for each in outcome.refused)
 
 
 def report_key(plan_key: str) -> str:

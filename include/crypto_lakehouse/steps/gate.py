@@ -17,6 +17,7 @@ from crypto_lakehouse.runs.orders import TransformOrder
 from crypto_lakehouse.runs.results import BuildOutcome, ConformOutcome, GateOutcome, PartitionWithoutRows, read_outcome
 from crypto_lakehouse.spec import Mart, Table
 from crypto_lakehouse.steps.context import StepContext
+from crypto_lakehouse.steps.evidence import partition_evidence
 from crypto_lakehouse.vocabulary import Condition
 
 
@@ -85,7 +86,7 @@ def _judge(
     downloads.mkdir()
     results.mkdir()
     files = [(candidate, verify_candidate(context.storage, candidate, downloads)) for candidate in candidates]
-    judged = quality_gate.gate(table, files, results)
+    judged = quality_gate.gate(table, files, results, partition_evidence(context.storage, table, candidates))
     compared = CoverageFrames.of(reconciled=_with_versions(republished, candidates))
     write_frames(results, judged.coverage.joined(compared).joined(others))
     folder = evidence_folder(context.order_key)

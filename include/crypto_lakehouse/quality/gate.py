@@ -14,11 +14,11 @@ from crypto_lakehouse.coverage.days import PartitionCoverage, partition_coverage
 from crypto_lakehouse.coverage.known_faults import KnownFault, faults_of
 from crypto_lakehouse.coverage.log import CoverageFrames
 from crypto_lakehouse.coverage.records import LoggedRefusedRow, PartitionVersion, ReconciledDay
-from crypto_lakehouse.coverage.row_times import NO_EVIDENCE, SeriesEvidence
 from crypto_lakehouse.lake.manifest import read_manifest
 from crypto_lakehouse.lake.partition import Partition
-from crypto_lakehouse.lake.records import Candidate, Manifest, RefusedInput, Verdict
+from crypto_lakehouse.lake.records import Candidate, Manifest, Verdict
 from crypto_lakehouse.quality.checks import CHECKS
+from crypto_lakehouse.quality.evidence import PartitionEvidence
 from crypto_lakehouse.quality.profile import Facts, Profile, examine
 from crypto_lakehouse.quality.suites import Rule, rules, suite
 from crypto_lakehouse.spec import Table
@@ -60,19 +60,6 @@ class _Examined:
     tolerated: tuple[tuple[KnownFault, int], ...]
 
 
-@dataclass(frozen=True, slots=True)
-class PartitionEvidence:
-    """What is known of a partition beyond its file.
-
-    Args:
-        series: What is known of its series.
-        refused: The archive objects of its days that never came into Bronze, with reasons.
-    """
-
-    series: SeriesEvidence = NO_EVIDENCE
-    refused: tuple[RefusedInput, ...] = ()
-
-
 def gate(
     table: Table,
     candidates: Sequence[tuple[Candidate, Path]],
@@ -106,18 +93,19 @@ def gate(
     return GateOutcome(verdicts, profiles, _frames(examined), docs if docs.is_file() else None)
 
 
-def coverage_of(table: Table, candidate: Candidate, file: Path) -> CoverageFrames:
+def coverage_of(table: Table, candidate: Candidate, file: Path, evidence: PartitionEvidence) -> CoverageFrames:
     """Returns the coverage of a partition's file, as the gate found it.
 
     Args:
         table: The table.
         candidate: What the file is.
         file: The file.
+        evidence: What is known of the partition beyond the file.
 
     Raises:
         CorruptObject: The file cannot be read.
     """
-    return _frames([_examined(table, candidate, file)])
+    return _frames([_examined(table, candidate, file, evidence)])
 
 
 def _frames(examined: Sequence[_Examined]) -> CoverageFrames:

@@ -12,12 +12,12 @@ from crypto_lakehouse.lake.records import Candidate, Verdict
 from crypto_lakehouse.lake.versions import verify_candidate
 from crypto_lakehouse.marts import table as table_of_name
 from crypto_lakehouse.quality import gate as quality_gate
+from crypto_lakehouse.quality.evidence import partition_evidence
 from crypto_lakehouse.runs.figures import GateFigures
 from crypto_lakehouse.runs.orders import TransformOrder
 from crypto_lakehouse.runs.results import BuildOutcome, ConformOutcome, GateOutcome, PartitionWithoutRows, read_outcome
 from crypto_lakehouse.spec import Mart, Table
 from crypto_lakehouse.steps.context import StepContext
-from crypto_lakehouse.steps.evidence import partition_evidence
 from crypto_lakehouse.vocabulary import Condition
 
 

@@ -24,6 +24,7 @@ from crypto_lakehouse.lake.selection import Selection
 from crypto_lakehouse.lake.staleness import stale_partitions
 from crypto_lakehouse.lake.verdicts import VerdictLog
 from crypto_lakehouse.marts import table as table_of_name
+from crypto_lakehouse.quality.evidence import known_lifetimes
 from crypto_lakehouse.runs.figures import PlanFigures
 from crypto_lakehouse.runs.history import run_log
 from crypto_lakehouse.runs.orders import (
@@ -41,7 +42,6 @@ from crypto_lakehouse.settings import Settings
 from crypto_lakehouse.spec import Dataset, Mart
 from crypto_lakehouse.steps.context import StepContext
 from crypto_lakehouse.steps.delta_plan import DeltaPlan, DeltaRequest, can_be_requested, plan_delta
-from crypto_lakehouse.steps.evidence import known_lifetimes
 from crypto_lakehouse.steps.inputs import inputs_of
 from crypto_lakehouse.steps.plan_mart import compare_mart
 from crypto_lakehouse.symbols import unknown_symbol

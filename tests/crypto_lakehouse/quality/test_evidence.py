@@ -14,7 +14,7 @@ from crypto_lakehouse.instants import microseconds, midnight
 from crypto_lakehouse.lake.local import LocalStorage
 from crypto_lakehouse.lake.partition import Partition
 from crypto_lakehouse.lake.records import Candidate
-from crypto_lakehouse.steps.evidence import known_lifetimes, partition_evidence
+from crypto_lakehouse.quality.evidence import known_lifetimes, partition_evidence
 from crypto_lakehouse.vocabulary import DayCondition, Frequency, Interval
 
 KLINES, TODAY = dataset("binance_um_klines"), date(2025, 6, 1)

@@ -1,6 +1,7 @@
 """What is known of partitions beyond their files: lifetimes, the start of three-day candles, refused objects."""
 
 from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
 from datetime import date
 
 import polars as pl
@@ -11,7 +12,7 @@ from crypto_lakehouse.coverage.grid import DAY_US, HOUR_US, learned_anchor
 from crypto_lakehouse.coverage.lifetime import UNKNOWN_LIFETIME, Bounds, Lifetime
 from crypto_lakehouse.coverage.lifetimes import LifetimeLog, Series
 from crypto_lakehouse.coverage.log import CoverageLog
-from crypto_lakehouse.coverage.row_times import SeriesEvidence
+from crypto_lakehouse.coverage.row_times import NO_EVIDENCE, SeriesEvidence
 from crypto_lakehouse.instants import microseconds, midnight
 from crypto_lakehouse.instruments.log import InstrumentLog
 from crypto_lakehouse.instruments.naming import parse_symbol
@@ -19,7 +20,6 @@ from crypto_lakehouse.lake.bronze import BronzeLog, QuarantinedObject
 from crypto_lakehouse.lake.partition import Partition
 from crypto_lakehouse.lake.records import Candidate, RefusedInput
 from crypto_lakehouse.lake.storage import Storage
-from crypto_lakehouse.quality.gate import PartitionEvidence
 from crypto_lakehouse.spec import Dataset, Table
 from crypto_lakehouse.vocabulary import Exchange, Interval
 
@@ -27,15 +27,28 @@ DELIVERY_HOUR = 8
 """Delivery contracts end at 08:00 UTC of the day in their name."""
 
 
+@dataclass(frozen=True, slots=True)
+class PartitionEvidence:
+    """What is known of a partition beyond its file.
+
+    Args:
+        series: What is known of its series.
+        refused: The archive objects of its days that never came into Bronze, with reasons.
+    """
+
+    series: SeriesEvidence = NO_EVIDENCE
+    refused: tuple[RefusedInput, ...] = ()
+
+
 def partition_evidence(storage: Storage, table: Table, candidates: Sequence[Candidate]) -> dict[str, PartitionEvidence]:
-    """Returns the evidence for the partitions of candidates, by the name of the partition; none for a mart.
+    """Returns the evidence for the partitions of candidates, by the name of the partition; a mart has none.
 
     Raises:
         LakehouseError: The lake did not answer.
     """
     if not isinstance(table, Dataset):
-        return {}
-    coverage = CoverageLog(storage)
+        return {candidate.partition: PartitionEvidence() for candidate in candidates}
+    coverage = CoverageLog(storage, skip_damage=True)
     lifetimes, refusals = LifetimeLog(storage, table.name).read(), BronzeLog(storage).refusals(table.name)
     partitions = [Partition.parse(table, candidate.partition) for candidate in candidates]
     needs_anchor = any(partition.interval is Interval.D3 for partition in partitions)

@@ -29,6 +29,7 @@ ELSEWHERE: dict[str, tuple[str, str]] = {
             "crypto_lakehouse/catalog/catalog.py",
             "crypto_lakehouse/catalog/embedded.py",
             "crypto_lakehouse/catalog/glue.py",
+            "crypto_lakehouse/catalog/glue_tables.py",
             "crypto_lakehouse/catalog/rebuilding.py",
         ),
         ("contract/test_catalog.py", ONE_SUITE),
@@ -148,6 +149,7 @@ ELSEWHERE: dict[str, tuple[str, str]] = {
     ),
     "crypto_lakehouse/maintenance/collecting.py": ("crypto_lakehouse/steps/test_collect.py", "it is tried as a step"),
     "crypto_lakehouse/maintenance/scrubbing.py": ("crypto_lakehouse/steps/test_scrub.py", "it is tried as a step"),
+    "crypto_lakehouse/settings/maintenance.py": ("crypto_lakehouse/steps/test_collect.py", DECLARATIONS),
     "crypto_lakehouse/settings/part.py": ("crypto_lakehouse/settings/test_loading.py", DECLARATIONS),
     "crypto_lakehouse/steps/context.py": ("crypto_lakehouse/steps/test_steps.py", DECLARATIONS),
     "lakehouse_airflow/runners/docker_runner.py": (

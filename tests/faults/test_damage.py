@@ -1,4 +1,4 @@
-"""Every flipped bit, cut and loss in a lake is noticed, and a repair ends as docs/reliability.md states."""
+"""Every flipped bit, cut and loss in a lake is noticed, and a repair ends as docs/maintenance.md states."""
 
 import random
 import shutil

@@ -272,7 +272,7 @@ VERBS: tuple[Verb, ...] = (
         subject=Subject.LAKE,
         extras=("conform",),
         reads=(Area.RUNS, Area.BRONZE, *_VERSIONS, *_LOGS, Area.INSTRUMENTS, Area.EVIDENCE),
-        writes=(*_VERSIONS, *_LOGS, Area.INSTRUMENTS, Area.SET_ASIDE),
+        writes=(*_VERSIONS, *_LOGS, Area.INSTRUMENTS, Area.RUNS, Area.SET_ASIDE),
         # A damaged file is copied below `damaged/` first.
         deletes=(Area.BRONZE, *_VERSIONS, *_LOGS, Area.INSTRUMENTS, Area.RUNS, Area.EVIDENCE),
         catalog=CatalogAccess.REPAIR,

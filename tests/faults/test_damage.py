@@ -39,6 +39,7 @@ KINDS: dict[str, str] = {
     "verdict log": "*/*/verdicts/*",
     "coverage log": "coverage/*/*",
     "instrument log": "instruments/*/*/*",
+    "log of runs": "runs/*/log/*",
     "catalog": "catalog/catalog.sqlite",
 }
 """The kinds of files of the table, each with the place of its files."""

@@ -132,7 +132,9 @@ def _uncommitted(storage: Storage, dataset: Dataset, old: datetime) -> Iterator[
 
 def _old_runs(storage: Storage, subject: str, old: datetime, kept: set[str]) -> Iterator[StoredObject]:
     """Yields the files of runs of which no file is younger than the grace, and of their evidence."""
-    files = [file for root in ("runs", "quality") for file in storage.list(f"{root}/{subject}/")]
+    log = f"runs/{subject}/log/"
+    listed = (file for root in ("runs", "quality") for file in storage.list(f"{root}/{subject}/"))
+    files = [file for file in listed if not file.key.startswith(log)]
     newest: dict[str, datetime] = {}
     for file in files:
         run = file.key.split("/")[2]

@@ -61,6 +61,7 @@ def test_old_versions_leftovers_and_records_go_and_readers_keep_what_they_have(s
     assert small.lake.scan(UM).collect().equals(rows)
     assert verify(open_catalog(small.settings), small.storage, [dataset(UM)], deep=True) == []
     assert list(Path(small.settings.lake).glob(f"runs/{UM}/*/*.json")) == []
+    assert list(Path(small.settings.lake).glob(f"runs/{UM}/log/*")), "a log is no run"
 
 
 def test_nothing_that_is_younger_than_the_grace_goes(small: SmallLake) -> None:

@@ -141,7 +141,8 @@ class SmallDisk:
         shutil.copytree(copy, folder, dirs_exist_ok=True)
         shutil.rmtree(copy)
         disk = os.statvfs(folder)
-        size = (disk.f_blocks - disk.f_bfree) * disk.f_frsize + self.room
+        # A size of 0 would be no limit.
+        size = max(1, disk.f_blocks - disk.f_bfree) * disk.f_frsize + self.room
         _mount("-o", f"remount,size={size},nr_inodes={disk.f_files - disk.f_ffree + self.inodes}", str(folder))
         yield Counter({"mounted": int(os.path.ismount(folder))})
         shutil.copytree(folder, copy)

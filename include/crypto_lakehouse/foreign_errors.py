@@ -144,7 +144,7 @@ def translated(place: str) -> Iterator[None]:
 
 
 def error_in_words(text: str, place: str) -> LakehouseError | None:
-    """Returns the fault of this machine that another program tells of in words; None where it tells of none.
+    """Returns the fault of this machine that another program names in words; None where it names none.
 
     Args:
         text: What it printed; nothing of it is passed on.

@@ -46,6 +46,16 @@ def put(row: int, column: int, value: str) -> Change:
     return change
 
 
+def put_in_all(column: int, value: str) -> Change:
+    """Writes one value into every row: an object that is refused whole if the value cannot be true."""
+
+    def change(lines: Lines) -> None:
+        for row in range(len(lines)):
+            put(row, column, value)(lines)
+
+    return change
+
+
 @dataclass(frozen=True)
 class SmallLake:
     """See the module."""

@@ -118,6 +118,19 @@ ELSEWHERE: dict[str, tuple[str, str]] = {
         ("crypto_lakehouse/instruments/test_master.py", DECLARATIONS),
     ),
     "crypto_lakehouse/lake/bronze_schema.py": ("crypto_lakehouse/lake/test_bronze.py", DECLARATIONS),
+    "crypto_lakehouse/query/__init__.py": (
+        "crypto_lakehouse/query/test_public_names.py",
+        "it only has the public names",
+    ),
+    **dict.fromkeys(
+        (
+            "crypto_lakehouse/query/child.py",
+            "crypto_lakehouse/query/limits.py",
+            "crypto_lakehouse/query/question.py",
+            "crypto_lakehouse/settings/query.py",
+        ),
+        ("crypto_lakehouse/query/test_process.py", "both ends of a process are tried together"),
+    ),
     **dict.fromkeys(
         (
             "crypto_lakehouse/maintenance/faults.py",

@@ -4,6 +4,7 @@ Positions and names of source columns come from the archive. If an archive name 
 For example, `quote_volume` of COIN-M contains the base-asset volume (binance-public-data issue 267).
 """
 
+from dataclasses import replace
 from datetime import date
 
 from crypto_lakehouse.spec import Column, Derivation, HeaderRule, SourceLayout
@@ -160,18 +161,26 @@ INVERSE_KLINE_COLUMNS = (
 )
 
 
+FINE_SCALE = 12
+"""Decimals of prices and quantities of Kraken and Coinbase, which have pairs of 9 and 10; Binance has at most 8."""
+
+
+def _fine(column: Column) -> Column:
+    return replace(column, scale=FINE_SCALE)
+
+
 # The fields of the exchange's own row: its answers become lines as they are.
 COINBASE_KLINE_LAYOUT = _layout(HeaderRule.NEVER, "time", "low", "high", "open", "close", "volume")
 KRAKEN_KLINE_LAYOUT = _layout(HeaderRule.NEVER, "time", "open", "high", "low", "close", "vwap", "volume", "count")
 PLAIN_KLINE_COLUMNS = (
     SYMBOL,
     _time("open_time", "Start of the kline, inclusive", "time"),
-    *_OHLC,
-    _quantity("base_volume", "base", "Traded volume", "volume"),
+    *(_fine(column) for column in _OHLC),
+    _fine(_quantity("base_volume", "base", "Traded volume", "volume")),
 )
 KRAKEN_KLINE_COLUMNS = (
     *PLAIN_KLINE_COLUMNS,
-    _price("average_price", "Traded value per volume, as published; 0 in a kline without trades", "vwap"),
+    _fine(_price("average_price", "Traded value per volume, as published; 0 in a kline without trades", "vwap")),
     _integer("trade_count", "trades", "Number of trades", "count"),
 )
 
@@ -228,17 +237,17 @@ KRAKEN_TRADE_LAYOUT = _layout(HeaderRule.NEVER, "trade_id", "price", "volume", "
 _PLAIN_TRADE_COLUMNS = (
     SYMBOL,
     _integer("trade_id", "id", "Identifier of the trade, ascending per symbol"),
-    _price("price", "Price of the trade"),
+    _fine(_price("price", "Price of the trade")),
 )
 COINBASE_TRADE_COLUMNS = (
     *_PLAIN_TRADE_COLUMNS,
-    _quantity("base_quantity", "base", "Quantity of the trade", "size"),
+    _fine(_quantity("base_quantity", "base", "Quantity of the trade", "size")),
     _time("trade_time", "When it was matched", "time"),
     Column("is_buyer_maker", _T.BOOLEAN, "", "True where the maker's side, which is published, is buy", "side"),
 )
 KRAKEN_TRADE_COLUMNS = (
     *_PLAIN_TRADE_COLUMNS,
-    _quantity("base_quantity", "base", "Quantity of the trade", "volume"),
+    _fine(_quantity("base_quantity", "base", "Quantity of the trade", "volume")),
     _time("trade_time", "When it was matched; published finer than a microsecond, the rest is cut off", "time"),
     Column("is_buyer_maker", _T.BOOLEAN, "", "True where the taker's side, which is published, is sell", "side"),
     _text("order_type", "l where the taker's order was a limit order, m where it was a market order"),

@@ -14,7 +14,9 @@ from crypto_lakehouse.datasets import DATASETS
 from crypto_lakehouse.field_ids import extended_record, parse_record, render_record
 from crypto_lakehouse.marts import tables
 from crypto_lakehouse.quality.checks import CHECKS
+from crypto_lakehouse.silver.row_rules import ROW_RULES
 from crypto_lakehouse.spec import (
+    DECIMALS,
     Column,
     Dataset,
     Derivation,
@@ -32,10 +34,7 @@ BEGIN, END = "<!-- datasets:begin -->", "<!-- datasets:end -->"
 _TYPES = MappingProxyType(
     {
         LogicalType.TIMESTAMP: "timestamp(us, UTC)",
-        LogicalType.PRICE: "decimal(18, 8)",
-        LogicalType.QUANTITY: "decimal(38, 8)",
-        LogicalType.RATIO: "decimal(38, 18)",
-        LogicalType.VALUE: "decimal(38, 18)",
+        **{kind: "decimal({}, {})".format(*places) for kind, places in DECIMALS.items()},
         LogicalType.FLOAT: "float64",
         LogicalType.INTEGER: "int64",
         LogicalType.BOOLEAN: "boolean",
@@ -85,12 +84,16 @@ Generated from `include/crypto_lakehouse/datasets/` by `make docs`. Edit the tab
 
 {_TYPE_LIST}
 
-There are no floats. A value with more decimals than its type allows is rejected, never rounded. *nullable* columns may
+There are no floats. A row whose value has more decimals than its column is set aside, never
+rounded. *nullable* columns may
 be empty in valid rows. Every dataset is also a SQL table with the same name. Its partition values (`kline_interval`,
 `symbol_key`, and `period`, `date`, `month` or `year`) are text columns.
 
-If a partition does not meet an expectation, readers do not get it. The exception is an expectation with *degrades*: the
-partition stays readable, with the reason.
+A row that breaks an expectation with *row* cannot be true. It is set aside: the partition does not have it and is
+degraded, and the table `refused_rows` has the row with its reason. If a partition does not meet another expectation,
+readers do not get it. The exception is an expectation with *degrades*: the partition stays readable, with the reason.
+An expectation with *remark* is only noted. An object with more bad rows than 10 or 0.1 % of its rows, or more than half
+of them, is refused whole.
 """
 
 
@@ -202,7 +205,8 @@ def _layout(dataset: Dataset, layout: SourceLayout) -> str:
 
 
 def _type(column: Column) -> str:
-    return column.type.value + (", nullable" if column.nullable else "")
+    scale = f" with {column.scale} decimals" if column.scale else ""
+    return column.type.value + scale + (", nullable" if column.nullable else "")
 
 
 def _source(column: Column) -> str:
@@ -211,7 +215,10 @@ def _source(column: Column) -> str:
 
 def _expectation(expectation: Expectation) -> str:
     requirement = CHECKS[expectation.check].requirement_of(expectation)
-    return requirement + (" *(degrades)*" if expectation.degrades else "")
+    if expectation.is_remark:
+        return f"{requirement} *(remark)*"
+    is_of_row = expectation.check in ROW_RULES and not expectation.degrades
+    return requirement + (" *(degrades)*" if expectation.degrades else " *(row)*" if is_of_row else "")
 
 
 def _notes(dataset: Dataset) -> list[str]:

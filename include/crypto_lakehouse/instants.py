@@ -1,10 +1,22 @@
 """Instants as datetimes, as microseconds since the epoch and as text, all UTC. Standard library only."""
 
+from collections.abc import Callable
 from datetime import UTC, date, datetime, time, timedelta
 from decimal import Decimal
 
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _FIRST_IN_MICROSECONDS = 10**15
+
+_clock: Callable[[], datetime] = lambda: datetime.now(UTC)  # noqa: E731 - a name that tests replace
+
+
+def utc_now() -> datetime:
+    """Returns what the clock of this machine shows. Every look at it is a call of this function.
+
+    A clock may be wrong, or step. So it never decides what is newest: a log has an order of its own. It decides what is
+    about time by its nature, such as whether a file is overdue or which days can have data, and it is shown to people.
+    """
+    return _clock()
 
 
 def microseconds(instant: datetime) -> int:

@@ -3,12 +3,12 @@
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
-from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
 from crypto_lakehouse.exit_codes import worst_exit_code
 from crypto_lakehouse.extras import require
+from crypto_lakehouse.instants import utc_now
 from crypto_lakehouse.lake.opening import open_storage
 from crypto_lakehouse.marts import table
 from crypto_lakehouse.progress import Progress, no_progress
@@ -83,7 +83,7 @@ class RunSummary:
 
 def new_run_id(prefix: str) -> str:
     """Returns a run id that no other run has."""
-    return f"{prefix}__{datetime.now(UTC).isoformat(timespec='microseconds')}"
+    return f"{prefix}__{utc_now().isoformat(timespec='microseconds')}"
 
 
 def run_pipeline(

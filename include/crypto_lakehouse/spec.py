@@ -3,6 +3,7 @@
 from dataclasses import dataclass, field
 from datetime import date
 from enum import StrEnum
+from types import MappingProxyType
 
 from crypto_lakehouse.endpoints.spec import RestSource
 from crypto_lakehouse.errors import SpecificationError
@@ -18,6 +19,16 @@ from crypto_lakehouse.vocabulary import (
     PartitionSpan,
     Witness,
 )
+
+DECIMALS = MappingProxyType(
+    {
+        LogicalType.PRICE: (18, 8),
+        LogicalType.QUANTITY: (38, 8),
+        LogicalType.RATIO: (38, 18),
+        LogicalType.VALUE: (38, 18),
+    }
+)
+"""Precision and scale of the exact number types. A price fits 64 bits; sums and ratios need 128."""
 
 
 class HeaderRule(StrEnum):
@@ -60,6 +71,7 @@ class Column:
         derivation: How it is derived from what the archive has, where it is.
         formula: How a mart computes it, with the formula's source, where it is a mart's.
         nullable: Whether it is empty in rows that are otherwise sound.
+        scale: Decimals of an exact number, where the venue writes more of them than its type has.
     """
 
     name: str
@@ -70,10 +82,24 @@ class Column:
     derivation: Derivation | None = None
     nullable: bool = False
     formula: str = ""
+    scale: int = 0
 
     def __post_init__(self) -> None:
+        if self.scale and self.type not in DECIMALS:
+            raise SpecificationError(f"column {self.name} has a scale, but is no exact number")
         if sum((bool(self.source), self.derivation is not None, bool(self.formula))) != 1:
             raise SpecificationError(f"column {self.name} needs one of a source column, a derivation and a formula")
+
+    @property
+    def decimal(self) -> tuple[int, int] | None:
+        """Precision and scale of an exact number; None for any other type.
+
+        >>> Column("price", LogicalType.PRICE, "", "", "price").decimal
+        (18, 8)
+        >>> Column("price", LogicalType.PRICE, "", "", "price", scale=12).decimal
+        (38, 12)
+        """
+        return (38, self.scale) if self.scale else DECIMALS.get(self.type)
 
 
 @dataclass(frozen=True, slots=True)
@@ -132,12 +158,14 @@ class Expectation:
         check: What is judged.
         columns: The columns it looks at, where the check does not imply them.
         degrades: True where breaking it makes the partition `degraded`, False where it is `quarantined`.
+        is_remark: True where breaking it is only unusual: a note of the verdict, whose condition it does not change.
         limit: The check's bound, in the unit its docstring in `quality` gives.
     """
 
     check: Check
     columns: tuple[str, ...] = ()
     degrades: bool = False
+    is_remark: bool = False
     limit: float = 0.0
 
 
@@ -241,6 +269,32 @@ class Table:
         return day // step if step and step <= day else None
 
 
+@dataclass(frozen=True, slots=True)
+class RefusalBound:
+    """How many rows of an object may be set aside before the object is refused whole.
+
+    A few bad rows are faults of single rows. More of them, or more than half, mean that the object itself is broken or
+    has another form, and then its other rows cannot be trusted either.
+
+    Args:
+        rows: So many rows of any object.
+        share: Or this share of its rows, whichever is more.
+        at_most: But never more than this: each row that is set aside is recorded with its text.
+    """
+
+    rows: int = 10
+    share: float = 0.001
+    at_most: int = 1000
+
+    def allowed(self, rows: int) -> int:
+        """Returns how many of an object's rows may be set aside.
+
+        >>> RefusalBound().allowed(1440), RefusalBound().allowed(100_000), RefusalBound().allowed(8)
+        (10, 100, 4)
+        """
+        return min(max(self.rows, int(rows * self.share)), self.at_most, rows // 2)
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Dataset(Table):
     """One row of the first table, a Silver table: all that is known of exchange x market x data type.
@@ -257,6 +311,7 @@ class Dataset(Table):
         merge: Which row is kept when two objects hold the same key.
         both_frequencies: Pull daily and monthly files of the same days, because they are known to disagree.
         day_tolerance_seconds: How far outside its days a source file may hold rows.
+        refusal_bound: How many rows that cannot be true an object may have.
         rest: Where its rows can be asked for while the archive does not have them.
     """
 
@@ -273,6 +328,7 @@ class Dataset(Table):
     merge: MergeStrategy = MergeStrategy.ARCHIVE_FIRST
     both_frequencies: bool = False
     day_tolerance_seconds: int = 0
+    refusal_bound: RefusalBound = RefusalBound()
     rest: RestSource | None = None
 
     def __post_init__(self) -> None:

@@ -32,7 +32,8 @@ ONE_IN = 1000
 def run_gaps(symbols: int, days: int) -> dict[str, Any]:
     """Returns seconds of reading a log of `symbols` series of `days` days, and of finding what they lack."""
     log_rows = _days(symbols, days)
-    frames = CoverageFrames(log_rows, _holes(log_rows), CoverageFrames.of().reconciliations)
+    empty = CoverageFrames.of()
+    frames = CoverageFrames(log_rows, _holes(log_rows), empty.reconciliations, empty.refused_rows)
     asked = CoverageQuery(datetime(2030, 1, 1, tzinfo=UTC), last_day=FIRST + timedelta(days=days - 1))
     with tempfile.TemporaryDirectory(prefix="bench-gaps-") as folder:
         log = CoverageLog(LocalStorage(Path(folder)))

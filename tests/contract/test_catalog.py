@@ -3,6 +3,9 @@
 import itertools
 import json
 import multiprocessing
+import os
+import sqlite3
+from contextlib import closing
 from dataclasses import replace
 from datetime import UTC, date, datetime
 from pathlib import Path
@@ -291,3 +294,29 @@ def test_processes_publish_at_once_and_a_reader_sees_whole_versions_only(tmp_pat
         one.join()
     assert [one.exitcode for one in writers] == [0, 0, 0]
     assert saw <= {"0", "1", "2", "3"}
+
+
+def _stop_in_a_commit(path: Path) -> None:
+    """Changes the file of the catalog, and ends without the commit, as a process that is killed."""
+    connection = sqlite3.connect(path, isolation_level=None)
+    # The changes do not fit into memory, so they are written to the file before the commit.
+    connection.execute("PRAGMA cache_size = 1")
+    connection.execute("BEGIN IMMEDIATE")
+    connection.execute("UPDATE partitions SET sha256 = 'half', reasons = hex(randomblob(20000))")
+    os._exit(0)
+
+
+def test_a_commit_whose_writer_was_killed_is_undone_by_the_next_reader(tmp_path: Path) -> None:
+    path = tmp_path / "catalog.sqlite"
+    records = [record(partition(KLINES, f"S{number:02}USDT"), "1") for number in range(30)]
+    EmbeddedCatalog(path).publish(records)
+    killed = multiprocessing.get_context("spawn").Process(target=_stop_in_a_commit, args=(path,))
+    killed.start()
+    killed.join()
+    assert (tmp_path / "catalog.sqlite-journal").stat().st_size > 0, "the injector fired"
+    with (
+        closing(sqlite3.connect(f"{path.as_uri()}?mode=ro", uri=True)) as connection,
+        pytest.raises(sqlite3.OperationalError, match="readonly"),
+    ):
+        connection.execute("SELECT count(*) FROM partitions")
+    assert EmbeddedCatalog(path).partitions(KLINES) == records

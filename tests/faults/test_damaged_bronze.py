@@ -101,7 +101,8 @@ def test_damage_that_is_noted_rebuilds_nothing_that_is_sound(small: SmallLake) -
     two_days(small)
     small.run(UM, "2024-12-12", "2024-12-12")
     damaged, _ = stored(small, 10)
-    BronzeLog(small.storage).note_damage({damaged: "a scrub found it"})
+    bronze = BronzeLog(small.storage)
+    bronze.note_damage({damaged: "a scrub found it"}, bronze.mark(UM))
     healed = small.run(UM, "2024-12-12", "2024-12-12")
     assert healed.figures.pull.objects == 1
     assert healed.figures.conform.candidates == 0

@@ -1,4 +1,4 @@
-"""Hostile CSV content: each is refused with its reason or told in the manifest, and blocks only its own file.
+"""Hostile CSV content: a bad row is set aside with its reason, a broken object is refused, and the rest is used.
 
 Every case runs twice: read whole, as small files are, and streamed, as large ones are. The controls switch the defence
 off and show that the same bytes then become rows: so the injected fault did reach the parser.
@@ -40,53 +40,67 @@ def with_bytes(old: bytes, new: bytes) -> bytes:
 
 
 SEVENTH = ",".join(GOOD[6]).encode()
-REFUSED: dict[str, tuple[bytes, str, str]] = {
-    "NUL byte": (with_field(6, 1, "4\x000"), "SchemaDrift", "blanks or control characters between the values; line 7"),
-    "NaN": (with_field(6, 1, "NaN"), "ContentRefused", "line 7"),
-    "infinity": (with_field(6, 1, "inf"), "ContentRefused", "line 7"),
-    "1e400": (with_field(6, 1, "1e400"), "ContentRefused", "line 7"),
-    "too many decimals": (with_field(6, 1, "1.123456789"), "ContentRefused", "more than 8 decimals"),
-    "tiny exponent": (with_field(6, 1, "1e-30"), "ContentRefused", "more than 8 decimals"),
-    "price beyond the type": (with_field(6, 1, "12345678901.5"), "ContentRefused", ""),
-    "text in a number": (with_field(6, 1, "0x10"), "ContentRefused", "line 7"),
-    "short row": (with_bytes(SEVENTH, SEVENTH.rpartition(b",")[0]), "SchemaDrift", "659 commas in 60 lines"),
-    "long row": (with_bytes(SEVENTH, SEVENTH + b",1"), "SchemaDrift", "661 commas in 60 lines"),
-    "short and long row": (
-        with_bytes(SEVENTH, SEVENTH.rpartition(b",")[0]).rstrip(b"\n") + b",1\n",
-        "ContentRefused",
-        "line 7",
+SET_ASIDE: dict[str, tuple[bytes, str]] = {
+    "NUL byte": (with_field(6, 1, "4\x000"), "blanks or control characters between the values"),
+    "NaN": (with_field(6, 1, "NaN"), "could not parse `NaN`"),
+    "infinity": (with_field(6, 1, "inf"), "could not parse `inf`"),
+    "1e400": (with_field(6, 1, "1e400"), "not a plausible number"),
+    "too many decimals": (with_field(6, 1, "1.123456789"), "more than 8 decimals"),
+    "tiny exponent": (with_field(6, 1, "1e-30"), "more than 8 decimals"),
+    "price beyond the type": (with_field(6, 1, "12345678901.5"), "could not parse"),
+    "text in a number": (with_field(6, 1, "0x10"), "could not parse"),
+    "short row": (with_bytes(SEVENTH, SEVENTH.rpartition(b",")[0]), "11 fields, expected are 12"),
+    "long row": (with_bytes(SEVENTH, SEVENTH + b",1"), "13 fields, expected are 12"),
+    "formula": (with_field(6, 1, "=cmd|'/c calc'!A0"), "blanks or control characters"),
+    "formula without blanks": (with_field(6, 1, "=A1*2"), "could not parse"),
+    "quote bomb": (with_field(6, 1, '"' * 50_001), "quotes around or within values"),
+    "quote in a column that is not read": (with_field(6, 11, '"0'), "quotes around or within values"),
+    "plus sign": (with_field(6, 1, "+5"), "a plus sign outside an exponent"),
+    "empty value": (with_field(6, 1, ""), "no value in column open"),
+    "quoted empty value": (with_field(6, 1, '""'), "quotes around or within values"),
+    "a row of another day": (
+        with_field(6, 0, str(epoch_ms(date(2024, 2, 1)))),
+        "open_time 2024-02-01T00:00:00+00:00 lies outside 2024-03-02 to 2024-03-02",
     ),
-    "blank line": (with_bytes(SEVENTH, SEVENTH + b"\n"), "SchemaDrift", "660 commas in 61 lines"),
-    "header mid-file": (with_bytes(SEVENTH, SEVENTH + b"\n" + HEADER.strip()), "ContentRefused", "line 8"),
+    "another unit": (with_field(6, 0, GOOD[6][0] + "000"), "is in us, its file is in ms"),
+    "another unit in the close time": (with_field(6, 6, GOOD[6][6] + "000"), "is in us, its file is in ms"),
+    "seconds": (with_field(6, 0, GOOD[6][0][:-3]), "is in no unit"),
+    "a time before all": (with_field(6, 0, "-9223372036854775808"), "is in no unit"),
+    "not UTF-8": (with_bytes(SEVENTH, SEVENTH.replace(b"0", b"\xff", 1)), "not UTF-8"),
+    "boolean for a number": (with_field(6, 8, "true"), "could not parse `true`"),
+    "fraction for an integer": (with_field(6, 8, "10.5"), "could not parse `10.5`"),
+    "digits of another script": (with_field(6, 1, "١٢"), "could not parse"),
+    "high below open": (with_field(6, 2, "0.00000001"), "high is not the highest or low not the lowest: open"),
+    "negative volume": (with_field(6, 5, "-1"), "a quantity is negative: base_volume -1"),
+    "a price of zero": (with_field(6, 3, "0"), "a price is not positive: open"),
+    "more taker volume than volume": (with_field(6, 9, "99999999"), "more taker volume than volume"),
+}
+"""A bad row, the seventh, and why it is set aside."""
+
+REFUSED: dict[str, tuple[bytes, str, str]] = {
     "unknown header": (b"open_time,open,high,low,close\n" + csv(GOOD), "SchemaDrift", "no known header"),
     "byte order mark": (b"\xef\xbb\xbf" + csv(GOOD), "SchemaDrift", "byte order mark"),
-    "carriage returns": (csv(GOOD).replace(b"\n", b"\r\n"), "SchemaDrift", "blanks or control characters"),
-    "formula": (with_field(6, 1, "=cmd|'/c calc'!A0"), "SchemaDrift", "blanks or control characters"),
-    "formula without blanks": (with_field(6, 1, "=A1*2"), "ContentRefused", "line 7"),
-    "10 MB field": (with_field(6, 1, "1" * 10_000_000), "ContentRefused", ""),
-    "quote bomb": (with_field(6, 1, '"' * 50_001), "SchemaDrift", "quotes around or within values; line 7"),
-    "quote in a column that is not read": (with_field(6, 11, '"0'), "SchemaDrift", "quotes around or within values"),
-    "plus sign": (with_field(6, 1, "+5"), "SchemaDrift", "a plus sign outside an exponent; line 7"),
-    "empty value": (with_field(6, 1, ""), "ContentRefused", "no value in column open"),
-    "quoted empty value": (with_field(6, 1, '""'), "SchemaDrift", "quotes around or within values"),
-    "another day": (csv(kline_rows(date(2024, 3, 3), 60)), "ContentRefused", "the first at 2024-03-03T00:00:00+00:00"),
-    "one row of another day": (
-        with_field(6, 0, str(epoch_ms(date(2024, 2, 1)))),
+    "carriage returns": (csv(GOOD).replace(b"\n", b"\r\n"), "ContentRefused", "line 1: blanks or control characters"),
+    "10 MB field": (with_field(6, 1, "1" * 10_000_000), "SchemaDrift", "the limit is 65536"),
+    "another day": (csv(kline_rows(date(2024, 3, 3), 60)), "ContentRefused", "open_time 2024-03-03T00:00:00+00:00"),
+    "another width in most lines": (
+        csv([*GOOD[:20], *([*row, "1"] for row in GOOD[20:])]),
         "ContentRefused",
-        "1 of 60 rows lie outside 2024-03-02 to 2024-03-02, the first at 2024-02-01T00:00:00+00:00 in row 7",
+        "the first: line 21: 13 fields, expected are 12",
     ),
-    "mixed units": (
-        with_field(6, 0, GOOD[6][0] + "000"),
+    "eleven bad rows": (
+        csv([*GOOD[:49], *([*row[:2], "0.00000001", *row[3:]] for row in GOOD[49:])]),
         "ContentRefused",
-        "milliseconds and microseconds in one file",
+        "11 of 60 rows cannot be true, 10 are allowed; the first: line 50: high is not the highest",
     ),
-    "seconds": (with_field(6, 0, GOOD[6][0][:-3]), "ContentRefused", "no unit has such epochs"),
-    "not UTF-8": (with_field(6, 1, "1").replace(b"0.50000000", b"0.5\xff0000", 1), "SchemaDrift", "not UTF-8"),
+    "another unit in a half": (
+        csv([*GOOD[:30], *([f"{row[0]}000", *row[1:6], f"{row[6]}000", *row[7:]] for row in GOOD[30:])]),
+        "ContentRefused",
+        "cannot be true",
+    ),
     "empty file": (b"", "ContentRefused", "the file is empty"),
-    "boolean for a number": (with_field(6, 8, "true"), "ContentRefused", "line 7"),
-    "fraction for an integer": (with_field(6, 8, "10.5"), "ContentRefused", "line 7"),
-    "digits of another script": (with_field(6, 1, "١٢"), "ContentRefused", "line 7"),
 }
+"""A broken object, and why it is refused whole."""
 
 
 @pytest.fixture(params=["whole", "streamed"])
@@ -112,27 +126,70 @@ def conform_days(name: str, contents: dict[str, bytes], folder: Path) -> Conform
     return conform(row, [partition], inputs, work, ConformSettings())
 
 
+def conform_with(content: bytes, folder: Path) -> ConformOutcome:
+    """Conforms the content as the second of three days."""
+    days = ("2024-03-01", "2024-03-02", "2024-03-03")
+    sound = {day: csv(kline_rows(date.fromisoformat(day), 60)) for day in days}
+    return conform_days(KLINES, {**sound, "2024-03-02": content}, folder)
+
+
+@pytest.mark.parametrize("case", SET_ASIDE)
+def test_a_bad_row_costs_one_row(case: str, tmp_path: Path, way_of_reading: str) -> None:
+    content, reason = SET_ASIDE[case]
+    outcome = conform_with(content, tmp_path)
+    made = outcome.partitions[0]
+    assert outcome.refused == [], way_of_reading
+    assert made.rows == 179
+    [row] = made.manifest.refused_rows
+    assert (row.line, row.key[-14:-4]) == (7, "2024-03-02")
+    assert reason in row.reason
+    assert row.time.startswith("2024-03-02T00:0")
+    assert row.text.startswith(content.split(b"\n")[6][:900].decode(errors="backslashreplace"))
+    assert [given.refused_rows for given in made.manifest.inputs] == [0, 1, 0]
+
+
+EXTRA: dict[str, tuple[bytes, str]] = {
+    "blank line": (with_bytes(SEVENTH, SEVENTH + b"\n"), "the line is blank"),
+    "a header in the middle": (with_bytes(SEVENTH, SEVENTH + b"\n" + HEADER.strip()), "the header is repeated"),
+}
+
+
+@pytest.mark.parametrize("case", EXTRA)
+def test_a_line_too_much_costs_no_row(case: str, tmp_path: Path, way_of_reading: str) -> None:
+    content, reason = EXTRA[case]
+    made = conform_with(content, tmp_path).partitions[0]
+    assert made.rows == 180, way_of_reading
+    assert [(row.line, row.reason) for row in made.manifest.refused_rows] == [(8, reason)]
+
+
+def test_a_short_and_a_long_row_are_both_found_though_their_commas_add_up(tmp_path: Path, way_of_reading: str) -> None:
+    rows = [",".join(row) for row in GOOD]
+    rows[6], rows[7] = rows[6].rpartition(",")[0], rows[7] + ",1"
+    made = conform_with(("\n".join(rows) + "\n").encode(), tmp_path).partitions[0]
+    found = [(row.line, row.reason) for row in made.manifest.refused_rows]
+    assert found == [(7, "11 fields, expected are 12"), (8, "13 fields, expected are 12")], way_of_reading
+    assert made.rows == 178
+
+
+def test_blank_last_lines_cost_no_row(tmp_path: Path, way_of_reading: str) -> None:
+    made = conform_with(csv(GOOD) + b"\n\n", tmp_path).partitions[0]
+    assert made.rows == 180, way_of_reading
+    assert [row.line for row in made.manifest.refused_rows] == [61, 62]
+
+
 @pytest.mark.parametrize("case", REFUSED)
-def test_hostile_content_is_refused_with_its_reason_and_the_other_days_go_on(
+def test_a_broken_object_is_refused_with_its_reason_and_the_other_days_go_on(
     case: str, tmp_path: Path, way_of_reading: str
 ) -> None:
     content, error, reason = REFUSED[case]
-    outcome = conform_days(
-        KLINES,
-        {
-            "2024-03-01": csv(kline_rows(date(2024, 3, 1), 60)),
-            "2024-03-02": content,
-            "2024-03-03": csv(kline_rows(date(2024, 3, 3), 60)),
-        },
-        tmp_path,
-    )
+    outcome = conform_with(content, tmp_path)
     made = outcome.partitions[0]
     assert [(one.key[-14:-4], one.error) for one in outcome.refused] == [("2024-03-02", error)], outcome.refused
     assert made.manifest.refused == tuple(outcome.refused)
-    # A streamed file knows a count only of the block at fault.
-    expected = reason if way_of_reading == "whole" else reason.rpartition("; ")[2]
-    if not (way_of_reading == "streamed" and (" commas in " in expected or "rows lie outside" in expected)):
-        assert expected in outcome.refused[0].reason
+    assert made.manifest.refused_rows == ()
+    # A streamed line that is too long is found before its end.
+    if not (way_of_reading == "streamed" and case == "10 MB field"):
+        assert reason in outcome.refused[0].reason
     assert made.rows == 120
     assert made.manifest.covered == (
         ("2024-03-01T00:00:00+00:00", "2024-03-02T00:00:00+00:00"),
@@ -160,12 +217,9 @@ def test_control_without_the_byte_gate_the_bytes_become_rows(
     assert outcome.partitions[0].rows == 60
 
 
-def test_control_without_the_presence_check_an_empty_price_becomes_null(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_control_without_the_presence_check_an_empty_price_becomes_null(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(parse, "_check_present", lambda *_: None)
-    monkeypatch.setattr(shape, "_check_derived", lambda *_: None)
-    content = REFUSED["empty value"][0]
+    content = SET_ASIDE["empty value"][0]
     rows = parse.parse_block(content, parse.SourceShape(dataset(KLINES), dataset(KLINES).layouts[0]))
     assert rows["open"].null_count() == 1
 
@@ -173,21 +227,29 @@ def test_control_without_the_presence_check_an_empty_price_becomes_null(
 def test_control_without_the_day_check_another_day_becomes_rows(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(shape, "_check_days", lambda *_: None)
+    monkeypatch.setattr(shape, "_note_days", lambda *_: None)
     outcome = conform_days(KLINES, {"2024-03-02": REFUSED["another day"][0]}, tmp_path)
     assert outcome.refused == []
     assert outcome.partitions[0].rows == 60
+
+
+def test_control_without_the_row_rules_a_candle_that_cannot_be_true_becomes_a_row(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(shape, "row_rules", lambda _: [])
+    assert conform_with(SET_ASIDE["high below open"][0], tmp_path).partitions[0].rows == 180
 
 
 def test_control_without_the_decimals_check_a_value_is_rounded_in_silence(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(parse, "has_long_fraction", lambda *_: False)
-    outcome = conform_days(KLINES, {"2024-03-02": REFUSED["too many decimals"][0]}, tmp_path)
+    outcome = conform_days(KLINES, {"2024-03-02": with_field(6, 1, f"{GOOD[6][1]}1")}, tmp_path)
     assert outcome.refused == []
+    assert outcome.partitions[0].manifest.refused_rows == ()
 
 
-def test_rows_of_another_symbol_are_refused(tmp_path: Path, way_of_reading: str) -> None:
+def test_a_row_of_another_symbol_costs_one_row(tmp_path: Path, way_of_reading: str) -> None:
     header = b"create_time,symbol,sum_open_interest,sum_open_interest_value,count_toptrader_long_short_ratio,"
     header += b"sum_toptrader_long_short_ratio,count_long_short_ratio,sum_taker_long_short_vol_ratio\n"
     line = b"2024-03-02 00:05:00,%s,1.5,2.5,1,1,1,1\n"
@@ -195,8 +257,10 @@ def test_rows_of_another_symbol_are_refused(tmp_path: Path, way_of_reading: str)
     content = header + line % b"BTCUSDT" + (line % b"ETHUSDT").replace(b"00:05", b"00:10")
     one = build_input(archive_file(row.name, "2024-03-02"), content, tmp_path)
     outcome = conform(row, [Partition(row, "BTCUSDT", date(2024, 1, 1))], [one], tmp_path, ConformSettings())
-    assert outcome.refused[0].reason == "1 rows have the symbol 'ETHUSDT', the file name has 'BTCUSDT'", way_of_reading
-    assert outcome.partitions[0].file is None
+    assert outcome.refused == [], way_of_reading
+    [row] = outcome.partitions[0].manifest.refused_rows
+    assert (row.line, row.reason) == (3, "the symbol is 'ETHUSDT', the file name has 'BTCUSDT'")
+    assert outcome.partitions[0].rows == 1
 
 
 def test_doubled_identifiers_are_dropped_and_counted(tmp_path: Path, way_of_reading: str) -> None:
@@ -216,15 +280,6 @@ def test_interleaved_identifiers_are_sorted_and_the_disorder_is_counted(tmp_path
     made = conform_trades(mixed, tmp_path).partitions[0]
     assert (made.manifest.rows_out, made.manifest.inversions) == (50, 24), way_of_reading
     assert pl.read_parquet(made.file)["agg_trade_id"].is_sorted()
-
-
-@pytest.mark.parametrize(("column", "value"), [(1, "-5.00000000"), (3, "99999.00000000")])
-def test_values_that_can_be_written_but_not_be_true_are_kept_for_the_gate(
-    column: int, value: str, tmp_path: Path, way_of_reading: str
-) -> None:
-    made = conform_days(KLINES, {"2024-03-02": with_field(6, column, value)}, tmp_path).partitions[0]
-    frame = pl.read_parquet(made.file)
-    assert str(frame.row(6)[column + 1]) == value, way_of_reading
 
 
 def conform_trades(rows: list[list[object]], folder: Path) -> ConformOutcome:

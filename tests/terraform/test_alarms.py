@@ -21,7 +21,7 @@ from crypto_lakehouse.runs.results import StepResult, read_result
 from crypto_lakehouse.settings import Settings, load_settings
 from crypto_lakehouse.vocabulary import Step
 from tests.fakes.bucket import FakeBucket, serving
-from tests.small_lake import SmallLake, put
+from tests.small_lake import SmallLake, put_in_all
 from tests.terraform.conftest import NAME, REGION, Deployment, Resources
 from tests.terraform.patterns import Counted, counted, is_heard, matches
 
@@ -129,11 +129,11 @@ def wrong_checksum(small: SmallLake) -> None:
 
 
 def unreadable(small: SmallLake) -> ArchiveKey:
-    return small.publish(KLINES, DAY, put(4, 2, "what"))
+    return small.publish(KLINES, DAY, put_in_all(2, "what"))
 
 
 def impossible_prices(small: SmallLake) -> ArchiveKey:
-    return small.publish(KLINES, DAY, put(4, 2, "0.01"))
+    return small.publish(KLINES, DAY, put_in_all(2, "0.01"))
 
 
 def sound(small: SmallLake) -> ArchiveKey:

@@ -23,7 +23,7 @@ LISTED_SCHEMA = pl.Schema(
         "size": pl.Int64(),
         "etag": pl.String(),
         "last_modified": pl.String(),
-        "has_checksum": pl.Boolean(),
+        "checksum_etag": pl.String(),
         "symbol": pl.String(),
         "interval": pl.String(),
         "frequency": pl.String(),
@@ -113,16 +113,15 @@ def _list_folder(bucket: Bucket, folder: Folder, days: tuple[date, date]) -> pl.
 def _objects(folder: Folder, pages: Iterable[ListedPage], days: tuple[date, date]) -> pl.DataFrame:
     columns: dict[str, list[object]] = {name: [] for name in LISTED_SCHEMA}
     for page in pages:
-        checksums = {key for key in page.keys if key.endswith(_CHECKSUM)}
         for key, size, etag, modified in zip(page.keys, page.sizes, page.etags, page.modified, strict=True):
-            if key in checksums:
+            if key.endswith(_CHECKSUM):
                 if columns["key"] and key == f"{columns['key'][-1]}{_CHECKSUM}":
-                    columns["has_checksum"][-1] = True
+                    columns["checksum_etag"][-1] = etag
                 continue
             parsed = parse_key(key)
             if parsed is None or parsed.last_day < days[0] or parsed.first_day > days[1]:
                 continue
-            values = (key, size, etag, modified, False, parsed.symbol, parsed.interval or "", parsed.frequency.value)
+            values = (key, size, etag, modified, "", parsed.symbol, parsed.interval or "", parsed.frequency.value)
             for column, value in zip(columns.values(), (*values, parsed.first_day, parsed.last_day), strict=True):
                 column.append(value)
     return pl.DataFrame(columns, schema=LISTED_SCHEMA)

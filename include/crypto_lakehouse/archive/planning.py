@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
-from datetime import UTC, date, datetime, timedelta
+from datetime import date, datetime, timedelta
 
 import polars as pl
 
@@ -10,7 +10,7 @@ from crypto_lakehouse.archive.bucket import Bucket
 from crypto_lakehouse.archive.keys import SOURCES
 from crypto_lakehouse.archive.listing import LISTED_SCHEMA, Folder, list_folders, matching_symbols
 from crypto_lakehouse.errors import ListingSuspect
-from crypto_lakehouse.instants import midnight
+from crypto_lakehouse.instants import midnight, utc_now
 from crypto_lakehouse.lake.bronze import BronzeLog
 from crypto_lakehouse.lake.records import ObjectToPull
 from crypto_lakehouse.lake.selection import Selection
@@ -140,18 +140,20 @@ def _series_of(folder: Folder) -> tuple[str, str, str]:
 
 def _compare(listed: pl.DataFrame, bronze: BronzeLog, dataset: Dataset) -> pl.DataFrame:
     """Returns the listed objects by key, with the reason to pull each or to leave it out."""
-    in_bronze = bronze.latest(dataset.name).select("key", bronze_etag="etag", bronze_size="size", damage="damage")
+    in_bronze = bronze.latest(dataset.name).select(
+        "key", "damage", bronze_etag="etag", bronze_size="size", bronze_checksum="checksum_etag"
+    )
     refused = pl.DataFrame(
-        [(refusal.key, refusal.etag) for refusal in bronze.quarantined(dataset.name).values()],
-        schema={"key": pl.String, "bad_etag": pl.String},
+        [(refusal.key, refusal.etag, refusal.checksum_etag) for refusal in bronze.quarantined(dataset.name).values()],
+        schema={"key": pl.String, "bad_etag": pl.String, "bad_checksum": pl.String},
         orient="row",
     )
     joined = listed.join(in_bronze, on="key", how="left").join(refused, on="key", how="left")
-    same = (pl.col("etag") == pl.col("bronze_etag")) & (pl.col("size") == pl.col("bronze_size"))
+    same_zip = (pl.col("etag") == pl.col("bronze_etag")) & (pl.col("size") == pl.col("bronze_size"))
     return joined.with_columns(
-        reason=pl.when(same)
+        reason=pl.when(same_zip & _has_same_checksum("bronze_checksum"))
         .then(pl.lit(UNCHANGED))
-        .when(pl.col("bad_etag") == pl.col("etag"))
+        .when((pl.col("bad_etag") == pl.col("etag")) & _has_same_checksum("bad_checksum"))
         .then(pl.lit(QUARANTINED))
         .when(pl.col("damage") != "")
         .then(pl.lit(DAMAGED))
@@ -159,6 +161,11 @@ def _compare(listed: pl.DataFrame, bronze: BronzeLog, dataset: Dataset) -> pl.Da
         .then(pl.lit(REPUBLISHED))
         .otherwise(pl.lit(NEW))
     ).sort("key")
+
+
+def _has_same_checksum(recorded: str) -> pl.Expr:
+    """Returns whether the listed CHECKSUM is the recorded one. One that is no longer listed takes nothing away."""
+    return (pl.col("checksum_etag") == pl.col(recorded)) | (pl.col("checksum_etag") == "")
 
 
 def _days_without_object(listed: pl.DataFrame, folders: Sequence[Folder], selection: Selection) -> dict[str, int]:
@@ -182,13 +189,13 @@ def _days_without_object(listed: pl.DataFrame, folders: Sequence[Folder], select
 
 
 def _yesterday() -> date:
-    return datetime.now(UTC).date() - timedelta(days=1)
+    return utc_now().date() - timedelta(days=1)
 
 
 def _plan(compared: pl.DataFrame, vanished: int, missing: dict[str, int]) -> PullPlan:
     counts = dict(compared["reason"].value_counts().rows())
     wanted = compared.filter(pl.col("reason").is_in([NEW, REPUBLISHED, DAMAGED]))
-    fields = ("key", "size", "etag", "last_modified", "has_checksum", "reason")
+    fields = ("key", "size", "etag", "last_modified", "checksum_etag", "reason")
     objects = tuple(ObjectToPull(*values) for values in wanted.select(fields).iter_rows())
     return PullPlan(objects, counts.get(UNCHANGED, 0), counts.get(QUARANTINED, 0), vanished, missing)
 

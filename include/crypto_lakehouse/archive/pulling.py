@@ -8,7 +8,7 @@ import hashlib
 from collections.abc import Iterable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
-from datetime import UTC, datetime
+from datetime import datetime
 from pathlib import Path
 
 from crypto_lakehouse import telemetry
@@ -17,7 +17,7 @@ from crypto_lakehouse.archive.keys import ArchiveKey, bronze_path, parse_key
 from crypto_lakehouse.archive.s5cmd import Download, download
 from crypto_lakehouse.errors import ArchiveFileMissing, ChecksumMismatch, PermanentError, SourceUnavailable
 from crypto_lakehouse.foreign_errors import error_in_words
-from crypto_lakehouse.instants import instant_from_iso
+from crypto_lakehouse.instants import instant_from_iso, utc_now
 from crypto_lakehouse.lake.bronze import BronzeLog, QuarantinedObject
 from crypto_lakehouse.lake.records import BronzeObject, ObjectToPull
 from crypto_lakehouse.lake.storage import Storage
@@ -104,10 +104,10 @@ def pull(objects: Sequence[ObjectToPull], transfer: Transfer) -> PullOutcome:
     mark = bronze.mark(transfer.dataset_name)
     # The plan left out what Bronze had; an earlier attempt at this order is all that may have come since.
     etags = bronze.recent_etags(transfer.dataset_name)
-    wanted = [candidate for candidate in objects if etags.get(candidate.key) != candidate.etag]
+    wanted = [item for item in objects if etags.get(item.key) != (item.etag, item.checksum_etag)]
     with scratch_folder(transfer.settings.work_folder, "staging") as staging:
         verification = _verified_downloads(wanted, transfer, staging)
-        now = datetime.now(UTC)
+        now = utc_now()
         # Each file is made durable before the commit below; waiting for the disk overlaps.
         with ThreadPoolExecutor(_STORE_THREADS) as pool:
             pulled = list(pool.map(lambda file: _store(file, transfer, now), verification.verified))
@@ -231,11 +231,12 @@ def _store(file: _VerifiedFile, transfer: Transfer, now: datetime) -> BronzeObje
         checksum=file.checksum,
         seen_at=now,
         path=path,
+        checksum_etag=file.wanted.checksum_etag,
     )
 
 
 def _quarantined(refused: ObjectToPull, error: PermanentError, now: datetime) -> QuarantinedObject:
-    return QuarantinedObject(refused.key, refused.etag, type(error).__name__, error.what, now)
+    return QuarantinedObject(refused.key, refused.etag, type(error).__name__, error.what, now, refused.checksum_etag)
 
 
 def _missing(transfer: Transfer, absent: Iterable[ObjectToPull], wanted: int) -> SourceUnavailable:

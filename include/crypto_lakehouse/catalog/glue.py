@@ -21,7 +21,7 @@ from crypto_lakehouse.lake.partition import Partition, table_folder
 from crypto_lakehouse.lake.records import PublishedPartition
 from crypto_lakehouse.marts import table as table_row
 from crypto_lakehouse.settings import CatalogSettings
-from crypto_lakehouse.spec import Table
+from crypto_lakehouse.spec import Column, Table
 from crypto_lakehouse.symbols import symbol_key
 from crypto_lakehouse.vocabulary import Condition, Interval, LogicalType
 
@@ -36,10 +36,6 @@ _MAX_REASONS_BYTES = 4000
 
 _TYPES = {
     LogicalType.TIMESTAMP: "timestamp",
-    LogicalType.PRICE: "decimal(18,8)",
-    LogicalType.QUANTITY: "decimal(38,8)",
-    LogicalType.RATIO: "decimal(38,18)",
-    LogicalType.VALUE: "decimal(38,18)",
     LogicalType.FLOAT: "double",
     LogicalType.INTEGER: "bigint",
     LogicalType.BOOLEAN: "boolean",
@@ -51,10 +47,14 @@ _OUTPUT_FORMAT = "org.apache.hadoop.hive.ql.io.parquet.MapredParquetOutputFormat
 _SERDE = "org.apache.hadoop.hive.ql.io.parquet.serde.ParquetHiveSerDe"
 
 
+def _glue_type(column: Column) -> str:
+    return "decimal({},{})".format(*column.decimal) if column.decimal else _TYPES[column.type]
+
+
 def glue_columns(table: Table) -> list[dict[str, str]]:
     """Returns a table's columns as Glue spells them."""
     return [
-        {"Name": column.name, "Type": _TYPES[column.type], "Comment": f"{column.meaning} [{column.unit}]"[:255]}
+        {"Name": column.name, "Type": _glue_type(column), "Comment": f"{column.meaning} [{column.unit}]"[:255]}
         for column in table.columns
     ]
 

@@ -1,6 +1,6 @@
 """`crypto-lakehouse backfill`: load history from the exchange's API, without the archive."""
 
-from datetime import UTC, datetime, timedelta
+from datetime import timedelta
 from typing import Annotated
 
 import typer
@@ -10,6 +10,7 @@ from crypto_lakehouse.cli.ingest import run_and_print
 from crypto_lakehouse.cli.options import GivenOptions
 from crypto_lakehouse.cli.output import JsonOption, examples
 from crypto_lakehouse.errors import InvalidRequest
+from crypto_lakehouse.instants import utc_now
 from crypto_lakehouse.vocabulary import Market
 
 app = typer.Typer(help="Load history without the archive.", rich_markup_mode=None)
@@ -47,7 +48,7 @@ def rest(
     """
     if not symbols:
         raise InvalidRequest("--symbols is missing", "Name the symbols: --symbols BTCUSDT,ETHUSDT")
-    today = datetime.now(UTC).date()
+    today = utc_now().date()
     first = today - timedelta(days=lookback_days)
     chosen = market or (Market.SPOT if data_type == "klines" else None)
     choice = (data_type, chosen, symbols, interval, first.isoformat(), today.isoformat())

@@ -3,7 +3,7 @@
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import UTC, date, datetime, timedelta
+from datetime import date, timedelta
 from typing import Annotated
 
 import typer
@@ -12,6 +12,7 @@ from crypto_lakehouse import marts
 from crypto_lakehouse.cli.arguments import split_values
 from crypto_lakehouse.datasets import DATASETS, dataset
 from crypto_lakehouse.errors import InvalidRequest
+from crypto_lakehouse.instants import utc_now
 from crypto_lakehouse.runs.orders import PlanRequest
 from crypto_lakehouse.spec import Dataset, Table
 from crypto_lakehouse.symbols import validated_pattern
@@ -94,7 +95,7 @@ def plan_request(given: GivenOptions, run_id: str, default_start: str) -> PlanRe
         InvalidRequest: A value is not acceptable. The message names the option.
     """
     dataset = chosen_dataset(given.data_type, given.market, given.exchange)
-    today = datetime.now(UTC).date()
+    today = utc_now().date()
     first = checked_day("--start-date", given.start or default_start, today)
     last = checked_day("--end-date", given.end or (today - timedelta(days=1)).isoformat(), today)
     _check_order(first, last)
@@ -119,7 +120,7 @@ def series_selection(given: GivenOptions) -> SeriesSelection:
         InvalidRequest: A value is not acceptable. The message names the option.
     """
     dataset = chosen_dataset(given.data_type, given.market, given.exchange)
-    today = datetime.now(UTC).date()
+    today = utc_now().date()
     first = checked_day("--start-date", given.start, today) if given.start else None
     last = checked_day("--end-date", given.end, today) if given.end else None
     _check_order(first, last)

@@ -1,7 +1,7 @@
 """`crypto-lakehouse query`: show what the lake has, and query it."""
 
 import sys
-from datetime import UTC, datetime
+from dataclasses import replace
 from enum import StrEnum
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
@@ -9,10 +9,11 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from crypto_lakehouse.cli import options
-from crypto_lakehouse.cli.coverage import days_of, print_calendar, print_days, write_pictures
+from crypto_lakehouse.cli.coverage import days_of, print_calendar, print_days, print_listed, write_pictures
 from crypto_lakehouse.cli.options import DatasetArgument, GivenOptions, RequiredMarketOption
 from crypto_lakehouse.cli.output import JsonOption, examples, note, print_json, print_table
 from crypto_lakehouse.errors import InvalidRequest
+from crypto_lakehouse.instants import utc_now
 from crypto_lakehouse.vocabulary import InstrumentKind
 
 if TYPE_CHECKING:
@@ -45,8 +46,13 @@ TextArgument = Annotated[
 FormatOption = Annotated[OutputFormat, typer.Option("--format", help="Format of the result.")]
 OutputOption = Annotated[Path | None, typer.Option("--output", help="A new file for the result. [stdout]")]
 MaxRowsOption = Annotated[int, typer.Option("--max-rows", min=0, help="Maximum rows of the result. [100 in a table]")]
-TimeoutOption = Annotated[float, typer.Option("--timeout", min=0.1, help="Stop the query after this many seconds.")]
-MemoryOption = Annotated[int, typer.Option("--memory-mib", min=64, help="Memory limit of the query engine.")]
+TimeoutOption = Annotated[
+    float | None, typer.Option("--timeout", min=0.1, help="End the query after this many seconds. [120]")
+]
+MemoryOption = Annotated[int | None, typer.Option("--memory-mib", min=64, help="Memory limit of the query. [2048]")]
+ResultOption = Annotated[
+    int | None, typer.Option("--max-result-mib", min=1, help="Maximum size of the result in memory. [1024]")
+]
 
 
 @app.command(
@@ -117,6 +123,41 @@ def coverage(
 
 
 @app.command(
+    "refused-rows",
+    epilog=examples(
+        "query refused-rows --data-type klines --market um --symbols BTCUSDT",
+        "query refused-rows --data-type agg-trades --market spot --start-date 2024-01-01 --json",
+    ),
+)
+def refused_rows(
+    *,
+    data_type: options.DataTypeOption,
+    market: options.MarketOption = None,
+    symbols: options.SymbolsOption = None,
+    interval: options.IntervalsOption = None,
+    start_date: options.FirstDayOption = "",
+    end_date: options.EndOption = "",
+    as_json: JsonOption = False,
+) -> None:
+    """Show the rows of source objects that cannot be true and were set aside, with line and reason."""
+    from crypto_lakehouse.query import Lake
+
+    selection = options.series_selection(GivenOptions(data_type, market, symbols, interval, start_date, end_date))
+    rows = Lake.open().refused_rows(
+        selection.dataset.name,
+        symbols=selection.symbols,
+        intervals=selection.intervals,
+        days=(selection.first_day, selection.last_day),
+    )
+    if as_json:
+        print_json(rows.to_dicts())
+    elif rows.is_empty():
+        print(f"no refused rows are known in {selection.dataset.name}")
+    else:
+        print_listed(rows.drop("dataset", "sha256", "version", "at"))
+
+
+@app.command(
     epilog=examples(
         "query universe --market um --at 2022-05-01",
         "query universe --market um --at 2022-05-01 --kind perpetual --json",
@@ -129,7 +170,7 @@ def universe(
     """Show the instruments that were listed on a day, including those that were delisted later."""
     from crypto_lakehouse.query import Lake
 
-    day = options.checked_day("--at", at, datetime.now(UTC).date())
+    day = options.checked_day("--at", at, utc_now().date())
     listed = Lake.open().universe(market, day, kinds=kind or ())
     if as_json:
         print_json(listed.to_dicts())
@@ -153,19 +194,27 @@ def sql(
     output_format: FormatOption = OutputFormat.TABLE,
     output: OutputOption = None,
     max_rows: MaxRowsOption = 0,
-    timeout: TimeoutOption = 120.0,
-    memory_mib: MemoryOption = 2048,
+    timeout: TimeoutOption = None,
+    memory_mib: MemoryOption = None,
+    max_result_mib: ResultOption = None,
     as_json: JsonOption = False,
 ) -> None:
     """Run one SELECT statement over the published partitions. The statement can only read them."""
-    from crypto_lakehouse.query import Lake, QueryLimits
+    from crypto_lakehouse.query import Lake
 
     chosen = OutputFormat.JSON if as_json else output_format
     _check_output(chosen, output)
-    rows = max_rows or (100 if chosen is OutputFormat.TABLE else QueryLimits().max_rows)
     statement = sys.stdin.read() if text == "-" else text
-    limits = QueryLimits(max_rows=rows, memory_mib=memory_mib, timeout_seconds=timeout)
-    result = Lake.open().query(statement, limits)
+    lake = Lake.open()
+    rows = max_rows or (100 if chosen is OutputFormat.TABLE else lake.limits.max_rows)
+    limits = replace(
+        lake.limits,
+        max_rows=rows,
+        memory_mib=memory_mib or lake.limits.memory_mib,
+        timeout_seconds=timeout or lake.limits.timeout_seconds,
+        max_result_mib=max_result_mib or lake.limits.max_result_mib,
+    )
+    result = lake.query(statement, limits)
     _write(result, chosen, output)
     if result.truncated:
         note(f"cut off after {rows:,} rows; --max-rows raises the limit")

@@ -1,17 +1,18 @@
-"""What a lake answers about its coverage: the tables `coverage`, `gaps` and `reconciliation`, of one table or all."""
+"""What a lake answers about its coverage: days, gaps, compared sources and refused rows, of one table or all."""
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import UTC, date, datetime
+from datetime import date, datetime
 from types import MappingProxyType
 
 import polars as pl
 
 from crypto_lakehouse.coverage.day_table import COVERAGE_SCHEMA, coverage
 from crypto_lakehouse.coverage.gap_table import GAPS_SCHEMA, find_gaps
-from crypto_lakehouse.coverage.log import RECONCILIATIONS_SCHEMA, CoverageLog
+from crypto_lakehouse.coverage.log import RECONCILIATIONS_SCHEMA, REFUSED_ROWS_SCHEMA, CoverageLog
 from crypto_lakehouse.coverage.queries import SERIES, CoverageQuery, null_where_empty
 from crypto_lakehouse.errors import InvalidRequest
+from crypto_lakehouse.instants import utc_now
 from crypto_lakehouse.marts import table as table_of_name
 from crypto_lakehouse.spec import Table
 from crypto_lakehouse.symbols import validated_pattern
@@ -32,6 +33,8 @@ class CoverageTable:
 
 RECONCILIATION_SCHEMA = pl.Schema({name: kind for name, kind in RECONCILIATIONS_SCHEMA.items() if name != "partition"})
 
+REFUSED_SCHEMA = pl.Schema({name: kind for name, kind in REFUSED_ROWS_SCHEMA.items() if name != "partition"})
+
 
 def reconciliation(log: CoverageLog, table: Table, query: CoverageQuery) -> pl.DataFrame:
     """Returns how two sources of the same keys compare: a row per series, day and pair of sources."""
@@ -40,11 +43,19 @@ def reconciliation(log: CoverageLog, table: Table, query: CoverageQuery) -> pl.D
     return selected.with_columns(null_where_empty("kline_interval")).select(RECONCILIATION_SCHEMA.names())
 
 
+def refused_rows(log: CoverageLog, table: Table, query: CoverageQuery) -> pl.DataFrame:
+    """Returns the rows that cannot be true and were set aside: object, line, reason and text of each."""
+    rows = query.rows_of_series(log.refused_rows(table.name))
+    selected = rows.filter(query.touches_days(pl.col("day"), pl.col("day"))).sort(*SERIES, "day", "key", "line")
+    return selected.with_columns(null_where_empty("kline_interval")).select(REFUSED_SCHEMA.names())
+
+
 TABLES: Mapping[str, CoverageTable] = MappingProxyType(
     {
         "coverage": CoverageTable(coverage, COVERAGE_SCHEMA),
         "gaps": CoverageTable(find_gaps, GAPS_SCHEMA),
         "reconciliation": CoverageTable(reconciliation, RECONCILIATION_SCHEMA),
+        "refused_rows": CoverageTable(refused_rows, REFUSED_SCHEMA),
     }
 )
 
@@ -95,7 +106,7 @@ class Coverage:
                 f"the last day {last_day} is before the first day {first_day}", "Exchange the two days"
             )
         query = CoverageQuery(
-            now=datetime.now(UTC),
+            now=utc_now(),
             symbols=tuple(map(validated_pattern, [symbols] if isinstance(symbols, str) else symbols)),
             intervals=tuple(map(str, wanted_intervals)),
             first_day=first_day,
@@ -105,7 +116,7 @@ class Coverage:
 
     def lazy_table(self, table_name: str) -> pl.LazyFrame:
         """Returns one of the tables over all datasets and marts; it is computed only when something reads it."""
-        query = CoverageQuery(datetime.now(UTC))
+        query = CoverageQuery(utc_now())
         return pl.defer(lambda: self._over(table_name, self.tables(), query), schema=TABLES[table_name].schema)
 
     def _over(self, table_name: str, tables: Sequence[Table], query: CoverageQuery) -> pl.DataFrame:

@@ -19,8 +19,8 @@ from crypto_lakehouse.coverage.known_faults import KnownFault
 from crypto_lakehouse.coverage.lifetime import clipped
 from crypto_lakehouse.coverage.records import NO_OBJECT, DayCoverage, Hole, PartitionVersion, refusal_in_words
 from crypto_lakehouse.coverage.row_times import HOURS, RowTimes
-from crypto_lakehouse.instants import instant
-from crypto_lakehouse.lake.records import Manifest
+from crypto_lakehouse.instants import instant, microseconds
+from crypto_lakehouse.lake.records import Manifest, RefusedRow
 from crypto_lakehouse.vocabulary import DayCondition, HoleKind, Source
 
 _EPOCH = date(1970, 1, 1)
@@ -67,6 +67,7 @@ class _PartitionDays:
         self.numbers = range(self.covered[0][0] // DAY_US, (self.covered[-1][1] - 1) // DAY_US + 1)
         self.sources = _sources_by_day(manifest, self.numbers)
         self.refused = _refusals_by_day(manifest)
+        self.refused_rows = _refused_rows_by_day(manifest)
         self.uncovered = uncovered_spans(self.covered, self.grid, self.life)
         self.missing = times.missing_points()
         self.present = _counts_by_day(times.present_points(), self.numbers) if self.grid else {}
@@ -100,6 +101,7 @@ class _PartitionDays:
         reached = min((number + 1) * DAY_US, self.covered[-1][1])
         expected, missing = self._figures(number, reached)
         unexplained, explained = self._what_is_missing(number, expected, missing)
+        unexplained += self._refused_row_words(number)
         condition, reasons = self._condition(number, reached, unexplained)
         return DayCoverage(
             self.partition_version,
@@ -211,6 +213,11 @@ class _PartitionDays:
         parts = self._parts_of_day(number, kind)
         return f"{words} {_spans_in_words(parts, number)}" if parts else ""
 
+    def _refused_row_words(self, number: int) -> list[str]:
+        rows = self.refused_rows.get(number, [])
+        word = "row was" if len(rows) == 1 else "rows were"
+        return [f"{len(rows):,} {word} refused, the first: {rows[0]}"] if rows else []
+
     def _uncovered_words(self, number: int) -> str:
         start, end = day_bounds(number)
         # The time after the last object is not missing yet.
@@ -266,6 +273,13 @@ def _sources_by_day(manifest: Manifest, days: range) -> dict[int, set[Source]]:
         for day in range(max(days.start, start // DAY_US), min(days.stop, (end - 1) // DAY_US + 1)):
             sources[day].add(manifest_input.source)
     return sources
+
+
+def _refused_rows_by_day(manifest: Manifest) -> dict[int, list[RefusedRow]]:
+    refused: dict[int, list[RefusedRow]] = defaultdict(list)
+    for row in manifest.refused_rows:
+        refused[microseconds(datetime.fromisoformat(row.time)) // DAY_US].append(row)
+    return refused
 
 
 def _ranked(sources: Iterable[Source]) -> str:

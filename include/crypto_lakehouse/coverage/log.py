@@ -1,7 +1,7 @@
-"""The coverage log: days, holes and reconciliations of every partition, as rows that are only ever appended.
+"""The coverage log: days, holes, reconciliations and refused rows of every partition, as rows that are only appended.
 
-Each table has one log, `coverage/<table>/`. A commit has the rows of all three kinds, and the rows of a partition in
-its newest commit count. So the three kinds always agree, for any reader at any time.
+Each table has one log, `coverage/<table>/`. A commit has the rows of all kinds, and the rows of a partition in
+its newest commit count. So the kinds always agree, for any reader at any time.
 """
 
 import io
@@ -13,7 +13,14 @@ from pathlib import Path
 
 import polars as pl
 
-from crypto_lakehouse.coverage.records import CoverageRecord, DayCoverage, Hole, PartitionVersion, ReconciledDay
+from crypto_lakehouse.coverage.records import (
+    CoverageRecord,
+    DayCoverage,
+    Hole,
+    LoggedRefusedRow,
+    PartitionVersion,
+    ReconciledDay,
+)
 from crypto_lakehouse.lake.log import SEQUENCE, AppendLog
 from crypto_lakehouse.lake.storage import Storage
 from crypto_lakehouse.marts import table
@@ -69,9 +76,29 @@ RECONCILIATIONS_SCHEMA = pl.Schema(
         "at": _TIME,
     }
 )
+REFUSED_ROWS_SCHEMA = pl.Schema(
+    {
+        **_PARTITION,
+        "day": pl.Date(),
+        "key": pl.String(),
+        "sha256": pl.String(),
+        "line": pl.Int64(),
+        "reason": pl.String(),
+        "text": pl.String(),
+        "version": pl.String(),
+        "at": _TIME,
+    }
+)
 _KIND = "record"
-_SCHEMAS = {"day": DAYS_SCHEMA, "hole": HOLES_SCHEMA, "reconciliation": RECONCILIATIONS_SCHEMA}
-_LOG_SCHEMA = pl.Schema({_KIND: pl.String(), **DAYS_SCHEMA, **HOLES_SCHEMA, **RECONCILIATIONS_SCHEMA})
+_SCHEMAS = {
+    "day": DAYS_SCHEMA,
+    "hole": HOLES_SCHEMA,
+    "reconciliation": RECONCILIATIONS_SCHEMA,
+    "refused_row": REFUSED_ROWS_SCHEMA,
+}
+_LOG_SCHEMA = pl.Schema(
+    {_KIND: pl.String()} | {name: kind for schema in _SCHEMAS.values() for name, kind in schema.items()}
+)
 """The columns of all kinds: a row has nulls in the columns of the other kinds."""
 
 _RECONCILED_KEY = ("partition", "day", "kept", "other", "version", "only_kept")
@@ -81,21 +108,27 @@ _HOLE_KEY = ("partition", "kind", "start", "end")
 
 @dataclass(frozen=True, slots=True)
 class CoverageFrames:
-    """Rows for the three logs; the columns `at` and `first_seen` are null until the rows are appended."""
+    """Rows of the four kinds; the columns `at` and `first_seen` are null until the rows are appended."""
 
     days: pl.DataFrame
     holes: pl.DataFrame
     reconciliations: pl.DataFrame
+    refused_rows: pl.DataFrame
 
     @classmethod
     def of(
-        cls, days: Iterable[DayCoverage] = (), holes: Iterable[Hole] = (), reconciled: Iterable[ReconciledDay] = ()
+        cls,
+        days: Iterable[DayCoverage] = (),
+        holes: Iterable[Hole] = (),
+        reconciled: Iterable[ReconciledDay] = (),
+        refused_rows: Iterable[LoggedRefusedRow] = (),
     ) -> "CoverageFrames":
         """Returns records as frames."""
         return cls(
             _frame(list(days), DAYS_SCHEMA),
             _frame(list(holes), HOLES_SCHEMA),
             _frame(list(reconciled), RECONCILIATIONS_SCHEMA),
+            _frame(list(refused_rows), REFUSED_ROWS_SCHEMA),
         )
 
     def of_partitions(self, names: Iterable[str]) -> "CoverageFrames":
@@ -108,9 +141,9 @@ class CoverageFrames:
         return CoverageFrames(*(pl.concat(pair) for pair in zip(self.parts, other.parts, strict=True)))
 
     @property
-    def parts(self) -> tuple[pl.DataFrame, pl.DataFrame, pl.DataFrame]:
-        """Days, holes and reconciliations."""
-        return self.days, self.holes, self.reconciliations
+    def parts(self) -> tuple[pl.DataFrame, pl.DataFrame, pl.DataFrame, pl.DataFrame]:
+        """Days, holes, reconciliations and refused rows."""
+        return self.days, self.holes, self.reconciliations, self.refused_rows
 
 
 def _frame(records: Sequence[CoverageRecord], schema: pl.Schema) -> pl.DataFrame:
@@ -126,7 +159,7 @@ def _frame(records: Sequence[CoverageRecord], schema: pl.Schema) -> pl.DataFrame
     return frame.with_columns(unset).select(schema.names())
 
 
-_FILES = ("days.parquet", "holes.parquet", "reconciliations.parquet")
+_FILES = ("days.parquet", "holes.parquet", "reconciliations.parquet", "refused_rows.parquet")
 
 
 def write_frames(folder: Path, frames: CoverageFrames) -> None:
@@ -183,7 +216,9 @@ class CoverageLog:
         earlier = _newest(log.read(skip_damage=True))
         holes = _with_first_seen(frames.holes, earlier, at)
         reconciliations = _with_carried(frames, earlier)
-        parts = zip(_SCHEMAS, (frames.days, holes, reconciliations), strict=True)
+        # A partition that has no rows of days keeps all that the log has of it.
+        refused_rows = frames.refused_rows.join(frames.days, on="partition", how="semi")
+        parts = zip(_SCHEMAS, (frames.days, holes, reconciliations, refused_rows), strict=True)
         rows = pl.concat((part.with_columns(pl.lit(kind).alias(_KIND)) for kind, part in parts), how="diagonal")
         stamped = rows.with_columns(pl.lit(at, _TIME).alias("at"))
         return log.append_unless_overtaken(stamped, "partition", mark)
@@ -215,6 +250,14 @@ class CoverageLog:
             CorruptObject: A file of the log is damaged; see `skip_damage`.
         """
         return _of_kind(self._newest(table_name), "reconciliation")
+
+    def refused_rows(self, table_name: str) -> pl.DataFrame:
+        """Returns the rows that were set aside and that count, in no order.
+
+        Raises:
+            CorruptObject: A file of the log is damaged; see `skip_damage`.
+        """
+        return _of_kind(self._newest(table_name), "refused_row")
 
     def compact(self, table_name: str) -> int:
         """Writes what counts into one file where the log has grown; returns how many commits it covers."""

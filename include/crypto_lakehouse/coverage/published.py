@@ -1,7 +1,10 @@
 """The coverage that publishing appends: the evidence of published partitions, and the days of unreadable ones."""
 
 from collections.abc import Collection, Iterator, Mapping, Sequence
+from dataclasses import replace
 from datetime import date, timedelta
+
+import polars as pl
 
 from crypto_lakehouse.coverage.log import CoverageFrames, read_frames
 from crypto_lakehouse.coverage.records import EMPTY_DAY, DayCoverage, PartitionVersion
@@ -27,8 +30,14 @@ def published_coverage(storage: Storage, folder: str, verdicts: Sequence[Verdict
     """
     if not folder:
         return CoverageFrames.of()
-    published = [verdict.candidate.partition for verdict in verdicts if verdict.condition.is_published]
-    return read_frames(storage, folder).of_partitions(published)
+    frames = read_frames(storage, folder)
+    published = frames.of_partitions(
+        verdict.candidate.partition for verdict in verdicts if verdict.condition.is_published
+    )
+    # Refused rows of a partition without a file are all that is known of it.
+    without_file = [verdict.candidate.partition for verdict in verdicts if not verdict.candidate.file]
+    refused = frames.refused_rows.filter(pl.col("partition").is_in(without_file))
+    return replace(published, refused_rows=pl.concat([published.refused_rows, refused]))
 
 
 def unreadable_days(

@@ -4,7 +4,7 @@ from dataclasses import dataclass
 from datetime import date, datetime
 
 from crypto_lakehouse.lake.partition import Partition
-from crypto_lakehouse.lake.records import Reconciliation
+from crypto_lakehouse.lake.records import Reconciliation, RefusedRow
 from crypto_lakehouse.vocabulary import DayCondition, HoleKind
 
 VERSION_DIGITS = 16
@@ -169,4 +169,33 @@ class ReconciledDay:
         )
 
 
-CoverageRecord = DayCoverage | Hole | ReconciledDay
+@dataclass(frozen=True, slots=True)
+class LoggedRefusedRow:
+    """A row that was set aside, as a record of its partition's version.
+
+    Args:
+        partition_version: The partition and its version.
+        day: The UTC day that the row belongs to.
+        key: The object that has the row.
+        sha256: Of the object.
+        line: Number of its line in the object, from 1; in answers of an exchange, of its row.
+        reason: Why it cannot be true.
+        text: The line as published.
+    """
+
+    partition_version: PartitionVersion
+    day: date
+    key: str
+    sha256: str
+    line: int
+    reason: str
+    text: str
+
+    @classmethod
+    def of(cls, partition_version: PartitionVersion, row: RefusedRow) -> "LoggedRefusedRow":
+        """Returns a row of a manifest as a record of its partition's version."""
+        day = datetime.fromisoformat(row.time).date()
+        return cls(partition_version, day, row.key, row.sha256, row.line, row.reason, row.text)
+
+
+CoverageRecord = DayCoverage | Hole | ReconciledDay | LoggedRefusedRow

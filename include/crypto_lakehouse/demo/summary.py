@@ -67,7 +67,9 @@ def _published_section(storage: LocalStorage, run: DatasetSection) -> DatasetSec
         for name, record in sorted(VerdictLog(storage).latest(table(run.dataset)).items())
     ]
     log = CoverageLog(storage)
-    known = CoverageFrames(log.days(run.dataset), log.holes(run.dataset), log.reconciliations(run.dataset))
+    known = CoverageFrames(
+        log.days(run.dataset), log.holes(run.dataset), log.reconciliations(run.dataset), log.refused_rows(run.dataset)
+    )
     return DatasetSection(run.dataset, run.objects, run.bytes, run.seconds, tuple(lines), run.refused, coverage=known)
 
 

@@ -14,7 +14,7 @@ from crypto_lakehouse.exchange.client import ExchangeClient, Page
 from crypto_lakehouse.exchange.page_reader import FetchPage, RowRequest, row_time, rows_of
 from crypto_lakehouse.exchange.paging import pages
 from crypto_lakehouse.exchange.rows import end_of
-from crypto_lakehouse.instants import instant, microseconds
+from crypto_lakehouse.instants import instant, microseconds, utc_now
 from crypto_lakehouse.lake.records import BronzeObject, RequestSpan
 from crypto_lakehouse.lake.storage import Storage
 from crypto_lakehouse.spans import Span
@@ -258,6 +258,6 @@ def store(answered: AnsweredSpan, dataset: Dataset, wanted: RequestSpan, storage
         size=len(data),
         sha256=sha256,
         checksum=ChecksumStatus.UNPUBLISHED,
-        seen_at=datetime.now(UTC),
+        seen_at=utc_now(),
         path=path,
     )

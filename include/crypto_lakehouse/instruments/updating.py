@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta
+from datetime import timedelta
 from itertools import chain
 from types import MappingProxyType
 
@@ -12,6 +12,7 @@ from crypto_lakehouse.archive.bucket import Bucket
 from crypto_lakehouse.archive.listing import Folder, list_folders, matching_symbols
 from crypto_lakehouse.datasets import dataset
 from crypto_lakehouse.errors import ListingSuspect
+from crypto_lakehouse.instants import utc_now
 from crypto_lakehouse.instruments.days import ArchiveDays, archive_days
 from crypto_lakehouse.instruments.exchange_info import ExchangeInfoBody
 from crypto_lakehouse.instruments.instrument import instrument_frame
@@ -92,7 +93,7 @@ def update_instruments(
     _check_shrinkage(market, settings, before, days)
     rows = info_log.record(market, bodies)
     instruments = build_instruments(market, days, info_log.history(market))
-    is_new = log.append(market, instruments, datetime.now(UTC))
+    is_new = log.append(market, instruments, utc_now())
     log.compact(market)
     info_log.compact(market)
     after = instrument_frame(instruments)
@@ -118,7 +119,7 @@ def _list_days(market: Market, settings: Settings, progress: Progress) -> list[A
             folders = [_folders(source, symbol, interval) for symbol in missing]
             for start in range(0, len(folders), _SYMBOLS_AT_ONCE):
                 batch = list(chain.from_iterable(folders[start : start + _SYMBOLS_AT_ONCE]))
-                latest = datetime.now(UTC).date() + timedelta(days=1)
+                latest = utc_now().date() + timedelta(days=1)
                 listed = list_folders(bucket, batch, (EARLIEST, latest), profile.listing_threads)
                 days_of |= {days.symbol: days for days in archive_days(listed)}
                 progress("symbols listed", min(start + _SYMBOLS_AT_ONCE, len(folders)), len(folders))

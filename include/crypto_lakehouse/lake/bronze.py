@@ -3,9 +3,10 @@
 from collections import defaultdict
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
-from datetime import UTC, datetime, timedelta
+from datetime import datetime, timedelta
 from typing import TYPE_CHECKING
 
+from crypto_lakehouse.instants import utc_now
 from crypto_lakehouse.lake.commits import append, json_body, list_log, log_faults, recent_rows, rows_since
 from crypto_lakehouse.lake.partition import Partition
 from crypto_lakehouse.lake.records import BronzeObject
@@ -24,13 +25,14 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True)
 class QuarantinedObject:
-    """An archive object that was not accepted into Bronze, and the reason."""
+    """An archive object that was not accepted into Bronze, and the reason; the tags are of the zip and its CHECKSUM."""
 
     key: str
     etag: str
     error: str
     reason: str
     seen_at: datetime
+    checksum_etag: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,14 +89,18 @@ class BronzeLog:
         """Returns what the newest record of each key has in a column, of the records after a commit."""
         return {str(row["key"]): str(row[column]) for row in rows_since(self._storage, folder, since, head)}
 
-    def note_damage(self, damaged: Mapping[BronzeObject, str]) -> None:
+    def note_damage(self, damaged: Mapping[BronzeObject, str], since: BronzeMark) -> None:
         """Records that the stored bytes of objects are missing or wrong, and why.
 
         The next plan that looks at the series brings them again. The same bytes then count as sound again.
+
+        Args:
+            damaged: What is wrong with each object.
+            since: What the log was when the objects were looked up; a newer version of an object is not touched.
         """
-        now = datetime.now(UTC)
+        now = utc_now()
         # No listing has an empty entity tag, so nothing takes the object for one that Bronze has.
-        self.commit([replace(known, etag="", damage=reason, seen_at=now) for known, reason in damaged.items()])
+        self.commit([replace(known, etag="", damage=reason, seen_at=now) for known, reason in damaged.items()], since)
 
     def damaged(self, dataset: str) -> "pl.DataFrame":
         """Returns the objects whose stored bytes are known to be missing or wrong, in the form of `latest`."""
@@ -102,10 +108,11 @@ class BronzeLog:
 
         return self.latest(dataset).filter(pl.col("damage") != "")
 
-    def recent_etags(self, dataset: str) -> dict[str, str]:
-        """Returns the entity tags of the objects committed since the last compaction, by key."""
+    def recent_etags(self, dataset: str) -> dict[str, tuple[str, str]]:
+        """Returns the tags, of zip and CHECKSUM, of the objects committed since the last compaction, by key."""
         # Rows come in the order of commits: the last one of a key is its newest.
-        return {str(row["key"]): str(row["etag"]) for row in recent_rows(self._storage, _log_folder(dataset))}
+        rows = recent_rows(self._storage, _log_folder(dataset))
+        return {str(row["key"]): (str(row["etag"]), str(row["checksum_etag"])) for row in rows}
 
     def latest(self, dataset: str) -> "pl.DataFrame":
         """Returns the newest version of every object: columns of BronzeObject, one row per key, sorted by key.

@@ -19,6 +19,7 @@ BRONZE_SCHEMA = pl.Schema(
         "checksum": pl.String(),
         "seen_at": _TIME,
         "path": pl.String(),
+        "checksum_etag": pl.String(),
         "damage": pl.String(),
     }
 )
@@ -29,5 +30,6 @@ QUARANTINE_SCHEMA = pl.Schema(
         "error": pl.String(),
         "reason": pl.String(),
         "seen_at": _TIME,
+        "checksum_etag": pl.String(),
     }
 )

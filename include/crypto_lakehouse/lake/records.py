@@ -5,27 +5,35 @@ import json
 from collections.abc import Iterable
 from dataclasses import asdict, dataclass, field
 from datetime import date, datetime, timedelta
-from typing import Any
+from typing import Any, ClassVar
 
 from crypto_lakehouse.errors import CorruptObject
 from crypto_lakehouse.spans import Span
 from crypto_lakehouse.spec import Mart, Table
 from crypto_lakehouse.vocabulary import ChecksumStatus, Condition, Source
 
-TRANSFORM_VERSION = 3
+TRANSFORM_VERSION = 4
 """Raise it when conform makes other rows or bytes from the same objects: every partition is then rebuilt."""
 
 
 @dataclass(frozen=True, slots=True)
 class ObjectToPull:
-    """One archive object that a pull batch is to bring, as the listing showed it."""
+    """One archive object that a pull batch is to bring, as the listing showed it.
+
+    `checksum_etag` is the entity tag of its CHECKSUM object; empty where there is none.
+    """
 
     key: str
     size: int
     etag: str
     last_modified: str
-    has_checksum: bool
+    checksum_etag: str
     reason: str
+
+    @property
+    def has_checksum(self) -> bool:
+        """Whether the archive has a CHECKSUM for it."""
+        return bool(self.checksum_etag)
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,7 +65,8 @@ class BronzeObject:
         size: Bytes of the object.
         sha256: Of the object, hexadecimal.
         checksum: Whether the source's own checksum vouches for it.
-        seen_at: When this version was committed, UTC.
+        seen_at: When this version was committed, UTC; for people, because the log has the order.
+        checksum_etag: The bucket's tag of the CHECKSUM that it was compared with; empty where there was none.
         damage: What is wrong with its stored bytes; empty where nothing is. A plan brings a damaged object again.
     """
 
@@ -75,7 +84,13 @@ class BronzeObject:
     checksum: ChecksumStatus
     seen_at: datetime
     path: str
+    checksum_etag: str = ""
     damage: str = ""
+
+    @property
+    def version(self) -> str:
+        """What a partition made from it depends on: its bytes, and whether a CHECKSUM vouches for them."""
+        return f"{self.sha256} {self.checksum}" if self.checksum is ChecksumStatus.ABSENT else self.sha256
 
     @property
     def first_day(self) -> date:
@@ -89,12 +104,39 @@ class BronzeObject:
 
 
 @dataclass(frozen=True, slots=True)
+class RefusedRow:
+    """A row of a Bronze object that cannot be true. It was set aside: the partition does not have it.
+
+    Args:
+        key: The object.
+        sha256: Of the object.
+        line: Number of its line in the object, from 1 and with the header; in answers of an exchange, of its row.
+        time: The instant that places it, ISO: its own event time, or the time of the row before it.
+        reason: Why it cannot be true.
+        text: The line as published, at most `MAX_TEXT` characters of it.
+    """
+
+    key: str
+    sha256: str
+    line: int
+    time: str
+    reason: str
+    text: str
+
+    MAX_TEXT: ClassVar[int] = 1000
+
+    def __str__(self) -> str:
+        """Where it is and why it was set aside."""
+        return f"line {self.line} of {self.key}: {self.reason}"
+
+
+@dataclass(frozen=True, slots=True)
 class ManifestInput:
     """What one Bronze object, or one published version of another partition, gave to a partition.
 
     `start` and `end` are what it covers, ISO. `rows` counts its rows within the partition's span. `unit` is the epoch
     unit found (`ms`, `us`, or `text`), `header` whether the file had a header line, `inversions` how many rows came
-    before an earlier one.
+    before an earlier one, `refused_rows` how many rows were set aside.
     """
 
     key: str
@@ -107,6 +149,7 @@ class ManifestInput:
     unit: str
     header: bool
     inversions: int
+    refused_rows: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -173,6 +216,7 @@ class Manifest:
         overlaps: Rows dropped because an equal row of a better-ranked source is kept: the sources agree.
         conflicts: Rows dropped because a better-ranked row with the same key and other values is kept.
         conflict_examples: At most 20 of them: key, what was kept, what was dropped.
+        refused_rows: Rows of its inputs that cannot be true, by input and line: they were set aside.
         inversions: Rows that came before an earlier one in their file.
         covered: Stretches of the span that accepted inputs cover: start and end, ISO, ascending, not touching.
         reconciliations: How objects with the same keys agree, by day and pair of sources.
@@ -192,6 +236,7 @@ class Manifest:
     covered: tuple[tuple[str, str], ...]
     reconciliations: tuple[Reconciliation, ...] = ()
     conflict_examples: tuple[dict[str, str], ...] = ()
+    refused_rows: tuple[RefusedRow, ...] = ()
     transform_version: int = TRANSFORM_VERSION
     code_version: str = ""
 
@@ -217,6 +262,7 @@ class Manifest:
         raw["covered"] = tuple((start, end) for start, end in raw["covered"])
         raw["reconciliations"] = tuple(_reconciliation(fields) for fields in raw["reconciliations"])
         raw["conflict_examples"] = tuple(raw["conflict_examples"])
+        raw["refused_rows"] = tuple(RefusedRow(**fields) for fields in raw["refused_rows"])
         return cls(**raw)
 
 

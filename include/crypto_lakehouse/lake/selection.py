@@ -2,9 +2,10 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import UTC, date, datetime, timedelta
+from datetime import date, timedelta
 
 from crypto_lakehouse.errors import InvalidRequest
+from crypto_lakehouse.instants import utc_now
 from crypto_lakehouse.marts import table as table_of_name
 from crypto_lakehouse.spec import Dataset, Table
 from crypto_lakehouse.vocabulary import Interval
@@ -71,7 +72,7 @@ def _days(table: Table, days: tuple[str, str]) -> tuple[date, date]:
         first, last = (date.fromisoformat(day) for day in days)
     except ValueError as error:
         raise InvalidRequest(f"the dates are not YYYY-MM-DD: {error}", dataset=table.name) from error
-    latest = datetime.now(UTC).date() + timedelta(days=1)
+    latest = utc_now().date() + timedelta(days=1)
     if not EARLIEST <= first <= last or first > latest:
         raise InvalidRequest(
             f"{first} to {last} is not a range of days between {EARLIEST} and {latest}",

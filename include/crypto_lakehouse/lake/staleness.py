@@ -28,7 +28,7 @@ class Input(NamedTuple):
 
 def input_of(bronze_object: BronzeObject) -> Input:
     """Returns a Bronze object as an input."""
-    given = Input(bronze_object.key, bronze_object.sha256)
+    given = Input(bronze_object.key, bronze_object.version)
     return given.damaged() if bronze_object.damage else given
 
 

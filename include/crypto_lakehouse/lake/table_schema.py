@@ -12,16 +12,7 @@ from crypto_lakehouse.vocabulary import LogicalType
 FIELD_ID_KEY = "PARQUET:field_id"
 """The key of a field's metadata from which Arrow takes the field id of a Parquet column."""
 
-DECIMALS = {
-    LogicalType.PRICE: (18, 8),
-    LogicalType.QUANTITY: (38, 8),
-    LogicalType.RATIO: (38, 18),
-    LogicalType.VALUE: (38, 18),
-}
-"""Precision and scale of the exact number types. A price fits 64 bits; sums and ratios need 128."""
-
 _POLARS: dict[LogicalType, pl.DataType] = {
-    **{kind: pl.Decimal(*places) for kind, places in DECIMALS.items()},
     LogicalType.TIMESTAMP: pl.Datetime("us", "UTC"),
     LogicalType.FLOAT: pl.Float64(),
     LogicalType.INTEGER: pl.Int64(),
@@ -30,7 +21,6 @@ _POLARS: dict[LogicalType, pl.DataType] = {
     LogicalType.DATE: pl.Date(),
 }
 _ARROW: dict[LogicalType, pa.DataType] = {
-    **{kind: pa.decimal128(*places) for kind, places in DECIMALS.items()},
     LogicalType.TIMESTAMP: pa.timestamp("us", "UTC"),
     LogicalType.FLOAT: pa.float64(),
     LogicalType.INTEGER: pa.int64(),
@@ -42,7 +32,11 @@ _ARROW: dict[LogicalType, pa.DataType] = {
 
 def polars_type(column: Column) -> pl.DataType:
     """Returns the Polars type of a column."""
-    return _POLARS[column.type]
+    return pl.Decimal(*column.decimal) if column.decimal else _POLARS[column.type]
+
+
+def _arrow_type(column: Column) -> pa.DataType:
+    return pa.decimal128(*column.decimal) if column.decimal else _ARROW[column.type]
 
 
 @lru_cache
@@ -50,6 +44,6 @@ def arrow_schema(table: Table) -> pa.Schema:
     """Returns the Arrow schema of a table's files, with field ids; nullable only where sources leave fields empty."""
     ids = field_ids(table)
     return pa.schema(
-        pa.field(column.name, _ARROW[column.type], column.nullable, {FIELD_ID_KEY: str(ids[column.name])})
+        pa.field(column.name, _arrow_type(column), column.nullable, {FIELD_ID_KEY: str(ids[column.name])})
         for column in table.columns
     )

@@ -14,6 +14,7 @@ from types import MappingProxyType
 from typing import TYPE_CHECKING
 
 from crypto_lakehouse.lake.partition import Partition
+from crypto_lakehouse.silver.row_rules import ROW_RULES
 from crypto_lakehouse.spec import Check, Expectation
 from crypto_lakehouse.vocabulary import HoleKind
 
@@ -78,12 +79,6 @@ def _columns(names: Sequence[str]) -> "list[pl.Expr]":
     return [pl.col(name) for name in names]
 
 
-def _any_column(names: Sequence[str], is_wrong: "Callable[[pl.Expr], pl.Expr]") -> "pl.Expr":
-    import polars as pl
-
-    return _count(pl.any_horizontal([is_wrong(column) for column in _columns(names)]))
-
-
 def _repeated_keys(partition: Partition, _: Expectation) -> "pl.Expr":
     import polars as pl
 
@@ -109,24 +104,8 @@ def _wrong_close_times(partition: Partition, _: Expectation) -> "pl.Expr":
     return _count(~(next_open - close_time).dt.total_microseconds().is_in([1, 1000]))
 
 
-def _ohlc_out_of_order(_: Partition, __: Expectation) -> "pl.Expr":
-    import polars as pl
-
-    top, bottom = pl.max_horizontal("open", "close"), pl.min_horizontal("open", "close")
-    return _count((pl.col("high") < top) | (pl.col("low") > bottom))
-
-
-def _not_positive(_: Partition, expectation: Expectation) -> "pl.Expr":
-    return _any_column(expectation.columns, lambda column: column <= 0)
-
-
-def _negative(_: Partition, expectation: Expectation) -> "pl.Expr":
-    return _any_column(expectation.columns, lambda column: column < 0)
-
-
-def _first_above_second(_: Partition, expectation: Expectation) -> "pl.Expr":
-    first, second = _columns(expectation.columns)
-    return _count(first > second)
+def _breaking_rows(_: Partition, expectation: Expectation) -> "pl.Expr":
+    return _count(ROW_RULES[expectation.check].is_wrong(expectation).fill_null(value=False))
 
 
 def _not_increasing(_: Partition, expectation: Expectation) -> "pl.Expr":
@@ -202,28 +181,28 @@ _ROWS = (
         fact="ohlc_violations",
         requirement="high is the highest and low the lowest of {columns}",
         sentence="{ohlc_violations} rows have a high or low that open or close exceeds",
-        count=_ohlc_out_of_order,
+        count=_breaking_rows,
     ),
     CheckDefinition(
         check=Check.PRICES_POSITIVE,
         fact="prices_not_positive",
         requirement="{columns} above zero",
         sentence="{prices_not_positive} rows have a price that is not positive",
-        count=_not_positive,
+        count=_breaking_rows,
     ),
     CheckDefinition(
         check=Check.QUANTITIES_NOT_NEGATIVE,
         fact="quantities_negative",
         requirement="{columns} not negative",
         sentence="{quantities_negative} rows have a negative quantity",
-        count=_negative,
+        count=_breaking_rows,
     ),
     CheckDefinition(
         check=Check.TAKER_WITHIN_TOTAL,
         fact="taker_above_total",
         requirement="taker volume does not exceed the volume ({columns})",
         sentence="{taker_above_total} rows have more taker volume than volume",
-        count=_first_above_second,
+        count=_breaking_rows,
     ),
     CheckDefinition(
         check=Check.IDS_CONTIGUOUS,
@@ -278,7 +257,7 @@ _ROWS = (
         fact="spreads_crossed",
         requirement="the best bid is not above the best ask",
         sentence="{spreads_crossed} best bids are above the best ask",
-        count=_first_above_second,
+        count=_breaking_rows,
     ),
     CheckDefinition(
         check=Check.FUNDING_ON_BOUNDARY,

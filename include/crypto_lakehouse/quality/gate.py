@@ -14,7 +14,7 @@ import polars as pl
 from crypto_lakehouse.coverage.days import PartitionCoverage, partition_coverage
 from crypto_lakehouse.coverage.known_faults import KnownFault, faults_of
 from crypto_lakehouse.coverage.log import CoverageFrames
-from crypto_lakehouse.coverage.records import PartitionVersion, ReconciledDay
+from crypto_lakehouse.coverage.records import LoggedRefusedRow, PartitionVersion, ReconciledDay
 from crypto_lakehouse.foreign_errors import error_in_words
 from crypto_lakehouse.lake.manifest import read_manifest
 from crypto_lakehouse.lake.partition import Partition
@@ -64,8 +64,8 @@ class _Examined:
 def gate(table: Table, candidates: Sequence[tuple[Candidate, Path]], results: Path) -> GateOutcome:
     """Judges candidates by the suite of their table.
 
-    A broken critical rule quarantines a partition, any other broken rule degrades it. The facts, GX's results and its
-    Data Docs are written into the folder `results`.
+    A broken critical rule quarantines a partition, any other degrades it, and a remark is only noted. The facts, GX's
+    results and its Data Docs are written into the folder `results`.
 
     Args:
         table: The table of all candidates.
@@ -93,6 +93,9 @@ def _frames(examined: Sequence[_Examined]) -> CoverageFrames:
             ReconciledDay.of(each.version, reconciliation)
             for each in examined
             for reconciliation in each.manifest.reconciliations
+        ),
+        refused_rows=(
+            LoggedRefusedRow.of(each.version, row) for each in examined for row in each.manifest.refused_rows
         ),
     )
 
@@ -188,9 +191,14 @@ class _Messages(logging.Handler):
         self.messages.append(record.getMessage())
 
 
+def _condition(broken: Sequence[Rule]) -> Condition:
+    if any(not rule.degrades for rule in broken):
+        return Condition.QUARANTINED
+    return Condition.DEGRADED if broken else Condition.AVAILABLE
+
+
 def _verdict(examined: _Examined, broken: Sequence[Rule]) -> Verdict:
-    is_critical = any(not rule.degrades for rule in broken)
-    condition = Condition.QUARANTINED if is_critical else Condition.DEGRADED if broken else Condition.AVAILABLE
+    condition = _condition([rule for rule in broken if not rule.is_remark])
     counts = examined.profile.counts
     reasons = [rule.reason(examined.profile.facts) for rule in broken]
     reasons += [

@@ -120,7 +120,8 @@ def examine(
         "hours_stale": still.height,
         **_manifest_counts(manifest, partition, times.rows),
     }
-    return Examination(Profile(partition.name, counts, {**time_details, **_still_details(still)}), times)
+    details = {**time_details, **_still_details(still), **_refused_details(manifest)}
+    return Examination(Profile(partition.name, counts, details), times)
 
 
 def _expressions(partition: Partition) -> list[tuple[str, pl.Expr]]:
@@ -189,6 +190,10 @@ def _still_details(still: pl.DataFrame) -> dict[str, str]:
     return {"hours_first_stale": first}
 
 
+def _refused_details(manifest: Manifest) -> dict[str, str]:
+    return {"rows_refused_first": str(next(iter(manifest.refused_rows), ""))}
+
+
 def _manifest_counts(manifest: Manifest, partition: Partition, rows: int) -> dict[str, int]:
     table = partition.table
     refuses = isinstance(table, Dataset) and table.merge is MergeStrategy.REFUSE_ON_CONFLICT
@@ -202,6 +207,7 @@ def _manifest_counts(manifest: Manifest, partition: Partition, rows: int) -> dic
         "rows_revised": revised,
         "inversions": manifest.inversions,
         "inputs_refused": len(manifest.refused),
+        "rows_refused": len(manifest.refused_rows),
         "inputs_unverified": sum(used.checksum is ChecksumStatus.ABSENT for used in manifest.inputs),
     }
 

@@ -23,6 +23,7 @@ class Rule:
         fact: Name of the fact.
         sentence: What is wrong, as a format string over the facts, `columns` and `limit`.
         degrades: True where a broken rule degrades the partition, False where it quarantines the partition.
+        is_remark: True where a broken rule is only a note.
         minimum: The lowest sound value; None for no limit.
         maximum: The highest sound value; None for no limit.
         columns: The columns of the check.
@@ -36,6 +37,7 @@ class Rule:
     maximum: int | None = 0
     columns: tuple[str, ...] = ()
     limit: float = 0.0
+    is_remark: bool = False
 
     @classmethod
     def of(cls, expectation: Expectation) -> "Rule":
@@ -47,6 +49,7 @@ class Rule:
             degrades=expectation.degrades,
             columns=expectation.columns,
             limit=expectation.limit,
+            is_remark=expectation.is_remark,
         )
 
     def reason(self, facts: Facts) -> str:
@@ -57,7 +60,8 @@ class Rule:
         'ids_missing: 3 identifiers are missing between 100 rows'
         """
         columns = ", ".join(self.columns)
-        return f"{self.fact}: {self.sentence.format(**facts, columns=columns, limit=self.limit)}"
+        note = "note: " if self.is_remark else ""
+        return f"{note}{self.fact}: {self.sentence.format(**facts, columns=columns, limit=self.limit)}"
 
 
 _GENERAL = (
@@ -66,6 +70,11 @@ _GENERAL = (
     Rule("row_difference", "{row_difference} rows more or fewer than its manifest records", degrades=False),
     Rule("nulls", "{nulls} of {rows} rows have an empty column that must not be empty", degrades=False),
     Rule("inputs_refused", "{inputs_refused} of its objects were left out", degrades=True),
+    Rule(
+        "rows_refused",
+        "{rows_refused} rows of its objects cannot be true and were set aside; the first: {rows_refused_first}",
+        degrades=True,
+    ),
     Rule(
         "known_faults_gone",
         "{known_faults_gone} known faults no longer show: remove them from known_faults.py",
@@ -92,7 +101,7 @@ def suite(table: Table) -> "ExpectationSuite":
             column=rule.fact,
             min_value=rule.minimum,
             max_value=rule.maximum,
-            severity="warning" if rule.degrades else "critical",
+            severity="info" if rule.is_remark else "warning" if rule.degrades else "critical",
             meta={"dataset": table.name},
         )
         for rule in rules(table)

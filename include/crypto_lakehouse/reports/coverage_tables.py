@@ -1,4 +1,4 @@
-"""The coverage part of a quality report: pairs of sources, gaps, and a calendar."""
+"""The coverage part of a quality report: pairs of sources, gaps, refused rows, and a calendar."""
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
@@ -41,6 +41,7 @@ class CoveragePart:
     Args:
         reconciliations: Tables that compare sources with the same keys.
         gaps: The table of gaps; None where there is no gap.
+        refused_rows: The table of rows that were set aside; None where there is none.
         charts: Years of calendars.
         series: Number of series in the section.
         omitted_charts: Number of years that are not drawn.
@@ -48,6 +49,7 @@ class CoveragePart:
 
     reconciliations: Sequence[ReportTable]
     gaps: ReportTable | None
+    refused_rows: ReportTable | None
     charts: Sequence[SvgChart]
     series: int
     omitted_charts: int
@@ -69,6 +71,7 @@ def coverage_part(frames: CoverageFrames) -> CoveragePart:
     return CoveragePart(
         reconciliations=_reconciliation_tables(frames.reconciliations),
         gaps=_gap_table(frames.holes),
+        refused_rows=_refused_table(frames.refused_rows),
         charts=[svg_chart(chart) for chart in blocks[:MAX_CHARTS]],
         series=series.height,
         omitted_charts=max(0, len(blocks) - MAX_CHARTS),
@@ -92,6 +95,13 @@ def _gap_table(holes: pl.DataFrame) -> ReportTable | None:
     times = pl.col("start", "end").dt.strftime("%Y-%m-%d %H:%M:%S")
     ordered = holes.sort("symbol", "kline_interval", "start").with_columns(times)
     return _table(ordered.select("symbol", "kline_interval", "start", "end", "missing", "kind", "sources", "known"))
+
+
+def _refused_table(rows: pl.DataFrame) -> ReportTable | None:
+    if rows.is_empty():
+        return None
+    ordered = rows.sort("symbol", "kline_interval", "day", "key", "line")
+    return _table(ordered.select("symbol", "kline_interval", "day", "key", "line", "reason", "text"))
 
 
 def _table(frame: pl.DataFrame) -> ReportTable:

@@ -99,6 +99,7 @@ class ConformFigures(Figures):
         candidates: Partitions with a new file that no reader sees yet.
         rows: Their rows.
         objects_refused: Bronze objects that could not be used.
+        rows_refused: Rows of other objects that cannot be true and were set aside.
         partitions_without_rows: Partitions of which no object has a usable row.
         partitions_held_back: Partitions that lack days which readers have, because objects are damaged or refused.
         unchanged: Partitions of the order that were up to date.
@@ -108,6 +109,7 @@ class ConformFigures(Figures):
     candidates: int = 0
     rows: int = 0
     objects_refused: int = 0
+    rows_refused: int = 0
     partitions_without_rows: int = 0
     partitions_held_back: int = 0
     unchanged: int = 0

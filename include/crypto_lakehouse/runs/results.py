@@ -11,7 +11,7 @@ from typing import Any, Generic, TypeVar, cast
 
 from crypto_lakehouse.coverage.records import Fill, ReconciledDay
 from crypto_lakehouse.errors import InvalidRequest
-from crypto_lakehouse.lake.records import Candidate, RefusedInput, Verdict
+from crypto_lakehouse.lake.records import Candidate, RefusedInput, RefusedRow, Verdict
 from crypto_lakehouse.lake.storage import Storage
 from crypto_lakehouse.runs.codec import from_json, to_json
 from crypto_lakehouse.runs.figures import (
@@ -106,11 +106,13 @@ class PartitionWithoutRows:
         inputs_digest: Digest of the objects.
         reasons: Why objects were refused or the partition was held back; empty where all objects are sound and have
             no row of the partition.
+        refused_rows: Rows of the partition that cannot be true and were set aside.
     """
 
     partition: str
     inputs_digest: str
     reasons: tuple[str, ...] = ()
+    refused_rows: tuple[RefusedRow, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

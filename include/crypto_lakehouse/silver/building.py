@@ -12,7 +12,7 @@ import polars as pl
 from crypto_lakehouse import __version__
 from crypto_lakehouse.lake.partition import Partition
 from crypto_lakehouse.lake.partition_file import PartitionWriter
-from crypto_lakehouse.lake.records import Manifest, ManifestInput, RefusedInput, inputs_digest
+from crypto_lakehouse.lake.records import Manifest, ManifestInput, RefusedInput, RefusedRow, inputs_digest
 from crypto_lakehouse.lake.staleness import Input, input_of
 from crypto_lakehouse.silver.background import Background
 from crypto_lakehouse.silver.buffers import InputRows, RowBuffer
@@ -53,6 +53,7 @@ class Contribution:
     inversions: int = 0
     unit: str = ""
     has_header: bool = False
+    refused: list[RefusedRow] = field(default_factory=list)
 
 
 @dataclass(frozen=True, slots=True)
@@ -119,6 +120,11 @@ class PartitionBuild:
         """Notes that a streamed input now has rows of other partitions."""
         if identity(input_object) in self._own:
             self._own[identity(input_object)].pause()
+
+    def set_aside(self, input_object: InputObject, row: RefusedRow) -> None:
+        """Records a row that cannot be true, if its time is within the partition."""
+        if self.partition.start <= datetime.fromisoformat(row.time) < self.partition.end:
+            self.contribution(input_object).refused.append(row)
 
     def refuse(self, input_object: InputObject, record: RefusedInput) -> None:
         """Leaves an input out, with all rows that it gave."""
@@ -192,6 +198,7 @@ class PartitionBuild:
             covered=_covered(self.partition, [each for each, contribution in gave if _covers(each, contribution)]),
             reconciliations=counts.reconciliations(),
             conflict_examples=tuple(counts.examples),
+            refused_rows=tuple(row for _, contribution in gave for row in contribution.refused),
             code_version=__version__,
         )
 
@@ -209,6 +216,7 @@ def _manifest_input(input_object: InputObject, contribution: Contribution) -> Ma
         contribution.unit,
         contribution.has_header,
         contribution.inversions,
+        len(contribution.refused),
     )
 
 

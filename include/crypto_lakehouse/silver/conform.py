@@ -1,19 +1,20 @@
 """Bronze to Silver: the objects that cover some partitions become one Parquet file for each partition.
 
-A pure function of its inputs in any order: the same inputs give the same rows and the same bytes. An invalid input is
-left out of its partitions, and their manifests record it; the other inputs are used. Every object is inflated once:
-small objects many at a time, parsed as one block, large objects as a stream of blocks.
+A pure function of its inputs in any order: the same inputs give the same rows and the same bytes. A row that cannot be
+true is set aside, and an invalid input is left out of its partitions. The manifests record both, and the rest is used.
+Every object is inflated once: small objects many at a time, parsed as one block, large objects as a stream of blocks.
 """
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from concurrent.futures import Future
 from dataclasses import dataclass, field
 from pathlib import Path
 
 from crypto_lakehouse.errors import ContentRefused, LakehouseError
+from crypto_lakehouse.instants import microseconds
 from crypto_lakehouse.lake.bronze import covers
 from crypto_lakehouse.lake.partition import Partition
-from crypto_lakehouse.lake.records import RefusedInput
+from crypto_lakehouse.lake.records import RefusedInput, RefusedRow
 from crypto_lakehouse.progress import Progress, no_progress
 from crypto_lakehouse.settings import ConformSettings
 from crypto_lakehouse.silver.background import Background
@@ -23,6 +24,8 @@ from crypto_lakehouse.silver.inputs import InputObject, Segment, identity
 from crypto_lakehouse.silver.parse import SourceShape, parse_block
 from crypto_lakehouse.silver.reading import ReadAhead, inflation_bounds, stream_blocks
 from crypto_lakehouse.silver.routing import CheckedRows, route_streamed, route_whole, split_by_series
+from crypto_lakehouse.silver.separate import ParsedLines, parse_lines
+from crypto_lakehouse.silver.set_aside import BoundCheck, ReadLines
 from crypto_lakehouse.silver.shape import shape_rows
 from crypto_lakehouse.spec import Dataset
 
@@ -32,6 +35,7 @@ BATCH_BYTES = 16 << 20
 """Inflated bytes of small objects that are parsed at once."""
 
 WholeInput = tuple[InputObject, Block]
+SetAside = tuple[InputObject, RefusedRow]
 
 
 @dataclass(frozen=True, slots=True)
@@ -162,7 +166,9 @@ class _Conforming:
         if not batch:
             return
         try:
-            self._route(self._checked(batch))
+            rows, refused = self._checked(batch)
+            self._route(rows)
+            self._set_aside(refused)
         except LakehouseError as error:
             if len(batch) > 1:
                 # Some input of the batch is at fault. Each is tried alone, so that only that one is refused.
@@ -172,15 +178,37 @@ class _Conforming:
             self._refuse(batch[0][0], error)
         self._note_read([input_object for input_object, _ in batch])
 
-    def _checked(self, batch: list[WholeInput]) -> CheckedRows:
+    def _checked(self, batch: list[WholeInput]) -> tuple[CheckedRows, list[SetAside]]:
         first = batch[0][1]
-        segments = tuple(Segment(input_object, block.data.count(b"\n")) for input_object, block in batch)
-        for segment in segments:
-            self._check_rows(segment.rows)
-        data = first.data if len(batch) == 1 else b"".join(block.data for _, block in batch)
+        lines = [(input_object, block.data.count(b"\n")) for input_object, block in batch]
+        for _, count in lines:
+            self._check_rows(count)
         shape = SourceShape(self.dataset, first.sniffed.layout)
-        shaped = shape_rows(parse_block(data, shape, first.first_line), shape, segments)
-        return CheckedRows(shaped.frame, segments, shaped.units, first.sniffed)
+        if len(batch) == 1:
+            # Lines that are no rows are looked for in one object at a time.
+            data, parsed = first.data, parse_lines(first.data, shape)
+            segments: tuple[Segment, ...] = (Segment(batch[0][0], parsed.frame.height),)
+        else:
+            data = b"".join(block.data for _, block in batch)
+            parsed = ParsedLines(parse_block(data, shape))
+            segments = tuple(Segment(*each) for each in lines)
+        read = ReadLines(data, first.first_line, parsed, shape_rows(parsed.frame, shape, segments), segments)
+        refused, sound = read.refused(), read.sound_segments()
+        if len(batch) > 1 and len(refused) < len(parsed.frame) - len(read.shaped.frame):
+            raise ContentRefused("too many bad rows to describe them together")
+        for (input_object, count), segment in zip(lines, sound, strict=True):
+            self._check_bound(count, segment, [row for given, row in refused if given is input_object])
+        return CheckedRows(read.shaped.frame, sound, read.shaped.units, first.sniffed), refused
+
+    def _check_bound(self, lines: int, sound: Segment, refused: list[RefusedRow]) -> None:
+        check = BoundCheck(self.dataset.refusal_bound)
+        check.add(lines, lines - sound.rows, refused)
+        check.finish()
+
+    def _set_aside(self, refused: Iterable[SetAside]) -> None:
+        for input_object, row in refused:
+            for build in self._builds_of[identity(input_object)]:
+                build.set_aside(input_object, row)
 
     def _check_rows(self, rows: int) -> None:
         limit = self.settings.max_rows
@@ -209,20 +237,27 @@ class _Conforming:
         self._note_read([input_object])
 
     def _take_blocks(self, input_object: InputObject) -> None:
-        builds, unit, rows = self._builds_of[identity(input_object)], "", 0
+        builds, unit, earlier = self._builds_of[identity(input_object)], "", None
+        check = BoundCheck(self.dataset.refusal_bound)
         blocks = stream_blocks(input_object, self.dataset, inflation_bounds(self.settings))
         try:
             for block in blocks:
                 shape = SourceShape(self.dataset, block.sniffed.layout)
-                frame = parse_block(block.data, shape, block.first_line)
-                rows += frame.height
-                self._check_rows(rows)
-                segments = (Segment(input_object, frame.height),)
-                shaped = shape_rows(frame, shape, segments)
-                if unit and shaped.units[0] not in {unit, ""}:
-                    raise ContentRefused(f"time stamps in {unit} and then in {shaped.units[0]} in one file")
+                parsed = parse_lines(block.data, shape)
+                segments = (Segment(input_object, parsed.frame.height),)
+                shaped = shape_rows(parsed.frame, shape, segments, unit)
+                read = ReadLines(block.data, block.first_line, parsed, shaped, segments)
+                refused = read.refused(earlier)
+                sound = read.sound_segments()
+                lines = parsed.frame.height + len(parsed.bad)
+                check.add(lines, lines - sound[0].rows, [row for _, row in refused])
+                self._check_rows(check.lines)
                 unit = unit or shaped.units[0]
-                route_streamed(CheckedRows(shaped.frame, segments, shaped.units, block.sniffed), self.dataset, builds)
+                if sound[0].rows:
+                    earlier = microseconds(shaped.frame[self.dataset.event_time][-1])
+                route_streamed(CheckedRows(shaped.frame, sound, shaped.units, block.sniffed), self.dataset, builds)
+                self._set_aside(refused)
+            check.finish()
         finally:
             blocks.close()
 

@@ -5,17 +5,16 @@ from decimal import Decimal, DecimalException, InvalidOperation
 
 import polars as pl
 
-from crypto_lakehouse.errors import ContentRefused, SchemaDrift
-from crypto_lakehouse.lake.table_schema import DECIMALS
+from crypto_lakehouse.errors import ContentRefused
+from crypto_lakehouse.lake.table_schema import polars_type
 from crypto_lakehouse.silver.bytegate import ByteFacts, check_bytes, has_long_fraction
-from crypto_lakehouse.silver.explain import first_bad_line
 from crypto_lakehouse.spec import Column, Dataset, Derivation, SourceLayout, TimeEncoding
 from crypto_lakehouse.vocabulary import LogicalType
 
 SYMBOL_SOURCES = ("underlying", "symbol")
 """Source columns that repeat the symbol of the key, best first: in EOHSummary, `symbol` is the contract."""
 
-_ADVICE = "Compare the object with the bucket; pull it again if it was replaced"
+ADVICE = "Compare the object with the bucket; pull it again if it was replaced"
 _WORD = r"^[\p{L}\p{N}][\p{L}\p{N}_.\-]*$"
 """A word of letters and digits. A formula, a quote or an empty text does not match."""
 
@@ -35,13 +34,15 @@ class SourceShape:
     @property
     def numbers(self) -> dict[str, Column]:
         """The columns of exact numbers, by source name."""
-        return {name: column for name, column in self.columns.items() if column.type in DECIMALS}
+        return {name: column for name, column in self.columns.items() if column.decimal}
 
     def read_schema(self, *, numbers_as_text: bool) -> dict[str, pl.DataType]:
         """Returns the type with which the CSV reader reads each source column."""
         known = self.columns
         types = {name: self._read_type(known.get(name)) for name in self.layout.columns}
-        return types if numbers_as_text else types | {name: _decimal(number) for name, number in self.numbers.items()}
+        return (
+            types if numbers_as_text else types | {name: polars_type(number) for name, number in self.numbers.items()}
+        )
 
     def required(self) -> list[str]:
         """Returns the source columns that are never empty."""
@@ -61,20 +62,18 @@ class SourceShape:
         return plain.get(column.type, pl.String())
 
 
-def parse_block(block: bytes, shape: SourceShape, first_line: int = 1) -> pl.DataFrame:
+def parse_block(block: bytes, shape: SourceShape) -> pl.DataFrame:
     """Returns the block's source columns: epochs as integers, exact numbers as decimals, texts as they are.
 
     Args:
         block: Whole lines.
         shape: How they are read.
-        first_line: Number of the first of them in their file, for error messages.
 
     Raises:
         SchemaDrift: The bytes are not lines of this layout.
         ContentRefused: A value is not of its column's type, not exact in it, or missing where it may not be.
     """
-    location = _Location(block, shape, first_line)
-    facts = _byte_facts(location)
+    facts = check_bytes(block, shape.dataset, shape.layout)
     quoted = ['""'] if facts.has_quotes else None
     exact = _reads_exactly(block, shape, facts)
     schema = shape.read_schema(numbers_as_text=not exact)
@@ -82,10 +81,10 @@ def parse_block(block: bytes, shape: SourceShape, first_line: int = 1) -> pl.Dat
         raw = pl.read_csv(block, has_header=False, schema=schema, quote_char=None, null_values=quoted)
         typed = raw if exact else _with_numbers(raw, shape.numbers)
     except (pl.exceptions.PolarsError, DecimalException) as error:
-        raise location.refusal(str(error).partition("\n")[0]) from error
+        raise ContentRefused(str(error).partition("\n")[0], ADVICE) from error
     if raw.height != facts.lines:
-        raise location.refusal(f"{raw.height} rows in {facts.lines} lines")
-    _check_present(typed, location)
+        raise ContentRefused(f"{raw.height} rows in {facts.lines} lines", ADVICE)
+    _check_present(typed, shape)
     return typed
 
 
@@ -95,20 +94,20 @@ def _reads_exactly(block: bytes, shape: SourceShape, facts: ByteFacts) -> bool:
     # `true` and `false` have one e each: only further ones can be exponents.
     if facts.exponents != booleans * facts.lines:
         return False
-    return not has_long_fraction(block, min((DECIMALS[number.type][1] for number in shape.numbers.values()), default=0))
+    return not has_long_fraction(block, min(map(_scale, shape.numbers.values()), default=0))
 
 
 def _with_numbers(raw: pl.DataFrame, numbers: dict[str, Column]) -> pl.DataFrame:
     """Returns the frame with its numbers, which were read as text, as decimals: by a cast if it cannot round them."""
     roundable = _roundable(raw, numbers) if raw.height else set()
     return raw.with_columns(
-        _exactly(raw[name], column) if name in roundable else pl.col(name).cast(_decimal(column))
+        _exactly(raw[name], column) if name in roundable else pl.col(name).cast(polars_type(column))
         for name, column in numbers.items()
     )
 
 
-def _decimal(column: Column) -> pl.DataType:
-    return pl.Decimal(*DECIMALS[column.type])
+def _scale(column: Column) -> int:
+    return column.decimal[1] if column.decimal else 0
 
 
 def _roundable(raw: pl.DataFrame, numbers: dict[str, Column]) -> set[str]:
@@ -117,7 +116,7 @@ def _roundable(raw: pl.DataFrame, numbers: dict[str, Column]) -> set[str]:
     for name, column in numbers.items():
         text = pl.col(name)
         places = text.str.len_bytes().cast(pl.Int64) - text.str.find(".", literal=True).cast(pl.Int64) - 1
-        tests.append((places.max().fill_null(0) > DECIMALS[column.type][1]) | text.str.contains("[eE]").any())
+        tests.append((places.max().fill_null(0) > _scale(column)) | text.str.contains("[eE]").any())
     results = raw.select(test.alias(name) for test, name in zip(tests, numbers, strict=True)).row(0, named=True)
     return {name for name, is_roundable in results.items() if is_roundable}
 
@@ -125,9 +124,9 @@ def _roundable(raw: pl.DataFrame, numbers: dict[str, Column]) -> set[str]:
 def _exactly(texts: pl.Series, column: Column) -> pl.Series:
     """Returns the texts as decimals, by exact arithmetic on the distinct texts."""
     distinct = texts.drop_nulls().unique(maintain_order=True)
-    values = [_exact_text(text, DECIMALS[column.type][1], column.name) for text in distinct]
-    decimals = pl.Series(values, dtype=pl.String()).cast(_decimal(column))
-    return texts.replace_strict(distinct, decimals, default=None, return_dtype=_decimal(column))
+    values = [_exact_text(text, _scale(column), column.name) for text in distinct]
+    decimals = pl.Series(values, dtype=pl.String()).cast(polars_type(column))
+    return texts.replace_strict(distinct, decimals, default=None, return_dtype=polars_type(column))
 
 
 def _exact_text(text: str, scale: int, name: str) -> str:
@@ -141,37 +140,12 @@ def _exact_text(text: str, scale: int, name: str) -> str:
     return f"{whole}.{decimals[:scale]}" if decimals else whole
 
 
-def _check_present(frame: pl.DataFrame, location: "_Location") -> None:
-    used, required = location.shape.columns, location.shape.required()
+def _check_present(frame: pl.DataFrame, shape: SourceShape) -> None:
+    used, required = shape.columns, shape.required()
     empty = [name for name in required if frame[name].null_count()]
     if empty:
-        raise location.refusal(f"no value in column {empty[0]}, which is never empty")
+        raise ContentRefused(f"no value in column {empty[0]}, which is never empty", ADVICE)
     for name in required:
         is_text = name in used and used[name].type is LogicalType.STRING
         if is_text and not frame[name].unique().str.contains(_WORD).all():
-            raise location.refusal(f"column {name} contains text that is not a plain word")
-
-
-@dataclass(frozen=True, slots=True)
-class _Location:
-    """The lines being parsed, to name the one that is refused."""
-
-    block: bytes
-    shape: SourceShape
-    first_line: int
-
-    def refusal(self, reason: str) -> ContentRefused:
-        """Returns the error for a value that cannot be true."""
-        return ContentRefused(f"{reason}{self.line()}", _ADVICE)
-
-    def line(self) -> str:
-        """Returns `; line 7`, or nothing if no single line is at fault."""
-        number = first_bad_line(self.block, self.shape.layout, self.shape.columns, self.shape.dataset.time_encoding)
-        return f"; line {self.first_line + number - 1}" if number else ""
-
-
-def _byte_facts(location: _Location) -> ByteFacts:
-    try:
-        return check_bytes(location.block, location.shape.dataset, location.shape.layout)
-    except SchemaDrift as error:
-        raise SchemaDrift(f"{error.what}{location.line()}", error.advice) from error
+            raise ContentRefused(f"column {name} contains text that is not a plain word", ADVICE)

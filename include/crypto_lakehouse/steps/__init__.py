@@ -8,7 +8,7 @@ differs from it.
 import time
 from collections.abc import Callable, Collection
 from dataclasses import dataclass, field, replace
-from datetime import UTC, datetime
+from datetime import datetime
 from importlib import import_module
 from pathlib import Path
 from typing import Any, cast
@@ -16,6 +16,7 @@ from typing import Any, cast
 from crypto_lakehouse import telemetry
 from crypto_lakehouse.errors import InvalidRequest, LakehouseError, TransientError
 from crypto_lakehouse.foreign_errors import translated
+from crypto_lakehouse.instants import utc_now
 from crypto_lakehouse.lake.opening import open_storage
 from crypto_lakehouse.lake.storage import Storage
 from crypto_lakehouse.marts import tables
@@ -77,7 +78,7 @@ class _Attempt:
     step: Step
     subject: str
     run: str
-    started_at: datetime = field(default_factory=lambda: datetime.now(UTC))
+    started_at: datetime = field(default_factory=utc_now)
     _started: float = field(default_factory=time.monotonic)
 
     def finished(self, order: Order, outcome: Outcome) -> StepResult[Any]:

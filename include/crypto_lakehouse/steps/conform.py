@@ -32,7 +32,9 @@ def conform(context: StepContext, order: TransformOrder) -> ConformOutcome:
     """
     dataset = dataset_of_name(order.dataset)
     partitions = [Partition.parse(dataset, name) for name in order.partitions]
-    objects = BronzeLog(context.storage).objects_by_partition(dataset, partitions)
+    bronze = BronzeLog(context.storage)
+    mark = bronze.mark(dataset.name)
+    objects = bronze.objects_by_partition(dataset, partitions)
     published = _published(context, partitions)
     digests = {name: record.inputs_digest for name, record in published.items()}
     stale = behind_inputs(partitions, bronze_inputs(objects), digests)
@@ -41,7 +43,7 @@ def conform(context: StepContext, order: TransformOrder) -> ConformOutcome:
         {bronze_object.path: bronze_object for partition in stale for bronze_object in objects[partition.name]},
     )
     made = conform_partitions(dataset, stale, inputs, context.work_folder, context.settings.conform, context.progress)
-    _note_damage(context, inputs, made.refused)
+    bronze.note_damage(_damaged(inputs, made.refused), mark)
     held_back = held_back_partitions(context, made.partitions, published)
     fit = [conformed for conformed in made.partitions if conformed.partition.name not in held_back]
     republished = compare_with_former(context, fit, published)
@@ -51,6 +53,7 @@ def conform(context: StepContext, order: TransformOrder) -> ConformOutcome:
         candidates=len(candidates),
         rows=sum(candidate.rows for candidate in candidates),
         objects_refused=len(made.refused),
+        rows_refused=sum(len(conformed.manifest.refused_rows) for conformed in made.partitions),
         partitions_without_rows=len(without_rows),
         partitions_held_back=len(held_back),
         unchanged=len(partitions) - len(stale),
@@ -78,12 +81,11 @@ def _fetch(context: StepContext, objects: dict[str, BronzeObject]) -> list[Input
         return list(pool.map(fetch, objects.values()))
 
 
-def _note_damage(context: StepContext, inputs: Sequence[InputObject], refused: Sequence[RefusedInput]) -> None:
-    """Records which stored objects turned out to be damaged, so that the next plan brings them again."""
+def _damaged(inputs: Sequence[InputObject], refused: Sequence[RefusedInput]) -> dict[BronzeObject, str]:
+    """Returns the stored objects that turned out to be damaged, with the reason; the next plan brings them again."""
     reasons = {(record.key, record.sha256): record.reason for record in refused if record.is_damaged}
     objects = {(given.object.key, given.object.sha256): given.object for given in inputs if not given.object.damage}
-    damaged = {known: reasons[identity] for identity, known in objects.items() if identity in reasons}
-    BronzeLog(context.storage).note_damage(damaged)
+    return {known: reasons[identity] for identity, known in objects.items() if identity in reasons}
 
 
 def _store(context: StepContext, conformed: ConformedPartition) -> Candidate:
@@ -98,4 +100,5 @@ def _store(context: StepContext, conformed: ConformedPartition) -> Candidate:
 def _without_rows(conformed: ConformedPartition) -> PartitionWithoutRows:
     manifest = conformed.manifest
     reasons = (f"{refused.key}: {refused.error}: {refused.reason}" for refused in manifest.refused)
-    return PartitionWithoutRows(conformed.partition.name, manifest.inputs_digest, tuple(reasons))
+    name = conformed.partition.name
+    return PartitionWithoutRows(name, manifest.inputs_digest, tuple(reasons), manifest.refused_rows)

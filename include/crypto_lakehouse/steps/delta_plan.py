@@ -3,7 +3,7 @@
 from collections import defaultdict
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta
+from datetime import datetime, timedelta
 from fnmatch import fnmatchcase
 
 import polars as pl
@@ -13,6 +13,7 @@ from crypto_lakehouse.archive.planning import PullPlan
 from crypto_lakehouse.coverage.log import CoverageLog
 from crypto_lakehouse.errors import InvalidRequest
 from crypto_lakehouse.exchange.missing import Series, missing_spans
+from crypto_lakehouse.instants import utc_now
 from crypto_lakehouse.lake.bronze import BronzeLog
 from crypto_lakehouse.lake.records import RequestSpan
 from crypto_lakehouse.lake.selection import Selection
@@ -65,7 +66,7 @@ def plan_delta(
     if not request.is_wanted or not _can_be_requested(dataset, settings):
         return DeltaPlan()
     known = _KnownSpans.of(dataset, bronze, pull)
-    now = datetime.now(UTC)
+    now = utc_now()
     holes = _holes(dataset, coverage) if request.fill else {}
     spans: list[RequestSpan] = []
     for series, wanted in _series(selection, settings, known, _wanted(selection, now)):

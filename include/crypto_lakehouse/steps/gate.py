@@ -1,12 +1,13 @@
 """The gate step: a verdict on every candidate of a batch."""
 
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from pathlib import Path
 
 from crypto_lakehouse.coverage.log import CoverageFrames, write_frames
-from crypto_lakehouse.coverage.records import VERSION_DIGITS, PartitionVersion, ReconciledDay
+from crypto_lakehouse.coverage.records import VERSION_DIGITS, LoggedRefusedRow, PartitionVersion, ReconciledDay
+from crypto_lakehouse.lake.partition import Partition
 from crypto_lakehouse.lake.records import Candidate, Verdict
 from crypto_lakehouse.lake.versions import verify_candidate
 from crypto_lakehouse.marts import table as table_of_name
@@ -28,12 +29,15 @@ def gate(context: StepContext, order: TransformOrder) -> GateOutcome:
     table = table_of_name(order.dataset)
     made = _made(context, table)
     verdicts = [_without_rows(order.dataset, partition) for partition in made.without_rows]
+    frames = CoverageFrames.of(refused_rows=_refused_rows(table, made.without_rows))
     docs = folder = ""
     if made.candidates:
         republished = made.republished if isinstance(made, ConformOutcome) else ()
-        judged, docs = _judge(context, table, made.candidates, republished)
+        judged, docs = _judge(context, table, made.candidates, republished, frames)
         verdicts += judged
         folder = evidence_folder(context.order_key)
+    elif frames.refused_rows.height:
+        folder = _keep_frames(context, frames)
     return GateOutcome(_figures(verdicts), tuple(verdicts), docs, folder)
 
 
@@ -54,8 +58,27 @@ def _figures(verdicts: Sequence[Verdict]) -> GateFigures:
     )
 
 
+def _refused_rows(table: Table, partitions: Sequence[PartitionWithoutRows]) -> Iterator[LoggedRefusedRow]:
+    for partition in partitions:
+        version = PartitionVersion.of(Partition.parse(table, partition.partition), "")
+        yield from (LoggedRefusedRow.of(version, row) for row in partition.refused_rows)
+
+
+def _keep_frames(context: StepContext, frames: CoverageFrames) -> str:
+    results = context.work_folder / "results"
+    results.mkdir()
+    write_frames(results, frames)
+    folder = evidence_folder(context.order_key)
+    _keep(context, results, folder)
+    return folder
+
+
 def _judge(
-    context: StepContext, table: Table, candidates: Sequence[Candidate], republished: Sequence[ReconciledDay]
+    context: StepContext,
+    table: Table,
+    candidates: Sequence[Candidate],
+    republished: Sequence[ReconciledDay],
+    others: CoverageFrames,
 ) -> tuple[list[Verdict], str]:
     """Returns the verdicts and the key of the Data Docs; an empty key where there are none."""
     downloads, results = context.work_folder / "candidates", context.work_folder / "results"
@@ -64,7 +87,7 @@ def _judge(
     files = [(candidate, verify_candidate(context.storage, candidate, downloads)) for candidate in candidates]
     judged = quality_gate.gate(table, files, results)
     compared = CoverageFrames.of(reconciled=_with_versions(republished, candidates))
-    write_frames(results, judged.coverage.joined(compared))
+    write_frames(results, judged.coverage.joined(compared).joined(others))
     folder = evidence_folder(context.order_key)
     _keep(context, results, folder)
     docs = f"{folder}/{judged.docs.relative_to(results).as_posix()}" if judged.docs else ""
@@ -106,7 +129,7 @@ def _keep(context: StepContext, results: Path, folder: str) -> None:
 
 
 def _without_rows(dataset_name: str, partition: PartitionWithoutRows) -> Verdict:
-    """Returns the verdict on a partition without a file: empty, or quarantined where objects were refused."""
+    """Returns the verdict on a partition without a file: empty, or quarantined where objects or rows were refused."""
     nothing = Candidate(
         dataset=dataset_name,
         partition=partition.partition,
@@ -119,5 +142,7 @@ def _without_rows(dataset_name: str, partition: PartitionWithoutRows) -> Verdict
         first_time=None,
         last_time=None,
     )
-    condition = Condition.QUARANTINED if partition.reasons else Condition.EMPTY
-    return Verdict(nothing, condition, partition.reasons)
+    reasons = [*partition.reasons, *(f"refused: {row}" for row in partition.refused_rows[:1])]
+    if len(partition.refused_rows) > 1:
+        reasons.append(f"and {len(partition.refused_rows) - 1} further rows were refused")
+    return Verdict(nothing, Condition.QUARANTINED if reasons else Condition.EMPTY, tuple(reasons))

@@ -1,7 +1,6 @@
 """The instruments step: the instrument master of one market, brought up to date."""
 
-from datetime import UTC, datetime
-
+from crypto_lakehouse.instants import utc_now
 from crypto_lakehouse.instruments.exchange_info import ExchangeInfoBody, server_time
 from crypto_lakehouse.instruments.fetching import fetch_exchange_info
 from crypto_lakehouse.instruments.updating import update_instruments
@@ -37,4 +36,4 @@ def instruments(context: StepContext, order: InstrumentsOrder) -> InstrumentsOut
 def _given_body(context: StepContext, order: InstrumentsOrder, key: str) -> ExchangeInfoBody:
     text = context.storage.read(key).decode()
     # The answer may be old: it contains the exchange's own time.
-    return ExchangeInfoBody(text, server_time(text, order.market) or datetime.now(UTC))
+    return ExchangeInfoBody(text, server_time(text, order.market) or utc_now())

@@ -8,7 +8,7 @@ meanwhile. So a run that was stopped at any line never replaces a newer answer b
 from collections.abc import Collection, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import asdict, dataclass, field
-from datetime import UTC, datetime
+from datetime import datetime
 
 from crypto_lakehouse import telemetry
 from crypto_lakehouse.catalog.catalog import Catalog
@@ -16,6 +16,7 @@ from crypto_lakehouse.catalog.opening import open_catalog
 from crypto_lakehouse.coverage.log import CoverageFrames, CoverageLog
 from crypto_lakehouse.coverage.published import published_coverage, unreadable_days
 from crypto_lakehouse.errors import CorruptObject
+from crypto_lakehouse.instants import utc_now
 from crypto_lakehouse.lake.bronze import BronzeLog
 from crypto_lakehouse.lake.partition import Partition
 from crypto_lakehouse.lake.records import PublishedPartition, Verdict
@@ -96,7 +97,7 @@ class _Publication:
         current = self._intact(still_current(self.table, verdicts, inputs))
         if not current:
             return ()
-        now = datetime.now(UTC)
+        now = utc_now()
         frames = self._coverage(current, published)
         overtaken = coverage.append(self.table.name, frames, now, coverage_head)
         judged = _without(current, overtaken)

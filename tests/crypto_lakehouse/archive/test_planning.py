@@ -4,7 +4,7 @@ from pathlib import Path
 import pytest
 
 from crypto_lakehouse.archive.planning import PullPlan, batches, plan_pull
-from crypto_lakehouse.archive.pulling import pull
+from crypto_lakehouse.archive.pulling import PullOutcome, pull
 from crypto_lakehouse.errors import InvalidRequest, ListingSuspect
 from crypto_lakehouse.lake.bronze import BronzeLog, QuarantinedObject
 from crypto_lakehouse.lake.local import LocalStorage
@@ -84,12 +84,129 @@ def test_an_object_known_to_be_bad_waits_until_it_changes(
     bucket: FakeBucket, settings: Settings, bronze: BronzeLog
 ) -> None:
     key = put_object(bucket, "binance_um_klines", DAILY[0])
-    etag = planned(settings, bronze).objects[0].etag
-    bronze.quarantine("binance_um_klines", [QuarantinedObject(key, etag, "ChecksumMismatch", "bad", datetime.now(UTC))])
+    wanted = planned(settings, bronze).objects[0]
+    refused = QuarantinedObject(key, wanted.etag, "ChecksumMismatch", "bad", datetime.now(UTC), wanted.checksum_etag)
+    bronze.quarantine("binance_um_klines", [refused])
     plan = planned(settings, bronze)
     assert (plan.objects, plan.quarantined) == ((), 1)
     put_object(bucket, "binance_um_klines", DAILY[0], rows=b"mended\n")
     assert len(planned(settings, bronze).objects) == 1
+
+
+FORMS = {
+    "daily": ("binance_um_klines", (False,)),
+    "monthly": ("binance_um_klines", (True,)),
+    "both": ("binance_spot_klines", (True, False)),
+}
+"""A dataset, and for each of its objects whether it is monthly."""
+
+
+def put_form(bucket: FakeBucket, form: str, **others: object) -> list[str]:
+    name, frequencies = FORMS[form]
+    return [put_object(bucket, name, DAILY[0], monthly=monthly, **others) for monthly in frequencies]  # type: ignore[arg-type]
+
+
+def put_wrong_checksums(bucket: FakeBucket, keys: list[str]) -> None:
+    for key in keys:
+        bucket.objects[f"{key}.CHECKSUM"] = f"{'0' * 64}  {key.rpartition('/')[2]}".encode()
+
+
+def run(settings: Settings, bronze: BronzeLog, form: str) -> PullOutcome:
+    """Pulls what a plan asks for."""
+    name = FORMS[form][0]
+    return pull(planned(settings, bronze, name).objects, transfer_for(settings, name))
+
+
+def statuses(bronze: BronzeLog, form: str) -> list[str]:
+    """Returns the status of each object in Bronze, by key."""
+    return bronze.latest(FORMS[form][0])["checksum"].to_list()
+
+
+@pytest.mark.parametrize("form", FORMS)
+def test_a_mended_checksum_is_looked_at_again(
+    form: str, bucket: FakeBucket, settings: Settings, bronze: BronzeLog
+) -> None:
+    keys = put_form(bucket, form)
+    put_wrong_checksums(bucket, keys)
+    assert [refused.key for refused in run(settings, bronze, form).quarantined] == sorted(keys)
+    name = FORMS[form][0]
+    assert (planned(settings, bronze, name).objects, statuses(bronze, form)) == ((), [])
+    assert put_form(bucket, form) == keys, "the zips are the same, their CHECKSUMs are mended"
+    assert len(run(settings, bronze, form).pulled) == len(keys)
+    assert (planned(settings, bronze, name).objects, statuses(bronze, form)) == ((), ["verified"] * len(keys))
+
+
+@pytest.mark.parametrize("form", FORMS)
+def test_a_run_between_a_zip_and_its_checksum_is_mended_by_the_next(
+    form: str, bucket: FakeBucket, settings: Settings, bronze: BronzeLog
+) -> None:
+    keys = put_form(bucket, form)
+    run(settings, bronze, form)
+    before = {key: bucket.objects[key] for key in keys}
+    old = {key: bucket.objects[f"{key}.CHECKSUM"] for key in keys}
+    put_form(bucket, form, rows=b"mended\n")
+    new = {key: bucket.objects[f"{key}.CHECKSUM"] for key in keys}
+    bucket.objects |= {f"{key}.CHECKSUM": content for key, content in old.items()}
+    assert len(run(settings, bronze, form).quarantined) == len(keys)
+    assert bronze.latest(FORMS[form][0])["size"].to_list() == [len(before[key]) for key in sorted(keys)]
+    bucket.objects |= {f"{key}.CHECKSUM": content for key, content in new.items()}
+    assert len(run(settings, bronze, form).pulled) == len(keys)
+    assert bronze.latest(FORMS[form][0])["size"].to_list() == [len(bucket.objects[key]) for key in sorted(keys)]
+    assert planned(settings, bronze, FORMS[form][0]).objects == ()
+
+
+@pytest.mark.parametrize("form", FORMS)
+def test_a_checksum_before_its_zip_keeps_the_old_version_until_the_zip_comes(
+    form: str, bucket: FakeBucket, settings: Settings, bronze: BronzeLog
+) -> None:
+    keys = put_form(bucket, form)
+    run(settings, bronze, form)
+    old = {key: bucket.objects[key] for key in keys}
+    put_form(bucket, form, rows=b"mended\n")
+    new = {key: bucket.objects[key] for key in keys}
+    bucket.objects |= old
+    assert len(run(settings, bronze, form).quarantined) == len(keys)
+    assert planned(settings, bronze, FORMS[form][0]).objects == ()
+    assert statuses(bronze, form) == ["verified"] * len(keys)
+    bucket.objects |= new
+    assert len(run(settings, bronze, form).pulled) == len(keys)
+
+
+@pytest.mark.parametrize("form", FORMS)
+@pytest.mark.parametrize("is_right", [True, False], ids=["right", "wrong"])
+def test_an_object_accepted_without_a_checksum_is_held_against_one_that_appears(
+    is_right: bool, form: str, bucket: FakeBucket, settings: Settings, bronze: BronzeLog
+) -> None:
+    keys = put_form(bucket, form, checksum=False)
+    run(settings, bronze, form)
+    assert statuses(bronze, form) == ["absent"] * len(keys)
+    put_form(bucket, form)
+    if not is_right:
+        put_wrong_checksums(bucket, keys)
+    outcome = run(settings, bronze, form)
+    assert (len(outcome.pulled), len(outcome.quarantined)) == ((len(keys), 0) if is_right else (0, len(keys)))
+    assert planned(settings, bronze, FORMS[form][0]).objects == ()
+
+
+@pytest.mark.parametrize("form", FORMS)
+@pytest.mark.parametrize("was_right", [True, False], ids=["verified", "quarantined"])
+def test_a_checksum_that_disappears_changes_nothing(
+    was_right: bool, form: str, bucket: FakeBucket, settings: Settings, bronze: BronzeLog
+) -> None:
+    keys = put_form(bucket, form)
+    if not was_right:
+        put_wrong_checksums(bucket, keys)
+    run(settings, bronze, form)
+    before = bronze.latest(FORMS[form][0])
+    for key in keys:
+        del bucket.objects[f"{key}.CHECKSUM"]
+    plan = planned(settings, bronze, FORMS[form][0])
+    assert (plan.objects, plan.unchanged, plan.quarantined) == (
+        (),
+        len(keys) if was_right else 0,
+        0 if was_right else len(keys),
+    )
+    assert bronze.latest(FORMS[form][0]).equals(before)
 
 
 def test_a_listing_that_shrank_is_an_alarm_and_not_a_delisting(

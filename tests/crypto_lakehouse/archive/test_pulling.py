@@ -197,7 +197,7 @@ def test_a_checksum_replaced_between_zip_and_checksum_settles_at_the_next_attemp
 
 @pytest.mark.parametrize("key", ["data/spot/x'; rm -rf /.zip", 'a"b.zip', "a#b.zip", "a*b.zip", "a\nrm x.zip"])
 def test_a_key_that_a_command_file_could_misread_never_reaches_it(key: str, lake: Lake) -> None:
-    objects = [ObjectToPull(key, 1, "etag", "2026-01-01T00:00:00Z", False, "new")]
+    objects = [ObjectToPull(key, 1, "etag", "2026-01-01T00:00:00Z", "", "new")]
     with pytest.raises(InvalidRequest):
         lake.pull(objects)
     assert lake.bucket.requests == []

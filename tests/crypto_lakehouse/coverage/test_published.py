@@ -8,7 +8,7 @@ import polars as pl
 import pytest
 
 from crypto_lakehouse.coverage.log import CoverageLog
-from tests.small_lake import SmallLake, dropped, put, small_lake
+from tests.small_lake import Change, Lines, SmallLake, dropped, put, put_in_all, small_lake
 
 SPOT, UM, TICKS, METRICS = "binance_spot_klines", "binance_um_klines", "binance_spot_agg_trades", "binance_um_metrics"
 JANUARY = (date(2024, 1, 1), date(2024, 1, 31))
@@ -69,9 +69,16 @@ def test_a_filled_hole_is_gone(small: SmallLake) -> None:
     assert small.lake.gaps(UM, days=(JANUARY[0], date(2024, 1, 9))).is_empty()
 
 
+def close_at_high(number: int) -> Change:
+    def change(lines: Lines) -> None:
+        put(number, 4, lines[number].split(",")[2])(lines)
+
+    return change
+
+
 def test_what_daily_and_monthly_files_say_of_the_same_days_is_a_table(small: SmallLake) -> None:
     small.publish(SPOT, "2024-01-09")
-    small.publish(SPOT, "2024-01-01", put(24 * 8 + 5, 4, "1.00000000"), monthly=True)
+    small.publish(SPOT, "2024-01-01", close_at_high(24 * 8 + 5), monthly=True)
     small.run(SPOT, "2024-01-01", "2024-01-31")
     table = small.lake.sql(
         "SELECT day, kept, other, equal, different, columns, largest FROM reconciliation "
@@ -131,11 +138,12 @@ def test_a_damaged_former_file_does_not_keep_its_partition_from_being_rebuilt(sm
 
 
 def test_a_quarantined_partition_that_nobody_reads_is_missing_and_says_why(small: SmallLake) -> None:
-    small.publish(UM, "2024-01-09", put(4, 2, "0.01"))
+    small.publish(UM, "2024-01-09", put_in_all(2, "0.01"))
     small.run(UM, "2024-01-09", "2024-01-09")
     [row] = small.lake.coverage(UM, days=(date(2024, 1, 9), date(2024, 1, 9))).to_dicts()
     assert (row["condition"], row["rows"], row["missing"]) == ("missing", 0, 24)
-    assert row["reason"].startswith("quarantined: ohlc_violations")
+    assert row["reason"].startswith("quarantined: data/")
+    assert "24 of 24 rows cannot be true, 10 are allowed; the first: line 2: high is not" in row["reason"]
     [gap] = small.lake.gaps(UM, days=(date(2024, 1, 9), date(2024, 1, 9))).to_dicts()
     assert gap["reason"] == row["reason"]
 
@@ -144,7 +152,7 @@ def test_a_quarantined_rebuild_leaves_the_coverage_of_what_readers_see(small: Sm
     small.publish(UM, "2024-01-09")
     small.run(UM, "2024-01-09", "2024-01-09")
     before = small.lake.coverage(UM, days=JANUARY)
-    small.publish(UM, "2024-01-09", put(4, 2, "0.01"))
+    small.publish(UM, "2024-01-09", put_in_all(2, "0.01"))
     assert small.run(UM, "2024-01-09", "2024-01-09").status == "quarantined"
     assert small.lake.coverage(UM, days=JANUARY).equals(before)
 
@@ -202,7 +210,7 @@ def test_a_partition_of_a_year_has_a_row_per_day(small: SmallLake) -> None:
 
 def test_the_report_of_a_run_shows_what_sources_said_and_what_is_missing(small: SmallLake) -> None:
     small.publish(SPOT, "2024-01-09", dropped(2, 4))
-    small.publish(SPOT, "2024-01-01", put(24 * 8 + 5, 4, "1.00000000"), monthly=True)
+    small.publish(SPOT, "2024-01-01", close_at_high(24 * 8 + 5), monthly=True)
     small.publish(SPOT, "2024-02-02", dropped(2, 4))
     small.publish(SPOT, "2024-02-04")
     page = Path(small.run(SPOT, "2024-01-01", "2024-02-04").report).read_text()

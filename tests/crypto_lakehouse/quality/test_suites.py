@@ -21,7 +21,7 @@ def test_every_rule_of_every_dataset_judges_a_fact_that_is_computed(dataset: Dat
     assert facts["rows"] == conformed.rows > 0
     for rule in rules(dataset):
         assert rule.fact in facts
-        assert rule.reason(facts).startswith(f"{rule.fact}: ")
+        assert rule.reason(facts).removeprefix("note: ").startswith(f"{rule.fact}: ")
         assert "{" not in rule.reason(facts)
         value = int(facts[rule.fact])
         assert rule.minimum is None or value >= rule.minimum

@@ -135,6 +135,7 @@ def test_sql_that_names_no_dataset_can_see_which_there_are(lake: Lake) -> None:
         "coverage",
         "gaps",
         "reconciliation",
+        "refused_rows",
     ]
 
 

@@ -14,7 +14,7 @@ from crypto_lakehouse.reports.quality_report import DatasetSection, quality_repo
 def frames_of(days: pl.DataFrame) -> CoverageFrames:
     """Returns what a run found of these days."""
     empty = CoverageFrames.of()
-    return CoverageFrames(days, empty.holes, empty.reconciliations)
+    return CoverageFrames(days, empty.holes, empty.reconciliations, empty.refused_rows)
 
 
 def test_a_run_without_coverage_shows_none_of_it() -> None:

@@ -40,7 +40,7 @@ def storage(tmp_path: Path) -> LocalStorage:
     return LocalStorage(tmp_path)
 
 
-OBJECTS = tuple(ObjectToPull(f"k{n}", size, "e", "2024-01-01T00:00:00", True, "new") for n, size in enumerate((5, 7)))
+OBJECTS = tuple(ObjectToPull(f"k{n}", size, "e", "2024-01-01T00:00:00", "c", "new") for n, size in enumerate((5, 7)))
 WINDOW = RequestSpan("BTCUSDT", "1m", Span.from_iso("2025-01-01", "2025-01-02"))
 ORDERS: tuple[tuple[Step, Order, int], ...] = (
     (

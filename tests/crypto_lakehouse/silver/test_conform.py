@@ -95,11 +95,17 @@ def test_units_change_between_files_of_one_batch_but_not_within_one(tmp_path: Pa
     assert pl.read_parquet(made[0].file)["close_time"][0].microsecond == 999000
 
 
+def other_close(row: list[object]) -> str:
+    """Returns a close that the candle could have had as well."""
+    middle = (Decimal(str(row[2])) + Decimal(str(row[3]))) / 2
+    return f"{middle:.8f}" if middle != Decimal(str(row[4])) else str(row[2])
+
+
 @pytest.mark.parametrize("newer_is", ["daily", "monthly"])
 def test_daily_rows_win_over_monthly_ones_whichever_is_newer(tmp_path: Path, newer_is: str) -> None:
     daily_rows = kline_rows(MARCH, 10)
     monthly_rows = [[*row] for row in kline_rows(MARCH, 12)]
-    monthly_rows[3][4] = "1.00000000"
+    monthly_rows[3][4] = other_close(monthly_rows[3])
     daily = kline_input("2024-03-01", daily_rows, tmp_path)
     monthly = kline_input("2024-03-01", monthly_rows, tmp_path, frequency=Frequency.MONTHLY)
     late = datetime(2026, 6, 1, tzinfo=UTC)
@@ -113,20 +119,20 @@ def test_daily_rows_win_over_monthly_ones_whichever_is_newer(tmp_path: Path, new
     assert (manifest.overlaps, manifest.conflicts, manifest.duplicates) == (9, 1, 0)
     assert str(pl.read_parquet(made.file)["close"][3]) == str(daily_rows[3][4])
     assert manifest.conflict_examples[0]["kept_from"] == daily.object.key
-    assert manifest.conflict_examples[0]["dropped"] == "close=1.00000000"
+    assert manifest.conflict_examples[0]["dropped"] == f"close={monthly_rows[3][4]}"
     (record,) = manifest.reconciliations
     assert (record.day, record.kept, record.other) == ("2024-03-01", Source.ARCHIVE_DAILY, Source.ARCHIVE_MONTHLY)
     assert (record.equal, record.different) == (9, 1)
     (close,) = record.columns
     assert (close.column, close.rows) == ("close", 1)
-    assert Decimal(close.largest) == abs(Decimal(str(daily_rows[3][4])) - 1)
+    assert Decimal(close.largest) == abs(Decimal(str(daily_rows[3][4])) - Decimal(str(monthly_rows[3][4])))
 
 
 @pytest.mark.parametrize("newer_is", ["daily", "monthly"])
 def test_newest_first_keeps_the_newer_object_whatever_its_source(tmp_path: Path, newer_is: str) -> None:
     table = replace(dataset(SPOT_KLINES), merge=MergeStrategy.NEWEST_FIRST)
     other = [[*one] for one in kline_rows(MARCH, 10)]
-    other[3][4] = "1.00000000"
+    other[3][4] = other_close(other[3])
     daily = kline_input("2024-03-01", kline_rows(MARCH, 10), tmp_path)
     monthly = kline_input("2024-03-01", other, tmp_path, frequency=Frequency.MONTHLY)
     late = datetime(2026, 6, 1, tzinfo=UTC)
@@ -186,7 +192,8 @@ def test_a_file_of_a_header_alone_is_accepted_with_no_rows(tmp_path: Path) -> No
 
 def test_a_file_refused_at_its_end_leaves_no_row_and_no_file_behind(tmp_path: Path, streamed: None) -> None:
     rows = agg_trade_rows(MARCH, 2000)
-    rows[-1][1] = "NaN"
+    for row in rows[-11:]:
+        row[1] = "NaN"
     bad = trades_input("2024-03-01", rows, tmp_path, frequency=Frequency.MONTHLY)
     good = trades_input("2024-03-01", agg_trade_rows(MARCH, 50), tmp_path)
     made = build(TRADES, [MARCH], [bad, good], tmp_path / "work").partitions[0]

@@ -60,11 +60,5 @@ def test_any_text_is_read_exactly_or_refused(text: str) -> None:
     assert value == Decimal(text)
 
 
-def test_the_line_of_a_bad_value_counts_from_the_start_of_the_file() -> None:
-    block = b"1704067200000,8,0.1\n1704067200000,8,x\n"
-    with pytest.raises(ContentRefused, match="line 102"):
-        parse_block(block, FUNDING, first_line=101)
-
-
 def test_an_empty_block_has_no_rows() -> None:
     assert parse_block(b"", FUNDING).height == 0

@@ -46,15 +46,34 @@ def test_a_time_that_no_calendar_has_is_refused_in_words(tmp_path: Path) -> None
     assert outcome.refused[0].error == "ContentRefused"
 
 
-def test_milliseconds_and_microseconds_in_one_file_are_refused(tmp_path: Path) -> None:
-    rows = [*kline_rows(MARCH, 5), *kline_rows(MARCH, 10, scale=1000)[5:]]
+@pytest.mark.parametrize("most", [1, 1000])
+def test_the_unit_of_a_file_is_that_of_most_of_its_rows(most: int, tmp_path: Path) -> None:
+    other = 1000 if most == 1 else 1
+    rows = [*kline_rows(MARCH, 3, scale=other), *kline_rows(MARCH, 10, scale=most)[3:]]
     outcome = build(SPOT_KLINES, [MARCH], [kline_input("2024-03-01", rows, tmp_path)], tmp_path / "work")
-    assert outcome.refused[0].reason.endswith("milliseconds and microseconds in one file")
+    [made] = outcome.partitions
+    assert (outcome.refused, made.rows) == ([], 7)
+    assert [row.line for row in made.manifest.refused_rows] == [1, 2, 3]
+    assert made.manifest.inputs[0].unit == ("ms" if most == 1 else "us")
 
 
-def test_rows_of_another_day_are_refused_with_the_first_of_them(tmp_path: Path) -> None:
+def test_rows_of_another_day_are_set_aside(tmp_path: Path) -> None:
     rows = [*kline_rows(MARCH, 2), *kline_rows(date(2024, 3, 2), 1)]
     outcome = build(SPOT_KLINES, [MARCH], [kline_input("2024-03-01", rows, tmp_path)], tmp_path / "work")
-    assert outcome.refused[0].reason == (
-        "1 of 3 rows lie outside 2024-03-01 to 2024-03-01, the first at 2024-03-02T00:00:00+00:00 in row 3"
-    )
+    [row] = outcome.partitions[0].manifest.refused_rows
+    assert row.reason == "open_time 2024-03-02T00:00:00+00:00 lies outside 2024-03-01 to 2024-03-01"
+    assert (row.line, row.time) == (3, "2024-03-01T00:01:00+00:00"), "it is placed by the row before it"
+
+
+@pytest.mark.parametrize(
+    "stamp",
+    ["2024-03-01 12:34:60", "2024-03-01 24:00:00", "2024-02-30 12:00:00", "2024-03-01T12:00:00", "2024-3-1 12:00:00"],
+)
+def test_a_text_that_is_no_time_costs_its_row(stamp: str, tmp_path: Path) -> None:
+    table = dataset("binance_um_book_depth")
+    sound = "".join(f"2024-03-01 00:0{minute}:00,1,1,1\n" for minute in range(5))
+    content = f"timestamp,percentage,depth,notional\n{sound}{stamp},1,1,1\n".encode()
+    given = build_input(archive_file(table.name, "2024-03-01"), content, tmp_path)
+    [made] = conform(table, [Partition(table, "BTCUSDT", MARCH)], [given], tmp_path, ConformSettings()).partitions
+    assert made.rows == 5
+    assert [(row.line, row.text[: len(stamp)]) for row in made.manifest.refused_rows] == [(7, stamp)]

@@ -3,7 +3,7 @@
 from crypto_lakehouse.runs.results import ConformOutcome, Status
 from crypto_lakehouse.vocabulary import Step
 from tests.crypto_lakehouse.steps.batches import FIRST, UM, planned
-from tests.small_lake import SmallLake, put
+from tests.small_lake import SmallLake, put_in_all
 
 
 def test_a_stale_partition_becomes_a_candidate_that_no_reader_sees(small: SmallLake) -> None:
@@ -24,7 +24,7 @@ def test_a_partition_that_was_published_meanwhile_is_left_alone(small: SmallLake
 
 
 def test_an_object_that_cannot_be_read_is_named_with_its_reason(small: SmallLake) -> None:
-    key = small.publish(UM, FIRST, put(4, 2, "what"))
+    key = small.publish(UM, FIRST, put_in_all(2, "what"))
     outcome: ConformOutcome = planned(small).run(Step.PULL, Step.CONFORM).completed()
     (refused,) = outcome.refused
     (partition,) = outcome.without_rows

@@ -7,7 +7,7 @@ from crypto_lakehouse.runs.results import ConformOutcome, GateOutcome, read_outc
 from crypto_lakehouse.steps.gate import evidence_folder
 from crypto_lakehouse.vocabulary import Condition, Step
 from tests.crypto_lakehouse.steps.batches import FIRST, UM, planned
-from tests.small_lake import Change, SmallLake, dropped, put
+from tests.small_lake import Change, SmallLake, dropped, put_in_all
 
 
 def test_a_sound_candidate_is_available_and_has_its_evidence(small: SmallLake) -> None:
@@ -22,7 +22,7 @@ def test_a_sound_candidate_is_available_and_has_its_evidence(small: SmallLake) -
 
 @pytest.mark.parametrize(
     ("change", "condition"),
-    [(dropped(5, 8), Condition.DEGRADED), (put(4, 2, "0.01"), Condition.QUARANTINED)],
+    [(dropped(5, 8), Condition.DEGRADED), (put_in_all(2, "0.01"), Condition.QUARANTINED)],
 )
 def test_figures_and_verdicts_agree(small: SmallLake, change: Change, condition: Condition) -> None:
     small.publish(UM, FIRST, change)
@@ -34,7 +34,7 @@ def test_figures_and_verdicts_agree(small: SmallLake, change: Change, condition:
 
 
 def test_a_partition_of_refused_objects_is_quarantined_without_a_file(small: SmallLake) -> None:
-    small.publish(UM, FIRST, put(4, 2, "what"))
+    small.publish(UM, FIRST, put_in_all(2, "what"))
     outcome: GateOutcome = planned(small).run(Step.PULL, Step.CONFORM, Step.GATE).completed()
     (verdict,) = outcome.verdicts
     assert (verdict.condition, verdict.candidate.file) == (Condition.QUARANTINED, "")

@@ -6,7 +6,7 @@ from crypto_lakehouse.lake.verdicts import VerdictLog
 from crypto_lakehouse.runs.figures import PublishFigures
 from crypto_lakehouse.vocabulary import Condition, Step
 from tests.crypto_lakehouse.steps.batches import FIRST, UM, Batch, planned
-from tests.small_lake import SmallLake, dropped, put
+from tests.small_lake import SmallLake, dropped, put_in_all
 
 BEFORE = (Step.PULL, Step.CONFORM, Step.GATE)
 
@@ -29,7 +29,7 @@ def test_what_passed_is_published_and_a_repeat_changes_nothing(small: SmallLake)
 def test_readers_keep_the_former_version_of_what_is_quarantined(small: SmallLake) -> None:
     small.publish(UM, FIRST)
     planned(small).run(*BEFORE, Step.PUBLISH)
-    small.publish(UM, FIRST, put(4, 2, "0.01"))
+    small.publish(UM, FIRST, put_in_all(2, "0.01"))
     batch = planned(small)
     figures = batch.run(*BEFORE, Step.PUBLISH).completed().figures
     assert figures == PublishFigures(partitions_quarantined=1)

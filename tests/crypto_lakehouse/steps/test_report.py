@@ -8,7 +8,7 @@ from crypto_lakehouse.runs.results import ReportOutcome, result_key
 from crypto_lakehouse.steps.report import dataset_section, run_coverage
 from crypto_lakehouse.vocabulary import Step
 from tests.crypto_lakehouse.steps.batches import FIRST, UM, planned
-from tests.small_lake import SmallLake, put
+from tests.small_lake import SmallLake, put_in_all
 
 ALL = (Step.PULL, Step.CONFORM, Step.GATE, Step.PUBLISH)
 
@@ -42,7 +42,7 @@ def test_without_the_result_of_the_plan_there_is_no_report(small: SmallLake) -> 
 
 
 def test_the_section_names_partitions_and_refused_objects(small: SmallLake) -> None:
-    key = small.publish(UM, FIRST, put(4, 2, "what"))
+    key = small.publish(UM, FIRST, put_in_all(2, "what"))
     batch = planned(small)
     batch.run(*ALL)
     section = dataset_section(read_run(small.storage, batch.plan_key))

@@ -13,7 +13,7 @@ from crypto_lakehouse.runs.results import Status, read_result
 from crypto_lakehouse.steps import run_step
 from crypto_lakehouse.telemetry import switched_on
 from crypto_lakehouse.vocabulary import Step
-from tests.small_lake import SmallLake, put
+from tests.small_lake import SmallLake, put_in_all
 
 UM, DAY = "binance_um_klines", "2024-01-08"
 Events = list[dict[str, object]]
@@ -40,7 +40,7 @@ def test_a_whole_run_logs_each_step_and_each_partition(small: SmallLake, capsys:
 
 
 def test_a_quarantined_partition_is_a_warning(small: SmallLake, capsys: pytest.CaptureFixture[str]) -> None:
-    small.publish(UM, DAY, put(4, 2, "0.01"))
+    small.publish(UM, DAY, put_in_all(2, "0.01"))
     with switched_on():
         small.run(UM, DAY, DAY)
     (quarantined,) = [facts for facts in events(capsys) if facts["event"] == "partition_quarantined"]
@@ -48,7 +48,7 @@ def test_a_quarantined_partition_is_a_warning(small: SmallLake, capsys: pytest.C
 
 
 def test_no_event_looks_like_a_result_to_the_alarms(small: SmallLake, capsys: pytest.CaptureFixture[str]) -> None:
-    small.publish(UM, DAY, put(4, 2, "0.01"))
+    small.publish(UM, DAY, put_in_all(2, "0.01"))
     with switched_on():
         small.run(UM, DAY, DAY)
         with pytest.raises(LakehouseError):

@@ -80,7 +80,7 @@ def test_an_operator_asks_the_order_for_its_size(monkeypatch: pytest.MonkeyPatch
     load_settings.cache_clear()
     runners = []
     for size in (2**20 - 1, 2**20):
-        objects = (ObjectToPull("data/x.zip", size, "etag", "2025-01-02T00:00:00+00:00", True, "new"),)
+        objects = (ObjectToPull("data/x.zip", size, "etag", "2025-01-02T00:00:00+00:00", "c", "new"),)
         write_order(LocalStorage(tmp_path), ORDER, PullOrder("binance_um_klines", "run", "", objects))
         runners.append(operators._settings_for(ORDER, Step.PULL).runner.value)
     assert runners == ["local", "kubernetes"]

@@ -271,7 +271,7 @@ def test_a_large_order_runs_elsewhere_and_with_more(place: Place, lake: Path) ->
     place.monkeypatch.setenv("CRYPTO_LAKEHOUSE_RUNNER", "docker")
     place.monkeypatch.setenv("CRYPTO_LAKEHOUSE_SIZES", json.dumps(sizes))
     load_settings.cache_clear()
-    wanted = tuple(ObjectToPull(f"{number}.zip", 1 << 19, "e", "2026-01-01T00:00:00Z", False, "new") for number in "ab")
+    wanted = tuple(ObjectToPull(f"{number}.zip", 1 << 19, "e", "2026-01-01T00:00:00Z", "", "new") for number in "ab")
     write_order(LocalStorage(lake), ORDER, PullOrder("binance_um_klines", "r", "", wanted))
     assert finished(one, task_context()) == GOOD_FIGURES
     [pod] = place.cluster.created

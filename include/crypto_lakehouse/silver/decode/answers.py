@@ -1,7 +1,13 @@
-"""REST answers as lines of the dataset's first layout, so that they are conformed as archive files are."""
+"""REST answers as lines of the dataset's first layout, so that they are conformed as archive files are.
 
-from collections.abc import Iterator, Sequence
+A row of another form than the table describes becomes a line with its JSON. No layout accepts such a line, so the row
+is set aside as a bad line of an archive file is, and the other rows of its answer are used.
+"""
+
+import json
+from collections.abc import Callable, Iterator, Sequence
 from datetime import UTC, datetime
+from functools import partial
 from itertools import pairwise
 from typing import Any
 
@@ -18,6 +24,8 @@ from crypto_lakehouse.spec import Dataset
 from crypto_lakehouse.vocabulary import Interval, Stamp
 
 _HOUR_US = 3_600_000_000
+_ODD = (LookupError, TypeError, ValueError, ArithmeticError, AttributeError, RecursionError)
+"""What reading a row of another form raises."""
 _FLAGS = {True: "true", False: "false"}
 _METRICS = (
     ("openInterestHist", "sumOpenInterest"),
@@ -36,7 +44,7 @@ def answers_block(input_object: InputObject, content: bytes, dataset: Dataset, b
     A kline that was still open when the answer came is left out.
 
     Raises:
-        SchemaDrift: An answer has rows of another form than the table describes.
+        SchemaDrift: An answer has another form than the table describes.
         HostileArchive: The object is damaged or too large.
     """
     if dataset.rest is None:
@@ -44,15 +52,12 @@ def answers_block(input_object: InputObject, content: bytes, dataset: Dataset, b
     answers = [answer for answer in decode(content, bounds.max_bytes) if answer.status == 200]
     try:
         lines = list(_LINES[dataset.rest.shape](answers, dataset.rest, input_object))
-        text = "".join(f"{','.join(line)}\n" for line in lines)
-        if text.count("\n") != len(lines):
-            raise ValueError("a value contains a line break")
-    except (LookupError, TypeError, ValueError, ArithmeticError, RecursionError) as error:
+    except _ODD as error:
         raise SchemaDrift(
-            f"an answer has rows of another form: {type(error).__name__} {error}",
+            f"an answer has another form: {type(error).__name__} {error}",
             "Compare it with the API's documentation",
         ) from error
-    return Block(text.encode(), 1, Sniffed(dataset.layouts[0], has_header=False, body_offset=0))
+    return Block(b"".join(lines), 1, Sniffed(dataset.layouts[0], has_header=False, body_offset=0))
 
 
 def _rows(answer: Answer, source: RestSource) -> list[Any]:
@@ -77,31 +82,54 @@ def _stamped(value: Any, time: int, endpoint: RestEndpoint) -> str:
     return _field_text(value) if endpoint.stamp is Stamp.EPOCH else str(time)
 
 
-def _array_lines(answers: Sequence[Answer], source: RestSource, input_object: InputObject) -> Iterator[list[str]]:
+def _line(row: Any, fields: Callable[[], Sequence[str] | None]) -> Iterator[bytes]:
+    """Yields the line of a row, or nothing if the row is not wanted; its JSON if it has another form."""
+    try:
+        wanted = fields()
+        line = ",".join(wanted).encode() if wanted is not None else None
+        if line is not None and (b"\n" in line or line.count(b",") != len(wanted or ()) - 1):
+            raise ValueError("a value contains a comma or a line break")
+    except _ODD:
+        line = json.dumps(row).encode()
+    if line is not None:
+        yield line + b"\n"
+
+
+def _array_lines(answers: Sequence[Answer], source: RestSource, input_object: InputObject) -> Iterator[bytes]:
     endpoint, step = source.endpoints[0], Interval(input_object.object.interval).microseconds or 0
-    seen = -1
+    seen = set[int]()
+
+    def fields(row: Any, answered_at: int) -> list[str] | None:
+        time = time_of(row, endpoint)
+        is_closed = end_of(row, source, step) <= answered_at
+        if time in seen or not _is_within(input_object, time) or not is_closed:
+            return None
+        line = [_field_text(value) for value in row]
+        line[int(endpoint.time)] = _stamped(row[endpoint.time], time, endpoint)
+        seen.add(time)
+        return line
+
     for answer in answers:
-        answered_at = microseconds(answer.at)
         for row in _rows(answer, source):
-            time = time_of(row, endpoint)
-            if time > seen and _is_within(input_object, time) and end_of(row, source, step) <= answered_at:
-                seen = time
-                line = [_field_text(value) for value in row]
-                line[int(endpoint.time)] = _stamped(row[endpoint.time], time, endpoint)
-                yield line
+            yield from _line(row, partial(fields, row, microseconds(answer.at)))
 
 
-def _object_lines(answers: Sequence[Answer], source: RestSource, input_object: InputObject) -> Iterator[list[str]]:
+def _object_lines(answers: Sequence[Answer], source: RestSource, input_object: InputObject) -> Iterator[bytes]:
     endpoint = source.endpoints[0]
     seen = set[int]()
+
+    def fields(row: Any) -> list[str] | None:
+        number, time = int(row[endpoint.identifier]), time_of(row, endpoint)
+        if number in seen or not _is_within(input_object, time):
+            return None
+        line = [_field(row, name, time, source) for name in source.fields]
+        seen.add(number)
+        return line
+
     for answer in answers:
-        if answer.path != endpoint.path:
-            continue
-        for row in _rows(answer, source):
-            number, time = int(row[endpoint.identifier]), time_of(row, endpoint)
-            if number not in seen and _is_within(input_object, time):
-                seen.add(number)
-                yield [_field(row, name, time, source) for name in source.fields]
+        if answer.path == endpoint.path:
+            for row in _rows(answer, source):
+                yield from _line(row, partial(fields, row))
 
 
 def _field(row: Any, name: str | int, time: int, source: RestSource) -> str:
@@ -113,33 +141,60 @@ def _field(row: Any, name: str | int, time: int, source: RestSource) -> str:
     return _field_text(row[name])
 
 
-def _funding_lines(answers: Sequence[Answer], source: RestSource, input_object: InputObject) -> Iterator[list[str]]:
+def _funding_lines(answers: Sequence[Answer], source: RestSource, input_object: InputObject) -> Iterator[bytes]:
     """Yields payments with the hours since the payment before, as the archive counts them.
 
     The first known payment has none before it: it gets the hours of the second one.
     """
-    rates = {int(row["fundingTime"]): row["fundingRate"] for answer in answers for row in _rows(answer, source)}
+    rates: dict[int, Any] = {}
+    for answer in answers:
+        for row in _rows(answer, source):
+            yield from _line(row, partial(_noted, rates, row, "fundingTime", "fundingRate"))
     times = sorted(rates)
     hours = {later: _hours(earlier, later) for earlier, later in pairwise(times)}
     if len(times) > 1:
         hours[times[0]] = hours[times[1]]
     for time in times:
         if _is_within(input_object, epoch_microseconds(time)):
-            yield [str(time), str(hours.get(time, 8)), _field_text(rates[time])]
+            rate = rates[time]
+            yield from _line([time, rate], partial(_texts, time, hours.get(time, 8), rate))
+
+
+def _noted(values: dict[int, Any], row: Any, stamp: str, name: str) -> None:
+    """Adds a value of a row by its stamp, and wants no line yet."""
+    time = int(row[stamp])
+    epoch_microseconds(time)
+    values[time] = row[name]
+
+
+def _texts(*values: Any) -> list[str]:
+    return [_field_text(value) for value in values]
 
 
 def _hours(earlier: int, later: int) -> int:
     return round((epoch_microseconds(later) - epoch_microseconds(earlier)) / _HOUR_US)
 
 
-def _metric_lines(answers: Sequence[Answer], source: RestSource, input_object: InputObject) -> Iterator[list[str]]:
-    rows = {(answer.path, int(row["timestamp"])): row for answer in answers for row in _rows(answer, source)}
+def _metric_lines(answers: Sequence[Answer], source: RestSource, input_object: InputObject) -> Iterator[bytes]:
+    rows: dict[str, dict[int, Any]] = {path: {} for path, _ in _METRICS}
+    for answer in answers:
+        for row in _rows(answer, source):
+            yield from _line(row, partial(_noted_row, rows[answer.path], row))
     lag = metrics_stamp_lag(input_object.object.first_day)
-    for time in sorted(stamp for path, stamp in rows if path == _METRICS[0][0]):
-        if not _is_within(input_object, epoch_microseconds(time) - lag):
-            continue
-        values = [_field_text(rows.get((path, time), {}).get(name, "")) for path, name in _METRICS]
-        yield [f"{datetime.fromtimestamp(time / 1000, UTC):%Y-%m-%d %H:%M:%S}", input_object.object.symbol, *values]
+    for time, main in sorted(rows[_METRICS[0][0]].items()):
+        if _is_within(input_object, epoch_microseconds(time) - lag):
+            yield from _line(main, partial(_metric_fields, rows, time, input_object.object.symbol))
+
+
+def _noted_row(rows: dict[int, Any], row: Any) -> None:
+    time = int(row["timestamp"])
+    epoch_microseconds(time)
+    rows[time] = row
+
+
+def _metric_fields(rows: dict[str, dict[int, Any]], time: int, symbol: str) -> list[str]:
+    values = [_field_text(rows[path].get(time, {}).get(name, "")) for path, name in _METRICS]
+    return [f"{datetime.fromtimestamp(time / 1000, UTC):%Y-%m-%d %H:%M:%S}", symbol, *values]
 
 
 _LINES = {

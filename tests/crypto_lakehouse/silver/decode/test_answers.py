@@ -183,29 +183,7 @@ def test_numbers_without_quotes_keep_every_digit(open_lake: OpenLake) -> None:
 
 
 @pytest.mark.parametrize(
-    "body",
-    [
-        "",
-        "null",
-        "{",
-        "<html>",
-        '{"code": -1121, "msg": "Invalid symbol."}',
-        "[1]",
-        "[[]]",
-        "[{}]",
-        '[["x", 1]]',
-        "[" * 100_000,
-        json.dumps([kline(5)[:8]]),
-        json.dumps([[*kline(5), "more"]]),
-        json.dumps([kline(5, at_4="1.2,9")]),
-        json.dumps([kline(5, at_4="1.2\n1")]),
-        json.dumps([kline(5, at_11="0\n" + ",".join(map(str, kline(6))))]),
-        json.dumps([kline(5, at_4="NaN")]),
-        json.dumps([kline(5, at_4=None)]),
-        json.dumps([kline(5, at_4=[1])]),
-        json.dumps([kline(5, at_4="")]),
-        json.dumps([kline(5, at_8="three")]),
-    ],
+    "body", ["", "null", "{", "<html>", '{"code": -1121, "msg": "Invalid symbol."}', "[" * 100_000]
 )
 def test_an_answer_of_another_form_is_refused_whole(open_lake: OpenLake, body: str) -> None:
     lake = open_lake(NOW)
@@ -213,3 +191,40 @@ def test_an_answer_of_another_form_is_refused_whole(open_lake: OpenLake, body: s
     outcome = conformed(table, held(lake, [json.dumps([kline(0)]), body]), lake.folder)
     assert len(outcome.refused) == 1
     assert [one.rows for one in outcome.partitions] == [0]
+
+
+@pytest.mark.parametrize(
+    "row",
+    [
+        1,
+        None,
+        [],
+        {},
+        ["x", 1],
+        kline(5)[:8],
+        [*kline(5), "more"],
+        kline(5, at_4="1.2,9"),
+        kline(5, at_4="1.2\n1"),
+        kline(5, at_11="0\n" + ",".join(map(str, kline(6)))),
+        kline(5, at_4="NaN"),
+        kline(5, at_4=None),
+        kline(5, at_4=[1]),
+        kline(5, at_4=""),
+        kline(5, at_4="\ud800"),
+        kline(5, at_4="0.1234567891"),
+        kline(5, at_8="three"),
+        kline(5, at_5="-1"),
+        kline(5, at_2="0.5"),
+    ],
+    ids=repr,
+)
+def test_a_row_of_another_form_costs_one_row(open_lake: OpenLake, row: object) -> None:
+    lake = open_lake(NOW)
+    table = dataset("binance_um_klines")
+    body = json.dumps([kline(3), kline(4), row, kline(6), kline(7)])
+    outcome = conformed(table, held(lake, [body]), lake.folder)
+    [made] = outcome.partitions
+    assert (outcome.refused, made.rows) == ([], 4)
+    [refused] = made.manifest.refused_rows
+    assert (refused.line, refused.time[:16]) == (3, "2025-01-01T00:04" if refused.text[0] != "1" else refused.time[:16])
+    assert refused.reason

@@ -26,6 +26,7 @@ from crypto_lakehouse.vocabulary import Step
 from tests.fakes.bucket import FakeBucket
 from tests.faults.disturbing import (
     CALLS,
+    QUERY,
     CountedCalls,
     Disturbance,
     FailingCall,
@@ -39,6 +40,7 @@ from tests.faults.disturbing import (
     ingest,
     killed,
     programs_in,
+    run,
 )
 from tests.faults.test_crash_anywhere import bucket, seen, versions
 from tests.waiting import wait_until
@@ -182,6 +184,14 @@ def test_a_folder_is_read_only(folder: str, lake: Lake) -> None:
     outcome = lake.after(ReadOnly(folder))
     assert outcome.code == 65
     assert "Read-only file system" in outcome.errors + str(outcome.document)
+
+
+@NEEDS_ROOT
+@pytest.mark.parametrize("disturbance", [ReadOnly("lake"), SmallDisk("lake", room=0)], ids=["read-only", "full"])
+def test_a_lake_that_cannot_be_written_can_be_read(disturbance: Disturbance, lake: Lake) -> None:
+    outcome = run(lake.place, QUERY, disturbance)
+    assert outcome.fired["mounted"] == 1
+    assert (outcome.code, outcome.document["rows"]) == (0, [{"n": 1440}]), outcome.errors
 
 
 @NEEDS_ROOT

@@ -237,8 +237,8 @@ TRACED = [
     for call in ("write", "pwrite64", "fsync", "rename", "link", "connect", "openat", "mkdir", "unlink")
     for error in ("EIO", "ENOSPC", "EINTR")
     for lasts in (WITHIN, FOR_EVER)
-    # Python repeats a call that a signal interrupted, as often as it is interrupted. An engine in Rust wakes its threads
-    # by a `write`, which no signal interrupts outside of tests: it waits for ever then.
+    # Python repeats a call that a signal interrupted, as often as it is interrupted. An engine in Rust wakes its
+    # threads by a `write`, which no signal interrupts outside of tests: it waits for ever then.
     if not (error == "EINTR" and (lasts or call == "write"))
     for part in (0.0, 0.2, 0.4, 0.6, 0.8)
 ]

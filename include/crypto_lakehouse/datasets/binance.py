@@ -9,13 +9,14 @@ from crypto_lakehouse.datasets.parts import (
     ALWAYS,
     DAILY,
     DAILY_AND_MONTHLY,
+    EOH_RULES,
     LINEAR_KLINE_RULES,
+    LINEAR_VALUE,
     MONTHLY_ONLY_INTERVALS,
     SECONDS_BY_DAY,
     SPOT_INTERVALS,
     agg_trade_rules,
     no_pause,
-    not_negative,
     positive,
     trade_rules,
 )
@@ -65,7 +66,7 @@ SPOT = (
         key=("trade_id",),
         event_time="trade_time",
         span=PartitionSpan.DAY,
-        expectations=trade_rules("base_quantity", "quote_quantity"),
+        expectations=trade_rules("base_quantity", LINEAR_VALUE),
         description="Every spot trade; microseconds from 2025-01-01",
     ),
 )
@@ -95,10 +96,16 @@ OPTION = (
         time_encoding=TimeEncoding.DATE_AND_HOUR,
         expectations=(
             *ALWAYS,
-            not_negative("contract_volume", "quote_volume", "open_interest_contracts", "open_interest_value"),
+            *EOH_RULES,
             no_pause(3600),
         ),
         description="Options at the end of each hour: prices, volatilities, greeks, open interest",
+        retired_ids=(8, 9, 10, 11, 12, 13),
+        notes=(
+            "Prices and volumes of trades are of the 24 hours before the end of the hour, not of the hour.",
+            "Evidence of the real file of 2023-09-29, 4,794 rows: `volume_usdt` equals `volume_contracts` in all rows, "
+            "`best_buy_iv` is empty in all, 586 rows have prices of 0, and 11 have an ask of 0.",
+        ),
         ended=date(2023, 10, 23),
         state="2023-05-18 to 2023-10-23, 12 days missing",
     ),

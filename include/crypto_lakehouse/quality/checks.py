@@ -326,8 +326,8 @@ _ROWS = (
     CheckDefinition(
         check=Check.CONTRACT_NAME_MATCHES,
         fact="contract_names_off",
-        requirement="the contract's name says underlying, expiry, strike and type as the columns do ({columns})",
-        sentence="{contract_names_off} contracts have a name that says something else",
+        requirement="the contract's name has the underlying, expiry, strike and type of the columns ({columns})",
+        sentence="{contract_names_off} contracts have a name that differs from their columns",
         count=counts.breaking_rows,
     ),
     CheckDefinition(

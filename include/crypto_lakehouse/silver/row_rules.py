@@ -186,7 +186,7 @@ ROW_RULES: Mapping[Check, RowRule] = MappingProxyType(
         Check.AVERAGE_NEAR_PRICE: RowRule("the average price is far from the price", _average_far),
         Check.RATIOS_NOT_NEGATIVE: RowRule("a ratio is negative", _negative),
         Check.FUNDING_RATE_USUAL: RowRule("a rate is unusual", _beyond),
-        Check.CONTRACT_NAME_MATCHES: RowRule("the contract's name says something else", _name_off),
+        Check.CONTRACT_NAME_MATCHES: RowRule("the contract's name differs from its columns", _name_off),
         Check.COLUMNS_EQUAL: RowRule("two columns differ that were equal in every row seen", _different),
         Check.GREEKS_IN_RANGE: RowRule("a greek is out of its range", _greeks_off),
         Check.VOLATILITIES_NOT_NEGATIVE: RowRule("a volatility is negative", _negative),

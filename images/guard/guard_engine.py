@@ -19,6 +19,8 @@ import signal
 import socket
 import sys
 import threading
+import time
+from collections import Counter
 from collections.abc import Iterator, Mapping, Set
 from dataclasses import dataclass
 from http import HTTPStatus
@@ -184,23 +186,84 @@ class Engine:
 class Guard(ThreadingMixIn, UnixStreamServer):
     """Serves the guarded socket.
 
+    Every connection occupies a thread, and the container has few. So a request must be whole in time, and if too many
+    are not whole yet, those of the client that has the most are cut off, the oldest first.
+
     Args:
         path: Path of the guarded socket.
         engine: The engine that gets the requests.
         policy: Limits of containers.
-        patience: Seconds without a byte of a request, after which the connection is closed.
+        patience: Seconds in which a request must be whole.
+        standstill: Seconds in which a client must take a part of the answer.
+        most_unfinished: Maximum number of requests that are not whole yet.
     """
 
     daemon_threads = True
     # A request that waits for a step lasts as long as the step; the end of the guard must not wait for it.
     block_on_close = False
+    request_queue_size = 1024
 
-    def __init__(self, path: Path, engine: Engine, policy: Policy, *, patience: float = 60) -> None:
-        self.engine, self.policy, self.patience = engine, policy, patience
+    def __init__(  # noqa: PLR0913
+        self,
+        path: Path,
+        engine: Engine,
+        policy: Policy,
+        *,
+        patience: float = 10,
+        standstill: float = 600,
+        most_unfinished: int = 48,
+    ) -> None:
+        self.engine, self.policy = engine, policy
+        self.patience, self.standstill, self.most_unfinished = patience, standstill, most_unfinished
+        # The oldest is the first. Only the thread that accepts connections adds to it.
+        self._unfinished: dict[socket.socket, tuple[int, float]] = {}
         path.unlink(missing_ok=True)
         former = os.umask(0o177)
         super().__init__(str(path), _Handler)
         os.umask(former)
+
+    def process_request(self, request: Any, client_address: Any) -> None:
+        """Starts to read a request."""
+        if len(self._unfinished) >= self.most_unfinished:
+            self._cut_off_one()
+        self._unfinished[request] = (_client(request), time.monotonic())
+        super().process_request(request, client_address)
+
+    def service_actions(self) -> None:
+        """Cuts off requests that are not whole in time; the base class calls it again and again."""
+        super().service_actions()
+        latest = time.monotonic() - self.patience
+        for request, (_, since) in list(self._unfinished.items()):
+            if since < latest:
+                self._cut_off(request)
+
+    def heard(self, request: socket.socket) -> bool:
+        """Notes that a request is whole or has ended. Returns False if it was cut off before."""
+        return self._unfinished.pop(request, None) is not None
+
+    def shutdown_request(self, request: Any) -> None:
+        """Closes a connection."""
+        self.heard(request)
+        super().shutdown_request(request)
+
+    def _cut_off_one(self) -> None:
+        unfinished = list(self._unfinished.items())
+        clients = Counter(client for _, (client, _) in unfinished)
+        if clients:
+            ((worst, _),) = clients.most_common(1)
+            self._cut_off(next(request for request, (client, _) in unfinished if client == worst))
+
+    def _cut_off(self, request: socket.socket) -> None:
+        if self.heard(request):
+            # Its thread reads the end of the request, and closes the connection.
+            with contextlib.suppress(OSError):
+                request.shutdown(socket.SHUT_RDWR)
+
+
+def _client(request: socket.socket) -> int:
+    """Returns the process at the other end of a connection; 0 for one of another container."""
+    credentials = request.getsockopt(socket.SOL_SOCKET, socket.SO_PEERCRED, 12)
+    return int.from_bytes(credentials[:4], sys.byteorder, signed=True)
 
 
 class _Handler(BaseHTTPRequestHandler):
@@ -208,7 +271,7 @@ class _Handler(BaseHTTPRequestHandler):
     protocol_version = "HTTP/1.1"
 
     def setup(self) -> None:
-        """Sets the timeout of the request: every open request occupies a thread."""
+        """Sets the timeout of a read."""
         self.timeout = self.server.patience
         super().setup()
 
@@ -243,8 +306,11 @@ class _Handler(BaseHTTPRequestHandler):
         _demand(bool(_LENGTH.fullmatch(length)) and int(length) <= _MAX_BODY, f"a request of {length[:20]} bytes")
         body = self.rfile.read(int(length))
         _demand(len(body) == int(length), "a request that is cut off")
-        # The engine's answer may take as long as a step.
-        self.connection.settimeout(None)
+        if not self.server.heard(self.connection):
+            # Headers that are cut off look like whole ones.
+            raise TimeoutError("the request was cut off")
+        # The engine's answer may take as long as a step. From now on this is the timeout of a write only.
+        self.connection.settimeout(self.server.standstill)
         return body
 
     def _let_through(self, body: bytes) -> tuple[str, bytes | None]:
@@ -289,15 +355,15 @@ class _Handler(BaseHTTPRequestHandler):
         except (OSError, http.client.HTTPException) as error:
             self._answer(HTTPStatus.BAD_GATEWAY, f"the engine does not answer: {error}")
             return
-        with answer:
+        # The client may close the connection before the end, or take nothing of the answer any more.
+        with answer, contextlib.suppress(BrokenPipeError, ConnectionResetError, TimeoutError):
             self.send_response_only(answer.status)
             self.send_header("Content-Type", answer.getheader("Content-Type") or "application/json")
             self.send_header("Connection", "close")
             self.end_headers()
-            # Block by block: the log of a running step is followed. The client may close the connection before the end.
-            with contextlib.suppress(BrokenPipeError, ConnectionResetError):
-                for block in _blocks(answer):
-                    self.wfile.write(block)
+            # Block by block: the log of a running step is followed.
+            for block in _blocks(answer):
+                self.wfile.write(block)
 
     def _answer(self, status: HTTPStatus, message: str, *, is_quiet: bool = False) -> None:
         if not is_quiet:

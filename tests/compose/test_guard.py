@@ -126,9 +126,9 @@ def doubled(folder: Path) -> Iterator[EngineDouble]:
 
 
 @contextmanager
-def guarded(folder: Path, patience: float = 60) -> Iterator[None]:
+def guarded(folder: Path, **limits: float) -> Iterator[None]:
     policy, behind = guard.Policy.of(ENVIRONMENT), guard.Engine(folder / "engine.sock")
-    with guard.Guard(folder / "guarded.sock", behind, policy, patience=patience) as server:
+    with guard.Guard(folder / "guarded.sock", behind, policy, **limits) as server:
         threading.Thread(target=server.serve_forever, args=(0.01,), daemon=True).start()
         yield
         server.shutdown()

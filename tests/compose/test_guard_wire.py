@@ -2,14 +2,18 @@
 
 import json
 import socket
+import subprocess
+import sys
+import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
 
 import pytest
 
 from tests.compose.test_guard import CREATE, FOREIGN, GOOD, OWN, EngineDouble, doubled, guarded
-from tests.waiting import STANDSTILL_SECONDS
+from tests.waiting import STANDSTILL_SECONDS, wait_until
 
 
 @pytest.fixture
@@ -42,6 +46,18 @@ def create_request(*headers: str, body: str = "") -> bytes:
     return "\r\n".join([f"POST {CREATE} HTTP/1.1", "Host: engine", *headers, "", body]).encode()
 
 
+PING = b"GET /v1.41/_ping HTTP/1.1\r\n\r\n"
+PATIENT_CLIENT = """
+import socket, sys
+client = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
+client.connect(sys.argv[1])
+client.sendall(b"GET /v1.41/_ping HTTP/1.1\\r\\n")
+print("begun", flush=True)
+sys.stdin.readline()
+client.sendall(b"\\r\\n")
+print(client.recv(65536).decode(), flush=True)
+"""
+"""Begins a request, and ends it when it is told to."""
 CONTENT = json.dumps(GOOD)
 LENGTH = f"Content-Length: {len(CONTENT)}"
 
@@ -113,3 +129,96 @@ def test_who_asks_to_upgrade_the_connection_gets_a_plain_one(engine: EngineDoubl
     assert said.startswith(b"HTTP/1.1 200 ")
     assert b"Connection: close" in said
     assert [request[0] for request in engine.seen] == ["GET", "POST"], "looked at and started"
+
+
+def is_answered(folder: Path) -> bool:
+    """Returns whether a client that asks at once gets an answer; its connection is closed with the request unread."""
+    try:
+        return said_to(folder, PING).startswith(b"HTTP/1.1 200 ")
+    except (ConnectionResetError, BrokenPipeError):
+        return False
+
+
+MOST_THREADS = 126
+"""Threads that the container of the guard may have, besides its own two."""
+
+
+@pytest.fixture
+def few_threads(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Lets no more threads start than the container of the guard may have."""
+    start = threading.Thread.start
+
+    def counted(thread: threading.Thread) -> None:
+        if threading.active_count() > MOST_THREADS:
+            raise RuntimeError("can't start new thread")
+        start(thread)
+
+    monkeypatch.setattr(threading.Thread, "start", counted)
+
+
+@contextmanager
+def dripping(folder: Path, number: int) -> Iterator[list[socket.socket]]:
+    """Opens connections that have sent the start of a request, and no more."""
+    with ExitStack() as stack:
+        clients = [stack.enter_context(socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)) for _ in range(number)]
+        for client in clients:
+            client.connect(str(folder / "guarded.sock"))
+            client.sendall(b"GET /v1.41/_ping HTTP/1.1\r\nX-Drip: ")
+        yield clients
+
+
+def drip(clients: Iterable[socket.socket]) -> int:
+    """Sends a further byte to each connection; returns how many were cut off."""
+    cut = 0
+    for client in clients:
+        try:
+            client.sendall(b"x")
+        except OSError:
+            cut += 1
+    return cut
+
+
+@pytest.mark.usefixtures("few_threads")
+def test_dripping_connections_do_not_keep_the_guard_from_answering(
+    engine: EngineDouble, tmp_path: Path, capfd: pytest.CaptureFixture[str]
+) -> None:
+    with guarded(tmp_path), dripping(tmp_path, 200) as clients:
+        assert is_answered(tmp_path)
+        wait_until(lambda: drip(clients) >= 200 - 48, progress=lambda: drip(clients))
+        assert is_answered(tmp_path)
+        assert [request[1] for request in engine.seen] == ["/v1.41/_ping"] * 2
+    assert "can't start new thread" not in capfd.readouterr().err
+
+
+@pytest.mark.usefixtures("few_threads")
+def test_without_the_limit_dripping_connections_keep_the_guard_from_answering(
+    engine: EngineDouble, tmp_path: Path
+) -> None:
+    with guarded(tmp_path, most_unfinished=1000, patience=1000), dripping(tmp_path, 200):
+        assert not is_answered(tmp_path)
+        assert engine.seen == []
+
+
+def test_a_request_that_drips_is_cut_off_although_it_never_pauses(engine: EngineDouble, tmp_path: Path) -> None:
+    with guarded(tmp_path, patience=0.5), dripping(tmp_path, 3) as clients:
+        # Each byte comes long before a timeout of one read.
+        wait_until(lambda: drip(clients) == 3, pause=0.02)
+    assert engine.seen == []
+
+
+def test_requests_of_the_client_that_has_the_most_are_cut_off(engine: EngineDouble, tmp_path: Path) -> None:
+    path = tmp_path / "guarded.sock"
+    with (
+        guarded(tmp_path, most_unfinished=8, patience=1000),
+        subprocess.Popen(
+            [sys.executable, "-c", PATIENT_CLIENT, str(path)], stdin=subprocess.PIPE, stdout=subprocess.PIPE
+        ) as other,
+    ):
+        assert other.stdin is not None and other.stdout is not None
+        assert other.stdout.readline() == b"begun\n"
+        with dripping(tmp_path, 20) as clients:
+            wait_until(lambda: drip(clients) >= 13, progress=lambda: drip(clients))
+            other.stdin.write(b"go on\n")
+            other.stdin.flush()
+            assert other.stdout.readline().startswith(b"HTTP/1.1 200 ")
+            assert [request[1] for request in engine.seen] == ["/v1.41/_ping"]

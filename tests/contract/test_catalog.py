@@ -3,6 +3,9 @@
 import itertools
 import json
 import multiprocessing
+import os
+import sqlite3
+from contextlib import closing
 from dataclasses import replace
 from datetime import UTC, date, datetime
 from pathlib import Path
@@ -83,6 +86,48 @@ def test_a_partition_is_unknown_until_it_is_published_then_new_then_replaced(cat
     catalog.publish([record(one, "2")])
     assert catalog.partition(one) == record(one, "2")
     assert catalog.partitions(KLINES) == [record(one, "2")]
+
+
+def test_a_partition_is_published_only_if_its_generation_is_the_one_that_was_seen(catalog: Catalog) -> None:
+    catalog.ensure_table(KLINES)
+    one, other = partition(KLINES), partition(KLINES, "ETHUSDT")
+    assert catalog.publish([record(one)], {}) == []
+    seen = {entry.partition: entry.generation for entry in catalog.partitions(KLINES)}
+    assert seen[one.name] > 0
+    assert catalog.publish([record(one, "2"), record(other, "2")], seen) == []
+    # What another caller saw before is outdated by now: its answers are refused, and new partitions are not.
+    third = partition(KLINES, "BNBUSDT")
+    refused = catalog.publish([record(one, "3"), record(other, "3"), record(third, "3")], seen)
+    assert sorted(entry.partition for entry in refused) == sorted([one.name, other.name])
+    published = {entry.partition: entry.sha256[0] for entry in catalog.partitions(KLINES)}
+    assert published == {one.name: "2", other.name: "2", third.name: "3"}
+
+
+def test_a_partition_that_was_published_or_taken_out_meanwhile_is_another_generation(catalog: Catalog) -> None:
+    catalog.ensure_table(KLINES)
+    one = partition(KLINES)
+    assert catalog.publish([record(one)], {one.name: 7}) == [record(one)], "it was seen, and is not there"
+    catalog.publish([record(one)])
+    assert catalog.publish([record(one, "2")], {}) == [record(one, "2")], "it was not there, and is now"
+    assert catalog.partition(one) == record(one)
+
+
+def test_a_glue_call_that_another_one_overwrites_is_told(aws: str) -> None:
+    catalog, other = glue(aws, "lake_overwritten"), glue(aws, "lake_overwritten")
+    catalog.ensure_table(KLINES)
+    one = partition(KLINES)
+    fired: list[bool] = []
+
+    def overwrite(**_: Any) -> None:
+        if not fired:
+            fired.append(True)
+            other.publish([record(one, "2")])
+
+    client: Any = catalog._client
+    client.meta.events.register("after-call.glue.BatchCreatePartition", overwrite)
+    assert catalog.publish([record(one)], {}) == [record(one)]
+    assert fired
+    assert catalog.partition(one) == record(one, "2")
 
 
 def test_nothing_is_published_of_a_dataset_without_a_table(catalog: Catalog) -> None:
@@ -291,3 +336,29 @@ def test_processes_publish_at_once_and_a_reader_sees_whole_versions_only(tmp_pat
         one.join()
     assert [one.exitcode for one in writers] == [0, 0, 0]
     assert saw <= {"0", "1", "2", "3"}
+
+
+def _stop_in_a_commit(path: Path) -> None:
+    """Changes the file of the catalog, and ends without the commit, as a process that is killed."""
+    connection = sqlite3.connect(path, isolation_level=None)
+    # The changes do not fit into memory, so they are written to the file before the commit.
+    connection.execute("PRAGMA cache_size = 1")
+    connection.execute("BEGIN IMMEDIATE")
+    connection.execute("UPDATE partitions SET sha256 = 'half', reasons = hex(randomblob(20000))")
+    os._exit(0)
+
+
+def test_a_commit_whose_writer_was_killed_is_undone_by_the_next_reader(tmp_path: Path) -> None:
+    path = tmp_path / "catalog.sqlite"
+    records = [record(partition(KLINES, f"S{number:02}USDT"), "1") for number in range(30)]
+    EmbeddedCatalog(path).publish(records)
+    killed = multiprocessing.get_context("spawn").Process(target=_stop_in_a_commit, args=(path,))
+    killed.start()
+    killed.join()
+    assert (tmp_path / "catalog.sqlite-journal").stat().st_size > 0, "the injector fired"
+    with (
+        closing(sqlite3.connect(f"{path.as_uri()}?mode=ro", uri=True)) as connection,
+        pytest.raises(sqlite3.OperationalError, match="readonly"),
+    ):
+        connection.execute("SELECT count(*) FROM partitions")
+    assert EmbeddedCatalog(path).partitions(KLINES) == records

@@ -76,13 +76,24 @@ class EmbeddedCatalog:
         """Yields a connection that writes nothing: a read-only or full disk can be read. No file is an empty one."""
         with translated(str(self._path)):
             if self._path.is_file():
-                with _connected(f"{self._path.absolute().as_uri()}?mode=ro") as connection:
+                with _connected(f"{self._path.absolute().as_uri()}?mode={self._mode()}") as connection:
                     if _has_tables(connection):
                         yield connection
                         return
             with _connected(":memory:") as connection:
                 connection.executescript(_SCHEMA)
                 yield connection
+
+    def _mode(self) -> str:
+        """Returns how a reader opens the file: a commit whose writer was killed must be undone before anyone reads."""
+        try:
+            with _connected(f"{self._path.absolute().as_uri()}?mode=ro") as connection:
+                _has_tables(connection)
+        except sqlite3.OperationalError as error:
+            if error.sqlite_errorcode != sqlite3.SQLITE_READONLY_ROLLBACK:
+                raise
+            return "rw"
+        return "ro"
 
     def ensure_table(self, table: Table) -> None:
         """Records the table without its columns: readers use the columns of the files."""

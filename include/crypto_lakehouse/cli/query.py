@@ -1,6 +1,7 @@
 """`crypto-lakehouse query`: show what the lake has, and query it."""
 
 import sys
+from dataclasses import replace
 from enum import StrEnum
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
@@ -45,8 +46,13 @@ TextArgument = Annotated[
 FormatOption = Annotated[OutputFormat, typer.Option("--format", help="Format of the result.")]
 OutputOption = Annotated[Path | None, typer.Option("--output", help="A new file for the result. [stdout]")]
 MaxRowsOption = Annotated[int, typer.Option("--max-rows", min=0, help="Maximum rows of the result. [100 in a table]")]
-TimeoutOption = Annotated[float, typer.Option("--timeout", min=0.1, help="Stop the query after this many seconds.")]
-MemoryOption = Annotated[int, typer.Option("--memory-mib", min=64, help="Memory limit of the query engine.")]
+TimeoutOption = Annotated[
+    float | None, typer.Option("--timeout", min=0.1, help="End the query after this many seconds. [120]")
+]
+MemoryOption = Annotated[int | None, typer.Option("--memory-mib", min=64, help="Memory limit of the query. [2048]")]
+ResultOption = Annotated[
+    int | None, typer.Option("--max-result-mib", min=1, help="Maximum size of the result in memory. [1024]")
+]
 
 
 @app.command(
@@ -188,19 +194,27 @@ def sql(
     output_format: FormatOption = OutputFormat.TABLE,
     output: OutputOption = None,
     max_rows: MaxRowsOption = 0,
-    timeout: TimeoutOption = 120.0,
-    memory_mib: MemoryOption = 2048,
+    timeout: TimeoutOption = None,
+    memory_mib: MemoryOption = None,
+    max_result_mib: ResultOption = None,
     as_json: JsonOption = False,
 ) -> None:
     """Run one SELECT statement over the published partitions. The statement can only read them."""
-    from crypto_lakehouse.query import Lake, QueryLimits
+    from crypto_lakehouse.query import Lake
 
     chosen = OutputFormat.JSON if as_json else output_format
     _check_output(chosen, output)
-    rows = max_rows or (100 if chosen is OutputFormat.TABLE else QueryLimits().max_rows)
     statement = sys.stdin.read() if text == "-" else text
-    limits = QueryLimits(max_rows=rows, memory_mib=memory_mib, timeout_seconds=timeout)
-    result = Lake.open().query(statement, limits)
+    lake = Lake.open()
+    rows = max_rows or (100 if chosen is OutputFormat.TABLE else lake.limits.max_rows)
+    limits = replace(
+        lake.limits,
+        max_rows=rows,
+        memory_mib=memory_mib or lake.limits.memory_mib,
+        timeout_seconds=timeout or lake.limits.timeout_seconds,
+        max_result_mib=max_result_mib or lake.limits.max_result_mib,
+    )
+    result = lake.query(statement, limits)
     _write(result, chosen, output)
     if result.truncated:
         note(f"cut off after {rows:,} rows; --max-rows raises the limit")

@@ -45,16 +45,41 @@ def coverage(log: CoverageLog, table: Table, query: CoverageQuery) -> pl.DataFra
     A day without a row in the log is missing, or pending while its file may still be published. The rows of a series
     begin with its first covered day. After the end of the table there are only rows of days that the log has.
     """
-    logged = query.rows_of_series(log.days(table.name))
+    refused = query.rows_of_series(log.refused_days(table.name))
+    logged = _with_refused(query.rows_of_series(log.days(table.name)), refused)
     if logged.is_empty():
         return pl.DataFrame(schema=COVERAGE_SCHEMA)
-    joined = _calendar(logged, table, query).join(logged, on=[*SERIES, "day"], how="left")
+    joined = _calendar(logged, log.last_days(table.name), table, query).join(logged, on=[*SERIES, "day"], how="left")
     per_day = pl.col("kline_interval").replace_strict(_rows_per_day(table, logged), return_dtype=pl.Int64)
     overdue = pl.col("day") < _overdue_before(table, query.now)
     today = joined.with_columns(per_day.alias("_per_day"), overdue.alias("_overdue")).with_columns(_columns_of_today())
-    days = judged_by_ids(today, logged, table)
+    days = _with_reasons(judged_by_ids(today, logged, table), refused)
     names = pl.lit(table.name).alias("dataset"), null_where_empty("kline_interval")
     return days.with_columns(names).select(COVERAGE_SCHEMA.names())
+
+
+def _with_refused(logged: pl.DataFrame, refused: pl.DataFrame) -> pl.DataFrame:
+    """Returns the days of the log and, as missing, the days of which only refused objects exist."""
+    alone = refused.join(logged, on=[*SERIES, "day"], how="anti").select(
+        *SERIES,
+        "day",
+        pl.lit(DayCondition.MISSING.value).alias("condition"),
+        pl.lit("").alias("reason"),
+        pl.lit(0, pl.Int64).alias("rows"),
+        pl.col("refused_at").alias("at"),
+    )
+    return pl.concat([logged, alone], how="diagonal")
+
+
+def _with_reasons(days: pl.DataFrame, refused: pl.DataFrame) -> pl.DataFrame:
+    """Returns days with the refused objects in the reasons of days that are not whole."""
+    joined = days.join(refused.select(*SERIES, "day", "refused"), on=[*SERIES, "day"], how="left")
+    is_told = pl.col("reason").str.contains(pl.col("refused"), literal=True)
+    is_whole = pl.col("condition") == DayCondition.AVAILABLE.value
+    nothing = pl.col("reason").is_in(["", NO_OBJECT])
+    words = pl.when(nothing).then("refused").otherwise(pl.format("{}; {}", "reason", "refused"))
+    is_unchanged = pl.col("refused").is_null() | is_told | is_whole
+    return joined.with_columns(pl.when(is_unchanged).then("reason").otherwise(words).alias("reason"))
 
 
 def judged_by_ids(days: pl.DataFrame, logged: pl.DataFrame, table: Table) -> pl.DataFrame:
@@ -121,14 +146,20 @@ def _waits_for_months(table: Table) -> bool:
     return is_monthly(table)
 
 
-def _calendar(logged: pl.DataFrame, table: Table, query: CoverageQuery) -> pl.DataFrame:
+def _calendar(logged: pl.DataFrame, ended: pl.DataFrame, table: Table, query: CoverageQuery) -> pl.DataFrame:
     """Returns a row for every selected day of every series, with the last logged day of the series as `_last`."""
     yesterday = query.now.astimezone(UTC).date() - timedelta(days=1)
     implied = min(query.last_day or yesterday, table.ended or date.max)
     series = logged.group_by(SERIES).agg(pl.col("day").min().alias("_first"), pl.col("day").max().alias("_last"))
     first = pl.max_horizontal("_first", pl.lit(query.first_day or date.min))
-    last = pl.min_horizontal(pl.max_horizontal("_last", pl.lit(implied)), pl.lit(query.last_day or date.max))
-    ranged = series.with_columns(first.alias("_from"), last.alias("_to")).filter(pl.col("_from") <= pl.col("_to"))
+    # Days after the end of a series count only where the log has rows of them.
+    until = pl.max_horizontal("_last", pl.min_horizontal(pl.lit(implied), "_ended"))
+    last = pl.min_horizontal(until, pl.lit(query.last_day or date.max))
+    ranged = (
+        series.join(ended, on=SERIES, how="left")
+        .with_columns(first.alias("_from"), last.alias("_to"))
+        .filter(pl.col("_from") <= pl.col("_to"))
+    )
     days = pl.date_ranges("_from", "_to").alias("day")
     return ranged.select(*SERIES, "_last", days).explode("day").sort(*SERIES, "day")
 
@@ -150,6 +181,8 @@ def _columns_of_today() -> list[pl.Expr]:
     """Returns the columns of a day as they are now: filled where the log has no row, no longer pending when overdue."""
     is_unlogged = pl.col("condition").is_null()
     is_late = pl.col("_overdue") & (is_unlogged | (pl.col("condition") == DayCondition.PENDING.value))
+    # A day of which only a refused object exists has no figures in the log.
+    is_refused = (pl.col("condition") == DayCondition.MISSING.value) & pl.col("version").is_null()
     present = pl.col("expected").fill_null(0) - pl.col("missing").fill_null(0)
     return [
         pl.when(is_unlogged & is_late)
@@ -164,8 +197,8 @@ def _columns_of_today() -> list[pl.Expr]:
         .then(pl.format("{}, and the rest never came", "reason"))
         .otherwise("reason")
         .alias("reason"),
-        pl.when(is_late).then("_per_day").otherwise("expected").alias("expected"),
-        pl.when(is_late & pl.col("_per_day").is_not_null())
+        pl.when(is_late | is_refused).then("_per_day").otherwise("expected").alias("expected"),
+        pl.when((is_late | is_refused) & pl.col("_per_day").is_not_null())
         .then(pl.col("_per_day") - present)
         .otherwise("missing")
         .alias("missing"),

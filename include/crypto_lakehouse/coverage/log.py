@@ -6,13 +6,14 @@ its newest commit count. So the kinds always agree, for any reader at any time.
 
 import io
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass, fields
+from dataclasses import dataclass, fields, replace
 from datetime import datetime, timedelta
 from operator import attrgetter
 from pathlib import Path
 
 import polars as pl
 
+from crypto_lakehouse.coverage.lifetimes import LifetimeLog
 from crypto_lakehouse.coverage.records import (
     CoverageRecord,
     DayCoverage,
@@ -21,6 +22,8 @@ from crypto_lakehouse.coverage.records import (
     PartitionVersion,
     ReconciledDay,
 )
+from crypto_lakehouse.coverage.refusals import refused_days
+from crypto_lakehouse.instants import instant
 from crypto_lakehouse.lake.log import SEQUENCE, AppendLog
 from crypto_lakehouse.lake.storage import Storage
 from crypto_lakehouse.marts import table
@@ -136,6 +139,11 @@ class CoverageFrames:
         is_wanted = pl.col("partition").is_in(sorted(names))
         return CoverageFrames(*(frame.filter(is_wanted) for frame in self.parts))
 
+    def without_days_of(self, other: "CoverageFrames") -> "CoverageFrames":
+        """Returns these rows without the days that `other` has."""
+        days = self.days.join(other.days, on=["partition", "day"], how="anti")
+        return replace(self, days=days)
+
     def joined(self, other: "CoverageFrames") -> "CoverageFrames":
         """Returns these rows followed by the rows of `other`."""
         return CoverageFrames(*(pl.concat(pair) for pair in zip(self.parts, other.parts, strict=True)))
@@ -223,6 +231,16 @@ class CoverageLog:
         stamped = rows.with_columns(pl.lit(at, _TIME).alias("at"))
         return log.append_unless_overtaken(stamped, "partition", mark)
 
+    def published_frames(self, table_name: str, partitions: Iterable[str]) -> CoverageFrames:
+        """Returns the rows of partitions that count, of all kinds, without the days that readers do not see.
+
+        Raises:
+            CorruptObject: A file of the log is damaged; see `skip_damage`.
+        """
+        newest = self._newest(table_name)
+        frames = CoverageFrames(*(_of_kind(newest, kind) for kind in _SCHEMAS))
+        return replace(frames, days=frames.days.filter(pl.col("version") != "")).of_partitions(partitions)
+
     def days(self, table_name: str) -> pl.DataFrame:
         """Returns the rows of days that count, one per partition and day, in no order.
 
@@ -251,6 +269,17 @@ class CoverageLog:
         """
         return _of_kind(self._newest(table_name), "reconciliation")
 
+    def last_days(self, table_name: str) -> pl.DataFrame:
+        """Returns the last day of the series whose end is known: columns `symbol`, `kline_interval` and `_ended`."""
+        lifetimes = LifetimeLog(self._storage, table_name).read()
+        rows = [(*key, instant(life.ends[1] - 1).date()) for key, life in lifetimes.items() if life.ends]
+        schema = {"symbol": pl.String(), "kline_interval": pl.String(), "_ended": pl.Date()}
+        return pl.DataFrame(rows, schema=schema, orient="row")
+
+    def refused_days(self, table_name: str) -> pl.DataFrame:
+        """Returns the days of archive objects that the pull refused, with reasons; see `refusals`."""
+        return refused_days(self._storage, table_name)
+
     def refused_rows(self, table_name: str) -> pl.DataFrame:
         """Returns the rows that were set aside and that count, in no order.
 
@@ -262,6 +291,10 @@ class CoverageLog:
     def compact(self, table_name: str) -> int:
         """Writes what counts into one file where the log has grown; returns how many commits it covers."""
         return self._log(table_name).compact(keep=_newest)
+
+    def restore(self, table_name: str) -> None:
+        """Replaces a damaged log by its valid rows. What the damage has cost is to be examined again."""
+        self._log(table_name).rewrite(_newest)
 
     def _newest(self, table_name: str) -> pl.DataFrame:
         return _newest(self._log(table_name).read(skip_damage=self._skip_damage))

@@ -2,9 +2,10 @@
 
 import os
 from collections import defaultdict
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any
 
 import polars as pl
@@ -17,6 +18,7 @@ from crypto_lakehouse.lake.manifest import read_manifest
 from crypto_lakehouse.lake.partition import Partition
 from crypto_lakehouse.lake.records import Candidate, Manifest, Verdict
 from crypto_lakehouse.quality.checks import CHECKS
+from crypto_lakehouse.quality.evidence import PartitionEvidence
 from crypto_lakehouse.quality.profile import Facts, Profile, examine
 from crypto_lakehouse.quality.suites import Rule, rules, suite
 from crypto_lakehouse.spec import Table
@@ -58,7 +60,12 @@ class _Examined:
     tolerated: tuple[tuple[KnownFault, int], ...]
 
 
-def gate(table: Table, candidates: Sequence[tuple[Candidate, Path]], results: Path) -> GateOutcome:
+def gate(
+    table: Table,
+    candidates: Sequence[tuple[Candidate, Path]],
+    results: Path,
+    evidence: Mapping[str, PartitionEvidence] = MappingProxyType({}),
+) -> GateOutcome:
     """Judges candidates by the suite of their table.
 
     A broken critical rule quarantines a partition, any other degrades it, and a remark is only noted. The facts, GX's
@@ -67,12 +74,16 @@ def gate(table: Table, candidates: Sequence[tuple[Candidate, Path]], results: Pa
     Args:
         table: The table of all candidates.
         candidates: The candidates, each with its file.
-        results: A folder for the evidence.
+        results: A folder for what the gate writes.
+        evidence: What is known of partitions beyond their files, by name.
 
     Raises:
         CorruptObject: A file cannot be read back.
     """
-    examined = [_examined(table, candidate, file) for candidate, file in candidates]
+    examined = [
+        _examined(table, candidate, file, evidence.get(candidate.partition, PartitionEvidence()))
+        for candidate, file in candidates
+    ]
     profiles = [each.profile for each in examined]
     facts = [profile.facts for profile in profiles]
     pl.DataFrame(facts, infer_schema_length=None).write_parquet(results / FACTS_FILE)
@@ -80,6 +91,21 @@ def gate(table: Table, candidates: Sequence[tuple[Candidate, Path]], results: Pa
     verdicts = [_verdict(each, broken.get(each.candidate.partition, [])) for each in examined]
     docs = results / _DOCS
     return GateOutcome(verdicts, profiles, _frames(examined), docs if docs.is_file() else None)
+
+
+def coverage_of(table: Table, candidate: Candidate, file: Path, evidence: PartitionEvidence) -> CoverageFrames:
+    """Returns the coverage of a partition's file, as the gate found it.
+
+    Args:
+        table: The table.
+        candidate: What the file is.
+        file: The file.
+        evidence: What is known of the partition beyond the file.
+
+    Raises:
+        CorruptObject: The file cannot be read.
+    """
+    return _frames([_examined(table, candidate, file, evidence)])
 
 
 def _frames(examined: Sequence[_Examined]) -> CoverageFrames:
@@ -97,10 +123,12 @@ def _frames(examined: Sequence[_Examined]) -> CoverageFrames:
     )
 
 
-def _examined(table: Table, candidate: Candidate, file: Path) -> _Examined:
+def _examined(table: Table, candidate: Candidate, file: Path, evidence: PartitionEvidence) -> _Examined:
     partition, manifest = Partition.parse(table, candidate.partition), read_manifest(file)
+    # What the pull refused is missing from the partition as what conform refused is.
+    manifest = replace(manifest, refused=(*manifest.refused, *evidence.refused))
     version = PartitionVersion.of(partition, candidate.sha256)
-    examination, faults = examine(file, partition, manifest), faults_of(partition, manifest.covered)
+    examination, faults = examine(file, partition, manifest, evidence.series), faults_of(partition, manifest.covered)
     coverage = partition_coverage(examination.times, manifest, version, _by_hole_kind(faults))
     counts = examination.profile.counts
     shown = tuple((fault, count) for fault in faults if (count := counts[CHECKS[fault.check].fact]))

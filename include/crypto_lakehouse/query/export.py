@@ -8,7 +8,7 @@ from typing import Any
 
 import polars as pl
 
-from crypto_lakehouse.query.session import QueryResult
+from crypto_lakehouse.query.limits import QueryResult
 
 FORMULA_LEADS = ("=", "+", "-", "@", "\t", "\r")
 """A spreadsheet reads a text cell that starts with one of these characters as a formula. It may run a program."""

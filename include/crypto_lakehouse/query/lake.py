@@ -16,12 +16,18 @@ from crypto_lakehouse.errors import ArchiveFileMissing, InvalidRequest
 from crypto_lakehouse.instruments.instrument import listed_on
 from crypto_lakehouse.instruments.log import InstrumentLog
 from crypto_lakehouse.lake.opening import open_storage
+from crypto_lakehouse.lake.partition import Partition
+from crypto_lakehouse.lake.records import PublishedPartition
 from crypto_lakehouse.query.arguments import Instant, checked_instant, checked_kind, checked_market, checked_patterns
-from crypto_lakehouse.query.published import PartitionFilter, published_partitions, published_summary
+from crypto_lakehouse.query.limits import QueryLimits, QueryResult
+from crypto_lakehouse.query.process import QueryEngine
+from crypto_lakehouse.query.published import PartitionFilter, published_partitions, published_summary, require_files
+from crypto_lakehouse.query.question import Question
 from crypto_lakehouse.query.scans import scan_files
-from crypto_lakehouse.query.session import FileView, QueryLimits, QueryResult, View, named_in, run_query
-from crypto_lakehouse.settings import Settings, load_settings
+from crypto_lakehouse.query.views import CoverageView, FileView, FrameView, ScanView, View, named_in
+from crypto_lakehouse.settings import ExchangeSettings, Settings, load_settings
 from crypto_lakehouse.spec import Dataset, Table
+from crypto_lakehouse.symbols import nearest_symbols, unknown_symbol
 from crypto_lakehouse.vocabulary import InstrumentKind, Interval, Market
 
 INSTRUMENTS = "instruments"
@@ -38,8 +44,10 @@ class Lake:
 
     def __init__(self, settings: Settings, catalog: Catalog | None = None) -> None:
         self._settings = settings
-        storage = open_storage(settings)
+        storage = self._storage = open_storage(settings)
         self._root = storage.uri
+        self._limits = QueryLimits(**settings.query.model_dump())
+        self._engine = QueryEngine(reads_s3=self._root.startswith("s3://"))
         self._masters = InstrumentLog(storage)
         self._catalog = catalog or open_catalog(settings)
         self._coverage = Coverage(CoverageLog(storage), self.tables)
@@ -55,12 +63,24 @@ class Lake:
             where: Folder or `s3://bucket/prefix` of the lake, or settings. By default the configured lake.
 
         Raises:
-            InvalidRequest: The configuration or the address is not valid.
+            InvalidRequest: The configuration or the address is not valid, or there is no lake.
         """
-        if isinstance(where, Settings):
-            return cls(where)
-        settings = load_settings()
-        return cls(settings.model_copy(update={"lake": where}) if where else settings)
+        settings = where if isinstance(where, Settings) else load_settings()
+        lake = cls(settings.model_copy(update={"lake": where}) if isinstance(where, str) and where else settings)
+        lake._check_there_is_one()
+        return lake
+
+    def _check_there_is_one(self) -> None:
+        storage = open_storage(self._settings)
+        # What the first run of a new lake writes comes before its catalog.
+        if not self.tables() and not any(next(storage.list(f"{layer}/"), None) for layer in ("bronze", "runs")):
+            advice = "Name its folder with CRYPTO_LAKEHOUSE_LAKE, or make one with `crypto-lakehouse ingest`"
+            raise InvalidRequest(f"there is no lake in {self._root}", advice)
+
+    @property
+    def limits(self) -> QueryLimits:
+        """The limits of a query that does not name its own."""
+        return self._limits
 
     def tables(self) -> list[str]:
         """Returns the names of all tables of the lake: datasets and marts."""
@@ -106,7 +126,8 @@ class Lake:
 
         Raises:
             ArchiveFileMissing: Nothing that fits is published.
-            InvalidRequest: A name or a time is not valid.
+            CorruptObject: A published file is gone.
+            InvalidRequest: A name or a time is not valid, or nothing is published of a symbol that is no glob.
         """
         table = marts.table(dataset)
         first, last, wanted = checked_instant(start), checked_instant(end), checked_patterns(symbols)
@@ -115,11 +136,26 @@ class Lake:
         if not published:
             request = f"for symbols {wanted or 'any'}, interval {interval or 'any'}, {start} to {end}"
             raise _nothing_published(table, request)
+        self._check_named(table, wanted)
+        require_files(self._storage, published)
         hidden = [key for key in table.partition_keys if key != "kline_interval"]
-        frame = scan_files(table, published, self._root, self._settings.storage).drop(hidden)
+        frame = scan_files(table.partition_keys, self._files(published), self._settings.storage).drop(hidden)
         if first is not None:
             frame = frame.filter(pl.col(table.event_time) >= first)
         return frame if last is None else frame.filter(pl.col(table.event_time) < last)
+
+    def _check_named(self, table: Table, patterns: Sequence[str]) -> None:
+        """Refuses a symbol of which nothing is published: a result without it would look complete.
+
+        Raises:
+            UnknownSymbol: There is such a symbol. A glob may match nothing.
+        """
+        named = [pattern for pattern in patterns if not set(pattern) & set("*?")]
+        unknown = [symbol for symbol in named if not self._catalog.partitions(table, symbols=[symbol])]
+        if unknown:
+            records = self._catalog.partitions(table)
+            known = {Partition.parse(table, record.partition).symbol for record in records}
+            raise unknown_symbol(unknown[0], "the lake", nearest_symbols(unknown[0], known), table.name)
 
     def coverage(
         self,
@@ -265,13 +301,14 @@ class Lake:
 
         Args:
             text: The statement.
-            limits: The limits of the query.
+            limits: The limits of the query. By default the limits of the settings.
 
         Raises:
-            InvalidRequest: The statement is not valid, or exceeds its limits in rows, time or memory.
+            InvalidRequest: The statement is not valid, or exceeds its limits in rows, time, memory or size.
             ArchiveFileMissing: The statement names a table of which nothing is published.
+            CorruptObject: A published file of a table that the statement names is gone.
         """
-        bounds = limits or QueryLimits()
+        bounds = limits or self._limits
         result = self.query(text, bounds)
         if result.truncated:
             what = f"the query returns more than {bounds.max_rows:,} rows"
@@ -283,11 +320,12 @@ class Lake:
 
         Args:
             text: The statement.
-            limits: The limits of the query.
+            limits: The limits of the query. By default the limits of the settings.
 
         Raises:
-            InvalidRequest: The statement is not valid, or exceeds its limits in time or memory.
+            InvalidRequest: The statement is not valid, or exceeds its limits in time, memory or size.
             ArchiveFileMissing: The statement names a table of which nothing is published.
+            CorruptObject: A published file of a table that the statement names is gone.
         """
         names = named_in(text, [*(table.name for table in marts.tables()), INSTRUMENTS, *TABLES])
         # A query without a table name may list the tables: SHOW TABLES.
@@ -296,17 +334,19 @@ class Lake:
         required = bool(names) and not set(names) & set(TABLES)
         views = {name: self._view(name, required=required) for name in listed}
         existing = {name: view for name, view in views.items() if view is not None}
-        return run_query(text, existing, limits or QueryLimits())
+        return self._engine.run(Question(text, existing, limits or self._limits))
 
     def _view(self, name: str, *, required: bool) -> View | None:
         if name in TABLES:
-            return self._coverage.lazy_table(name)
+            # The process of the query gets no key that it does not need.
+            settings = self._settings.model_copy(update={"exchange": ExchangeSettings()})
+            return CoverageView(name, settings, tuple(self.tables()))
         if name != INSTRUMENTS:
             return self._table_view(marts.table(name), required=required)
         masters = pl.concat([self._masters.latest(market) for market in Market])
         if masters.is_empty() and required:
             raise _no_master(None)
-        return None if masters.is_empty() else masters.lazy()
+        return None if masters.is_empty() else FrameView.of(masters)
 
     def _table_view(self, table: Table, *, required: bool) -> View | None:
         published = self._catalog.partitions(table)
@@ -314,10 +354,15 @@ class Lake:
             if required:
                 raise _nothing_published(table, "")
             return None
+        require_files(self._storage, published)
+        keys, files = table.partition_keys, self._files(published)
         # DuckDB reads *, ? and brackets in a path as a glob.
         if self._root.startswith("s3://") or re.search(r"[*?\[\]{}]", self._root):
-            return scan_files(table, published, self._root, self._settings.storage)
-        return FileView(table, tuple(f"{self._root}/{partition.file}" for partition in published))
+            return ScanView(keys, files, self._settings.storage)
+        return FileView(keys, files)
+
+    def _files(self, published: Sequence[PublishedPartition]) -> tuple[str, ...]:
+        return tuple(f"{self._root}/{partition.file}" for partition in published)
 
 
 def _no_master(market: Market | None) -> ArchiveFileMissing:

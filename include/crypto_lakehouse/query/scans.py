@@ -5,32 +5,25 @@ from typing import Any
 
 import polars as pl
 
-from crypto_lakehouse.lake.records import PublishedPartition
+from crypto_lakehouse.query.views import VERSION
 from crypto_lakehouse.settings import StorageSettings
-from crypto_lakehouse.spec import Table
-
-VERSION = "version"
-"""The hive key of the version folder of a partition. It is removed from the columns."""
 
 
-def scan_files(
-    table: Table, published: Sequence[PublishedPartition], root: str, storage: StorageSettings
-) -> pl.LazyFrame:
+def scan_files(partition_keys: Sequence[str], files: Sequence[str], storage: StorageSettings) -> pl.LazyFrame:
     """Returns the rows of published files, with the partition values as columns.
 
     Args:
-        table: The table of the partitions.
-        published: The partitions to read, at least one.
-        root: Root of the lake, as in `Storage.uri`.
+        partition_keys: The partition keys of the table.
+        files: The files, at least one: paths, or addresses in S3.
         storage: Settings of the S3 store, where the lake is in S3.
     """
-    hive = pl.Schema({name: pl.String() for name in (*table.partition_keys, VERSION)})
+    hive = pl.Schema({name: pl.String() for name in (*partition_keys, VERSION)})
     return pl.scan_parquet(
-        [f"{root}/{partition.file}" for partition in published],
+        list(files),
         hive_partitioning=True,
         hive_schema=hive,
         glob=False,
-        **(_in_s3(storage) if root.startswith("s3://") else {}),
+        **(_in_s3(storage) if files[0].startswith("s3://") else {}),
     ).drop(VERSION)
 
 

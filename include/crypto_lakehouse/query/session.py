@@ -3,66 +3,28 @@
 In DuckDB, SQL can read and write files, load extensions and open sockets. So each query gets a session of its own. The
 session has one view per table that the query names, and it may only open the files of the views. Its configuration
 is locked before the query runs. Only a single SELECT statement is accepted.
+
+This module runs in the child process of `query/child.py`, which bounds the memory and the time of the engine.
 """
 
-import re
-import threading
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import closing, contextmanager
-from dataclasses import dataclass
+from contextlib import closing
 
 import duckdb
-import polars as pl
 import pyarrow as pa
 
 from crypto_lakehouse.errors import InvalidRequest, LakehouseError, SourceUnavailable
-from crypto_lakehouse.query.scans import VERSION
-from crypto_lakehouse.spec import Table
+from crypto_lakehouse.query.limits import QueryLimits, too_much_memory
+from crypto_lakehouse.query.transfer import transferable
+from crypto_lakehouse.query.views import VERSION, FileView, View
 
-BATCH_ROWS = 50_000
+BATCH_ROWS = 10_000
 MAX_TEXT = 100_000
 """Maximum number of characters of a query."""
 
 
-@dataclass(frozen=True, slots=True)
-class QueryLimits:
-    """The limits of one query.
-
-    Args:
-        max_rows: Maximum number of rows of the result.
-        memory_mib: Memory of the engine. Nothing is written to disk.
-        threads: Threads of the engine.
-        timeout_seconds: Wall time after which the query is interrupted.
-    """
-
-    max_rows: int = 1_000_000
-    memory_mib: int = 2048
-    threads: int = 2
-    timeout_seconds: float = 120.0
-
-
-@dataclass(frozen=True, slots=True)
-class QueryResult:
-    """The rows of a query, and whether rows beyond the limit were cut off."""
-
-    frame: pl.DataFrame
-    truncated: bool
-
-
-@dataclass(frozen=True, slots=True)
-class FileView:
-    """A table as local files, which DuckDB reads itself."""
-
-    table: Table
-    files: tuple[str, ...]
-
-
-View = FileView | pl.LazyFrame
-"""The content of a view: local files, or a lazy frame that reads from elsewhere."""
-
-
-def run_query(text: str, views: Mapping[str, View], limits: QueryLimits) -> QueryResult:
-    """Returns the rows of one SELECT statement over the views.
+def answer(text: str, views: Mapping[str, View], limits: QueryLimits) -> Iterator[pa.RecordBatch]:
+    """Yields the rows of one SELECT statement over the views: first a batch without rows, for the columns.
 
     Args:
         text: The statement.
@@ -79,10 +41,14 @@ def run_query(text: str, views: Mapping[str, View], limits: QueryLimits) -> Quer
             for name, view in views.items():
                 _create_view(connection, name, view)
             _lock(connection, [file for view in views.values() if isinstance(view, FileView) for file in view.files])
-            with _interrupted_after(connection, limits.timeout_seconds):
-                reader = connection.sql(statement).to_arrow_reader(BATCH_ROWS)
-                return _bounded(reader, limits.max_rows)
-    except duckdb.Error as error:
+            # A batch in memory has no more rows than the result.
+            reader = connection.sql(statement).to_arrow_reader(min(BATCH_ROWS, limits.max_rows + 1))
+            with closing(reader):
+                yield from transferable(reader)
+    except MemoryError as error:
+        raise too_much_memory(limits) from error
+    # The engine's errors come as Arrow's once rows are streamed.
+    except (duckdb.Error, pa.ArrowException) as error:
         raise _translated(error, limits) from error
 
 
@@ -99,19 +65,13 @@ def select_statement(text: str) -> duckdb.Statement:
         kinds = [statement.type.name for statement in statements]
     # ValueError: DuckDB's Python client does not know every kind of statement of its parser (UPDATE EXTENSIONS).
     except (duckdb.Error, ValueError) as error:
-        raise InvalidRequest(f"the query cannot be parsed: {_first_line(error)}", "See docs/query.md") from error
+        raise InvalidRequest(f"the query cannot be parsed: {_words(error)}", "See docs/query.md") from error
     # EXPLAIN is not accepted either, because EXPLAIN ANALYZE runs the statement.
     if kinds != ["SELECT"]:
         kinds_text = ", ".join(kinds) or "no statement"
         what = f"the query contains {kinds_text}; allowed is one SELECT"
         raise InvalidRequest(what, "Queries can only read. Send one statement at a time")
     return statements[0]
-
-
-def named_in(text: str, names: Sequence[str]) -> list[str]:
-    """Returns the names that occur in a query as words. Views are made for these only, because each view takes time."""
-    words = set(re.findall(r"[a-z0-9_]+", text.lower()))
-    return [name for name in names if name in words]
 
 
 def _connect(limits: QueryLimits) -> duckdb.DuckDBPyConnection:
@@ -132,10 +92,10 @@ def _connect(limits: QueryLimits) -> duckdb.DuckDBPyConnection:
 
 
 def _create_view(connection: duckdb.DuckDBPyConnection, name: str, view: View) -> None:
-    if isinstance(view, pl.LazyFrame):
-        connection.register(name, view)
+    if not isinstance(view, FileView):
+        connection.register(name, view.frame())
         return
-    keys = ", ".join(f"{_quoted(key)}: 'VARCHAR'" for key in view.table.partition_keys)
+    keys = ", ".join(f"{_quoted(key)}: 'VARCHAR'" for key in view.partition_keys)
     # The name and the keys come from the dataset table, the files from the catalog. All are quoted.
     connection.execute(
         f'CREATE VIEW "{name}" AS SELECT * EXCLUDE ({VERSION}) FROM read_parquet('  # noqa: S608
@@ -159,44 +119,18 @@ def _list(texts: Sequence[str]) -> str:
     return "[" + ", ".join(_quoted(text) for text in texts) + "]"
 
 
-@contextmanager
-def _interrupted_after(connection: duckdb.DuckDBPyConnection, seconds: float) -> Iterator[None]:
-    timer = threading.Timer(seconds, connection.interrupt)
-    timer.daemon = True
-    timer.start()
-    try:
-        yield
-    finally:
-        timer.cancel()
-        timer.join()
-
-
-def _bounded(reader: pa.RecordBatchReader, max_rows: int) -> QueryResult:
-    batches, rows = [], 0
-    with closing(reader):
-        for batch in reader:
-            batches.append(batch)
-            rows += batch.num_rows
-            if rows > max_rows:
-                break
-    frame = pl.DataFrame(pa.Table.from_batches(batches, reader.schema))
-    return QueryResult(frame.head(max_rows), rows > max_rows)
-
-
-def _translated(error: duckdb.Error, limits: QueryLimits) -> LakehouseError:
-    if isinstance(error, duckdb.InterruptException):
-        what = f"the query took longer than {limits.timeout_seconds:g} s"
-        return InvalidRequest(what, "Query fewer symbols or a shorter time, or raise the limit")
-    if isinstance(error, duckdb.OutOfMemoryException):
-        what = f"the query needs more than {limits.memory_mib} MiB"
-        return InvalidRequest(what, "Query less data at once, raise the limit, or use Lake.scan, which streams")
+def _translated(error: Exception, limits: QueryLimits) -> LakehouseError:
+    if isinstance(error, duckdb.OutOfMemoryException | pa.ArrowMemoryError) or "Out of Memory" in str(error):
+        return too_much_memory(limits)
     if isinstance(error, duckdb.IOException):
         return SourceUnavailable(
-            f"a published file cannot be read: {_first_line(error)}",
+            f"a published file cannot be read: {_words(error)}",
             "Try again. If it fails again, build the partition again",
         )
-    return InvalidRequest(f"the query failed: {_first_line(error)}", "Names and types: docs/datasets.md")
+    return InvalidRequest(f"the query failed: {_words(error)}", "Names and types: docs/datasets.md")
 
 
-def _first_line(error: Exception) -> str:
-    return str(error).strip().split("\n", 1)[0][:300]
+def _words(error: Exception) -> str:
+    """Returns the message of an error with its candidates, without the lines that quote the statement."""
+    lines = [line.strip() for line in str(error).strip().split("\n")]
+    return " ".join(line for line in lines if line and not line.startswith(("LINE ", "^")))[:500]

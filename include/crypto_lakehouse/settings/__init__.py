@@ -14,6 +14,7 @@ from crypto_lakehouse.settings.files import CONFIG_PATH, PREFIX, config_file
 from crypto_lakehouse.settings.kubernetes import KubernetesSettings, StepRequests
 from crypto_lakehouse.settings.loading import load_settings
 from crypto_lakehouse.settings.markets import MarketFilter
+from crypto_lakehouse.settings.query import QuerySettings
 from crypto_lakehouse.settings.steps import ConformSettings, RunnerKind, StepLimits, StepSize
 from crypto_lakehouse.settings.store import CatalogKind, CatalogSettings, StorageSettings
 
@@ -31,6 +32,7 @@ __all__ = [
     "KubernetesSettings",
     "MarketFilter",
     "MissingChecksum",
+    "QuerySettings",
     "RunnerKind",
     "Settings",
     "StepLimits",

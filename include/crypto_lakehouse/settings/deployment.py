@@ -13,6 +13,7 @@ from crypto_lakehouse.settings.exchange import ExchangeSettings
 from crypto_lakehouse.settings.files import PREFIX, config_file
 from crypto_lakehouse.settings.kubernetes import KubernetesSettings
 from crypto_lakehouse.settings.markets import MarketFilter, MarketName, default_market_filters
+from crypto_lakehouse.settings.query import QuerySettings
 from crypto_lakehouse.settings.steps import ConformSettings, RunnerKind, StepSize
 from crypto_lakehouse.settings.store import CatalogSettings, StorageSettings
 from crypto_lakehouse.spec import Dataset
@@ -52,6 +53,7 @@ class Settings(BaseSettings):
     catalog: CatalogSettings = CatalogSettings()
     exchange: ExchangeSettings = ExchangeSettings()
     conform: ConformSettings = ConformSettings()
+    query: QuerySettings = QuerySettings()
     markets: dict[MarketName, MarketFilter] = Field(default_factory=default_market_filters)
     profiles: dict[str, TransferProfile] = Field(default_factory=default_profiles)
     start_date: str = "2024-01-01"

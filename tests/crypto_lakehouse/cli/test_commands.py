@@ -90,9 +90,27 @@ def test_status_counts_what_is_published(lake_folder: Path, capsys: pytest.Captu
     assert "binance_um_funding_rate" in capsys.readouterr().out
 
 
-def test_info_shows_coverage_and_an_empty_lake_says_so(lake_folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    assert main(["query", "info"]) == 0
-    assert capsys.readouterr().out == "nothing is published\n"
+@pytest.mark.parametrize(
+    "command",
+    [
+        ["query", "info"],
+        ["query", "sql", "SELECT 1"],
+        ["query", "coverage", "--data-type", "klines", "--market", "um"],
+        ["query", "universe", "--market", "um", "--at", "2025-01-01"],
+    ],
+)
+def test_a_reader_of_an_empty_folder_says_that_there_is_no_lake_and_makes_none(
+    command: list[str], lake_folder: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    for is_there in (False, True):
+        assert main(command) == 64
+        assert f"there is no lake in {lake_folder}" in capsys.readouterr().err
+        assert lake_folder.exists() is is_there
+        lake_folder.mkdir(exist_ok=True)
+    assert list(lake_folder.iterdir()) == []
+
+
+def test_info_shows_coverage(lake_folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
     publish_funding(lake_folder)
     assert main(["query", "info"]) == 0
     assert "2025-01-01 00:00:00+00:00" in capsys.readouterr().out
@@ -133,6 +151,7 @@ def test_json_is_one_document_with_exact_decimals(lake_folder: Path, capsys: pyt
 def test_a_result_beyond_the_limit_is_cut_off_and_says_so(
     lake_folder: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
+    publish_funding(lake_folder)
     assert main(["query", "sql", "FROM range(500)"]) == 0
     out, err = capsys.readouterr()
     assert len(out.splitlines()) == 101
@@ -140,6 +159,7 @@ def test_a_result_beyond_the_limit_is_cut_off_and_says_so(
 
 
 def test_parquet_goes_to_a_new_file_and_nothing_is_overwritten(lake_folder: Path, tmp_path: Path) -> None:
+    publish_funding(lake_folder)
     path = tmp_path / "out.parquet"
     command = ["query", "sql", "SELECT 1 AS a", "--format", "parquet"]
     assert main(command) == 64
@@ -149,6 +169,7 @@ def test_parquet_goes_to_a_new_file_and_nothing_is_overwritten(lake_folder: Path
 
 
 def test_a_wrong_query_is_a_usage_error_of_two_lines(lake_folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    publish_funding(lake_folder)
     assert main(["query", "sql", "SELECT nonsense"]) == 64
     assert len(capsys.readouterr().err.splitlines()) == 2
     assert main(["query", "sql", "SELECT * FROM binance_um_klines"]) == 65

@@ -9,7 +9,7 @@ import polars as pl
 import pytest
 
 from crypto_lakehouse.query.export import csv_text, json_text, write_parquet
-from crypto_lakehouse.query.session import QueryResult
+from crypto_lakehouse.query.limits import QueryResult
 
 AT = datetime(2025, 1, 1, 12, 30, tzinfo=UTC)
 

@@ -115,4 +115,5 @@ def test_coverage_is_asked_of_marts_as_of_datasets(catalog: EmbeddedCatalog, mar
     lake, days = Lake(Settings(lake=str(folder)), catalog), (date(2025, 1, 1), date(2025, 1, 1))
     for found in (lake.coverage(days=days), lake.coverage(mart.name, days=days)):
         assert found.select("dataset", "symbol", "rows").rows() == [(mart.name, "BTCUSDT", 10)]
-    assert lake.sql("SELECT DISTINCT dataset FROM coverage")["dataset"].to_list() == [mart.name]
+    # The process of a query does not know the mart of this test; the tables are the same in SQL.
+    assert lake._view("coverage", required=True).table_names == (KLINES.name, mart.name)

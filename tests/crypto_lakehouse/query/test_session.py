@@ -8,7 +8,7 @@ import pytest
 
 from crypto_lakehouse.errors import InvalidRequest, LakehouseError
 from crypto_lakehouse.query import Lake, QueryLimits
-from crypto_lakehouse.query.session import named_in, select_statement
+from crypto_lakehouse.query.session import select_statement
 from crypto_lakehouse.settings import Settings
 
 CANARY = "canary-1f0c"
@@ -208,9 +208,3 @@ def test_what_is_not_one_statement_is_refused_before_anything_is_opened(text: st
 )
 def test_one_statement_that_reads_is_let_in(text: str) -> None:
     assert select_statement(text).type is duckdb.StatementType.SELECT
-
-
-def test_datasets_are_found_by_whole_words_in_any_case() -> None:
-    names = ["binance_um_klines", "binance_um_mark_price_klines"]
-    assert named_in('SELECT * FROM "Binance_UM_Klines"', names) == ["binance_um_klines"]
-    assert named_in("SELECT * FROM my_binance_um_klines", names) == []

@@ -85,7 +85,7 @@ def pull(objects: Sequence[ObjectToPull], transfer: Transfer) -> PullOutcome:
     """Brings objects into Bronze.
 
     An object that fails verification is downloaded again a few times, then quarantined with its reason. It does not
-    stop the others. An object of which another pull has brought other bytes meanwhile is left out: the next plan looks
+    stop the others. An object that another pull has brought meanwhile is left out: the next plan looks
     again.
 
     Raises:

@@ -26,6 +26,7 @@ from crypto_lakehouse.lake.verdicts import VerdictLog
 from crypto_lakehouse.marts import table as table_of_name
 from crypto_lakehouse.quality.evidence import known_lifetimes
 from crypto_lakehouse.runs.figures import PlanFigures
+from crypto_lakehouse.runs.history import run_log
 from crypto_lakehouse.runs.orders import (
     MAX_BATCH,
     MAX_ORDERS,
@@ -56,6 +57,7 @@ def plan(context: StepContext, order: PlanRequest) -> PlanOutcome:
     Raises:
         LakehouseError: The listing failed or is suspect, or the request is not acceptable.
     """
+    run_log(context.storage, order.subject).append([{"plan_key": context.order_key}])
     comparison = compare(context, order)
     by_stem: dict[str, Sequence[Order]] = {
         "pull": _pull_orders(context, order, comparison),

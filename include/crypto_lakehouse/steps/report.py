@@ -13,7 +13,7 @@ from crypto_lakehouse.lake.storage import Storage
 from crypto_lakehouse.lake.verdicts import VerdictLog
 from crypto_lakehouse.marts import table as table_of_name
 from crypto_lakehouse.reports.quality_report import DatasetSection, PartitionLine, quality_report
-from crypto_lakehouse.runs.history import RunRecord, read_run, refusals_of
+from crypto_lakehouse.runs.history import RunRecord, read_run, refusals_of, run_log
 from crypto_lakehouse.runs.orders import PlanRequest
 from crypto_lakehouse.runs.results import (
     AnyOutcome,
@@ -49,6 +49,7 @@ def report(context: StepContext, order: PlanRequest) -> ReportOutcome:
     BronzeLog(context.storage).compact(order.dataset)
     VerdictLog(context.storage).compact(table_of_name(order.dataset))
     CoverageLog(context.storage).compact(order.dataset)
+    run_log(context.storage, order.subject).compact()
     return ReportOutcome(run.figures, f"{context.storage.uri}/{run.report_key}")
 
 

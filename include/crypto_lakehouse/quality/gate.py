@@ -12,6 +12,7 @@ import polars as pl
 
 from crypto_lakehouse.coverage.days import PartitionCoverage, partition_coverage
 from crypto_lakehouse.coverage.known_faults import KnownFault, faults_of
+from crypto_lakehouse.coverage.known_holes import outdated_holes
 from crypto_lakehouse.coverage.log import CoverageFrames
 from crypto_lakehouse.coverage.records import LoggedRefusedRow, PartitionVersion, ReconciledDay
 from crypto_lakehouse.lake.manifest import read_manifest
@@ -22,7 +23,7 @@ from crypto_lakehouse.quality.evidence import PartitionEvidence
 from crypto_lakehouse.quality.profile import Facts, Profile, examine
 from crypto_lakehouse.quality.suites import Rule, rules, suite
 from crypto_lakehouse.spec import Table
-from crypto_lakehouse.vocabulary import Condition, HoleKind
+from crypto_lakehouse.vocabulary import Condition, DayCondition, HoleKind
 
 _DOCS = Path("gx") / "uncommitted" / "data_docs" / "local_site" / "index.html"
 FACTS_FILE = "facts.parquet"
@@ -192,6 +193,16 @@ def _condition(broken: Sequence[Rule]) -> Condition:
     return Condition.DEGRADED if broken else Condition.AVAILABLE
 
 
+def _outdated_holes(examined: _Examined) -> list[str]:
+    """Returns the known holes that the partition's rows refute, in words."""
+    name, symbol = examined.version.dataset, examined.version.symbol
+    whole = [day.day for day in examined.coverage.days if day.condition is DayCondition.AVAILABLE and day.rows]
+    return [
+        f"a known hole is outdated, remove it from known_holes.py: {hole.reason}"
+        for hole in outdated_holes(name, symbol, whole)
+    ]
+
+
 def _verdict(examined: _Examined, broken: Sequence[Rule]) -> Verdict:
     condition = _condition([rule for rule in broken if not rule.is_remark])
     counts = examined.profile.counts
@@ -199,6 +210,7 @@ def _verdict(examined: _Examined, broken: Sequence[Rule]) -> Verdict:
     reasons += [
         f"{refused.key} was left out: {refused.error}: {refused.reason}" for refused in examined.manifest.refused
     ]
+    reasons += [f"note: {words}" for words in _outdated_holes(examined)]
     reasons += [f"known fault ({count}): {fault.reason}, {fault.link}" for fault, count in examined.tolerated]
     if counts["rows_revised"]:
         reasons.append(

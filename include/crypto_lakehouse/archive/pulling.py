@@ -16,6 +16,7 @@ from crypto_lakehouse.archive.checksum import published_sha256
 from crypto_lakehouse.archive.keys import ArchiveKey, bronze_path, parse_key
 from crypto_lakehouse.archive.s5cmd import Download, download
 from crypto_lakehouse.errors import ArchiveFileMissing, ChecksumMismatch, PermanentError, SourceUnavailable
+from crypto_lakehouse.foreign_errors import error_in_words
 from crypto_lakehouse.instants import instant_from_iso, utc_now
 from crypto_lakehouse.lake.bronze import BronzeLog, QuarantinedObject
 from crypto_lakehouse.lake.records import BronzeObject, ObjectToPull
@@ -74,11 +75,16 @@ class _VerifiedFile:
 
 @dataclass(slots=True)
 class _Verification:
-    """Which objects of one attempt are verified, which are not and why, and which did not arrive."""
+    """Which objects of one attempt are verified, which are not and why, and which did not arrive.
+
+    Args:
+        messages: What the transfer printed about those that did not arrive.
+    """
 
     verified: list[_VerifiedFile] = field(default_factory=list)
     refused: dict[ObjectToPull, PermanentError] = field(default_factory=dict)
     absent: list[ObjectToPull] = field(default_factory=list)
+    messages: str = ""
 
 
 def pull(objects: Sequence[ObjectToPull], transfer: Transfer) -> PullOutcome:
@@ -90,6 +96,7 @@ def pull(objects: Sequence[ObjectToPull], transfer: Transfer) -> PullOutcome:
 
     Raises:
         SourceUnavailable: Some objects did not arrive; the others are in Bronze, so that a repeat is short.
+        ResourcesExhausted: They did not arrive because there is no space for them.
         InvalidRequest: A key is not an archive key.
     """
     bronze = BronzeLog(transfer.storage)
@@ -106,10 +113,15 @@ def pull(objects: Sequence[ObjectToPull], transfer: Transfer) -> PullOutcome:
             pulled = list(pool.map(lambda file: _store(file, transfer, now), verification.verified))
         overtaken = bronze.commit(pulled, mark)
         pulled = [bronze_object for bronze_object in pulled if bronze_object not in overtaken]
-        refused = [_quarantined(candidate, error, now) for candidate, error in verification.refused.items()]
+        # A file that a full disk cut off is no evidence about the object.
+        fault = error_in_words(verification.messages, str(staging))
+        judged = {} if fault else verification.refused
+        refused = [_quarantined(candidate, error, now) for candidate, error in judged.items()]
         bronze.quarantine(transfer.dataset_name, refused, mark)
     if overtaken:
         telemetry.event("objects_overtaken", Level.WARNING, objects=len(overtaken), first=overtaken[0].key)
+    if fault is not None and (verification.absent or verification.refused):
+        raise fault
     if verification.absent:
         raise _missing(transfer, verification.absent, len(objects))
     return PullOutcome(pulled, refused)
@@ -127,6 +139,7 @@ def _verified_downloads(wanted: Sequence[ObjectToPull], transfer: Transfer, stag
         verification = _attempt(remaining, transfer, folder)
         result.verified += verification.verified
         result.refused, result.absent = verification.refused, verification.absent
+        result.messages = verification.messages
         remaining = [*verification.refused, *verification.absent]
     return result
 
@@ -136,9 +149,9 @@ def _attempt(wanted: Sequence[ObjectToPull], transfer: Transfer, folder: Path) -
         transfer.progress("objects downloaded", sum(1 for _ in folder.glob("*.zip")), len(wanted))
 
     archive = transfer.settings.archive
-    download(_downloads(wanted), folder, archive, transfer.profile, report)
+    messages = download(_downloads(wanted), folder, archive, transfer.profile, report)
     report()
-    verification = _Verification()
+    verification = _Verification(messages=messages)
     with ThreadPoolExecutor(_HASH_THREADS) as pool:
         judged = pool.map(lambda item: _judge(item[1], folder, item[0], archive), enumerate(wanted))
         for candidate, verdict in zip(wanted, judged, strict=True):

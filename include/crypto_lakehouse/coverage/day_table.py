@@ -4,21 +4,19 @@ from datetime import UTC, date, datetime, timedelta
 
 import polars as pl
 
-from crypto_lakehouse.coverage.log import CoverageLog, neighbours_by_id
+from crypto_lakehouse.coverage.identifiers import judged_by_ids
+from crypto_lakehouse.coverage.log import CoverageLog
 from crypto_lakehouse.coverage.queries import SERIES, CoverageQuery, null_where_empty
 from crypto_lakehouse.coverage.records import NO_OBJECT
 from crypto_lakehouse.marts import table as table_of_name
 from crypto_lakehouse.schedule import is_monthly
 from crypto_lakehouse.spec import Mart, Table
-from crypto_lakehouse.vocabulary import DayCondition, Interval, Witness
+from crypto_lakehouse.vocabulary import DayCondition, Interval
 
 _PUBLISHED_WITHIN = timedelta(days=7)
 """A daily file that is not published by then is missing. Most are published the next day, some took a week."""
 _MONTHLY_WITHIN = timedelta(days=15)
 """Monthly files are promised for the first Monday, and were seen as late as the middle of the next month."""
-
-_IDENTIFIED = (Witness.IDS, Witness.IDS_WITH_HOLES)
-_MOMENT = "%Y-%m-%d %H:%M:%S"
 
 _TIME = pl.Datetime("us", "UTC")
 COVERAGE_SCHEMA = pl.Schema(
@@ -80,56 +78,6 @@ def _with_reasons(days: pl.DataFrame, refused: pl.DataFrame) -> pl.DataFrame:
     words = pl.when(nothing).then("refused").otherwise(pl.format("{}; {}", "reason", "refused"))
     is_unchanged = pl.col("refused").is_null() | is_told | is_whole
     return joined.with_columns(pl.when(is_unchanged).then("reason").otherwise(words).alias("reason"))
-
-
-def judged_by_ids(days: pl.DataFrame, logged: pl.DataFrame, table: Table) -> pl.DataFrame:
-    """Returns days as the identifiers before and after them prove them.
-
-    Where identifiers go on without a gap, days between them are empty and nothing is missing. Where some are missing
-    between two days with rows, either of the two days may lack them.
-    """
-    if table.witness not in _IDENTIFIED:
-        return days
-    pairs = neighbours_by_id(logged)
-    has_gap = pl.lit(value=table.witness is Witness.IDS) & (pl.col("skipped") > 0)
-    in_two = pl.col("_partition") != pl.col("partition")
-    doubtful = pairs.filter(has_gap & in_two).select(
-        *SERIES, "skipped", "day", "_day", at=pl.col("_last_at"), until=pl.col("first_at")
-    )
-    touched = pl.concat(
-        [doubtful.drop("_day"), doubtful.drop("day").rename({"_day": "day"}).select(doubtful.drop("_day").columns)]
-    )
-    words = pl.format(
-        "{} ids are missing between {} and {}",
-        "skipped",
-        pl.col("at").dt.strftime(_MOMENT),
-        pl.col("until").dt.strftime(_MOMENT),
-    )
-    lacking = touched.group_by(*SERIES, "day").agg(words.str.join("; ").alias("_lacking"))
-    bridged = pairs.filter((pl.col("skipped") == 0) & ((pl.col("day") - pl.col("_day")) > timedelta(days=1)))
-    proven = (
-        bridged.select(
-            *SERIES,
-            pl.date_ranges(pl.col("_day"), pl.col("day"), closed="none").alias("day"),
-            pl.format("no trades: the ids go on from {} to {}", "_last_id", "first_id").alias("_proof"),
-        )
-        .explode("day", empty_as_null=False)
-        .filter(pl.col("day").is_not_null())
-    )
-    judged = days.join(lacking, on=[*SERIES, "day"], how="left").join(proven, on=[*SERIES, "day"], how="left")
-    is_proven = pl.col("_proof").is_not_null() & (pl.col("rows") == 0)
-    is_lacking = pl.col("_lacking").is_not_null() & (pl.col("condition") == DayCondition.AVAILABLE.value)
-    reasons = pl.concat_str(pl.col("reason").replace("", None), "_lacking", separator="; ", ignore_nulls=True)
-    return judged.with_columns(
-        pl.when(is_proven)
-        .then(pl.lit(DayCondition.AVAILABLE.value))
-        .when(is_lacking)
-        .then(pl.lit(DayCondition.DEGRADED.value))
-        .otherwise("condition")
-        .alias("condition"),
-        pl.when(is_proven).then("_proof").otherwise(reasons).fill_null("").alias("reason"),
-        pl.when(is_proven).then(0).otherwise("missing").alias("missing"),
-    )
 
 
 def publication_delay(table: Table) -> timedelta:

@@ -13,6 +13,7 @@ from pathlib import Path
 
 import polars as pl
 
+from crypto_lakehouse.coverage.identifiers import neighbours_by_id
 from crypto_lakehouse.coverage.lifetimes import LifetimeLog
 from crypto_lakehouse.coverage.records import (
     CoverageRecord,
@@ -317,24 +318,6 @@ def _with_carried(frames: CoverageFrames, earlier: pl.DataFrame) -> pl.DataFrame
     is_carried = pl.col("only_kept").is_not_null() & pl.col("partition").is_in(frames.days["partition"].implode())
     carried = _of_kind(earlier, "reconciliation").filter(is_carried)
     return pl.concat([frames.reconciliations, carried]).unique(_RECONCILED_KEY)
-
-
-def neighbours_by_id(days: pl.DataFrame) -> pl.DataFrame:
-    """Returns the days that have identifiers, each with the columns of such a day before it in its series.
-
-    The columns of the day before begin with an underscore. `skipped` is how many identifiers lie between the two days,
-    and `between` how many days lie between them that objects cover.
-    """
-    ordered = days.sort(*_SERIES, "day").with_columns(pl.int_range(pl.len()).over(_SERIES).alias("place"))
-    identified = ordered.filter(pl.col("first_id").is_not_null())
-    before = [
-        pl.col(name).shift(1).over(_SERIES).alias(f"_{name}") for name in identified.columns if name not in _SERIES
-    ]
-    pairs = identified.with_columns(before).filter(pl.col("_day").is_not_null())
-    return pairs.with_columns(
-        (pl.col("first_id") - pl.col("_last_id") - 1).alias("skipped"),
-        (pl.col("place") - pl.col("_place") - 1).alias("between"),
-    )
 
 
 def _holes_between_partitions(days: pl.DataFrame) -> pl.DataFrame:

@@ -1,8 +1,10 @@
 """The gate: a verdict on every candidate of a batch, given by Great Expectations over the facts of the candidates."""
 
+import logging
 import os
 from collections import defaultdict
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
 from types import MappingProxyType
@@ -12,8 +14,10 @@ import polars as pl
 
 from crypto_lakehouse.coverage.days import PartitionCoverage, partition_coverage
 from crypto_lakehouse.coverage.known_faults import KnownFault, faults_of
+from crypto_lakehouse.coverage.known_holes import outdated_holes
 from crypto_lakehouse.coverage.log import CoverageFrames
 from crypto_lakehouse.coverage.records import LoggedRefusedRow, PartitionVersion, ReconciledDay
+from crypto_lakehouse.foreign_errors import error_in_words
 from crypto_lakehouse.lake.manifest import read_manifest
 from crypto_lakehouse.lake.partition import Partition
 from crypto_lakehouse.lake.records import Candidate, Manifest, Verdict
@@ -22,7 +26,7 @@ from crypto_lakehouse.quality.evidence import PartitionEvidence
 from crypto_lakehouse.quality.profile import Facts, Profile, examine
 from crypto_lakehouse.quality.suites import Rule, rules, suite
 from crypto_lakehouse.spec import Table
-from crypto_lakehouse.vocabulary import Condition, HoleKind
+from crypto_lakehouse.vocabulary import Condition, DayCondition, HoleKind
 
 _DOCS = Path("gx") / "uncommitted" / "data_docs" / "local_site" / "index.html"
 FACTS_FILE = "facts.parquet"
@@ -182,14 +186,54 @@ def _validate(table: Table, facts: Sequence[Facts], results: Path) -> Any:
             result_format={"result_format": "COMPLETE", "unexpected_index_column_names": ["partition"]},
         )
     )
-    outcome = checkpoint.run(batch_parameters={"dataframe": pd.DataFrame(list(facts))})
+    with _failing_aloud(results):
+        outcome = checkpoint.run(batch_parameters={"dataframe": pd.DataFrame(list(facts))})
     return next(iter(outcome.run_results.values()))
+
+
+@contextmanager
+def _failing_aloud(results: Path) -> Iterator[None]:
+    """Raises the fault of the disk for which GX leaves out pages of its Data Docs, and which it only logs."""
+    logger, handler = logging.getLogger("great_expectations"), _Messages()
+    before = logger.propagate
+    logger.addHandler(handler)
+    logger.propagate = False
+    try:
+        yield
+    finally:
+        logger.removeHandler(handler)
+        logger.propagate = before
+    for message in handler.messages:
+        if (fault := error_in_words(message, str(results))) is not None:
+            raise fault
+
+
+class _Messages(logging.Handler):
+    """Keeps the messages of errors."""
+
+    def __init__(self) -> None:
+        super().__init__(logging.ERROR)
+        self.messages: list[str] = []
+
+    def emit(self, record: logging.LogRecord) -> None:
+        """Keeps a message."""
+        self.messages.append(record.getMessage())
 
 
 def _condition(broken: Sequence[Rule]) -> Condition:
     if any(not rule.degrades for rule in broken):
         return Condition.QUARANTINED
     return Condition.DEGRADED if broken else Condition.AVAILABLE
+
+
+def _outdated_holes(examined: _Examined) -> list[str]:
+    """Returns the known holes that the partition's rows refute, in words."""
+    name, symbol = examined.version.dataset, examined.version.symbol
+    whole = [day.day for day in examined.coverage.days if day.condition is DayCondition.AVAILABLE and day.rows]
+    return [
+        f"a known hole is outdated, remove it from known_holes.py: {hole.reason}"
+        for hole in outdated_holes(name, symbol, whole)
+    ]
 
 
 def _verdict(examined: _Examined, broken: Sequence[Rule]) -> Verdict:
@@ -199,6 +243,7 @@ def _verdict(examined: _Examined, broken: Sequence[Rule]) -> Verdict:
     reasons += [
         f"{refused.key} was left out: {refused.error}: {refused.reason}" for refused in examined.manifest.refused
     ]
+    reasons += [f"note: {words}" for words in _outdated_holes(examined)]
     reasons += [f"known fault ({count}): {fault.reason}, {fault.link}" for fault, count in examined.tolerated]
     if counts["rows_revised"]:
         reasons.append(

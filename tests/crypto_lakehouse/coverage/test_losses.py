@@ -4,16 +4,30 @@ Where a witness cannot see a loss by nature, the oracle says so: see the table o
 """
 
 import random
-from datetime import date, timedelta
+from datetime import date, datetime, timedelta
 from pathlib import Path
 
+import polars as pl
 import pytest
 
+from crypto_lakehouse.coverage.day_table import coverage
+from crypto_lakehouse.coverage.days import partition_coverage
+from crypto_lakehouse.coverage.gap_table import find_gaps
+from crypto_lakehouse.coverage.log import CoverageFrames, CoverageLog
+from crypto_lakehouse.coverage.published import unreadable_days
+from crypto_lakehouse.coverage.queries import CoverageQuery
+from crypto_lakehouse.coverage.records import PartitionVersion
+from crypto_lakehouse.coverage.row_times import RowTimes
 from crypto_lakehouse.datasets import DATASETS, dataset
+from crypto_lakehouse.instants import midnight
+from crypto_lakehouse.lake.local import LocalStorage
+from crypto_lakehouse.lake.partition import Partition, partitions_between
+from crypto_lakehouse.lake.records import BronzeObject, Manifest, ManifestInput
 from crypto_lakehouse.spec import Dataset
-from crypto_lakehouse.vocabulary import Exchange, Frequency, Interval, Witness
+from crypto_lakehouse.vocabulary import ChecksumStatus, Condition, Exchange, Frequency, Interval, Source, Witness
 from tests.lossy_archive import (
     LOSSES,
+    NOW,
     LossyArchive,
     Row,
     Told,
@@ -25,6 +39,7 @@ from tests.lossy_archive import (
     lose,
     some_loss,
 )
+from tests.steps_of_gate import empty_verdict
 
 FIRST = date(2023, 3, 6)
 ARCHIVED = [row for row in DATASETS if row.exchange is Exchange.BINANCE]
@@ -151,3 +166,67 @@ def test_a_candle_of_several_days_that_is_missing_is_a_gap_of_its_days(
     assert told.not_whole == {day for day in covered if day.month == 3}
     [gap] = told.gaps.to_dicts()
     assert (gap["start"].date(), gap["end"].date(), gap["missing"]) == (start, start + timedelta(days=days), 1)
+
+
+REST_ONLY = [row for row in DATASETS if not row.frequencies]
+
+
+def answered(row: Dataset, rows: list[Row], days: list[date], folder: Path) -> Told:
+    """Returns what is reported of days that the exchange has answered with these rows."""
+    interval = Interval.H1 if row.has_interval else None
+    log, frames = CoverageLog(LocalStorage(folder)), CoverageFrames.of()
+    for partition in partitions_between(row, row.sample_symbol, days[0], days[-1], interval):
+        own = [line for line in rows if partition.start <= line.time < partition.end]
+        start, end = max(partition.start, midnight(days[0])), min(partition.end, midnight(days[-1] + timedelta(days=1)))
+        if own:
+            found = partition_coverage(*collected(row, partition, own, (start, end)), {})
+            frames = frames.joined(CoverageFrames.of(found.days, found.holes))
+        else:
+            objects = {partition.name: [answer_object(row, start, end)]}
+            verdict = empty_verdict(partition, Condition.EMPTY)
+            frames = frames.joined(CoverageFrames.of(unreadable_days(row, [verdict], objects, {})))
+    log.append(row.name, frames, NOW)
+    query = CoverageQuery(NOW, first_day=days[0], last_day=days[-1])
+    return Told(coverage(log, row, query), find_gaps(log, row, query))
+
+
+def collected(
+    row: Dataset, partition: Partition, rows: list[Row], span: tuple[datetime, datetime]
+) -> tuple[RowTimes, Manifest, PartitionVersion]:
+    covered = ((span[0].isoformat(), span[1].isoformat()),)
+    given = ManifestInput(
+        "k", "s", Source.REST, *covered[0], ChecksumStatus.UNPUBLISHED, 1, "ms", header=False, inversions=0
+    )
+    manifest = Manifest(row.name, partition.name, (given,), (), "d", len(rows), len(rows), 0, 0, 0, 0, covered)
+    times = RowTimes(partition, covered)
+    schema = {row.event_time: pl.Datetime("us", "UTC"), "trade_id": pl.Int64}
+    times.add(pl.DataFrame([(line.time, line.number) for line in rows], schema=schema, orient="row"))
+    return times, manifest, PartitionVersion.of(partition, "v")
+
+
+def answer_object(row: Dataset, start: datetime, end: datetime) -> BronzeObject:
+    tags = ("e", start, 1, "s", ChecksumStatus.UNPUBLISHED, start, "p")
+    return BronzeObject(row.name, "rest/k", row.sample_symbol, "", Source.REST, start, end, *tags)
+
+
+@pytest.mark.parametrize("kind", [*LOSSES, "none"])
+@pytest.mark.parametrize("row", REST_ONLY, ids=lambda row: row.name)
+def test_what_answers_of_an_exchange_without_an_archive_lack_is_told(row: Dataset, kind: str, tmp_path: Path) -> None:
+    days = [FIRST + timedelta(days=number) for number in range(4)]
+    step = HOUR if row.has_interval else timedelta(seconds=30)
+    count = timedelta(days=4) // step
+    rows = [Row(str(number), midnight(days[0]) + step * number, number) for number in range(count)]
+    keeps = (lambda _: True) if kind == "none" else some_loss(random.Random(f"{row.name} {kind}"), rows, days, kind)
+    left = [line for line in rows if keeps(line)]
+    told, lost = answered(row, left, days, tmp_path), {line.time.date() for line in rows if not keeps(line)}
+    # Coinbase has no candle where nothing was traded. An answer without trades proves an empty day of single trades.
+    silent = row.witness is Witness.OBJECT or (row.witness is Witness.IDS_WITH_HOLES and kind in {"day", "days", "row"})
+    if kind == "none" or silent:
+        assert (told.not_whole, told.gaps.height) == (set(), 0)
+    elif row.witness in {Witness.GRID, Witness.IDS}:
+        assert lost <= told.not_whole
+        spans = list(told.gaps.select("start", "end").iter_rows())
+        gone = [line.time for line in rows if not keeps(line)]
+        assert all(any(start <= time < end for start, end in spans) for time in gone)
+    near = {day + timedelta(days=shift) for day in lost for shift in (-1, 0, 1)}
+    assert told.not_whole <= near

@@ -32,6 +32,7 @@ from crypto_lakehouse.errors import (
 from crypto_lakehouse.exchange.bodies import Answer
 from crypto_lakehouse.exchange.limiter import REFUSAL_SECONDS, RateLimiter
 from crypto_lakehouse.exchange.rows import time_of
+from crypto_lakehouse.exchange.session import reason_of
 from crypto_lakehouse.exchange.venue import Meaning, Params, Transport, Venue
 from crypto_lakehouse.exchange.venues import VENUES
 from crypto_lakehouse.settings import ExchangeSettings
@@ -160,7 +161,7 @@ class ExchangeClient:
     def _refusal(self, endpoint: RestEndpoint, answer: Answer | None, error: Exception) -> LakehouseError:
         """Returns our error for a refusal; a refusal of the address stops every process first."""
         if answer is None:
-            return SourceUnavailable(f"{endpoint.path} did not answer: {type(error).__name__}", _RETRIED)
+            return SourceUnavailable(f"{endpoint.path} did not answer: {reason_of(error)}", _RETRIED)
         code, words = self._venue.error(answer.body)
         what = " ".join(part for part in (f"{endpoint.path} answered {answer.status}", code, words) if part)
         meaning = self._venue.meaning(answer.status, code)

@@ -8,6 +8,8 @@ from typing import Any, Protocol
 
 from crypto_lakehouse.endpoints.spec import RestEndpoint
 from crypto_lakehouse.exchange.rows import parsed
+from crypto_lakehouse.exchange.session import bounded_session
+from crypto_lakehouse.http_limits import AnswerLimits
 from crypto_lakehouse.settings import ExchangeSettings
 from crypto_lakehouse.vocabulary import Market
 
@@ -110,7 +112,12 @@ class KeepsAnswer:
 
 def options(settings: ExchangeSettings) -> dict[str, Any]:
     """Returns the options of every ccxt class: its own throttling is off, for it knows nothing of other processes."""
-    return {"enableRateLimit": False, "timeout": int(settings.timeout_seconds * 1000)}
+    limits = AnswerLimits(settings.max_answer_mib * 2**20, settings.answer_seconds)
+    return {
+        "enableRateLimit": False,
+        "timeout": int(settings.timeout_seconds * 1000),
+        "session": bounded_session(limits),
+    }
 
 
 def document(body: str) -> dict[str, Any]:

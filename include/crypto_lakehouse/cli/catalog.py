@@ -13,6 +13,9 @@ from crypto_lakehouse.progress import shown_progress
 app = typer.Typer(help="Check the lake and its catalog, and rebuild the catalog.", rich_markup_mode=None)
 
 DeepOption = Annotated[bool, typer.Option("--deep", help="Read every file, and compare its bytes with its sha256.")]
+RepairOption = Annotated[
+    bool, typer.Option("--repair", help="Mend what another copy or layer can mend; pull damaged objects again.")
+]
 ForgetOption = Annotated[
     bool, typer.Option("--forget", help="Take out of the catalog what no verdict of the lake stands behind.")
 ]
@@ -48,22 +51,36 @@ def rebuild(dataset: DatasetArgument = "", *, forget: ForgetOption = False, as_j
         note(f"{name}: {len(partitions):,} entries have no verdict, such as {partitions[0]}: kept; see --forget")
 
 
-@app.command(epilog=examples("catalog verify", "catalog verify binance_um_klines --deep", "catalog verify --json"))
-def verify(dataset: DatasetArgument = "", *, deep: DeepOption = False, as_json: JsonOption = False) -> None:
+@app.command(
+    epilog=examples(
+        "catalog verify", "catalog verify binance_um_klines --deep", "catalog verify --deep --repair --json"
+    )
+)
+def verify(
+    dataset: DatasetArgument = "",
+    *,
+    deep: DeepOption = False,
+    repair: RepairOption = False,
+    as_json: JsonOption = False,
+) -> None:
     """Check the files of the whole lake, and the catalog. Exit code 65 if something is missing or damaged."""
-    from crypto_lakehouse.catalog.opening import open_catalog
-    from crypto_lakehouse.lake.opening import open_storage
-    from crypto_lakehouse.maintenance.verifying import verify as verify_tables
+    from crypto_lakehouse.healing import heal
     from crypto_lakehouse.settings import load_settings
 
-    settings = load_settings()
     tables = chosen_tables(dataset)
     with shown_progress(quiet=as_json) as progress:
-        faults = verify_tables(open_catalog(settings), open_storage(settings), tables, deep=deep, progress=progress)
+        healed = heal(load_settings(), tables, deep=deep, repair=repair, progress=progress)
+    faults = healed.left
     if as_json:
-        print_json({"status": "failed" if faults else "succeeded", "faults": [asdict(fault) for fault in faults]})
+        facts = {"faults": [asdict(fault) for fault in faults], "repaired": [asdict(fault) for fault in healed.healed]}
+        print_json({"status": "failed" if faults else "succeeded", **facts, "failures": list(healed.failures)})
     else:
-        print(f"{len(faults):,} faults in {len(tables)} tables")
+        repaired = f", {len(healed.healed):,} are repaired" if repair else ""
+        print(f"{len(faults):,} faults in {len(tables)} tables{repaired}")
+    for fault in healed.healed:
+        note(f"repaired: {fault.place}: {fault.what}")
+    for failure in healed.failures:
+        note(f"error: {failure}")
     for fault in faults:
         note(f"error: {fault}")
     if faults:

@@ -263,6 +263,10 @@ class CoverageLog:
         """Writes what counts into one file where the log has grown; returns how many commits it covers."""
         return self._log(table_name).compact(keep=_newest)
 
+    def restore(self, table_name: str) -> None:
+        """Replaces a damaged log by its valid rows. What the damage has cost is to be examined again."""
+        self._log(table_name).rewrite(_newest)
+
     def _newest(self, table_name: str) -> pl.DataFrame:
         return _newest(self._log(table_name).read(skip_damage=self._skip_damage))
 

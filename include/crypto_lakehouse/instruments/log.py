@@ -89,6 +89,10 @@ class InstrumentLog:
         """Merges the versions of a market into one file if there are many. Returns the number of replaced files."""
         return self._log(market).compact()
 
+    def restore(self, market: Market) -> None:
+        """Replaces a damaged log by its valid rows."""
+        self._log(market).rewrite(lambda rows: rows)
+
     def _log(self, market: Market) -> AppendLog:
         return AppendLog(self._storage, f"instruments/{self._exchange}_{market}/versions/", VERSION_SCHEMA)
 
@@ -140,6 +144,10 @@ class ExchangeInfoLog:
     def compact(self, market: Market) -> int:
         """Merges the log of a market into one file if there are many. Returns the number of replaced files."""
         return self._log(market).compact()
+
+    def restore(self, market: Market) -> None:
+        """Replaces a damaged log by its valid rows."""
+        self._log(market).rewrite(lambda rows: rows)
 
     def _log(self, market: Market) -> AppendLog:
         return AppendLog(self._storage, f"instruments/{self._exchange}_{market}/exchange_info/", _INFO_SCHEMA)

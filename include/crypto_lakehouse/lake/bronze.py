@@ -123,6 +123,10 @@ class BronzeLog:
         rows = self._log(dataset).read(skip_damage=True).lazy().drop("sequence")
         return rows.unique("key", keep="last", maintain_order=True).sort("key").collect()
 
+    def versions(self, dataset: str) -> set[tuple[str, str]]:
+        """Returns key and sha256 of every object that was ever committed and whose record can be read."""
+        return set(self._log(dataset).read(skip_damage=True).select("key", "sha256").iter_rows())
+
     def has_lost_rows(self, dataset: str) -> bool:
         """Returns whether damage has cost the log records of objects."""
         return any(fault.rows_lost for fault in log_faults(self._storage, _log_folder(dataset)))
@@ -183,6 +187,22 @@ class BronzeLog:
     def compact(self, dataset: str) -> int:
         """Merges the log files of a dataset into one if there are many. Returns the number of replaced files."""
         return self._log(dataset).compact() + self._quarantine_log(dataset).compact()
+
+    def restore(self, dataset: str, objects: Sequence[BronzeObject] = ()) -> None:
+        """Replaces damaged logs of a dataset by their valid rows, and by records of objects that these rows lack.
+
+        Args:
+            dataset: The dataset.
+            objects: The records that were found elsewhere; a valid row of the same key is newer.
+        """
+        import polars as pl
+
+        from crypto_lakehouse.lake.bronze_schema import BRONZE_SCHEMA
+
+        restored_rows = pl.DataFrame([asdict(known) for known in objects], schema=BRONZE_SCHEMA)
+        older = restored_rows.with_columns(pl.lit(0, pl.Int64()).alias("sequence"))
+        self._log(dataset).rewrite(lambda rows: pl.concat([older, rows]))
+        self._quarantine_log(dataset).rewrite(lambda rows: rows)
 
     def _log(self, dataset: str) -> "AppendLog":
         from crypto_lakehouse.lake.bronze_schema import BRONZE_SCHEMA

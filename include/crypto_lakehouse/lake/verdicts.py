@@ -7,7 +7,7 @@ from typing import NamedTuple
 
 import polars as pl
 
-from crypto_lakehouse.lake.log import AppendLog
+from crypto_lakehouse.lake.log import SEQUENCE, AppendLog
 from crypto_lakehouse.lake.partition import table_folder
 from crypto_lakehouse.lake.records import Candidate, Verdict
 from crypto_lakehouse.lake.storage import Storage
@@ -94,9 +94,28 @@ class VerdictLog:
             )
         )
 
+    def versions(self, table: Table) -> set[tuple[str, str]]:
+        """Returns partition and sha256 of every verdict that can be read, old and new."""
+        return set(self._log(table).read(skip_damage=True).select("partition", "sha256").iter_rows())
+
     def compact(self, table: Table) -> int:
         """Folds the table's log into one file where it has grown; returns how many files were replaced."""
         return self._log(table).compact()
+
+    def restore(self, table: Table, verdicts: Sequence[LoggedVerdict] = ()) -> None:
+        """Replaces a damaged log by its valid rows and by verdicts that were found elsewhere, which are the newest.
+
+        Args:
+            table: The table.
+            verdicts: The newest verdicts of partitions of which the log has none, or an older one.
+        """
+        restored_rows = pl.DataFrame([_row(*logged) for logged in verdicts], schema=_SCHEMA)
+
+        def restored(rows: pl.DataFrame) -> pl.DataFrame:
+            newest = rows.select(pl.col(SEQUENCE).max()).item() or 0
+            return pl.concat([rows, restored_rows.with_columns(pl.lit(newest, pl.Int64()).alias(SEQUENCE))])
+
+        self._log(table).rewrite(restored)
 
     def _log(self, table: Table) -> AppendLog:
         return AppendLog(self._storage, f"{table_folder(table)}/verdicts/", _SCHEMA)

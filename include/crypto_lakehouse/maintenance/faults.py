@@ -45,8 +45,13 @@ class Fault:
 
     def __str__(self) -> str:
         """One line: kind, table, partition, file, what is wrong, what to do."""
-        place = " ".join(part for part in (self.table, self.partition) if part)
-        return f"{self.kind}: {place}: {self.file} {self.what}. {self.action}"
+        return f"{self.place} {self.what}. {self.action}"
+
+    @property
+    def place(self) -> str:
+        """Kind, table, partition and file in words."""
+        about = " ".join(part for part in (self.table, self.partition) if part)
+        return ": ".join(part for part in (self.kind.value, about, self.file) if part)
 
 
 REPAIR = "Run `crypto-lakehouse catalog verify --repair`"

@@ -15,6 +15,7 @@ from crypto_lakehouse.lake.verdicts import VerdictLog
 from crypto_lakehouse.lake.versions import DATA_FILE, stored_sha256
 from crypto_lakehouse.maintenance.faults import REBUILD, REPAIR, Fault, FileKind
 from crypto_lakehouse.spec import Table
+from crypto_lakehouse.vocabulary import Step
 
 _VERSION = re.compile(rf"(?P<partition>.+)/version=(?P<sha256>[0-9a-f]{{16}})/{DATA_FILE}")
 
@@ -48,6 +49,9 @@ def published_faults(catalog: Catalog, storage: Storage, table: Table, folder: P
     except CorruptObject as error:
         yield Fault(FileKind.CATALOG, table.name, "", "catalog", error.what, REBUILD)
         entries = {}
+    if sizes and not entries and not VerdictLog(storage).head(table) and was_published(storage, table):
+        what = "is gone, and there are versions of partitions"
+        yield Fault(FileKind.LOG, table.name, "", f"{table_folder(table)}/verdicts/", what, REPAIR)
     seen = {record.file: record for record in (*passed.values(), *entries.values())}
     for file, record in seen.items():
         what = _fault(storage, record, sizes.get(file), folder, deep=deep)
@@ -65,6 +69,15 @@ def published_faults(catalog: Catalog, storage: Storage, table: Table, folder: P
         if version is None or not stored_sha256(storage, file, folder).startswith(version["sha256"]):
             what = "no longer has the bytes of its name"
             yield Fault(FileKind.FORMER, table.name, "", file, what, REPAIR)
+
+
+def was_published(storage: Storage, table: Table) -> bool:
+    """Returns whether a run published partitions of a table, or nothing is known of its runs.
+
+    A run that was stopped before its first publication leaves versions, too, and its own files.
+    """
+    names = [listed.key for listed in storage.list(f"runs/{table.name}/")]
+    return not names or any(name.endswith(f".{Step.PUBLISH}.result.json") for name in names)
 
 
 def _disagreement(entry: PublishedPartition | None, passed: PublishedPartition | None) -> str:

@@ -2,14 +2,17 @@
 
 import tempfile
 from collections.abc import Callable, Iterator, Sequence
+from functools import partial
 from pathlib import Path
 
 from crypto_lakehouse.catalog.catalog import Catalog
 from crypto_lakehouse.errors import CorruptObject
 from crypto_lakehouse.lake.storage import Storage
 from crypto_lakehouse.maintenance.faults import REBUILD, Fault, FileKind
+from crypto_lakehouse.maintenance.logs import instrument_logs, logs_of, place_faults
 from crypto_lakehouse.maintenance.objects import object_faults
 from crypto_lakehouse.maintenance.published import published_faults
+from crypto_lakehouse.maintenance.traces import trace_faults
 from crypto_lakehouse.progress import Progress, no_progress
 from crypto_lakehouse.spec import Dataset, Table
 
@@ -35,6 +38,8 @@ def verify(
         LakehouseError: The lake or the catalog did not answer.
     """
     faults = [Fault(FileKind.CATALOG, "", "", "the catalog", what, REBUILD) for what in catalog.faults()]
+    for place in instrument_logs(storage):
+        faults += place_faults(storage, place, deep=deep)
     with tempfile.TemporaryDirectory(prefix="verify-") as folder:
         for done, table in enumerate(tables, start=1):
             faults += _table_faults(catalog, storage, table, Path(folder), deep)
@@ -44,7 +49,9 @@ def verify(
 
 def _table_faults(catalog: Catalog, storage: Storage, table: Table, folder: Path, deep: bool) -> list[Fault]:
     walks: list[Callable[[], Iterator[Fault]]] = [
+        *(partial(place_faults, storage, place, deep=deep) for place in logs_of(storage, table)),
         lambda: published_faults(catalog, storage, table, folder, deep=deep),
+        lambda: trace_faults(catalog, storage, table, folder, deep=deep),
     ]
     if isinstance(table, Dataset):
         dataset = table

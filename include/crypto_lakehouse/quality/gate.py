@@ -82,6 +82,20 @@ def gate(table: Table, candidates: Sequence[tuple[Candidate, Path]], results: Pa
     return GateOutcome(verdicts, profiles, _frames(examined), docs if docs.is_file() else None)
 
 
+def coverage_of(table: Table, candidate: Candidate, file: Path) -> CoverageFrames:
+    """Returns the coverage of a partition's file, as the gate found it.
+
+    Args:
+        table: The table.
+        candidate: What the file is.
+        file: The file.
+
+    Raises:
+        CorruptObject: The file cannot be read.
+    """
+    return _frames([_examined(table, candidate, file)])
+
+
 def _frames(examined: Sequence[_Examined]) -> CoverageFrames:
     return CoverageFrames.of(
         days=(day for each in examined for day in each.coverage.days),

@@ -1,36 +1,32 @@
-"""The catalog's commands, on a lake whose verdict log and files say what should be published."""
+"""The catalog's commands, on a lake with one published partition."""
 
-import hashlib
 import json
-from datetime import UTC, datetime
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
 from crypto_lakehouse.cli import main
-from crypto_lakehouse.datasets import dataset
-from crypto_lakehouse.lake.local import LocalStorage
-from crypto_lakehouse.lake.partition import Partition
-from crypto_lakehouse.lake.records import Candidate, Verdict
-from crypto_lakehouse.lake.verdicts import VerdictLog
-from crypto_lakehouse.vocabulary import Condition
+from crypto_lakehouse.settings import PREFIX, load_settings
+from tests.small_lake import small_lake
 
 NAME = "binance_um_funding_rate"
-DATA = b"stands for a Parquet file"
-AT = datetime(2025, 1, 1, tzinfo=UTC)
 
 
 @pytest.fixture
-def data_file(lake_folder: Path) -> Path:
-    """The one published file of a lake whose catalog was lost."""
-    partition = Partition.parse(NAME, "symbol_key=BTCUSDT/year=2025")
-    sha256 = hashlib.sha256(DATA).hexdigest()
-    location = f"{partition.path}/version={sha256[:16]}"
-    storage = LocalStorage(lake_folder)
-    storage.write(f"{location}/data.parquet", DATA)
-    candidate = Candidate(NAME, partition.name, location, f"{location}/data.parquet", sha256, len(DATA), 3, "d", AT, AT)
-    VerdictLog(storage).append(dataset(NAME), "run", [Verdict(candidate, Condition.AVAILABLE)], AT)
-    return lake_folder / location / "data.parquet"
+def data_file(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
+    """The one published file of a lake whose catalog was lost; the archive answers."""
+    with small_lake(tmp_path) as small:
+        small.publish(NAME, "2025-01-01", monthly=True)
+        small.run(NAME, "2025-01-01", "2025-01-31")
+        for name in ("LAKE", "WORK_FOLDER"):
+            monkeypatch.setenv(f"{PREFIX}{name}", str(getattr(small.settings, name.lower())))
+        monkeypatch.setenv(f"{PREFIX}ARCHIVE__ENDPOINT_URL", small.bucket.endpoint)
+        load_settings.cache_clear()
+        (tmp_path / "lake" / "catalog" / "catalog.sqlite").unlink()
+        (file,) = (tmp_path / "lake" / "silver").rglob("data.parquet")
+        yield file
+        load_settings.cache_clear()
 
 
 def test_a_lost_catalog_is_rebuilt_from_the_lake(data_file: Path, capsys: pytest.CaptureFixture[str]) -> None:
@@ -39,13 +35,14 @@ def test_a_lost_catalog_is_rebuilt_from_the_lake(data_file: Path, capsys: pytest
     assert said["partitions"][NAME] == 1
     assert sum(said["partitions"].values()) == 1
     assert main(["query", "info", NAME, "--json"]) == 0
-    assert json.loads(capsys.readouterr().out)[0]["rows"] == 3
+    assert json.loads(capsys.readouterr().out)[0]["rows"] > 30
 
 
 def test_verify_finds_no_fault_in_a_sound_lake(data_file: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["catalog", "rebuild", NAME]) == 0
     assert main(["catalog", "verify", "--deep", "--json"]) == 0
-    assert json.loads(capsys.readouterr().out.splitlines()[-1]) == {"status": "succeeded", "faults": []}
+    said = json.loads(capsys.readouterr().out.splitlines()[-1])
+    assert said == {"status": "succeeded", "faults": [], "repaired": [], "failures": []}
 
 
 def test_verify_finds_a_missing_file(data_file: Path, capsys: pytest.CaptureFixture[str]) -> None:
@@ -60,11 +57,25 @@ def test_verify_finds_a_missing_file(data_file: Path, capsys: pytest.CaptureFixt
     assert "Run `crypto-lakehouse catalog verify --repair`" in err
 
 
-def test_only_a_deep_verify_finds_a_flipped_byte(data_file: Path) -> None:
+def test_only_a_deep_verify_finds_a_flipped_byte_and_a_repair_mends_it(
+    data_file: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
     main(["catalog", "rebuild", NAME])
-    data_file.write_bytes(DATA[:-1] + b"!")
+    data = data_file.read_bytes()
+    data_file.write_bytes(data[:100] + bytes([data[100] ^ 1]) + data[101:])
     assert main(["catalog", "verify", NAME]) == 0
     assert main(["catalog", "verify", NAME, "--deep"]) == 65
+    assert main(["catalog", "verify", NAME, "--deep", "--repair"]) == 0
+    out, err = capsys.readouterr()
+    assert "0 faults in 1 tables, 1 are repaired" in out
+    assert f"repaired: published version: {NAME} symbol_key=BTCUSDT/year=2025: " in err
+    assert data_file.read_bytes() == data
+    assert main(["catalog", "verify", NAME, "--deep"]) == 0
+
+
+def test_a_lost_catalog_is_a_fault_that_is_named(data_file: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["catalog", "verify"]) == 65
+    assert "was published by the verdict log, and the catalog lacks it" in capsys.readouterr().err
 
 
 def test_an_unknown_dataset_is_refused(lake_folder: Path) -> None:

@@ -1,11 +1,12 @@
 """What to pull: the bucket's listing compared with Bronze."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import date, datetime, timedelta
 
 import polars as pl
 
+from crypto_lakehouse import telemetry
 from crypto_lakehouse.archive.bucket import Bucket
 from crypto_lakehouse.archive.keys import SOURCES
 from crypto_lakehouse.archive.listing import LISTED_SCHEMA, Folder, list_folders, matching_symbols
@@ -17,9 +18,12 @@ from crypto_lakehouse.lake.selection import Selection
 from crypto_lakehouse.progress import Progress, no_progress
 from crypto_lakehouse.settings import Settings, TransferProfile
 from crypto_lakehouse.spec import Dataset
+from crypto_lakehouse.telemetry import Level
 from crypto_lakehouse.vocabulary import Frequency
 
 NEW, REPUBLISHED, DAMAGED, UNCHANGED, QUARANTINED = "new", "republished", "damaged", "unchanged", "quarantined"
+
+_IS_SOUND = pl.col("size").is_not_null() & (pl.col("last_modified") != "")
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,6 +36,7 @@ class PullPlan:
         quarantined: Objects that failed verification and have not changed since.
         vanished: Objects that Bronze has and the bucket no longer lists.
         days_without_object: Symbol and interval to the number of days of the selection that no object covers.
+        odd: Objects that the bucket lists without a size or a time that can be true.
     """
 
     objects: tuple[ObjectToPull, ...] = ()
@@ -39,6 +44,7 @@ class PullPlan:
     quarantined: int = 0
     vanished: int = 0
     days_without_object: dict[str, int] = field(default_factory=dict)
+    odd: int = 0
 
     @property
     def bytes(self) -> int:
@@ -75,9 +81,13 @@ def plan_pull(
             dataset=dataset.name,
         )
     damaged = _listed_damaged(bronze.damaged(dataset.name), bucket, folders, profile)
-    wanted = pl.concat([_without_daily_duplicates(dataset, listed), damaged]).unique("key").sort("key")
+    sound, odd = listed.filter(_IS_SOUND), listed.filter(~_IS_SOUND)["key"].to_list()
+    if odd:
+        telemetry.event("listing_odd", Level.WARNING, dataset=dataset.name, objects=len(odd), first=odd[0])
+    wanted = pl.concat([_without_daily_duplicates(dataset, sound), damaged.filter(_IS_SOUND)]).unique("key").sort("key")
     compared = _compare(wanted, bronze, dataset)
-    return _plan(compared, len(vanished), _days_without_object(listed, folders, selection))
+    plan = _plan(compared, len(vanished), _days_without_object(sound, folders, selection))
+    return replace(plan, odd=len(odd))
 
 
 def _folders(selection: Selection, settings: Settings, bucket: Bucket) -> list[Folder]:

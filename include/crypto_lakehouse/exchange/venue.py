@@ -9,6 +9,7 @@ from typing import Any, Protocol
 from crypto_lakehouse.endpoints.spec import RestEndpoint
 from crypto_lakehouse.exchange.rows import parsed
 from crypto_lakehouse.exchange.session import bounded_session
+from crypto_lakehouse.foreign_text import foreign
 from crypto_lakehouse.http_limits import AnswerLimits
 from crypto_lakehouse.settings import ExchangeSettings
 from crypto_lakehouse.vocabulary import Market
@@ -131,4 +132,4 @@ def document(body: str) -> dict[str, Any]:
 
 def beginning(body: str) -> str:
     """Returns the start of a body of no known form, as one line."""
-    return " ".join(body.split())[:120]
+    return foreign(body)

@@ -38,7 +38,9 @@ class TransferProfile(SettingsPart):
     concurrency: int = Field(1, ge=1, le=16, description="Parts of one object that are read at the same time")
     connect_timeout_seconds: float = Field(10.0, gt=0)
     read_timeout_seconds: float = Field(60.0, gt=0, description="Longest pause within a page of a listing")
-    page_timeout_seconds: float = Field(300.0, gt=0, description="Longest time of the headers, and of the body, of a page")
+    page_timeout_seconds: float = Field(
+        300.0, gt=0, description="Longest time of the headers, and of the body, of a page"
+    )
     batch_timeout_seconds: float = Field(1800.0, gt=0)
     s5cmd_arguments: tuple[str, ...] = ()
 

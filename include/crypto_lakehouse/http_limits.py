@@ -85,15 +85,25 @@ class _CutConnection:
     sock: socket.socket | None
 
     def getresponse(self) -> Any:
-        timer = threading.Timer(self.header_seconds, self._cut)
+        """Returns the answer; its body is not read yet.
+
+        Raises:
+            AnswerBeyondLimits: Its headers took too long.
+        """
+        is_late = threading.Event()
+        timer = threading.Timer(self.header_seconds, self._cut, [is_late])
         timer.daemon = True
         timer.start()
         try:
             return super().getresponse()  # type: ignore[misc]
         finally:
             timer.cancel()
+            # Headers that are cut off look like whole ones, or like a lost connection.
+            if is_late.is_set():
+                raise AnswerBeyondLimits(f"its headers took longer than {self.header_seconds:g} s")
 
-    def _cut(self) -> None:
+    def _cut(self, is_late: threading.Event) -> None:
+        is_late.set()
         if self.sock is not None:
             # The thread that reads gets the end of the stream.
             with suppress(OSError):

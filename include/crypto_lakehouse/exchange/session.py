@@ -40,8 +40,8 @@ class _BoundedAdapter(HTTPAdapter):
         Raises:
             RequestException: There is none, or it is beyond the limits.
         """
-        response = super().send(*arguments, **{**options, "stream": True})
         try:
+            response = super().send(*arguments, **{**options, "stream": True})
             response._content = self._limits.body(response.raw)
         except urllib3.exceptions.DecodeError as error:
             raise requests.exceptions.ContentDecodingError(error) from error

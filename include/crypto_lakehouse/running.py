@@ -13,7 +13,7 @@ from crypto_lakehouse.lake.opening import open_storage
 from crypto_lakehouse.marts import table
 from crypto_lakehouse.progress import Progress, no_progress
 from crypto_lakehouse.runs.figures import RunFigures
-from crypto_lakehouse.runs.history import RunStatus, figures_of, status_of
+from crypto_lakehouse.runs.history import RunStatus, figures_of, refusals_of, status_of
 from crypto_lakehouse.runs.orders import Order, PlanRequest, first_order_key, write_order
 from crypto_lakehouse.runs.results import PlanOutcome, ReportOutcome, StepResult
 from crypto_lakehouse.settings import Settings
@@ -74,6 +74,11 @@ class RunSummary:
     def figures(self) -> RunFigures:
         """The figures of all steps."""
         return figures_of(self.results)
+
+    @property
+    def refused(self) -> tuple[str, ...]:
+        """The archive objects that were refused, with reasons."""
+        return refusals_of(self.results)
 
     def counts(self) -> dict[str, dict[str, int]]:
         """Returns the figures by step, of the steps that ran; the report only repeats the others'."""

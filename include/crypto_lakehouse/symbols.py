@@ -1,8 +1,10 @@
 """What a symbol may be, and its ASCII-safe form for paths and partition keys. Standard library only."""
 
 import unicodedata
+from collections.abc import Iterable, Sequence
+from difflib import get_close_matches
 
-from crypto_lakehouse.errors import InvalidRequest
+from crypto_lakehouse.errors import InvalidRequest, UnknownSymbol
 
 MAX_LENGTH = 32
 _FORBIDDEN = frozenset("/\\.%'\";`$(){}[]<>|&*?!#~^,:=+@")
@@ -38,6 +40,28 @@ def validated_pattern(text: str) -> str:
     """
     validated_symbol(text.replace("*", "A").replace("?", "A"))
     return text
+
+
+def nearest_symbols(text: str, known: Iterable[str]) -> list[str]:
+    """Returns up to three known symbols that a text may have meant, the nearest first.
+
+    >>> nearest_symbols("btcusdt", ["BTCUSDT", "ETHUSDT", "BTCUSDC"])[0], nearest_symbols("XYZ", ["BTCUSDT"])
+    ('BTCUSDT', [])
+    """
+    return get_close_matches(text.upper(), sorted(set(known)), n=3, cutoff=0.7)
+
+
+def unknown_symbol(text: str, where: str, nearest: Sequence[str], dataset: str) -> UnknownSymbol:
+    """Returns the error that a name is no known symbol.
+
+    Args:
+        text: The name.
+        where: What does not have it: `the archive`.
+        nearest: The symbols that it may have meant.
+        dataset: The table.
+    """
+    advice = f"Nearest: {', '.join(nearest)}" if nearest else "Use a symbol as the exchange spells it"
+    return UnknownSymbol(f"{where} has no symbol {text[:MAX_LENGTH]!r}", advice, dataset=dataset)
 
 
 def _refusal(text: str) -> str:

@@ -55,6 +55,7 @@ class Area(Enum):
     RUNS = ("runs/*",)
     # Three digits are enough: a plan writes at most 1,000 orders of a kind, 000 to 999.
     MAPPED_ORDERS = ("runs/*/pull-???.json", "runs/*/delta-???.json", "runs/*/transform-???.json")
+    RUN_LOG = ("runs/*/log/*",)
     BRONZE = ("bronze/*",)
     BRONZE_OBJECTS = ("bronze/*/objects/*",)
     BRONZE_ANSWERS = ("bronze/*/rest/*",)
@@ -134,7 +135,7 @@ VERBS: tuple[Verb, ...] = (
         extras=("pull",),
         reach=Reach.ARCHIVE,
         reads=(Area.RUNS, *_LOGS),
-        writes=(Area.MAPPED_ORDERS,),
+        writes=(Area.MAPPED_ORDERS, Area.RUN_LOG),
         catalog=CatalogAccess.READ,
         help="Compare the archive with the lake and write the orders of the other steps.",
     ),
@@ -200,7 +201,7 @@ VERBS: tuple[Verb, ...] = (
         order="TransformOrder",
         result="PublishOutcome",
         order_stem="transform",
-        reads=(Area.RUNS, Area.EVIDENCE, *_LOGS),
+        reads=(Area.RUNS, Area.EVIDENCE, Area.SILVER_VERSIONS, Area.GOLD_VERSIONS, *_LOGS),
         writes=(Area.VERDICTS, Area.COVERAGE),
         catalog=CatalogAccess.PUBLISH,
         help="Point the catalog at the candidates that passed.",
@@ -213,8 +214,8 @@ VERBS: tuple[Verb, ...] = (
         is_mapped=False,
         extras=("reports",),
         reads=(Area.RUNS, Area.EVIDENCE, *_LOGS),
-        writes=(Area.REPORTS, *_LOGS),
-        folds=_LOGS,
+        writes=(Area.REPORTS, Area.RUN_LOG, *_LOGS),
+        folds=(Area.RUN_LOG, *_LOGS),
         help="Write the run's summary and quality report.",
     ),
     Verb(

@@ -88,6 +88,48 @@ def test_a_partition_is_unknown_until_it_is_published_then_new_then_replaced(cat
     assert catalog.partitions(KLINES) == [record(one, "2")]
 
 
+def test_a_partition_is_published_only_if_its_generation_is_the_one_that_was_seen(catalog: Catalog) -> None:
+    catalog.ensure_table(KLINES)
+    one, other = partition(KLINES), partition(KLINES, "ETHUSDT")
+    assert catalog.publish([record(one)], {}) == []
+    seen = {entry.partition: entry.generation for entry in catalog.partitions(KLINES)}
+    assert seen[one.name] > 0
+    assert catalog.publish([record(one, "2"), record(other, "2")], seen) == []
+    # What another caller saw before is outdated by now: its answers are refused, and new partitions are not.
+    third = partition(KLINES, "BNBUSDT")
+    refused = catalog.publish([record(one, "3"), record(other, "3"), record(third, "3")], seen)
+    assert sorted(entry.partition for entry in refused) == sorted([one.name, other.name])
+    published = {entry.partition: entry.sha256[0] for entry in catalog.partitions(KLINES)}
+    assert published == {one.name: "2", other.name: "2", third.name: "3"}
+
+
+def test_a_partition_that_was_published_or_taken_out_meanwhile_is_another_generation(catalog: Catalog) -> None:
+    catalog.ensure_table(KLINES)
+    one = partition(KLINES)
+    assert catalog.publish([record(one)], {one.name: 7}) == [record(one)], "it was seen, and is not there"
+    catalog.publish([record(one)])
+    assert catalog.publish([record(one, "2")], {}) == [record(one, "2")], "it was not there, and is now"
+    assert catalog.partition(one) == record(one)
+
+
+def test_a_glue_call_that_another_one_overwrites_is_told(aws: str) -> None:
+    catalog, other = glue(aws, "lake_overwritten"), glue(aws, "lake_overwritten")
+    catalog.ensure_table(KLINES)
+    one = partition(KLINES)
+    fired: list[bool] = []
+
+    def overwrite(**_: Any) -> None:
+        if not fired:
+            fired.append(True)
+            other.publish([record(one, "2")])
+
+    client: Any = catalog._client
+    client.meta.events.register("after-call.glue.BatchCreatePartition", overwrite)
+    assert catalog.publish([record(one)], {}) == [record(one)]
+    assert fired
+    assert catalog.partition(one) == record(one, "2")
+
+
 def test_nothing_is_published_of_a_dataset_without_a_table(catalog: Catalog) -> None:
     assert catalog.tables() == []
     assert catalog.partitions(KLINES) == []

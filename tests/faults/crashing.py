@@ -5,14 +5,15 @@ import multiprocessing
 import os
 import signal
 import sys
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from tests.waiting import STANDSTILL_SECONDS
+from tests.waiting import STANDSTILL_SECONDS, wait_until
 
 BOUNDARIES = {
     "plan": "crypto_lakehouse.steps.plan:plan_pull",
@@ -29,6 +30,8 @@ BOUNDARIES = {
     "candidate": "crypto_lakehouse.steps.conform:store_candidate",
     "gate": "crypto_lakehouse.steps.gate:quality_gate.gate",
     "coverage log": "crypto_lakehouse.coverage.log:CoverageLog.append",
+    "commit file": "crypto_lakehouse.lake.commits:sealed",
+    "check inputs": "crypto_lakehouse.steps.publish:still_current",
     "log commit": "crypto_lakehouse.lake.log:AppendLog.append_unless_overtaken",
     "verdict log": "crypto_lakehouse.lake.verdicts:VerdictLog.append",
     "catalog": "crypto_lakehouse.catalog.embedded:EmbeddedCatalog.publish",
@@ -44,6 +47,7 @@ MART_BOUNDARIES = {
     "store file": "crypto_lakehouse.lake.local:LocalStorage.put_file",
     "candidate": "crypto_lakehouse.steps.build:store_candidate",
     "gate": "crypto_lakehouse.steps.gate:quality_gate.gate",
+    "check inputs": "crypto_lakehouse.steps.publish:still_current",
     "coverage log": "crypto_lakehouse.coverage.log:CoverageLog.append",
     "verdict log": "crypto_lakehouse.lake.verdicts:VerdictLog.append",
     "catalog": "crypto_lakehouse.catalog.embedded:EmbeddedCatalog.publish",
@@ -61,7 +65,7 @@ _PRELOADED = [
 
 @dataclass(frozen=True)
 class Crash:
-    """Where and how a run dies."""
+    """Where and how a run dies, or stops until it is woken."""
 
     boundary: str
     is_after: bool
@@ -89,12 +93,16 @@ def crashes(boundaries: Iterable[str], is_slow: Callable[[Crash], bool]) -> list
 
 @dataclass(frozen=True)
 class Run:
-    """A run of the pipeline over one day, in its own process; of the tests' mart where the archive has no endpoint."""
+    """A run of the pipeline over one day, in its own process; of the tests' mart where the archive has no endpoint.
+
+    `without` names a defence that the run does not have, for controls: `bronze log` or `catalog`.
+    """
 
     lake: Path
     endpoint: str
     run_id: str
     crash: Crash | None = None
+    without: str = ""
 
     @property
     def is_of_mart(self) -> bool:
@@ -118,6 +126,26 @@ def run_to_its_end(run: Run) -> int:
     return int(process.exitcode)
 
 
+@contextmanager
+def stopped(run: Run) -> Iterator[None]:
+    """Starts a run that stops itself with SIGSTOP at its boundary. It is woken afterwards, and ends without failure."""
+    process = processes().Process(target=carry_out, args=(run,))
+    process.start()
+
+    def state() -> str:
+        return Path(f"/proc/{process.pid}/stat").read_text().rpartition(") ")[2][:1]
+
+    wait_until(lambda: process.exitcode is not None or state() == "T")
+    # The injector fired: the process is stopped, and did not end.
+    assert process.exitcode is None
+    try:
+        yield
+    finally:
+        os.kill(process.pid, signal.SIGCONT)
+        process.join(STANDSTILL_SECONDS)
+    assert process.exitcode == 0
+
+
 def carry_out(run: Run) -> None:
     """Runs the pipeline; the target of the process."""
     from crypto_lakehouse.running import run_pipeline
@@ -126,6 +154,7 @@ def carry_out(run: Run) -> None:
     from tests.hourly_mart import HOURLY_MART, registered
 
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))
+    _disarm(run.without)
     if run.crash is not None:
         _arm(run.crash, MART_BOUNDARIES if run.is_of_mart else BOUNDARIES)
     archive = ArchiveSettings(endpoint_url=run.endpoint) if run.endpoint else ArchiveSettings()
@@ -136,6 +165,17 @@ def carry_out(run: Run) -> None:
     with registered():
         summary = run_pipeline(request, settings)
     sys.exit(1 if summary.failures else 0)
+
+
+def _disarm(defence: str) -> None:
+    from crypto_lakehouse.catalog.embedded import EmbeddedCatalog
+    from crypto_lakehouse.lake.bronze import BronzeLog
+
+    publish, commit = EmbeddedCatalog.publish, BronzeLog.commit
+    if defence == "catalog":
+        EmbeddedCatalog.publish = lambda self, records, _seen=None: publish(self, records)  # type: ignore[method-assign]
+    if defence == "bronze log":
+        BronzeLog.commit = lambda self, objects, _since=None: commit(self, objects)  # type: ignore[method-assign]
 
 
 def _arm(crash: Crash, boundaries: dict[str, str]) -> None:

@@ -12,7 +12,9 @@ from crypto_lakehouse.lake.bronze import BronzeLog, bronze_object
 from crypto_lakehouse.lake.partition import Partition
 from crypto_lakehouse.lake.records import BronzeObject, Verdict
 from crypto_lakehouse.lake.verdicts import VerdictLog
+from crypto_lakehouse.running import RunSummary, new_run_id, run_pipeline
 from crypto_lakehouse.runs.history import RunStatus
+from crypto_lakehouse.runs.orders import PlanRequest
 from crypto_lakehouse.steps import conform as conform_step
 from crypto_lakehouse.vocabulary import Condition, Interval
 from tests.small_lake import SmallLake, dropped, small_lake
@@ -87,6 +89,50 @@ def test_readers_keep_the_days_of_a_rotten_object_and_the_next_run_brings_it_aga
     again, path = stored(small, 10)
     assert (again.sha256, again.path, again.damage) == (damaged.sha256, damaged.path, "")
     assert small.run(UM, "2024-12-12", "2024-12-12").status is RunStatus.NOTHING_TO_DO
+
+
+def damage_last_commit(small: SmallLake) -> Path:
+    path = max((Path(small.settings.lake) / "bronze" / UM / "log").glob("*.commit"))
+    flip(path)
+    return path
+
+
+def without_pull(small: SmallLake) -> RunSummary:
+    request = PlanRequest(
+        UM, new_run_id("test"), "2024-12-10", "2024-12-11", ("BTCUSDT",), ("1h",), pull=False, delta=False
+    )
+    return run_pipeline(request, small.settings)
+
+
+@pytest.mark.parametrize("is_guarded", [True, False], ids=["guarded", "control"])
+def test_a_lost_record_of_a_newer_version_never_brings_the_older_one_back(
+    is_guarded: bool, small: SmallLake, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    if not is_guarded:
+        monkeypatch.setattr(BronzeLog, "certain_keys", lambda *_: None)
+    two_days(small)
+    small.publish(UM, "2024-12-11", dropped(3, 5))
+    small.run(UM, "2024-12-11", "2024-12-11")
+    assert small.lake.scan(UM).collect().height == 46
+    damage_last_commit(small)
+    summary = without_pull(small)
+    assert small.lake.scan(UM).collect().height == (46 if is_guarded else 48)
+    if is_guarded:
+        assert summary.figures.conform.partitions_held_back == 1
+        assert "the Bronze log has lost records" in " ".join(verdict(small).reasons)
+
+
+@pytest.mark.parametrize("fault", [flip, Path.unlink], ids=["flipped", "gone"])
+def test_what_a_damaged_commit_had_is_pulled_again_by_the_next_run(
+    fault: Callable[[Path], object], small: SmallLake
+) -> None:
+    two_days(small)
+    commits = sorted((Path(small.settings.lake) / "bronze" / UM / "log").glob("*.commit"))
+    fault(commits[0])
+    summary = small.run(UM, "2024-12-10", "2024-12-11")
+    assert summary.figures.pull.objects > 0
+    assert days_of(small) == [10, 11]
+    assert small.run(UM, "2024-12-10", "2024-12-11").status is RunStatus.NOTHING_TO_DO
 
 
 def test_without_the_rule_readers_lose_the_day(small: SmallLake, monkeypatch: pytest.MonkeyPatch) -> None:

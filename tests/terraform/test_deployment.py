@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 
-from crypto_lakehouse.catalog.glue import table_input
+from crypto_lakehouse.catalog.glue_tables import table_input
 from crypto_lakehouse.datasets import DATASETS
 from crypto_lakehouse.settings import CatalogKind
 from crypto_lakehouse.spec import Dataset

@@ -5,11 +5,12 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from datetime import date, timedelta
 from fnmatch import fnmatchcase
+from itertools import islice
 
 import polars as pl
 
 from crypto_lakehouse.archive.bucket import Bucket, ListedPage
-from crypto_lakehouse.archive.keys import object_folder, parse_key
+from crypto_lakehouse.archive.keys import ArchiveKey, object_folder, parse_key
 from crypto_lakehouse.errors import InvalidRequest
 from crypto_lakehouse.progress import Progress, no_progress
 from crypto_lakehouse.spec import Dataset
@@ -46,6 +47,29 @@ class Folder:
     def prefix(self) -> str:
         """The folder with a trailing slash."""
         return object_folder(self.dataset, self.frequency, self.symbol, self.interval)
+
+
+@dataclass(frozen=True, slots=True)
+class FolderDays:
+    """The days of a folder's objects, as far as a listing showed them.
+
+    Args:
+        folder: The folder.
+        first_day: First day of its first object; None where it has objects of days before the listed ones.
+        last_day: Last day of its last object.
+    """
+
+    folder: Folder
+    first_day: date | None
+    last_day: date
+
+
+@dataclass(frozen=True, slots=True)
+class Listing:
+    """What folders hold: the objects of some days, and the days of every folder that has any objects."""
+
+    objects: pl.DataFrame
+    folders: tuple[FolderDays, ...]
 
 
 def is_pattern(text: str) -> bool:
@@ -85,33 +109,50 @@ def list_folders(
     days: tuple[date, date],
     threads: int,
     progress: Progress = no_progress,
-) -> pl.DataFrame:
-    """Returns the objects of folders whose days touch the range, as a frame of `LISTED_SCHEMA` sorted by key.
+) -> Listing:
+    """Returns the objects of folders whose days touch the range, with the columns of `LISTED_SCHEMA` sorted by key.
 
     Raises:
         SourceUnavailable: The bucket does not answer.
         ListingSuspect: A listing contradicts itself.
     """
     frames: list[pl.DataFrame] = []
+    known: list[FolderDays] = []
     with ThreadPoolExecutor(threads) as pool:
-        for number, frame in enumerate(pool.map(lambda folder: _list_folder(bucket, folder, days), folders)):
-            frames.append(frame)
+        for number, listed in enumerate(pool.map(lambda folder: _list_folder(bucket, folder, days), folders)):
+            frames.append(listed.objects)
+            known += listed.folders
             progress("folders listed", number + 1, len(folders))
-    return pl.concat(frames).sort("key") if frames else pl.DataFrame(schema=LISTED_SCHEMA)
+    objects = pl.concat(frames).sort("key") if frames else pl.DataFrame(schema=LISTED_SCHEMA)
+    return Listing(objects, tuple(known))
 
 
-def _list_folder(bucket: Bucket, folder: Folder, days: tuple[date, date]) -> pl.DataFrame:
+def _list_folder(bucket: Bucket, folder: Folder, days: tuple[date, date]) -> Listing:
     # Names sort by date, so everything before the range can be skipped; a month's file sorts before its days.
     name = folder.interval or folder.dataset.data_type
     first = days[0].replace(day=1) - timedelta(days=1)
     start = f"{folder.prefix}{folder.symbol}-{name}-{first.isoformat()[:7]}"
     # Stray spellings such as 2020-8 sort elsewhere: old months are listed from the start.
     after = start if first.year > 2021 else ""
-    return _objects(folder, bucket.pages(folder.prefix, start_after=after), days)
+    frame, seen = _objects(folder, bucket.pages(folder.prefix, start_after=after), days)
+    if seen is None:
+        return Listing(frame, ())
+    begins: date | None = seen[0]
+    if after and seen[0] >= days[0].replace(day=1):
+        # Nothing of the month before was seen: one page more shows whether the folder begins here.
+        _, earlier = _objects(folder, islice(bucket.pages(folder.prefix), 1), days)
+        begins = earlier[0] if earlier else begins
+    elif after:
+        begins = None
+    return Listing(frame, (FolderDays(folder, begins, seen[1]),))
 
 
-def _objects(folder: Folder, pages: Iterable[ListedPage], days: tuple[date, date]) -> pl.DataFrame:
+def _objects(
+    folder: Folder, pages: Iterable[ListedPage], days: tuple[date, date]
+) -> tuple[pl.DataFrame, tuple[date, date] | None]:
+    """Returns the objects whose days touch the range, and the first and last day of all objects of the pages."""
     columns: dict[str, list[object]] = {name: [] for name in LISTED_SCHEMA}
+    seen: tuple[date, date] | None = None
     for page in pages:
         for key, size, etag, modified in zip(page.keys, page.sizes, page.etags, page.modified, strict=True):
             if key.endswith(_CHECKSUM):
@@ -119,9 +160,16 @@ def _objects(folder: Folder, pages: Iterable[ListedPage], days: tuple[date, date
                     columns["checksum_etag"][-1] = etag
                 continue
             parsed = parse_key(key)
-            if parsed is None or parsed.last_day < days[0] or parsed.first_day > days[1]:
+            if parsed is None:
+                continue
+            seen = (min(seen[0], parsed.first_day), max(seen[1], parsed.last_day)) if seen else _days_of(parsed)
+            if parsed.last_day < days[0] or parsed.first_day > days[1]:
                 continue
             values = (key, size, etag, modified, "", parsed.symbol, parsed.interval or "", parsed.frequency.value)
             for column, value in zip(columns.values(), (*values, parsed.first_day, parsed.last_day), strict=True):
                 column.append(value)
-    return pl.DataFrame(columns, schema=LISTED_SCHEMA)
+    return pl.DataFrame(columns, schema=LISTED_SCHEMA), seen
+
+
+def _days_of(key: ArchiveKey) -> tuple[date, date]:
+    return key.first_day, key.last_day

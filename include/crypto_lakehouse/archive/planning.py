@@ -9,7 +9,14 @@ import polars as pl
 from crypto_lakehouse import telemetry
 from crypto_lakehouse.archive.bucket import Bucket
 from crypto_lakehouse.archive.keys import SOURCES
-from crypto_lakehouse.archive.listing import LISTED_SCHEMA, Folder, list_folders, matching_symbols
+from crypto_lakehouse.archive.listing import (
+    LISTED_SCHEMA,
+    Folder,
+    FolderDays,
+    is_pattern,
+    list_folders,
+    matching_symbols,
+)
 from crypto_lakehouse.errors import ListingSuspect
 from crypto_lakehouse.instants import midnight, utc_now
 from crypto_lakehouse.lake.bronze import BronzeLog
@@ -18,6 +25,7 @@ from crypto_lakehouse.lake.selection import Selection
 from crypto_lakehouse.progress import Progress, no_progress
 from crypto_lakehouse.settings import Settings, TransferProfile
 from crypto_lakehouse.spec import Dataset
+from crypto_lakehouse.symbols import nearest_symbols, validated_symbol
 from crypto_lakehouse.telemetry import Level
 from crypto_lakehouse.vocabulary import Frequency
 
@@ -36,6 +44,9 @@ class PullPlan:
         quarantined: Objects that failed verification and have not changed since.
         vanished: Objects that Bronze has and the bucket no longer lists.
         days_without_object: Symbol and interval to the number of days of the selection that no object covers.
+        folders: The days of every listed folder.
+        unseen: Symbols that are named, and that neither the archive nor the lake has, with the nearest ones.
+        has_symbols: Whether the archive or the lake has any symbol: only then a name can be compared with others.
         odd: Objects that the bucket lists without a size or a time that can be true.
     """
 
@@ -44,6 +55,9 @@ class PullPlan:
     quarantined: int = 0
     vanished: int = 0
     days_without_object: dict[str, int] = field(default_factory=dict)
+    folders: tuple[FolderDays, ...] = ()
+    unseen: dict[str, tuple[str, ...]] = field(default_factory=dict)
+    has_symbols: bool = False
     odd: int = 0
 
     @property
@@ -52,14 +66,27 @@ class PullPlan:
         return sum(wanted.size for wanted in self.objects)
 
 
-def plan_pull(
+NO_DAYS = pl.DataFrame(schema={"symbol": pl.String, "interval": pl.String, "first_day": pl.Date})
+
+
+def plan_pull(  # noqa: PLR0913, PLR0917 - the last two have defaults and are named where they are given
     selection: Selection,
     settings: Settings,
     bronze: BronzeLog,
     profile: TransferProfile,
     progress: Progress = no_progress,
+    doubtful: pl.DataFrame = NO_DAYS,
 ) -> PullPlan:
     """Lists what the selection covers and returns what Bronze lacks of it.
+
+    Args:
+        selection: Which data the run is about.
+        settings: The deployment.
+        bronze: What the lake has.
+        profile: Time limits, retries, connections.
+        progress: Listener.
+        doubtful: The days that coverage reports as missing or degraded, with the columns of `NO_DAYS`: their daily
+            files are pulled, too, where the month has a monthly file.
 
     Raises:
         InvalidRequest: A symbol is not acceptable.
@@ -69,10 +96,12 @@ def plan_pull(
     dataset = selection.dataset
     if not dataset.frequencies:
         # There is no archive to list.
-        return PullPlan()
+        return _with_unseen(PullPlan(), selection, bronze, None)
     bucket = Bucket(settings.archive, profile)
     folders = _folders(selection, settings, bucket)
-    listed = list_folders(bucket, folders, (selection.first_day, selection.last_day), profile.listing_threads, progress)
+    days = (selection.first_day, selection.last_day)
+    listing = list_folders(bucket, folders, days, profile.listing_threads, progress)
+    listed = listing.objects
     vanished = _vanished(selection, folders, listed, bronze)
     if vanished and not settings.archive.allow_shrinkage:
         raise ListingSuspect(
@@ -84,10 +113,10 @@ def plan_pull(
     sound, odd = listed.filter(_IS_SOUND), listed.filter(~_IS_SOUND)["key"].to_list()
     if odd:
         telemetry.event("listing_odd", Level.WARNING, dataset=dataset.name, objects=len(odd), first=odd[0])
-    wanted = pl.concat([_without_daily_duplicates(dataset, sound), damaged.filter(_IS_SOUND)]).unique("key").sort("key")
-    compared = _compare(wanted, bronze, dataset)
-    plan = _plan(compared, len(vanished), _days_without_object(sound, folders, selection))
-    return replace(plan, odd=len(odd))
+    needed = _without_daily_duplicates(dataset, sound, doubtful)
+    wanted = pl.concat([needed, damaged.filter(_IS_SOUND)]).unique("key").sort("key")
+    plan = _plan(_compare(wanted, bronze, dataset), len(vanished), _days_without_object(sound, folders, selection))
+    return _with_unseen(replace(plan, folders=listing.folders, odd=len(odd)), selection, bronze, bucket)
 
 
 def _folders(selection: Selection, settings: Settings, bucket: Bucket) -> list[Folder]:
@@ -118,16 +147,35 @@ def _vanished(selection: Selection, folders: Sequence[Folder], listed: pl.DataFr
     return expected.join(listed, on="key", how="anti")["key"].sort().to_list()
 
 
-def _without_daily_duplicates(dataset: Dataset, listed: pl.DataFrame) -> pl.DataFrame:
-    """Returns the objects to pull: the daily files of a month with a monthly file only where both are wanted."""
+def _with_unseen(plan: PullPlan, selection: Selection, bronze: BronzeLog, bucket: Bucket | None) -> PullPlan:
+    """Returns the plan with the symbols that are asked for by name and that neither the archive nor the lake has.
+
+    Configured symbols do not count: they are the same for all datasets of a market, and not all datasets have them.
+    """
+    dataset = selection.dataset
+    named = {validated_symbol(pattern) for pattern in selection.symbols if not is_pattern(pattern)}
+    unlisted = named - {days.folder.symbol for days in plan.folders}
+    known = set(bronze.latest(dataset.name)["symbol"]) if unlisted else set()
+    if bucket is not None and unlisted - known:
+        known.update(*(bucket.folders(dataset.archive_prefix(frequency)) for frequency in dataset.frequencies))
+    unseen = {symbol: tuple(nearest_symbols(symbol, known)) for symbol in sorted(unlisted - known)}
+    return replace(plan, unseen=unseen, has_symbols=bool(known))
+
+
+def _without_daily_duplicates(dataset: Dataset, listed: pl.DataFrame, doubtful: pl.DataFrame) -> pl.DataFrame:
+    """Returns the objects to pull: of the daily files of a month with a monthly file only the files of doubtful days.
+
+    All of them are pulled where the dataset wants both.
+    """
     if dataset.both_frequencies or set(dataset.frequencies) != set(Frequency):
         return listed
     month = pl.col("first_day").dt.truncate("1mo").alias("month")
     monthly = listed.filter(pl.col("frequency") == Frequency.MONTHLY.value)
     daily = listed.filter(pl.col("frequency") == Frequency.DAILY.value).with_columns(month)
     months = monthly.select("symbol", "interval", month)
-    needed = daily.join(months, on=["symbol", "interval", "month"], how="anti").drop("month")
-    return pl.concat([monthly, needed]).sort("key")
+    alone = daily.join(months, on=["symbol", "interval", "month"], how="anti")
+    doubted = daily.join(doubtful, on=["symbol", "interval", "first_day"], how="semi")
+    return pl.concat([monthly, pl.concat([alone, doubted]).drop("month")]).unique("key").sort("key")
 
 
 def _listed_damaged(
@@ -139,7 +187,7 @@ def _listed_damaged(
     first, last = damaged["start"].min(), damaged["end"].max()
     if not needed or not isinstance(first, datetime) or not isinstance(last, datetime):
         return pl.DataFrame(schema=LISTED_SCHEMA)
-    listed = list_folders(bucket, needed, (first.date(), last.date()), profile.listing_threads)
+    listed = list_folders(bucket, needed, (first.date(), last.date()), profile.listing_threads).objects
     return listed.join(damaged, on="key", how="semi")
 
 

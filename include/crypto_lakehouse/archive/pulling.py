@@ -7,7 +7,7 @@ stored does one entry in the Bronze log make it count. A crash before that leave
 import hashlib
 from collections.abc import Iterable, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 from itertools import count
 from pathlib import Path
@@ -94,7 +94,7 @@ def pull(objects: Sequence[ObjectToPull], transfer: Transfer) -> PullOutcome:
     """Brings objects into Bronze.
 
     An object that fails verification is downloaded again a few times, then quarantined with its reason. It does not
-    stop the others. An object of which another pull has brought other bytes meanwhile is left out: the next plan looks
+    stop the others. An object that another pull has brought meanwhile is left out: the next plan looks
     again.
 
     Raises:
@@ -262,7 +262,12 @@ def _store(file: _VerifiedFile, transfer: Transfer, now: datetime) -> BronzeObje
 
 
 def _quarantined(refused: ObjectToPull, error: PermanentError, now: datetime) -> QuarantinedObject:
-    return QuarantinedObject(refused.key, refused.etag, type(error).__name__, error.what, now, refused.checksum_etag)
+    name, tag = type(error).__name__, refused.checksum_etag
+    entry = QuarantinedObject(refused.key, refused.etag, name, error.what, now, tag)
+    key = parse_key(refused.key)
+    if key is None:
+        return entry
+    return replace(entry, symbol=key.symbol, interval=str(key.interval or ""), start=key.start, end=key.end)
 
 
 def _missing(transfer: Transfer, absent: Iterable[ObjectToPull], wanted: int) -> SourceUnavailable:

@@ -4,7 +4,6 @@ Terraform owns databases and tables in production; `ensure_table` then finds wha
 partitions: a version is published by one update of a partition's location, old or new, never both.
 """
 
-import hashlib
 import json
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from contextlib import contextmanager
@@ -16,14 +15,15 @@ import boto3
 from botocore.config import Config
 from botocore.exceptions import BotoCoreError, ClientError
 
+from crypto_lakehouse.catalog.glue_tables import glue_columns, storage_descriptor, table_input
 from crypto_lakehouse.errors import SchemaDrift, SourceUnavailable
 from crypto_lakehouse.lake.partition import Partition, table_folder
 from crypto_lakehouse.lake.records import PublishedPartition
 from crypto_lakehouse.marts import table as table_row
 from crypto_lakehouse.settings import CatalogSettings
-from crypto_lakehouse.spec import Column, Table
+from crypto_lakehouse.spec import Table
 from crypto_lakehouse.symbols import symbol_key
-from crypto_lakehouse.vocabulary import Condition, Interval, LogicalType
+from crypto_lakehouse.vocabulary import Condition, Interval
 
 if TYPE_CHECKING:
     from mypy_boto3_glue.client import GlueClient
@@ -33,53 +33,6 @@ BATCH = 100
 
 _MAX_REASONS_BYTES = 4000
 """A parameter value may have 512 kB; what people read has less."""
-
-_TYPES = {
-    LogicalType.TIMESTAMP: "timestamp",
-    LogicalType.FLOAT: "double",
-    LogicalType.INTEGER: "bigint",
-    LogicalType.BOOLEAN: "boolean",
-    LogicalType.STRING: "string",
-    LogicalType.DATE: "date",
-}
-_INPUT_FORMAT = "org.apache.hadoop.hive.ql.io.parquet.MapredParquetInputFormat"
-_OUTPUT_FORMAT = "org.apache.hadoop.hive.ql.io.parquet.MapredParquetOutputFormat"
-_SERDE = "org.apache.hadoop.hive.ql.io.parquet.serde.ParquetHiveSerDe"
-
-
-def _glue_type(column: Column) -> str:
-    return "decimal({},{})".format(*column.decimal) if column.decimal else _TYPES[column.type]
-
-
-def glue_columns(table: Table) -> list[dict[str, str]]:
-    """Returns a table's columns as Glue spells them."""
-    return [
-        {"Name": column.name, "Type": _glue_type(column), "Comment": f"{column.meaning} [{column.unit}]"[:255]}
-        for column in table.columns
-    ]
-
-
-def table_input(table: Table, location: str) -> dict[str, Any]:
-    """Returns the Glue table of a row whose partitions lie below `location`."""
-    fingerprint = hashlib.sha256(json.dumps(glue_columns(table)).encode()).hexdigest()[:16]
-    return {
-        "Name": table.name,
-        "Description": table.description,
-        "TableType": "EXTERNAL_TABLE",
-        "Parameters": {"classification": "parquet", "EXTERNAL": "TRUE", "schema_fingerprint": fingerprint},
-        "PartitionKeys": [{"Name": key, "Type": "string"} for key in table.partition_keys],
-        "StorageDescriptor": _descriptor(table, location),
-    }
-
-
-def _descriptor(table: Table, location: str) -> dict[str, Any]:
-    return {
-        "Columns": glue_columns(table),
-        "Location": location,
-        "InputFormat": _INPUT_FORMAT,
-        "OutputFormat": _OUTPUT_FORMAT,
-        "SerdeInfo": {"SerializationLibrary": _SERDE, "Parameters": {"serialization.format": "1"}},
-    }
 
 
 class GlueCatalog:
@@ -221,7 +174,7 @@ class GlueCatalog:
 
     def _input(self, record: PublishedPartition) -> dict[str, Any]:
         # A partition whose descriptor differs from its table's cannot be queried: both come from the row.
-        descriptor = _descriptor(table_row(record.dataset), f"{self._lake}/{record.location}")
+        descriptor = storage_descriptor(table_row(record.dataset), f"{self._lake}/{record.location}")
         return {"Values": _values(record), "StorageDescriptor": descriptor, "Parameters": _parameters(record)}
 
     def partition(self, partition: Partition) -> PublishedPartition | None:

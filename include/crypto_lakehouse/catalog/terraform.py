@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import TypedDict
 
 from crypto_lakehouse import __version__
-from crypto_lakehouse.catalog.glue import table_input
+from crypto_lakehouse.catalog.glue_tables import table_input
 from crypto_lakehouse.checkout import require_checkout, write_changed
 from crypto_lakehouse.marts import tables
 from crypto_lakehouse.spec import Table

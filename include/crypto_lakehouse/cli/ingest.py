@@ -161,7 +161,7 @@ def run_and_print(given: GivenOptions, as_json: bool) -> None:
     """Carries out a whole run and prints what came of it.
 
     Raises:
-        typer.Exit: Steps failed, or the gate refused partitions.
+        typer.Exit: Steps failed, or objects or partitions were refused.
     """
     from crypto_lakehouse.running import run_pipeline
     from crypto_lakehouse.runs.history import RunStatus
@@ -173,9 +173,13 @@ def run_and_print(given: GivenOptions, as_json: bool) -> None:
         print_json(_document(summary))
     else:
         _print_summary(summary)
+    for refused in summary.refused[:MAX_LISTED]:
+        note(f"refused: {refused}")
+    if len(summary.refused) > MAX_LISTED:
+        note(f"... and {len(summary.refused) - MAX_LISTED:,} more; the report lists all")
     end_with_failures(summary)
     if summary.status is RunStatus.QUARANTINED:
-        note("error: the gate refused partitions; readers keep what they had")
+        note("error: objects or partitions were refused; readers keep what they had of them")
         note(f"See {summary.report}")
         raise typer.Exit(EXIT_PERMANENT)
 
@@ -209,6 +213,7 @@ def _document(summary: "RunSummary") -> dict[str, Any]:
         "order": summary.order_key,
         "report": summary.report,
         "counts": summary.counts(),
+        "refused": list(summary.refused),
         "failures": [
             {
                 "step": failure.step,
@@ -223,13 +228,25 @@ def _document(summary: "RunSummary") -> dict[str, Any]:
 
 
 def _print_summary(summary: "RunSummary") -> None:
-    columns = ("dataset", "status", "pulled", "asked", "rows", "available", "degraded", "quarantined", "seconds")
+    columns = (
+        "dataset",
+        "status",
+        "pulled",
+        "asked",
+        "refused",
+        "rows",
+        "available",
+        "degraded",
+        "quarantined",
+        "seconds",
+    )
     figures = summary.figures
     row = (
         summary.request.dataset,
         summary.status.replace("_", " "),
         figures.pull.objects,
         figures.delta.requests,
+        len(summary.refused),
         figures.publish.rows_published,
         figures.gate.partitions_available,
         figures.gate.partitions_degraded,

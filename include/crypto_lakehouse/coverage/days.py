@@ -149,7 +149,9 @@ class _PartitionDays:
     def _parts_of_day(self, number: int, kind: HoleKind) -> list[tuple[int, int]]:
         """Returns the parts of holes of a kind that lie within a day."""
         parts = clipped([(hole.start, hole.end) for hole in self.within if hole.kind is kind], day_bounds(number))
-        return sorted(parts)
+        # Of a pause across midnight, a day that has only some seconds of it is whole.
+        shortest = self.times.longest_pause // 2 if kind is HoleKind.PAUSE else 0
+        return sorted((start, end) for start, end in parts if end - start > shortest)
 
     def _what_is_missing(self, number: int, expected: int | None, missing: int | None) -> tuple[list[str], list[str]]:
         """Returns what a day lacks in words: without a known reason, and with one."""

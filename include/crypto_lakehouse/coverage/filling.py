@@ -5,8 +5,13 @@ from datetime import timedelta
 import polars as pl
 
 from crypto_lakehouse.coverage.answers import Coverage
+from crypto_lakehouse.coverage.day_table import coverage as coverage_days
+from crypto_lakehouse.coverage.log import CoverageLog
+from crypto_lakehouse.coverage.queries import CoverageQuery
 from crypto_lakehouse.coverage.records import Fill
-from crypto_lakehouse.vocabulary import Layer, ObjectForm, Source
+from crypto_lakehouse.instants import utc_now
+from crypto_lakehouse.lake.selection import Selection
+from crypto_lakehouse.vocabulary import DayCondition, Layer, ObjectForm, Source
 
 _ANSWERS = [source.value for source in Source if source.form is ObjectForm.ANSWERS]
 
@@ -26,6 +31,20 @@ def fills(coverage: Coverage) -> list[Fill]:
 def fillable(gaps: pl.DataFrame) -> pl.DataFrame:
     """Returns the gaps that upstream is not known to lack and that no answer of the exchange covers."""
     return gaps.filter((pl.col("known") == "") & ~pl.col("sources").str.contains_any(_ANSWERS))
+
+
+def doubtful_days(log: CoverageLog, selection: Selection) -> pl.DataFrame:
+    """Returns the days of a selection of which something is missing and that no daily file covers yet.
+
+    They have the columns `symbol`, `interval` and `first_day`. A monthly file is known to lack days that daily files
+    have.
+    """
+    days = CoverageQuery(utc_now(), first_day=selection.first_day, last_day=selection.last_day)
+    states = [DayCondition.MISSING.value, DayCondition.DEGRADED.value]
+    lacking = coverage_days(log, selection.table, days).filter(
+        pl.col("condition").is_in(states) & ~pl.col("sources").str.contains(Source.ARCHIVE_DAILY.value, literal=True)
+    )
+    return lacking.select("symbol", pl.col("kline_interval").fill_null("").alias("interval"), first_day="day")
 
 
 def fill_of(dataset_name: str, gaps: pl.DataFrame) -> Fill | None:

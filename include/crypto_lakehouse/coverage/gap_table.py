@@ -81,7 +81,8 @@ def explained(spans: pl.DataFrame, table: Table) -> pl.DataFrame:
     for hole in holes_of(table.name):
         symbols = [symbol for symbol in spans["symbol"].unique() if hole.is_of_symbol(symbol)]
         touches = pl.col("symbol").is_in(symbols) & (pl.col("start") < hole.end) & (pl.col("end") > hole.start)
-        is_affected = touches & (pl.col("known") == "")
+        is_short = (pl.col("end") - pl.col("start") <= hole.longest) if hole.longest else pl.lit(value=True)
+        is_affected = touches & is_short & (pl.col("known") == "")
         affected = spans.filter(is_affected)
         if affected.is_empty():
             continue

@@ -12,12 +12,11 @@ ALWAYS: Bounds = (-(2**62), 2**62)
 
 @dataclass(frozen=True, slots=True)
 class Lifetime:
-    """What is known of the start and the end of a series, in microseconds since the epoch.
+    """What is known of the start and the end of a series: the earliest and the latest instant of each.
 
     Args:
-        starts: The span in which its first row lies: a day or a month, or an instant as an empty span. None where
-            its start is not known.
-        ends: The span in which its last row lies, likewise.
+        starts: Between these instants its first row lies. None where its start is not known.
+        ends: Between these instants its last row lies, likewise.
     """
 
     starts: Bounds | None = None
@@ -26,16 +25,13 @@ class Lifetime:
     def bounds(self, first_at: int | None, last_at: int | None) -> Bounds:
         """Returns the lifetime, given the first and the last row of a partition.
 
-        The first row starts the series where it lies in the span of its start. Rows outside the lifetime prove that
-        it is longer.
+        Within what is known the rows decide. Rows outside of it refute it. Without rows it is as long as it may be.
         """
         start, end = ALWAYS
-        if self.starts is not None:
-            is_first = first_at is not None and first_at < max(self.starts)
-            start = first_at if first_at is not None and is_first else self.starts[0]
-        if self.ends is not None:
-            is_last = last_at is not None and last_at >= min(self.ends)
-            end = last_at + 1 if last_at is not None and is_last else self.ends[1]
+        if self.starts is not None and (first_at is None or first_at >= self.starts[0]):
+            start = self.starts[0] if first_at is None else min(first_at, self.starts[1])
+        if self.ends is not None and (last_at is None or last_at < self.ends[1]):
+            end = self.ends[1] if last_at is None else max(last_at + 1, self.ends[0])
         return start, end
 
 

@@ -6,13 +6,15 @@ its newest commit count. So the kinds always agree, for any reader at any time.
 
 import io
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass, fields
+from dataclasses import dataclass, fields, replace
 from datetime import datetime, timedelta
 from operator import attrgetter
 from pathlib import Path
 
 import polars as pl
 
+from crypto_lakehouse.coverage.identifiers import neighbours_by_id
+from crypto_lakehouse.coverage.lifetimes import LifetimeLog
 from crypto_lakehouse.coverage.records import (
     CoverageRecord,
     DayCoverage,
@@ -21,6 +23,8 @@ from crypto_lakehouse.coverage.records import (
     PartitionVersion,
     ReconciledDay,
 )
+from crypto_lakehouse.coverage.refusals import refused_days
+from crypto_lakehouse.instants import instant
 from crypto_lakehouse.lake.log import SEQUENCE, AppendLog
 from crypto_lakehouse.lake.storage import Storage
 from crypto_lakehouse.marts import table
@@ -136,6 +140,11 @@ class CoverageFrames:
         is_wanted = pl.col("partition").is_in(sorted(names))
         return CoverageFrames(*(frame.filter(is_wanted) for frame in self.parts))
 
+    def without_days_of(self, other: "CoverageFrames") -> "CoverageFrames":
+        """Returns these rows without the days that `other` has."""
+        days = self.days.join(other.days, on=["partition", "day"], how="anti")
+        return replace(self, days=days)
+
     def joined(self, other: "CoverageFrames") -> "CoverageFrames":
         """Returns these rows followed by the rows of `other`."""
         return CoverageFrames(*(pl.concat(pair) for pair in zip(self.parts, other.parts, strict=True)))
@@ -223,6 +232,16 @@ class CoverageLog:
         stamped = rows.with_columns(pl.lit(at, _TIME).alias("at"))
         return log.append_unless_overtaken(stamped, "partition", mark)
 
+    def published_frames(self, table_name: str, partitions: Iterable[str]) -> CoverageFrames:
+        """Returns the rows of partitions that count, of all kinds, without the days that readers do not see.
+
+        Raises:
+            CorruptObject: A file of the log is damaged; see `skip_damage`.
+        """
+        newest = self._newest(table_name)
+        frames = CoverageFrames(*(_of_kind(newest, kind) for kind in _SCHEMAS))
+        return replace(frames, days=frames.days.filter(pl.col("version") != "")).of_partitions(partitions)
+
     def days(self, table_name: str) -> pl.DataFrame:
         """Returns the rows of days that count, one per partition and day, in no order.
 
@@ -250,6 +269,17 @@ class CoverageLog:
             CorruptObject: A file of the log is damaged; see `skip_damage`.
         """
         return _of_kind(self._newest(table_name), "reconciliation")
+
+    def last_days(self, table_name: str) -> pl.DataFrame:
+        """Returns the last day of the series whose end is known: columns `symbol`, `kline_interval` and `_ended`."""
+        lifetimes = LifetimeLog(self._storage, table_name).read()
+        rows = [(*key, instant(life.ends[1] - 1).date()) for key, life in lifetimes.items() if life.ends]
+        schema = {"symbol": pl.String(), "kline_interval": pl.String(), "_ended": pl.Date()}
+        return pl.DataFrame(rows, schema=schema, orient="row")
+
+    def refused_days(self, table_name: str) -> pl.DataFrame:
+        """Returns the days of archive objects that the pull refused, with reasons; see `refusals`."""
+        return refused_days(self._storage, table_name)
 
     def refused_rows(self, table_name: str) -> pl.DataFrame:
         """Returns the rows that were set aside and that count, in no order.
@@ -288,24 +318,6 @@ def _with_carried(frames: CoverageFrames, earlier: pl.DataFrame) -> pl.DataFrame
     is_carried = pl.col("only_kept").is_not_null() & pl.col("partition").is_in(frames.days["partition"].implode())
     carried = _of_kind(earlier, "reconciliation").filter(is_carried)
     return pl.concat([frames.reconciliations, carried]).unique(_RECONCILED_KEY)
-
-
-def neighbours_by_id(days: pl.DataFrame) -> pl.DataFrame:
-    """Returns the days that have identifiers, each with the columns of such a day before it in its series.
-
-    The columns of the day before begin with an underscore. `skipped` is how many identifiers lie between the two days,
-    and `between` how many days lie between them that objects cover.
-    """
-    ordered = days.sort(*_SERIES, "day").with_columns(pl.int_range(pl.len()).over(_SERIES).alias("place"))
-    identified = ordered.filter(pl.col("first_id").is_not_null())
-    before = [
-        pl.col(name).shift(1).over(_SERIES).alias(f"_{name}") for name in identified.columns if name not in _SERIES
-    ]
-    pairs = identified.with_columns(before).filter(pl.col("_day").is_not_null())
-    return pairs.with_columns(
-        (pl.col("first_id") - pl.col("_last_id") - 1).alias("skipped"),
-        (pl.col("place") - pl.col("_place") - 1).alias("between"),
-    )
 
 
 def _holes_between_partitions(days: pl.DataFrame) -> pl.DataFrame:

@@ -6,8 +6,11 @@ from datetime import date, timedelta
 
 import polars as pl
 
+from crypto_lakehouse.coverage.grid import DAY_US
+from crypto_lakehouse.coverage.lifetime import UNKNOWN_LIFETIME, Lifetime, clipped
 from crypto_lakehouse.coverage.log import CoverageFrames, read_frames
 from crypto_lakehouse.coverage.records import EMPTY_DAY, DayCoverage, PartitionVersion
+from crypto_lakehouse.instants import microseconds, midnight
 from crypto_lakehouse.lake.partition import Partition
 from crypto_lakehouse.lake.records import BronzeObject, Verdict
 from crypto_lakehouse.lake.storage import Storage
@@ -41,7 +44,10 @@ def published_coverage(storage: Storage, folder: str, verdicts: Sequence[Verdict
 
 
 def unreadable_days(
-    dataset: Dataset, verdicts: Sequence[Verdict], objects: Mapping[str, Sequence[BronzeObject]]
+    dataset: Dataset,
+    verdicts: Sequence[Verdict],
+    objects: Mapping[str, Sequence[BronzeObject]],
+    lifetimes: Mapping[tuple[str, str], Lifetime],
 ) -> Iterator[DayCoverage]:
     """Yields the days of partitions that readers cannot see, where Bronze has objects of the days.
 
@@ -49,11 +55,16 @@ def unreadable_days(
         dataset: The dataset of the partitions.
         verdicts: Why each partition is not readable.
         objects: What Bronze holds, by partition name.
+        lifetimes: What is known of the start and the end of series: days outside are left out.
     """
     for verdict in verdicts:
         partition = Partition.parse(dataset, verdict.candidate.partition)
         expected = dataset.rows_per_day(partition.interval)
+        life = lifetimes.get((partition.symbol, str(partition.interval or "")), UNKNOWN_LIFETIME).bounds(None, None)
         for day, sources in sorted(_sources_by_day(partition, objects.get(partition.name, ())).items()):
+            start = microseconds(midnight(day))
+            if not clipped([(start, start + DAY_US)], life):
+                continue
             is_proven = verdict.condition is Condition.EMPTY and proves_emptiness(dataset, sources)
             yield DayCoverage(
                 partition_version=PartitionVersion.of(partition, ""),

@@ -123,6 +123,11 @@ class RowTimes:
         """Whether the table expects rows in every hour of a busy stream."""
         return self._expectation(Check.HOURS_COVERED) is not None
 
+    @property
+    def longest_pause(self) -> int:
+        """The longest time between two rows that the table allows in microseconds; 0 where it has no bound."""
+        return self._pauses.limit if self._pauses else 0
+
     def expected_points(self) -> Points:
         """Returns the grid points that objects cover, ascending; none where no grid is expected."""
         grid = self.expected_grid

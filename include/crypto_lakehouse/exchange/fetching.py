@@ -50,13 +50,22 @@ class AnsweredSpan:
     answers: tuple[Answer, ...]
 
 
-def fetch(dataset: Dataset, wanted: RequestSpan, client: ExchangeClient) -> Iterator[AnsweredSpan]:
+def fetch(
+    dataset: Dataset, wanted: RequestSpan, client: ExchangeClient, *, is_known: bool = True
+) -> Iterator[AnsweredSpan]:
     """Yields what the exchange answers for a span, in parts that follow each other, up to its last closed row.
 
-    Where the exchange does not know the symbol, or the days are out of the endpoint's reach, a part without rows is
+    Where the exchange no longer knows the symbol, or the days are out of the endpoint's reach, a part without rows is
     yielded. It is the evidence, and these days are not requested again.
 
+    Args:
+        dataset: The dataset.
+        wanted: The span.
+        client: The client of its market.
+        is_known: Whether the symbol existed once, even if the exchange does not know it.
+
     Raises:
+        UnknownSymbol: The exchange does not know the symbol, and it never existed.
         LakehouseError: The exchange did not answer, or its answer is not acceptable.
     """
     source = _source(dataset)
@@ -73,6 +82,8 @@ def fetch(dataset: Dataset, wanted: RequestSpan, client: ExchangeClient) -> Iter
             yield answered
             start = answered.span.end
     except (UnknownSymbol, OutOfReach) as error:
+        if isinstance(error, UnknownSymbol) and not is_known:
+            raise
         yield AnsweredSpan(Span(start, end), (_refusal(source, client, error.what),))
 
 

@@ -120,7 +120,7 @@ def _list_days(market: Market, settings: Settings, progress: Progress) -> list[A
             for start in range(0, len(folders), _SYMBOLS_AT_ONCE):
                 batch = list(chain.from_iterable(folders[start : start + _SYMBOLS_AT_ONCE]))
                 latest = utc_now().date() + timedelta(days=1)
-                listed = list_folders(bucket, batch, (EARLIEST, latest), profile.listing_threads)
+                listed = list_folders(bucket, batch, (EARLIEST, latest), profile.listing_threads).objects
                 days_of |= {days.symbol: days for days in archive_days(listed)}
                 progress("symbols listed", min(start + _SYMBOLS_AT_ONCE, len(folders)), len(folders))
             missing = [symbol for symbol in missing if symbol not in days_of]

@@ -7,7 +7,7 @@ from datetime import datetime, timedelta
 from typing import TYPE_CHECKING
 
 from crypto_lakehouse.instants import utc_now
-from crypto_lakehouse.lake.commits import append, json_body, list_log, log_faults, recent_rows, rows_since
+from crypto_lakehouse.lake.commits import append, json_body, list_log, recent_rows, rows_since
 from crypto_lakehouse.lake.partition import Partition
 from crypto_lakehouse.lake.records import BronzeObject
 from crypto_lakehouse.lake.storage import Storage
@@ -25,7 +25,10 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True)
 class QuarantinedObject:
-    """An archive object that was not accepted into Bronze, and the reason; the tags are of the zip and its CHECKSUM."""
+    """An archive object that was not accepted into Bronze, the reason, and the series and time that it is of.
+
+    One tag is of the zip, the other of its CHECKSUM.
+    """
 
     key: str
     etag: str
@@ -33,6 +36,10 @@ class QuarantinedObject:
     reason: str
     seen_at: datetime
     checksum_etag: str = ""
+    symbol: str = ""
+    interval: str = ""
+    start: datetime | None = None
+    end: datetime | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,8 +66,8 @@ class BronzeLog:
 
         Args:
             objects: The objects.
-            since: What the log was when the writer looked at the source. An object of which the log has got other
-                bytes since then is left out: a writer that was stopped must not become the newest.
+            since: What the log was when the writer looked at the source. An object of which the log has got another
+                record since then is left out: a writer that was stopped must not become the newest.
 
         Returns:
             The objects that were left out.
@@ -78,16 +85,16 @@ class BronzeLog:
         overtaken: list[BronzeObject] = []
 
         def body_after(head: int) -> bytes | None:
-            newer = {} if since is None else self._newer(folder, since.objects, head, "sha256")
-            overtaken[:] = [member for member in members if newer.get(member.key, member.sha256) != member.sha256]
+            newer = set() if since is None else self._newer(folder, since.objects, head)
+            overtaken[:] = [member for member in members if member.key in newer]
             return json_body([asdict(member) for member in members if member not in overtaken])
 
         append(self._storage, folder, body_after)
         return overtaken
 
-    def _newer(self, folder: str, since: int, head: int, column: str) -> dict[str, str]:
-        """Returns what the newest record of each key has in a column, of the records after a commit."""
-        return {str(row["key"]): str(row[column]) for row in rows_since(self._storage, folder, since, head)}
+    def _newer(self, folder: str, since: int, head: int) -> set[str]:
+        """Returns the keys of the records after a commit."""
+        return {str(row["key"]) for row in rows_since(self._storage, folder, since, head)}
 
     def note_damage(self, damaged: Mapping[BronzeObject, str], since: BronzeMark) -> None:
         """Records that the stored bytes of objects are missing or wrong, and why.
@@ -117,19 +124,26 @@ class BronzeLog:
     def latest(self, dataset: str) -> "pl.DataFrame":
         """Returns the newest version of every object: columns of BronzeObject, one row per key, sorted by key.
 
-        What a damaged file of the log had is as if it had never been pulled, and a plan pulls it again. Where
-        `has_lost_rows` is true, no partition may be rebuilt from fewer objects than it was built from.
+        What a damaged file of the log had is as if it had never been pulled, and a plan pulls it again. Until then,
+        `certain_keys` returns which objects cannot be older than what a partition was built from.
         """
         rows = self._log(dataset).read(skip_damage=True).lazy().drop("sequence")
         return rows.unique("key", keep="last", maintain_order=True).sort("key").collect()
 
+    def certain_keys(self, dataset: str) -> set[str] | None:
+        """Returns the keys whose newest record is known for certain; None where the log has lost nothing.
+
+        Of the other keys, a lost commit may have had a newer record.
+        """
+        import polars as pl
+
+        state = self._log(dataset).state()
+        lost = max((fault.number for fault in state.faults), default=0)
+        return set(state.rows.filter(pl.col("sequence") > lost)["key"]) if lost else None
+
     def versions(self, dataset: str) -> set[tuple[str, str]]:
         """Returns key and sha256 of every object that was ever committed and whose record can be read."""
         return set(self._log(dataset).read(skip_damage=True).select("key", "sha256").iter_rows())
-
-    def has_lost_rows(self, dataset: str) -> bool:
-        """Returns whether damage has cost the log records of objects."""
-        return any(fault.rows_lost for fault in log_faults(self._storage, _log_folder(dataset)))
 
     def replaced_keys(self, dataset: str) -> set[str]:
         """Returns the keys of objects that were committed with different bytes at different times."""
@@ -173,7 +187,7 @@ class BronzeLog:
         folder = _quarantine_folder(dataset)
 
         def body_after(head: int) -> bytes | None:
-            newer = {} if since is None else self._newer(folder, since.quarantined, head, "etag")
+            newer = set() if since is None else self._newer(folder, since.quarantined, head)
             return json_body([asdict(refused) for refused in objects if refused.key not in newer])
 
         append(self._storage, folder, body_after)
@@ -183,6 +197,12 @@ class BronzeLog:
         # In the order of commits; what a damaged file had is pulled and judged again.
         rows = self._quarantine_log(dataset).read(skip_damage=True).drop("sequence").iter_rows(named=True)
         return {row["key"]: QuarantinedObject(**row) for row in rows}
+
+    def refusals(self, dataset: str) -> list[QuarantinedObject]:
+        """Returns the quarantined objects of which no later version was accepted, by key."""
+        accepted = dict(self.latest(dataset).select("key", "seen_at").iter_rows())
+        entries = sorted(self.quarantined(dataset).items())
+        return [entry for key, entry in entries if key not in accepted or accepted[key] < entry.seen_at]
 
     def compact(self, dataset: str) -> int:
         """Merges the log files of a dataset into one if there are many. Returns the number of replaced files."""

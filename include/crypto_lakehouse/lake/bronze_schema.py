@@ -31,5 +31,9 @@ QUARANTINE_SCHEMA = pl.Schema(
         "reason": pl.String(),
         "seen_at": _TIME,
         "checksum_etag": pl.String(),
+        "symbol": pl.String(),
+        "interval": pl.String(),
+        "start": _TIME,
+        "end": _TIME,
     }
 )

@@ -80,12 +80,17 @@ class LogFault:
     Args:
         key: The file; for missing numbers, the first file that is not there.
         what: What is wrong with it.
-        rows_lost: Whether rows are lost by it. A damaged compacted file loses none where all its commits are there.
+        number: The number of the newest commit that is lost; 0 where none is.
     """
 
     key: str
     what: str
-    rows_lost: bool = True
+    number: int = 0
+
+    @property
+    def rows_lost(self) -> bool:
+        """Whether rows are lost. A damaged compacted file loses none where all the commits before it are there."""
+        return self.number > 0
 
     @property
     def error(self) -> CorruptObject:
@@ -135,11 +140,11 @@ def fault_of(storage: Storage, key: str) -> LogFault | None:
     """
     name = _NAME.fullmatch(key.rpartition("/")[2])
     if name is None:
-        return LogFault(key, "is not a file of the log", rows_lost=False)
+        return LogFault(key, "is not a file of the log")
     data = storage.read(key)
     if name["number"]:
-        return None if body_of(key, data) is not None else LogFault(key, "is damaged")
-    return None if hashlib.sha256(data).hexdigest() == name["sha256"] else LogFault(key, "is damaged", rows_lost=False)
+        return None if body_of(key, data) is not None else LogFault(key, "is damaged", int(name["number"]))
+    return None if hashlib.sha256(data).hexdigest() == name["sha256"] else LogFault(key, "is damaged")
 
 
 def log_faults(storage: Storage, prefix: str) -> list[LogFault]:
@@ -162,17 +167,16 @@ def log_faults(storage: Storage, prefix: str) -> list[LogFault]:
 
 def foreign_faults(listing: LogListing) -> list[LogFault]:
     """Returns a fault for each file that no log has given."""
-    return [LogFault(key, "is not a file of the log", rows_lost=False) for key in listing.foreign]
+    return [LogFault(key, "is not a file of the log") for key in listing.foreign]
 
 
 def missing_faults(listing: LogListing, prefix: str, after: int) -> list[LogFault]:
     """Returns a fault for each range of numbers after a number that no commit has."""
-    return [
-        LogFault(
-            commit_key(prefix, first), "is missing" if first == last else f"and {last - first:,} after it are missing"
-        )
-        for first, last in listing.missing(after)
-    ]
+    faults = []
+    for first, last in listing.missing(after):
+        what = "is missing" if first == last else f"and {last - first:,} after it are missing"
+        faults.append(LogFault(commit_key(prefix, first), what, last))
+    return faults
 
 
 def sealed(key: str, body: bytes) -> bytes:

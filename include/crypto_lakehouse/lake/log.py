@@ -214,7 +214,7 @@ class AppendLog:
             if hashlib.sha256(data).hexdigest() == file.sha256:
                 compacted, base = self._whole(pl.read_parquet(io.BytesIO(data))), file
                 break
-            faults.append(LogFault(file.key, "is damaged", rows_lost=False))
+            faults.append(LogFault(file.key, "is damaged"))
         after = base.number if base else 0
         wanted = {number: listing.commits[number] for number in sorted(listing.commits) if number > after}
         rows, damaged = self._commits(wanted)
@@ -225,7 +225,7 @@ class AppendLog:
         """Returns the rows of commits, in the order given, and what is damaged."""
         with ThreadPoolExecutor(READ_THREADS) as pool:
             bodies = dict(zip(keys, pool.map(self._read_body, keys.values()), strict=True))
-        faults = [LogFault(keys[number], "is damaged") for number, body in bodies.items() if body is None]
+        faults = [LogFault(keys[number], "is damaged", number) for number, body in bodies.items() if body is None]
         sound = [(number, body) for number, body in bodies.items() if body is not None]
         groups = groupby(sound, key=lambda commit: is_parquet(commit[1]))
         frames = [self._parquet(list(group)) if parquet else self._json(list(group)) for parquet, group in groups]

@@ -29,6 +29,7 @@ from crypto_lakehouse.maintenance.surviving import lost_verdicts, readable_entri
 from crypto_lakehouse.maintenance.traces import published_inputs
 from crypto_lakehouse.marts import table as table_of_name
 from crypto_lakehouse.marts import tables as all_tables
+from crypto_lakehouse.quality.evidence import partition_evidence
 from crypto_lakehouse.quality.gate import coverage_of
 from crypto_lakehouse.spec import Dataset, Table
 
@@ -182,7 +183,9 @@ class _Repair:
                 continue
             try:
                 path = verify_candidate(self.storage, entry, self.folder)
-                frames = coverage_of(table, verdict_of(entry).candidate, path)
+                candidate = verdict_of(entry).candidate
+                evidence = partition_evidence(self.storage, table, [candidate])[entry.partition]
+                frames = coverage_of(table, candidate, path, evidence)
             except PermanentError:
                 # The file is damaged as well, and is a fault of its own.
                 continue

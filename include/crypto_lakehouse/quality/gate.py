@@ -2,25 +2,28 @@
 
 import os
 from collections import defaultdict
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any
 
 import polars as pl
 
 from crypto_lakehouse.coverage.days import PartitionCoverage, partition_coverage
 from crypto_lakehouse.coverage.known_faults import KnownFault, faults_of
+from crypto_lakehouse.coverage.known_holes import outdated_holes
 from crypto_lakehouse.coverage.log import CoverageFrames
 from crypto_lakehouse.coverage.records import LoggedRefusedRow, PartitionVersion, ReconciledDay
 from crypto_lakehouse.lake.manifest import read_manifest
 from crypto_lakehouse.lake.partition import Partition
 from crypto_lakehouse.lake.records import Candidate, Manifest, Verdict
 from crypto_lakehouse.quality.checks import CHECKS
+from crypto_lakehouse.quality.evidence import PartitionEvidence
 from crypto_lakehouse.quality.profile import Facts, Profile, examine
 from crypto_lakehouse.quality.suites import Rule, rules, suite
 from crypto_lakehouse.spec import Table
-from crypto_lakehouse.vocabulary import Condition, HoleKind
+from crypto_lakehouse.vocabulary import Condition, DayCondition, HoleKind
 
 _DOCS = Path("gx") / "uncommitted" / "data_docs" / "local_site" / "index.html"
 FACTS_FILE = "facts.parquet"
@@ -58,7 +61,12 @@ class _Examined:
     tolerated: tuple[tuple[KnownFault, int], ...]
 
 
-def gate(table: Table, candidates: Sequence[tuple[Candidate, Path]], results: Path) -> GateOutcome:
+def gate(
+    table: Table,
+    candidates: Sequence[tuple[Candidate, Path]],
+    results: Path,
+    evidence: Mapping[str, PartitionEvidence] = MappingProxyType({}),
+) -> GateOutcome:
     """Judges candidates by the suite of their table.
 
     A broken critical rule quarantines a partition, any other degrades it, and a remark is only noted. The facts, GX's
@@ -67,12 +75,16 @@ def gate(table: Table, candidates: Sequence[tuple[Candidate, Path]], results: Pa
     Args:
         table: The table of all candidates.
         candidates: The candidates, each with its file.
-        results: A folder for the evidence.
+        results: A folder for what the gate writes.
+        evidence: What is known of partitions beyond their files, by name.
 
     Raises:
         CorruptObject: A file cannot be read back.
     """
-    examined = [_examined(table, candidate, file) for candidate, file in candidates]
+    examined = [
+        _examined(table, candidate, file, evidence.get(candidate.partition, PartitionEvidence()))
+        for candidate, file in candidates
+    ]
     profiles = [each.profile for each in examined]
     facts = [profile.facts for profile in profiles]
     pl.DataFrame(facts, infer_schema_length=None).write_parquet(results / FACTS_FILE)
@@ -82,18 +94,19 @@ def gate(table: Table, candidates: Sequence[tuple[Candidate, Path]], results: Pa
     return GateOutcome(verdicts, profiles, _frames(examined), docs if docs.is_file() else None)
 
 
-def coverage_of(table: Table, candidate: Candidate, file: Path) -> CoverageFrames:
+def coverage_of(table: Table, candidate: Candidate, file: Path, evidence: PartitionEvidence) -> CoverageFrames:
     """Returns the coverage of a partition's file, as the gate found it.
 
     Args:
         table: The table.
         candidate: What the file is.
         file: The file.
+        evidence: What is known of the partition beyond the file.
 
     Raises:
         CorruptObject: The file cannot be read.
     """
-    return _frames([_examined(table, candidate, file)])
+    return _frames([_examined(table, candidate, file, evidence)])
 
 
 def _frames(examined: Sequence[_Examined]) -> CoverageFrames:
@@ -111,10 +124,12 @@ def _frames(examined: Sequence[_Examined]) -> CoverageFrames:
     )
 
 
-def _examined(table: Table, candidate: Candidate, file: Path) -> _Examined:
+def _examined(table: Table, candidate: Candidate, file: Path, evidence: PartitionEvidence) -> _Examined:
     partition, manifest = Partition.parse(table, candidate.partition), read_manifest(file)
+    # What the pull refused is missing from the partition as what conform refused is.
+    manifest = replace(manifest, refused=(*manifest.refused, *evidence.refused))
     version = PartitionVersion.of(partition, candidate.sha256)
-    examination, faults = examine(file, partition, manifest), faults_of(partition, manifest.covered)
+    examination, faults = examine(file, partition, manifest, evidence.series), faults_of(partition, manifest.covered)
     coverage = partition_coverage(examination.times, manifest, version, _by_hole_kind(faults))
     counts = examination.profile.counts
     shown = tuple((fault, count) for fault in faults if (count := counts[CHECKS[fault.check].fact]))
@@ -178,6 +193,16 @@ def _condition(broken: Sequence[Rule]) -> Condition:
     return Condition.DEGRADED if broken else Condition.AVAILABLE
 
 
+def _outdated_holes(examined: _Examined) -> list[str]:
+    """Returns the known holes that the partition's rows refute, in words."""
+    name, symbol = examined.version.dataset, examined.version.symbol
+    whole = [day.day for day in examined.coverage.days if day.condition is DayCondition.AVAILABLE and day.rows]
+    return [
+        f"a known hole is outdated, remove it from known_holes.py: {hole.reason}"
+        for hole in outdated_holes(name, symbol, whole)
+    ]
+
+
 def _verdict(examined: _Examined, broken: Sequence[Rule]) -> Verdict:
     condition = _condition([rule for rule in broken if not rule.is_remark])
     counts = examined.profile.counts
@@ -185,6 +210,7 @@ def _verdict(examined: _Examined, broken: Sequence[Rule]) -> Verdict:
     reasons += [
         f"{refused.key} was left out: {refused.error}: {refused.reason}" for refused in examined.manifest.refused
     ]
+    reasons += [f"note: {words}" for words in _outdated_holes(examined)]
     reasons += [f"known fault ({count}): {fault.reason}, {fault.link}" for fault, count in examined.tolerated]
     if counts["rows_revised"]:
         reasons.append(

@@ -16,16 +16,18 @@ from crypto_lakehouse.errors import ArchiveFileMissing, InvalidRequest
 from crypto_lakehouse.instruments.instrument import listed_on
 from crypto_lakehouse.instruments.log import InstrumentLog
 from crypto_lakehouse.lake.opening import open_storage
+from crypto_lakehouse.lake.partition import Partition
 from crypto_lakehouse.lake.records import PublishedPartition
 from crypto_lakehouse.query.arguments import Instant, checked_instant, checked_kind, checked_market, checked_patterns
 from crypto_lakehouse.query.limits import QueryLimits, QueryResult
 from crypto_lakehouse.query.process import QueryEngine
-from crypto_lakehouse.query.published import PartitionFilter, published_partitions, published_summary
+from crypto_lakehouse.query.published import PartitionFilter, published_partitions, published_summary, require_files
 from crypto_lakehouse.query.question import Question
 from crypto_lakehouse.query.scans import scan_files
 from crypto_lakehouse.query.views import CoverageView, FileView, FrameView, ScanView, View, named_in
 from crypto_lakehouse.settings import ExchangeSettings, Settings, load_settings
 from crypto_lakehouse.spec import Dataset, Table
+from crypto_lakehouse.symbols import nearest_symbols, unknown_symbol
 from crypto_lakehouse.vocabulary import InstrumentKind, Interval, Market
 
 INSTRUMENTS = "instruments"
@@ -42,7 +44,7 @@ class Lake:
 
     def __init__(self, settings: Settings, catalog: Catalog | None = None) -> None:
         self._settings = settings
-        storage = open_storage(settings)
+        storage = self._storage = open_storage(settings)
         self._root = storage.uri
         self._limits = QueryLimits(**settings.query.model_dump())
         self._engine = QueryEngine(reads_s3=self._root.startswith("s3://"))
@@ -124,7 +126,8 @@ class Lake:
 
         Raises:
             ArchiveFileMissing: Nothing that fits is published.
-            InvalidRequest: A name or a time is not valid.
+            CorruptObject: A published file is gone.
+            InvalidRequest: A name or a time is not valid, or nothing is published of a symbol that is no glob.
         """
         table = marts.table(dataset)
         first, last, wanted = checked_instant(start), checked_instant(end), checked_patterns(symbols)
@@ -133,11 +136,26 @@ class Lake:
         if not published:
             request = f"for symbols {wanted or 'any'}, interval {interval or 'any'}, {start} to {end}"
             raise _nothing_published(table, request)
+        self._check_named(table, wanted)
+        require_files(self._storage, published)
         hidden = [key for key in table.partition_keys if key != "kline_interval"]
         frame = scan_files(table.partition_keys, self._files(published), self._settings.storage).drop(hidden)
         if first is not None:
             frame = frame.filter(pl.col(table.event_time) >= first)
         return frame if last is None else frame.filter(pl.col(table.event_time) < last)
+
+    def _check_named(self, table: Table, patterns: Sequence[str]) -> None:
+        """Refuses a symbol of which nothing is published: a result without it would look complete.
+
+        Raises:
+            UnknownSymbol: There is such a symbol. A glob may match nothing.
+        """
+        named = [pattern for pattern in patterns if not set(pattern) & set("*?")]
+        unknown = [symbol for symbol in named if not self._catalog.partitions(table, symbols=[symbol])]
+        if unknown:
+            records = self._catalog.partitions(table)
+            known = {Partition.parse(table, record.partition).symbol for record in records}
+            raise unknown_symbol(unknown[0], "the lake", nearest_symbols(unknown[0], known), table.name)
 
     def coverage(
         self,
@@ -288,6 +306,7 @@ class Lake:
         Raises:
             InvalidRequest: The statement is not valid, or exceeds its limits in rows, time, memory or size.
             ArchiveFileMissing: The statement names a table of which nothing is published.
+            CorruptObject: A published file of a table that the statement names is gone.
         """
         bounds = limits or self._limits
         result = self.query(text, bounds)
@@ -306,6 +325,7 @@ class Lake:
         Raises:
             InvalidRequest: The statement is not valid, or exceeds its limits in time, memory or size.
             ArchiveFileMissing: The statement names a table of which nothing is published.
+            CorruptObject: A published file of a table that the statement names is gone.
         """
         names = named_in(text, [*(table.name for table in marts.tables()), INSTRUMENTS, *TABLES])
         # A query without a table name may list the tables: SHOW TABLES.
@@ -334,6 +354,7 @@ class Lake:
             if required:
                 raise _nothing_published(table, "")
             return None
+        require_files(self._storage, published)
         keys, files = table.partition_keys, self._files(published)
         # DuckDB reads *, ? and brackets in a path as a glob.
         if self._root.startswith("s3://") or re.search(r"[*?\[\]{}]", self._root):

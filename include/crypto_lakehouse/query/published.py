@@ -1,6 +1,7 @@
 """The published partitions that a request needs, by the catalog alone."""
 
 from collections.abc import Collection, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from fnmatch import fnmatchcase
@@ -8,10 +9,16 @@ from fnmatch import fnmatchcase
 import polars as pl
 
 from crypto_lakehouse.catalog.catalog import Catalog
+from crypto_lakehouse.errors import CorruptObject
+from crypto_lakehouse.lake.commits import REPAIR_ADVICE
 from crypto_lakehouse.lake.partition import Partition
 from crypto_lakehouse.lake.records import PublishedPartition
+from crypto_lakehouse.lake.storage import Storage
 from crypto_lakehouse.spec import Table
 from crypto_lakehouse.vocabulary import Condition, Interval
+
+_EXISTS_THREADS = 16
+"""A store over the network answers many such requests at once."""
 
 _TIME = pl.Datetime("us", "UTC")
 INFO_SCHEMA = pl.Schema(
@@ -79,6 +86,25 @@ def published_partitions(catalog: Catalog, table: Table, needed: PartitionFilter
     if not needed.symbols or needed.exact_symbols is not None:
         return overlapping
     return [record for record in overlapping if needed.has_symbol(Partition.parse(table, record.partition).symbol)]
+
+
+def require_files(storage: Storage, published: Sequence[PublishedPartition]) -> None:
+    """Checks that the files of published partitions are there, before an engine opens them.
+
+    Raises:
+        CorruptObject: A file is gone; the message names its partition and what to do.
+    """
+    with ThreadPoolExecutor(_EXISTS_THREADS) as pool:
+        present = pool.map(storage.exists, [partition.file for partition in published])
+        gone = [partition for partition, is_there in zip(published, present, strict=True) if not is_there]
+    if gone:
+        others = f", and {len(gone) - 1:,} other files are gone, too" if len(gone) > 1 else ""
+        raise CorruptObject(
+            f"its published file {gone[0].file} is gone{others}",
+            REPAIR_ADVICE,
+            dataset=gone[0].dataset,
+            partition=gone[0].partition,
+        )
 
 
 def published_summary(catalog: Catalog, tables: Collection[Table], needed: PartitionFilter) -> pl.DataFrame:

@@ -3,16 +3,22 @@
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
-from typing import Any
+from itertools import islice
+from typing import TYPE_CHECKING, Any
 
-from crypto_lakehouse.errors import ArchiveFileMissing, LakehouseError
+from crypto_lakehouse import telemetry
+from crypto_lakehouse.errors import ArchiveFileMissing, LakehouseError, PermanentError
 from crypto_lakehouse.lake.storage import Storage
 from crypto_lakehouse.marts import table
 from crypto_lakehouse.runs.figures import RunFigures
 from crypto_lakehouse.runs.orders import PlanRequest, read_order
-from crypto_lakehouse.runs.results import PlanOutcome, Status, StepResult, read_result
+from crypto_lakehouse.runs.results import ConformOutcome, PlanOutcome, PullOutcome, Status, StepResult, read_result
+from crypto_lakehouse.telemetry import Level
 from crypto_lakehouse.verbs import stages_of
 from crypto_lakehouse.vocabulary import Step
+
+if TYPE_CHECKING:
+    from crypto_lakehouse.lake.log import AppendLog
 
 
 class RunStatus(StrEnum):
@@ -21,7 +27,7 @@ class RunStatus(StrEnum):
     SUCCEEDED = "succeeded"
     NOTHING_TO_DO = "nothing_to_do"
     QUARANTINED = "quarantined"
-    """Everything sound was published, and the gate refused the rest."""
+    """Everything sound was published, and the rest was refused: objects of the archive, or partitions by the gate."""
     FAILED = "failed"
     """A step failed or did not finish."""
 
@@ -86,10 +92,18 @@ def status_of(results: Sequence[StepResult[Any]], *, is_failed: bool) -> RunStat
     """
     if is_failed:
         return RunStatus.FAILED
-    if figures_of(results).gate.partitions_quarantined:
+    figures = figures_of(results)
+    if figures.quarantined or figures.gate.partitions_quarantined:
         return RunStatus.QUARANTINED
     idle = [result.status is Status.NOTHING_TO_DO for result in results if result.step is Step.PLAN]
     return RunStatus.NOTHING_TO_DO if any(idle) else RunStatus.SUCCEEDED
+
+
+def refusals_of(results: Iterable[StepResult[Any]]) -> tuple[str, ...]:
+    """Returns each archive object that a run refused, and why: as damaged by the pull, as unusable by conform."""
+    outcomes = [result.outcome for result in results]
+    refusing = [outcome for outcome in outcomes if isinstance(outcome, PullOutcome | ConformOutcome)]
+    return tuple(f"{each.key}: {each.error}: {each.reason}" for outcome in refusing for each in outcome.refused)
 
 
 def report_key(plan_key: str) -> str:
@@ -136,8 +150,20 @@ def _result_or_reason(storage: Storage, order_key: str, step: Step) -> tuple[Ste
     return result, result.error.message if result.error else ""
 
 
+def run_log(storage: Storage, subject: str) -> "AppendLog":
+    """Returns the log of the runs of a table, which has their order: a commit for each plan that was started."""
+    # The processes that only read a run need no engine.
+    import polars as pl
+
+    from crypto_lakehouse.lake.log import AppendLog
+
+    return AppendLog(storage, f"runs/{subject}/log/", pl.Schema({"plan_key": pl.String()}))
+
+
 def list_runs(storage: Storage, subject: str, limit: int) -> list[RunRecord]:
-    """Returns the runs of a table, newest first.
+    """Returns the runs of a table, newest first; runs that were ordered and not started yet come before all others.
+
+    A run whose order is damaged or of another version is left out, with a warning in the log of the process.
 
     Args:
         storage: The lake.
@@ -145,8 +171,18 @@ def list_runs(storage: Storage, subject: str, limit: int) -> list[RunRecord]:
         limit: How many runs at most.
 
     Raises:
-        LakehouseError: The lake did not answer, or an order cannot be read.
+        LakehouseError: The lake did not answer.
     """
-    plans = [stored for stored in storage.list(f"runs/{subject}/") if stored.key.endswith("/plan.json")]
-    plans.sort(key=lambda stored: stored.modified_at, reverse=True)
-    return [read_run(storage, stored.key) for stored in plans[:limit]]
+    ordered = {stored.key for stored in storage.list(f"runs/{subject}/") if stored.key.endswith("/plan.json")}
+    started = run_log(storage, subject).read(skip_damage=True)["plan_key"].unique(maintain_order=True).reverse()
+    plan_keys = [*sorted(ordered.difference(started)), *(key for key in started if key in ordered)]
+    runs = (run for key in plan_keys if (run := _readable_run(storage, key)) is not None)
+    return list(islice(runs, limit))
+
+
+def _readable_run(storage: Storage, plan_key: str) -> RunRecord | None:
+    try:
+        return read_run(storage, plan_key)
+    except PermanentError as error:
+        telemetry.event("run_not_readable", Level.WARNING, file=plan_key, error=type(error).__name__)
+        return None

@@ -9,7 +9,7 @@ share one transform order, and each reads the result of the step before it. `run
 import hashlib
 import re
 from abc import ABC, abstractmethod
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TypeVar
 
 from crypto_lakehouse.lake.records import ObjectToPull, RequestSpan
@@ -114,12 +114,17 @@ class PullOrder(Order):
 
 @dataclass(frozen=True, slots=True)
 class DeltaOrder(Order):
-    """A batch of spans for one delta step."""
+    """A batch of spans for one delta step.
+
+    Args:
+        unseen: Symbols that neither the archive nor the lake has, with the nearest ones.
+    """
 
     dataset: str
     run_id: str
     profile: str
     spans: tuple[RequestSpan, ...]
+    unseen: dict[str, tuple[str, ...]] = field(default_factory=dict)
 
     @property
     def subject(self) -> str:

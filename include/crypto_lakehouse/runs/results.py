@@ -75,9 +75,15 @@ class PlanOutcome:
 
 @dataclass(frozen=True, slots=True)
 class PullOutcome:
-    """What a pull brought."""
+    """What a pull brought.
+
+    Args:
+        figures: In figures.
+        refused: The objects that failed verification, with reasons.
+    """
 
     figures: PullFigures
+    refused: tuple[RefusedInput, ...] = ()
 
     @property
     def is_idle(self) -> bool:

@@ -1,13 +1,14 @@
 """The delta step: requests what the archive does not have yet from the exchange, and keeps the answers in Bronze."""
 
+from collections.abc import Iterator
 from concurrent.futures import Future, ThreadPoolExecutor, as_completed
 from dataclasses import dataclass, field, replace
 from threading import Event, Lock, local
 
 from crypto_lakehouse.datasets import dataset as dataset_of_name
-from crypto_lakehouse.errors import LakehouseError, PermanentError, RateLimited
+from crypto_lakehouse.errors import LakehouseError, PermanentError, RateLimited, UnknownSymbol
 from crypto_lakehouse.exchange.client import ExchangeClient, open_limiter
-from crypto_lakehouse.exchange.fetching import fetch, store
+from crypto_lakehouse.exchange.fetching import AnsweredSpan, fetch, store
 from crypto_lakehouse.lake.bronze import BronzeLog, BronzeMark
 from crypto_lakehouse.lake.records import BronzeObject, RequestSpan
 from crypto_lakehouse.runs.figures import DeltaFigures, total
@@ -15,6 +16,7 @@ from crypto_lakehouse.runs.orders import DeltaOrder
 from crypto_lakehouse.runs.results import DeltaOutcome
 from crypto_lakehouse.spec import Dataset
 from crypto_lakehouse.steps.context import StepContext
+from crypto_lakehouse.symbols import unknown_symbol
 
 COMMIT_OBJECTS = 20
 """After so many objects they become part of Bronze: a crash loses no more than these."""
@@ -28,6 +30,7 @@ class _Requests:
         context: The step's.
         dataset: The dataset.
         mark: How far the Bronze log was before the first request: later answers of another run are newer.
+        unseen: Symbols that neither the archive nor the lake has, with the nearest ones.
         stop: Is set once nothing more must be requested.
         pending: Stored objects that are not part of Bronze yet.
         figures: What was answered so far.
@@ -36,6 +39,7 @@ class _Requests:
     context: StepContext
     dataset: Dataset
     mark: BronzeMark
+    unseen: dict[str, tuple[str, ...]]
     stop: Event = field(default_factory=Event)
     pending: list[BronzeObject] = field(default_factory=list)
     figures: DeltaFigures = field(default_factory=DeltaFigures)
@@ -56,10 +60,23 @@ class _Requests:
         """Requests a span and keeps each part of the answer: what came before a failure is not lost."""
         if self.stop.is_set():
             return
-        for answered in fetch(self.dataset, wanted, self.client()):
+        for answered in self._answered(wanted):
             self._keep(store(answered, self.dataset, wanted, self.context.storage), len(answered.answers))
             if self.stop.is_set():
                 return
+
+    def _answered(self, wanted: RequestSpan) -> Iterator[AnsweredSpan]:
+        """Yields what the exchange answers for a span.
+
+        Raises:
+            UnknownSymbol: Neither the exchange nor the archive nor the lake has the symbol.
+        """
+        is_known = wanted.symbol not in self.unseen
+        try:
+            yield from fetch(self.dataset, wanted, self.client(), is_known=is_known)
+        except UnknownSymbol as error:
+            where = f"the exchange ({error.what})"
+            raise unknown_symbol(wanted.symbol, where, self.unseen[wanted.symbol], self.dataset.name) from error
 
     def _keep(self, stored: BronzeObject, requests: int) -> None:
         figures = DeltaFigures(objects_requested=1, requests=requests, bytes_requested=stored.size)
@@ -85,7 +102,7 @@ def delta(context: StepContext, order: DeltaOrder) -> DeltaOutcome:
         LakehouseError: Some spans were not answered.
     """
     mark = BronzeLog(context.storage).mark(order.dataset)
-    requests = _Requests(context, dataset_of_name(order.dataset), mark)
+    requests = _Requests(context, dataset_of_name(order.dataset), mark, order.unseen)
     errors = _carry_out_all(requests, order)
     requests.commit()
     if errors:
@@ -102,7 +119,8 @@ def _carry_out_all(requests: _Requests, order: DeltaOrder) -> list[LakehouseErro
                 future.result()
             except LakehouseError as error:
                 errors.append(error)
-                if isinstance(error, PermanentError | RateLimited):
+                # A wrong name is a fault of one span: the others are carried out.
+                if isinstance(error, PermanentError | RateLimited) and not isinstance(error, UnknownSymbol):
                     requests.stop.set()
             requests.context.progress("spans", done, len(futures))
     return errors

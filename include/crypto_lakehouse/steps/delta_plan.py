@@ -63,7 +63,7 @@ def plan_delta(
     """
     selection = request.selection
     dataset = selection.dataset
-    if not request.is_wanted or not _can_be_requested(dataset, settings):
+    if not request.is_wanted or not can_be_requested(dataset, settings):
         return DeltaPlan()
     known = _KnownSpans.of(dataset, bronze, pull)
     now = utc_now()
@@ -81,7 +81,8 @@ def plan_delta(
     return DeltaPlan(tuple(spans))
 
 
-def _can_be_requested(dataset: Dataset, settings: Settings) -> bool:
+def can_be_requested(dataset: Dataset, settings: Settings) -> bool:
+    """Returns whether the exchange may be asked for rows of a dataset."""
     if dataset.rest is None or not settings.exchange.enabled:
         return False
     return not dataset.rest.needs_key or settings.exchange.api_key is not None

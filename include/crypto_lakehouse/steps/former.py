@@ -4,7 +4,7 @@ Fewer rows never replace more in silence: a rebuilt partition that lacks days wh
 comparison returns what a replaced object changed.
 """
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -33,11 +33,14 @@ def held_back_partitions(
         published: What readers see, by partition name.
     """
     held_back = {}
+    certain = BronzeLog(context.storage).certain_keys(made[0].partition.dataset.name) if made else None
     for conformed in made:
         name = conformed.partition.name
         if conformed.file is None or name not in published:
             continue
         reason = loss_of(context, conformed.manifest, published[name])
+        if certain is not None:
+            reason = reason or _lost_record(context, conformed.manifest, published[name], certain)
         if reason:
             reasons = [f"{refused.key}: {refused.error}: {refused.reason}" for refused in conformed.manifest.refused]
             held_back[name] = PartitionWithoutRows(name, conformed.manifest.inputs_digest, (reason, *reasons))
@@ -72,6 +75,19 @@ def loss_of(context: StepContext, manifest: Manifest, published: PublishedPartit
     if gone:
         return f"held back: the former version was made from {gone[0]} as well; readers keep it"
     return ""
+
+
+def _lost_record(
+    context: StepContext, manifest: Manifest, published: PublishedPartition, certain: Collection[str]
+) -> str:
+    """Returns which object is in doubt, because the published version has another one than the damaged Bronze log."""
+    given = {(each.key, each.sha256) for each in manifest.inputs}
+    with _fetched(context, published) as former:
+        before = read_manifest(former).inputs if former is not None else ()
+    doubtful = [each.key for each in before if (each.key, each.sha256) not in given and each.key not in certain]
+    if not doubtful:
+        return ""
+    return f"held back: the Bronze log has lost records, and may have lost the newest one of {doubtful[0]}"
 
 
 @contextmanager

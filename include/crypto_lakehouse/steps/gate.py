@@ -12,6 +12,7 @@ from crypto_lakehouse.lake.records import Candidate, Verdict
 from crypto_lakehouse.lake.versions import verify_candidate
 from crypto_lakehouse.marts import table as table_of_name
 from crypto_lakehouse.quality import gate as quality_gate
+from crypto_lakehouse.quality.evidence import partition_evidence
 from crypto_lakehouse.runs.figures import GateFigures
 from crypto_lakehouse.runs.orders import TransformOrder
 from crypto_lakehouse.runs.results import BuildOutcome, ConformOutcome, GateOutcome, PartitionWithoutRows, read_outcome
@@ -85,7 +86,7 @@ def _judge(
     downloads.mkdir()
     results.mkdir()
     files = [(candidate, verify_candidate(context.storage, candidate, downloads)) for candidate in candidates]
-    judged = quality_gate.gate(table, files, results)
+    judged = quality_gate.gate(table, files, results, partition_evidence(context.storage, table, candidates))
     compared = CoverageFrames.of(reconciled=_with_versions(republished, candidates))
     write_frames(results, judged.coverage.joined(compared).joined(others))
     folder = evidence_folder(context.order_key)

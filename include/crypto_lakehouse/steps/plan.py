@@ -12,17 +12,21 @@ import polars as pl
 from crypto_lakehouse.archive.keys import parse_key
 from crypto_lakehouse.archive.planning import DAMAGED, NEW, REPUBLISHED, PullPlan, batches, plan_pull
 from crypto_lakehouse.catalog.opening import open_catalog
+from crypto_lakehouse.coverage.filling import doubtful_days
+from crypto_lakehouse.coverage.lifetimes import LifetimeLog
 from crypto_lakehouse.coverage.log import CoverageLog
 from crypto_lakehouse.errors import InvalidRequest
 from crypto_lakehouse.exchange.missing import batched
-from crypto_lakehouse.instants import midnight
+from crypto_lakehouse.instants import midnight, utc_now
 from crypto_lakehouse.lake.bronze import BronzeLog
 from crypto_lakehouse.lake.partition import Partition, partitions_between
 from crypto_lakehouse.lake.selection import Selection
 from crypto_lakehouse.lake.staleness import stale_partitions
 from crypto_lakehouse.lake.verdicts import VerdictLog
 from crypto_lakehouse.marts import table as table_of_name
+from crypto_lakehouse.quality.evidence import known_lifetimes
 from crypto_lakehouse.runs.figures import PlanFigures
+from crypto_lakehouse.runs.history import run_log
 from crypto_lakehouse.runs.orders import (
     MAX_BATCH,
     MAX_ORDERS,
@@ -37,9 +41,10 @@ from crypto_lakehouse.runs.results import PlanOutcome
 from crypto_lakehouse.settings import Settings
 from crypto_lakehouse.spec import Dataset, Mart
 from crypto_lakehouse.steps.context import StepContext
-from crypto_lakehouse.steps.delta_plan import DeltaPlan, DeltaRequest, plan_delta
+from crypto_lakehouse.steps.delta_plan import DeltaPlan, DeltaRequest, can_be_requested, plan_delta
 from crypto_lakehouse.steps.inputs import inputs_of
 from crypto_lakehouse.steps.plan_mart import compare_mart
+from crypto_lakehouse.symbols import unknown_symbol
 from crypto_lakehouse.vocabulary import Interval
 
 _DAYS = (pl.col("start").dt.date(), (pl.col("end") - pl.duration(microseconds=1)).dt.date())
@@ -52,14 +57,20 @@ def plan(context: StepContext, order: PlanRequest) -> PlanOutcome:
     Raises:
         LakehouseError: The listing failed or is suspect, or the request is not acceptable.
     """
+    run_log(context.storage, order.subject).append([{"plan_key": context.order_key}])
     comparison = compare(context, order)
     by_stem: dict[str, Sequence[Order]] = {
         "pull": _pull_orders(context, order, comparison),
-        "delta": _delta_orders(comparison.delta, order),
+        "delta": _delta_orders(comparison, order),
         "transform": _transform_orders(context, order, comparison),
     }
     for stem, orders in by_stem.items():
         _refuse_too_many(stem, orders, order)
+    table = table_of_name(order.dataset)
+    if isinstance(table, Dataset):
+        now = utc_now()
+        lifetimes = known_lifetimes(context.storage, table, comparison.pull.folders, now.date())
+        LifetimeLog(context.storage, table.name).note(lifetimes, now)
     keys = {stem: _write_orders(context, stem, orders) for stem, orders in by_stem.items()}
     return PlanOutcome(comparison.figures(), keys)
 
@@ -110,10 +121,17 @@ def compare(context: StepContext, request: PlanRequest) -> Comparison:
         return Comparison(PullPlan(), DeltaPlan(), *compare_mart(context, table, request))
     settings, bronze = context.settings, BronzeLog(context.storage)
     selection, profile = request.selection(), settings.transfer_profile(request.profile)
-    pull_plan = plan_pull(selection, settings, bronze, profile, context.progress) if request.pull else PullPlan()
     dataset = selection.dataset
+    coverage_log = CoverageLog(context.storage, skip_damage=True)
+    doubtful = doubtful_days(coverage_log, selection)
+    pull_plan = (
+        plan_pull(selection, settings, bronze, profile, context.progress, doubtful) if request.pull else PullPlan()
+    )
+    if pull_plan.unseen and pull_plan.has_symbols and not (request.delta and can_be_requested(dataset, settings)):
+        symbol, nearest = next(iter(pull_plan.unseen.items()))
+        raise unknown_symbol(symbol, "the archive", nearest, dataset.name)
     delta_request = DeltaRequest(selection, is_wanted=request.delta, fill=request.fill)
-    delta_plan = plan_delta(delta_request, settings, bronze, CoverageLog(context.storage, skip_damage=True), pull_plan)
+    delta_plan = plan_delta(delta_request, settings, bronze, coverage_log, pull_plan)
     present = _partitions_in_bronze(selection, bronze, settings)
     pulled = [*_partitions_to_pull(dataset, pull_plan)]
     changing = [partition for partition, _ in pulled] + [*_partitions_to_ask(dataset, delta_plan)]
@@ -190,10 +208,10 @@ def _pull_orders(context: StepContext, request: PlanRequest, comparison: Compari
     ]
 
 
-def _delta_orders(delta_plan: DeltaPlan, request: PlanRequest) -> list[DeltaOrder]:
+def _delta_orders(comparison: Comparison, request: PlanRequest) -> list[DeltaOrder]:
     return [
-        DeltaOrder(request.dataset, request.run_id, request.profile, spans)
-        for spans in batched(delta_plan.spans, MAX_BATCH)
+        DeltaOrder(request.dataset, request.run_id, request.profile, spans, comparison.pull.unseen)
+        for spans in batched(comparison.delta.spans, MAX_BATCH)
     ]
 
 

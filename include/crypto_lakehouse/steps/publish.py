@@ -13,6 +13,7 @@ from datetime import datetime
 from crypto_lakehouse import telemetry
 from crypto_lakehouse.catalog.catalog import Catalog
 from crypto_lakehouse.catalog.opening import open_catalog
+from crypto_lakehouse.coverage.lifetimes import LifetimeLog
 from crypto_lakehouse.coverage.log import CoverageFrames, CoverageLog
 from crypto_lakehouse.coverage.published import published_coverage, unreadable_days
 from crypto_lakehouse.errors import CorruptObject
@@ -136,17 +137,17 @@ class _Publication:
 
     def _coverage(self, current: Sequence[Verdict], published: Collection[str]) -> CoverageFrames:
         frames = published_coverage(self.context.storage, self.gated.coverage, current)
-        # Readers see nothing of these partitions, and will not after these verdicts.
-        unread = [
-            verdict
-            for verdict in current
-            if not verdict.condition.is_published and verdict.candidate.partition not in published
-        ]
-        if not unread or not isinstance(self.table, Dataset):
+        refused = [verdict for verdict in current if not verdict.condition.is_published]
+        if not refused or not isinstance(self.table, Dataset):
             return frames
-        partitions = [Partition.parse(self.table, verdict.candidate.partition) for verdict in unread]
+        partitions = [Partition.parse(self.table, verdict.candidate.partition) for verdict in refused]
+        lifetimes = LifetimeLog(self.context.storage, self.table.name).read()
         objects = BronzeLog(self.context.storage).objects_by_partition(self.table, partitions)
-        return frames.joined(CoverageFrames.of(unreadable_days(self.table, unread, objects)))
+        unreadable = CoverageFrames.of(unreadable_days(self.table, refused, objects, lifetimes))
+        # Where readers keep a former version, its days stay as they were, and the verdict explains the others.
+        kept = sorted({partition.name for partition in partitions} & set(published))
+        former = CoverageLog(self.context.storage, skip_damage=True).published_frames(self.table.name, kept)
+        return frames.joined(former).joined(unreadable.without_days_of(former))
 
     def _point(self, judged: Sequence[Verdict], seen: dict[str, int], now: datetime) -> set[str]:
         """Points the catalog at what passed. Returns the partitions that another run has published meanwhile."""

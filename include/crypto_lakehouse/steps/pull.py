@@ -2,6 +2,7 @@
 
 from crypto_lakehouse.archive.pulling import Transfer
 from crypto_lakehouse.archive.pulling import pull as pull_objects
+from crypto_lakehouse.lake.records import RefusedInput
 from crypto_lakehouse.runs.figures import PullFigures
 from crypto_lakehouse.runs.orders import PullOrder
 from crypto_lakehouse.runs.results import PullOutcome
@@ -24,5 +25,6 @@ def pull(context: StepContext, order: PullOrder) -> PullOutcome:
             bytes=sum(stored.size for stored in outcome.pulled),
             unverified=sum(stored.checksum is ChecksumStatus.ABSENT for stored in outcome.pulled),
             objects_quarantined=len(outcome.quarantined),
-        )
+        ),
+        tuple(RefusedInput(refused.key, "", refused.error, refused.reason) for refused in outcome.quarantined),
     )

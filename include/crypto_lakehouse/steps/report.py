@@ -13,11 +13,10 @@ from crypto_lakehouse.lake.storage import Storage
 from crypto_lakehouse.lake.verdicts import VerdictLog
 from crypto_lakehouse.marts import table as table_of_name
 from crypto_lakehouse.reports.quality_report import DatasetSection, PartitionLine, quality_report
-from crypto_lakehouse.runs.history import RunRecord, read_run
+from crypto_lakehouse.runs.history import RunRecord, read_run, refusals_of, run_log
 from crypto_lakehouse.runs.orders import PlanRequest
 from crypto_lakehouse.runs.results import (
     AnyOutcome,
-    ConformOutcome,
     GateOutcome,
     ReportOutcome,
     StepResult,
@@ -50,15 +49,14 @@ def report(context: StepContext, order: PlanRequest) -> ReportOutcome:
     BronzeLog(context.storage).compact(order.dataset)
     VerdictLog(context.storage).compact(table_of_name(order.dataset))
     CoverageLog(context.storage).compact(order.dataset)
+    run_log(context.storage, order.subject).compact()
     return ReportOutcome(run.figures, f"{context.storage.uri}/{run.report_key}")
 
 
 def dataset_section(run: RunRecord) -> DatasetSection:
     """Returns a run as a section of a report."""
     figures = run.figures
-    conformed = _outcomes(run.results, ConformOutcome)
     gated = _outcomes(run.results, GateOutcome)
-    refused = [each for outcome in conformed for each in outcome.refused]
     return DatasetSection(
         dataset=run.request.dataset,
         objects=figures.pull.objects,
@@ -66,7 +64,7 @@ def dataset_section(run: RunRecord) -> DatasetSection:
         seconds=run.seconds,
         requests=figures.delta.requests,
         partitions=tuple(_line(verdict) for outcome in gated for verdict in outcome.verdicts),
-        refused=tuple(f"{each.key}: {each.error}: {each.reason}" for each in refused),
+        refused=refusals_of(run.results),
         docs=tuple(_relative(outcome.docs) for outcome in gated if outcome.docs),
         failed=tuple(f"{failure.step}: {failure.reason}" for failure in run.failures),
     )

@@ -154,7 +154,7 @@ def test_a_quarantined_rebuild_leaves_the_coverage_of_what_readers_see(small: Sm
     before = small.lake.coverage(UM, days=JANUARY)
     small.publish(UM, "2024-01-09", put_in_all(2, "0.01"))
     assert small.run(UM, "2024-01-09", "2024-01-09").status == "quarantined"
-    assert small.lake.coverage(UM, days=JANUARY).equals(before)
+    assert small.lake.coverage(UM, days=JANUARY).drop("at").equals(before.drop("at"))
 
 
 def test_a_second_run_and_a_repeated_step_count_nothing_twice(small: SmallLake) -> None:

@@ -69,7 +69,10 @@ def test_names_are_numbers_without_holes_and_a_lost_race_takes_the_next(tmp_path
 
     assert append(storage, "log/", body) == 2
     assert heads == [0, 1]
-    assert sorted(path.name for path in (tmp_path / "log").iterdir()) == ["000000000001.commit", "000000000002.commit"]
+    assert sorted(path.name for path in (tmp_path / "log").glob("[!.]*")) == [
+        "000000000001.commit",
+        "000000000002.commit",
+    ]
 
 
 def test_a_write_whose_answer_was_lost_is_not_written_twice(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -7,7 +7,7 @@ from pathlib import Path
 import polars as pl
 import pytest
 
-from crypto_lakehouse.errors import ArchiveFileMissing, InvalidRequest
+from crypto_lakehouse.errors import ArchiveFileMissing, CorruptObject, InvalidRequest
 from crypto_lakehouse.query import INFO_SCHEMA, Lake, QueryLimits
 from crypto_lakehouse.settings import Settings
 
@@ -54,6 +54,24 @@ def test_a_scan_opens_only_the_files_of_the_symbols_interval_and_time_asked_for(
     assert frame.height == 24
     with pytest.raises(pl.exceptions.ComputeError):
         lake.scan(KLINES).collect()
+
+
+@pytest.mark.parametrize("form", [pytest.param("", id="local files"), pytest.param("lake[1]", id="lazy frame")])
+def test_a_published_file_that_is_gone_is_named_with_its_partition_and_what_to_do(
+    form: str, lake: Lake, settings: Settings, tmp_path: Path
+) -> None:
+    if form:
+        # DuckDB would read the brackets of such a path as a glob, so the files are read by Polars.
+        settings = settings.model_copy(update={"lake": str(Path(settings.lake).rename(tmp_path / form))})
+        lake = Lake(settings)
+    gone = next(path for path in Path(settings.lake).rglob("*.parquet") if "ETHUSDT" in str(path))
+    gone.unlink()
+    message = r"(?s)binance_um_klines kline_interval=1h/symbol_key=ETHUSDT/period=2025-01: .*is gone.*verify --repair"
+    with pytest.raises(CorruptObject, match=message):
+        lake.scan(KLINES)
+    with pytest.raises(CorruptObject, match=message):
+        lake.sql(f"SELECT count(*) FROM {KLINES}")
+    assert lake.scan(KLINES, symbols="BTCUSDT", interval="1h").collect().height == 48, "others can be read"
 
 
 def test_a_scan_gives_the_rows_from_start_on_and_before_end(lake: Lake) -> None:

@@ -8,7 +8,7 @@ import pytest
 
 from crypto_lakehouse.errors import ArchiveFileMissing
 from crypto_lakehouse.runs.history import RunStatus, list_runs, read_run
-from crypto_lakehouse.runs.orders import first_order_key
+from crypto_lakehouse.runs.orders import PlanRequest, first_order_key, write_order
 from crypto_lakehouse.runs.results import result_key
 from crypto_lakehouse.vocabulary import Step
 from tests.small_lake import SmallLake, put_in_all, small_lake
@@ -63,17 +63,26 @@ def test_a_result_that_cannot_be_read_is_a_failure_too(small: SmallLake) -> None
     summary = small.run(UM, "2024-01-08", "2024-01-08")
     small.storage.write(result_key(summary.order_key, Step.PLAN), b'{"step": "plan", "counts": {}}')
     (failure,) = read_run(small.storage, summary.order_key).failures
-    assert (failure.step, "is not a" in failure.reason) == (Step.PLAN, True)
+    assert (failure.step, "is damaged" in failure.reason) == (Step.PLAN, True)
 
 
 def test_runs_are_listed_newest_first_and_no_more_than_wanted(small: SmallLake) -> None:
     small.publish(UM, "2024-01-08")
     keys = [small.run(UM, "2024-01-08", "2024-01-08").order_key for _ in range(3)]
-    # Made older than it is, so that neither the name nor the order of writing decides.
+    # Made older than it is: a clock of the store has no say.
     os.utime(Path(small.settings.lake) / keys[2], (1, 1))
-    assert [record.plan_key for record in list_runs(small.storage, UM, 10)] == [keys[1], keys[0], keys[2]]
+    assert [record.plan_key for record in list_runs(small.storage, UM, 10)] == [keys[2], keys[1], keys[0]]
     assert len(list_runs(small.storage, UM, 2)) == 2
     assert list_runs(small.storage, "binance_cm_klines", 10) == []
+
+
+def test_a_run_that_was_ordered_and_not_started_is_listed_first_and_a_damaged_one_not_at_all(small: SmallLake) -> None:
+    small.publish(UM, "2024-01-08")
+    keys = [small.run(UM, "2024-01-08", "2024-01-08").order_key for _ in range(2)]
+    waiting = first_order_key(Step.PLAN, UM, "waiting")
+    write_order(small.storage, waiting, PlanRequest(UM, "waiting", "2024-01-08", "2024-01-08"))
+    small.storage.write(keys[1], small.storage.read(keys[1])[:-1])
+    assert [record.plan_key for record in list_runs(small.storage, UM, 2)] == [waiting, keys[0]]
 
 
 def test_a_run_that_was_not_ordered_is_no_run(small: SmallLake) -> None:

@@ -8,9 +8,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from crypto_lakehouse.errors import InvalidRequest
+from crypto_lakehouse.errors import CorruptObject, InvalidRequest
 from crypto_lakehouse.lake.local import LocalStorage, validated_key
 from crypto_lakehouse.lake.records import ObjectToPull, RequestSpan
+from crypto_lakehouse.runs.codec import sealed
 from crypto_lakehouse.runs.orders import (
     ORDER_TYPES,
     DeltaOrder,
@@ -95,6 +96,10 @@ def test_a_run_starts_with_an_order_of_a_fixed_name() -> None:
 )
 def test_what_is_no_order_is_refused_for_every_verb(storage: LocalStorage, text: bytes) -> None:
     storage.write(KEY, text)
+    for step in Step:
+        with pytest.raises(CorruptObject, match="is damaged"):
+            order_of_step(storage, KEY, step)
+    storage.write(KEY, sealed(b"{" + text[1:]))
     for step in Step:
         with pytest.raises(InvalidRequest, match="is not a"):
             order_of_step(storage, KEY, step)

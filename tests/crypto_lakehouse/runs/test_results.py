@@ -13,7 +13,7 @@ from crypto_lakehouse.coverage.records import Fill
 from crypto_lakehouse.errors import ArchiveFileMissing, InvalidRequest
 from crypto_lakehouse.lake.local import LocalStorage
 from crypto_lakehouse.lake.records import Candidate, RefusedInput, Verdict
-from crypto_lakehouse.runs.codec import from_json, to_json
+from crypto_lakehouse.runs.codec import from_json, sealed, to_json, unsealed
 from crypto_lakehouse.runs.figures import (
     BuildFigures,
     ConformFigures,
@@ -148,8 +148,8 @@ def test_the_result_of_another_verb_is_refused(storage: LocalStorage) -> None:
 )
 def test_a_result_with_a_value_that_no_step_writes_is_refused(storage: LocalStorage, change: dict[str, Any]) -> None:
     write_result(storage, KEY, result_of(Step.PULL))
-    raw = json.loads(storage.read(result_key(KEY, Step.PULL)))
-    storage.write(result_key(KEY, Step.PULL), json.dumps({**raw, **change}).encode())
+    raw = json.loads(unsealed(storage.read(result_key(KEY, Step.PULL)), KEY))
+    storage.write(result_key(KEY, Step.PULL), sealed(json.dumps({**raw, **change}).encode()))
     with pytest.raises(InvalidRequest, match="is not a"):
         read_result(storage, KEY, Step.PULL)
 

@@ -12,6 +12,8 @@ import pytest
 from polars.testing import assert_frame_equal
 
 from crypto_lakehouse.datasets import dataset
+from crypto_lakehouse.errors import UnknownSymbol
+from crypto_lakehouse.exit_codes import EXIT_USAGE, exit_code
 from crypto_lakehouse.lake.bronze import BronzeLog
 from crypto_lakehouse.lake.local import LocalStorage
 from crypto_lakehouse.lake.records import Reconciliation
@@ -108,12 +110,14 @@ def test_without_any_archive_a_named_symbol_is_asked_for(deployment: Deployment)
     assert deployment.rows().height == 1440
 
 
-def test_a_symbol_nobody_knows_is_asked_for_once(deployment: Deployment) -> None:
-    deployment.run(deployment.request(FIRST, FIRST, ("NOUSDT",)))
-    assert [one.status for one in deployment.asked()] == [400]
-    again = deployment.run(deployment.request(FIRST, FIRST, ("NOUSDT",)))
-    assert not again.failures
-    assert len(deployment.asked()) == 1
+def test_a_symbol_nobody_knows_fails_by_name_and_stops_no_other(deployment: Deployment) -> None:
+    summary = deployment.run(deployment.request(FIRST, FIRST, ("NOUSDT", "BTCUSDT")))
+    failure = summary.failures[0]
+    assert isinstance(failure.error, UnknownSymbol)
+    assert exit_code(failure.error) == EXIT_USAGE
+    assert "'NOUSDT'" in str(failure.error)
+    assert 400 in [answer.status for answer in deployment.asked()]
+    assert deployment.rows()["symbol"].unique().to_list() == ["BTCUSDT"]
 
 
 @pytest.mark.parametrize("name", ["binance_um_funding_rate", "binance_spot_agg_trades", "binance_cm_metrics"])

@@ -23,6 +23,7 @@ from crypto_lakehouse.errors import (
     PermanentError,
     SourceUnavailable,
 )
+from crypto_lakehouse.foreign_errors import error_in_words
 from crypto_lakehouse.instants import instant_from_iso, utc_now
 from crypto_lakehouse.lake.bronze import BronzeLog, QuarantinedObject
 from crypto_lakehouse.lake.records import BronzeObject, ObjectToPull
@@ -83,11 +84,16 @@ class _VerifiedFile:
 
 @dataclass(slots=True)
 class _Verification:
-    """Which objects of one attempt are verified, which are not and why, and which did not arrive."""
+    """Which objects of one attempt are verified, which are not and why, and which did not arrive.
+
+    Args:
+        messages: What the transfer printed about those that did not arrive.
+    """
 
     verified: list[_VerifiedFile] = field(default_factory=list)
     refused: dict[ObjectToPull, PermanentError] = field(default_factory=dict)
     absent: list[ObjectToPull] = field(default_factory=list)
+    messages: str = ""
 
 
 def pull(objects: Sequence[ObjectToPull], transfer: Transfer) -> PullOutcome:
@@ -99,6 +105,7 @@ def pull(objects: Sequence[ObjectToPull], transfer: Transfer) -> PullOutcome:
 
     Raises:
         SourceUnavailable: Some objects did not arrive; the others are in Bronze, so that a repeat is short.
+        ResourcesExhausted: They did not arrive because there is no space for them.
         InvalidRequest: A key is not an archive key.
     """
     bronze = BronzeLog(transfer.storage)
@@ -115,10 +122,15 @@ def pull(objects: Sequence[ObjectToPull], transfer: Transfer) -> PullOutcome:
             pulled = list(pool.map(lambda file: _store(file, transfer, now), verification.verified))
         overtaken = bronze.commit(pulled, mark)
         pulled = [bronze_object for bronze_object in pulled if bronze_object not in overtaken]
-        refused = [_quarantined(candidate, error, now) for candidate, error in verification.refused.items()]
+        # A file that a full disk cut off is no evidence about the object.
+        fault = error_in_words(verification.messages, str(staging))
+        judged = {} if fault else verification.refused
+        refused = [_quarantined(candidate, error, now) for candidate, error in judged.items()]
         bronze.quarantine(transfer.dataset_name, refused, mark)
     if overtaken:
         telemetry.event("objects_overtaken", Level.WARNING, objects=len(overtaken), first=overtaken[0].key)
+    if fault is not None and (verification.absent or verification.refused):
+        raise fault
     if verification.absent:
         raise _missing(transfer, verification.absent, len(objects))
     return PullOutcome(pulled, refused)
@@ -140,6 +152,7 @@ def _verified_downloads(wanted: Sequence[ObjectToPull], transfer: Transfer, stag
         }
         final |= beyond_limits
         result.refused, result.absent = final | verification.refused, verification.absent
+        result.messages = verification.messages
         remaining = [item for item in (*verification.refused, *verification.absent) if item not in final]
         # What is too large ends the downloads of others, which have not failed.
         attempts -= not beyond_limits
@@ -151,10 +164,10 @@ def _attempt(wanted: Sequence[ObjectToPull], transfer: Transfer, folder: Path) -
         transfer.progress("objects downloaded", sum(1 for _ in folder.glob("*.zip")), len(wanted))
 
     archive, downloads = transfer.settings.archive, _downloads(wanted)
-    download(downloads, folder, archive, transfer.profile, report)
+    messages = download(downloads, folder, archive, transfer.profile, report)
     report()
     beyond = too_large(folder, downloads)
-    verification = _Verification()
+    verification = _Verification(messages=messages)
     with ThreadPoolExecutor(_HASH_THREADS) as pool:
         judged = pool.map(lambda item: _judge(item[1], folder, item[0], archive), enumerate(wanted))
         for candidate, verdict in zip(wanted, judged, strict=True):

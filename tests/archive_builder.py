@@ -112,13 +112,14 @@ def kline_rows(day: date, count: int = 1440, step_seconds: int = 60, scale: int 
         opened = epoch_ms(day, number * step_seconds)
         price = 40_000 + (number * 7919) % 977 / 10
         close = (opened + step_seconds * 1000) * scale - 1
+        volume = 1 + number % 89 / 16
         rows.append(
             [
                 opened * scale,
                 *(f"{price + shift:.8f}" for shift in (0, 1.5, -2.25, 0.5)),
-                f"{1 + number % 89 / 16:.8f}",
+                f"{volume:.8f}",
                 close,
-                f"{price * 2:.8f}",
+                f"{price * volume:.8f}",
                 10 + number % 5,
                 "0.50000000",
                 f"{price / 2:.8f}",

@@ -368,18 +368,12 @@ def _eoh_price(name: str, meaning: str) -> Column:
 
 EOH_COLUMNS = (
     Column("symbol", _T.STRING, "", "Underlying pair, as in the archive key", derivation=Derivation.OBJECT_SYMBOL),
-    Column("hour_time", _T.TIMESTAMP, US, "Start of the hour summarised", derivation=Derivation.DATE_AND_HOUR),
+    Column("hour_time", _T.TIMESTAMP, US, "Hour of the summary, as published", derivation=Derivation.DATE_AND_HOUR),
     _text("option_symbol", "Contract, such as BTC-230929-40000-P", "symbol"),
     _text("underlying", "Underlying pair"),
     _text("option_type", "C for call, P for put", "type"),
     Column("expiry_date", _T.DATE, "", "Day of expiry, from the strike", derivation=Derivation.STRIKE_EXPIRY),
     Column("strike_price", _T.PRICE, "USDT", "Strike, from the strike text", derivation=Derivation.STRIKE_PRICE),
-    _eoh_price("open", "First trade price"),
-    _eoh_price("high", "Highest trade price"),
-    _eoh_price("low", "Lowest trade price"),
-    _eoh_price("close", "Last trade price"),
-    _quantity("contract_volume", "contracts", "Traded contracts", "volume_contracts", nullable=True),
-    _quantity("quote_volume", "USDT", "Traded value", "volume_usdt", nullable=True),
     _eoh_price("best_bid_price", "Best bid"),
     _eoh_price("best_ask_price", "Best ask"),
     _quantity("best_bid_quantity", "contracts", "Size at the best bid", "best_bid_qty", nullable=True),
@@ -387,8 +381,18 @@ EOH_COLUMNS = (
     *(
         _ratio(name, meaning, source, unit, True)
         for name, source, unit, meaning in (
-            ("best_bid_implied_volatility", "best_buy_iv", "per year", "Implied volatility of the best bid"),
-            ("best_ask_implied_volatility", "best_sell_iv", "per year", "Implied volatility of the best ask"),
+            (
+                "best_bid_implied_volatility",
+                "best_buy_iv",
+                "per year",
+                "Implied volatility of the best bid, often empty",
+            ),
+            (
+                "best_ask_implied_volatility",
+                "best_sell_iv",
+                "per year",
+                "Implied volatility of the best ask; -0.00000001 where there is no ask",
+            ),
         )
     ),
     _eoh_price("mark_price", "Mark price"),
@@ -404,4 +408,25 @@ EOH_COLUMNS = (
     ),
     _quantity("open_interest_contracts", "contracts", "Open contracts", "openinterest_contracts", nullable=True),
     _quantity("open_interest_value", "USDT", "Value of open contracts", "openinterest_usdt", nullable=True),
+    *(
+        Column(
+            f"{name}_24h", _T.PRICE, "USDT", f"{meaning} of the last 24 hours; 0 without trades", name, nullable=True
+        )
+        for name, meaning in (
+            ("open", "First trade price"),
+            ("high", "Highest trade price"),
+            ("low", "Lowest trade price"),
+            ("close", "Last trade price"),
+        )
+    ),
+    _quantity(
+        "contract_volume_24h", "contracts", "Contracts traded in the last 24 hours", "volume_contracts", nullable=True
+    ),
+    _quantity(
+        "contract_volume_24h_copy",
+        "contracts",
+        "The archive calls it volume_usdt, but in every row seen it equals the contracts",
+        "volume_usdt",
+        nullable=True,
+    ),
 )

@@ -2,12 +2,15 @@
 
 A column's id is its number in its table: the kline interval first if the table has intervals, although files do not
 contain it, then the columns in order. These are the ids that Iceberg gives when a table is created with these columns
-and new ones are added at the end. So a column never moves, disappears or changes its name: `docs/field_ids.json`
-records the ids in use, and `make docs` refuses to change them. Standard library only.
+and new ones are added at the end. So a column never moves or changes its name: `docs/field_ids.json` records the
+ids, and `make docs` refuses to change them. A column that is gone leaves its id behind (`retired_ids`), and a column
+with another meaning is a new column. Standard library only.
 """
 
 import json
 from collections.abc import Iterable, Mapping
+from itertools import count
+from operator import itemgetter
 
 from crypto_lakehouse.errors import SpecificationError
 from crypto_lakehouse.spec import Table
@@ -22,8 +25,9 @@ def field_ids(table: Table) -> dict[str, int]:
     >>> list(field_ids(dataset("binance_um_klines")).items())[:3]
     [('kline_interval', 1), ('symbol', 2), ('open_time', 3)]
     """
-    names = [column.name for column in table.columns]
-    return {name: number for number, name in enumerate([INTERVAL_COLUMN] * table.has_interval + names, 1)}
+    names = [INTERVAL_COLUMN] * table.has_interval + [column.name for column in table.columns]
+    numbers = (number for number in count(1) if number not in table.retired_ids)
+    return dict(zip(names, numbers, strict=False))
 
 
 def extended_record(record: Mapping[str, Mapping[str, int]], tables: Iterable[Table]) -> dict[str, dict[str, int]]:
@@ -40,13 +44,16 @@ def extended_record(record: Mapping[str, Mapping[str, int]], tables: Iterable[Ta
     for table in tables:
         ids = field_ids(table)
         for column, field_id in record.get(table.name, {}).items():
+            if column not in ids and field_id in table.retired_ids:
+                continue
             if ids.get(column) != field_id:
                 now = ids.get(column, "none")
                 raise SpecificationError(
                     f"{table.name}: column {column} has field id {field_id} in files, and {now} now\n"
                     "Leave recorded columns where they are, and add new ones at the end of the table"
                 )
-        extended[table.name] = ids
+        retired = {column: field_id for column, field_id in record.get(table.name, {}).items() if column not in ids}
+        extended[table.name] = dict(sorted((retired | ids).items(), key=itemgetter(1)))
     return extended
 
 

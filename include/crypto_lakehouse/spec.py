@@ -148,6 +148,29 @@ class Check(StrEnum):
     SPREAD_NOT_NEGATIVE = "spread_not_negative"
     FUNDING_ON_BOUNDARY = "funding_on_boundary"
     FUNDING_INTERVAL_KNOWN = "funding_interval_known"
+    FUNDING_RATE_USUAL = "funding_rate_usual"
+    IDS_NOT_NEGATIVE = "ids_not_negative"
+    FIRST_ID_NOT_ABOVE_LAST = "first_id_not_above_last"
+    TRADE_RANGES_DISJOINT = "trade_ranges_disjoint"
+    QUANTITIES_POSITIVE = "quantities_positive"
+    VALUE_MATCHES_QUANTITY = "value_matches_quantity"
+    VALUE_MATCHES_CONTRACTS = "value_matches_contracts"
+    VALUE_WITHIN_PRICES = "value_within_prices"
+    BASE_WITHIN_PRICES = "base_within_prices"
+    COUNT_MATCHES_VOLUME = "count_matches_volume"
+    AVERAGE_WITHIN_PRICES = "average_within_prices"
+    WORDS_KNOWN = "words_known"
+    WORDS_USUAL = "words_usual"
+    PART_WITHIN_WHOLE = "part_within_whole"
+    AVERAGE_NEAR_PRICE = "average_near_price"
+    RATIOS_NOT_NEGATIVE = "ratios_not_negative"
+    BANDS_PRESENT = "bands_present"
+    DEPTH_CUMULATIVE = "depth_cumulative"
+    CONTRACT_NAME_MATCHES = "contract_name_matches"
+    COLUMNS_EQUAL = "columns_equal"
+    GREEKS_IN_RANGE = "greeks_in_range"
+    VOLATILITIES_NOT_NEGATIVE = "volatilities_not_negative"
+    BUSY_SERIES_TRADES = "busy_series_trades"
 
 
 @dataclass(frozen=True, slots=True)
@@ -160,6 +183,7 @@ class Expectation:
         degrades: True where breaking it makes the partition `degraded`, False where it is `quarantined`.
         is_remark: True where breaking it is only unusual: a note of the verdict, whose condition it does not change.
         limit: The check's bound, in the unit its docstring in `quality` gives.
+        words: The texts that a column may have, where the check is about them.
     """
 
     check: Check
@@ -167,6 +191,7 @@ class Expectation:
     degrades: bool = False
     is_remark: bool = False
     limit: float = 0.0
+    words: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -189,6 +214,7 @@ class Table:
         ended: Its last day, where it gets no more rows.
         sample_symbol: A symbol for examples.
         notes: Further sentences for the data dictionary.
+        retired_ids: Field ids of columns that are gone: no other column ever gets them.
         witness: What proves that a time without rows is empty.
     """
 
@@ -205,6 +231,7 @@ class Table:
     ended: date | None = None
     sample_symbol: str = "BTCUSDT"
     notes: tuple[str, ...] = ()
+    retired_ids: tuple[int, ...] = ()
     witness: Witness = Witness.INPUTS
 
     def __post_init__(self) -> None:

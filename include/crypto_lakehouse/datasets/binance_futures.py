@@ -11,7 +11,9 @@ from crypto_lakehouse.datasets.parts import (
     FUNDING_RULES,
     FUTURES_INTERVALS,
     INVERSE_KLINE_RULES,
+    INVERSE_VALUE,
     LINEAR_KLINE_RULES,
+    LINEAR_VALUE,
     METRICS_RULES,
     MONTHLY,
     MONTHLY_ONLY_INTERVALS,
@@ -96,7 +98,7 @@ UM = (
         key=("trade_id",),
         event_time="trade_time",
         span=PartitionSpan.DAY,
-        expectations=trade_rules("base_quantity", "quote_quantity"),
+        expectations=trade_rules("base_quantity", LINEAR_VALUE),
         description="Every USD-M trade",
     ),
     _um(
@@ -239,7 +241,7 @@ CM = (
         key=("trade_id",),
         event_time="trade_time",
         span=PartitionSpan.DAY,
-        expectations=trade_rules("contract_quantity", "base_quantity"),
+        expectations=trade_rules("contract_quantity", INVERSE_VALUE),
         description="Every COIN-M (inverse) trade",
     ),
     _cm(

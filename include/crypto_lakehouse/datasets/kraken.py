@@ -22,7 +22,12 @@ KRAKEN = (
         event_time="open_time",
         span=PartitionSpan.MONTH,
         # A minute without trades has a candle of the last price.
-        expectations=(*plain_kline_rules("base_volume", "average_price", "trade_count"), GRID_COMPLETE),
+        expectations=(
+            *plain_kline_rules("base_volume", "average_price", "trade_count"),
+            Expectation(Check.COUNT_MATCHES_VOLUME, ("trade_count", "base_volume"), degrades=True),
+            Expectation(Check.AVERAGE_WITHIN_PRICES, ("average_price", "low", "high", "base_volume"), degrades=True),
+            GRID_COMPLETE,
+        ),
         description="Kraken spot candles with the average price and the number of trades",
         sample_symbol="XBTUSD",
         notes=("Only the newest 720 candles are ever answered, 12 hours of 1m: what was not asked in time is lost.",),
@@ -39,7 +44,12 @@ KRAKEN = (
         key=("trade_id",),
         event_time="trade_time",
         span=PartitionSpan.DAY,
-        expectations=(*ALWAYS, Expectation(Check.IDS_INCREASING, ("trade_id",), degrades=True), *PLAIN_TICK_RULES),
+        expectations=(
+            *ALWAYS,
+            Expectation(Check.IDS_INCREASING, ("trade_id",), degrades=True),
+            Expectation(Check.WORDS_USUAL, ("order_type",), degrades=True, words=("l", "m")),
+            *PLAIN_TICK_RULES,
+        ),
         description="Every Kraken spot trade",
         sample_symbol="XBTUSD",
     ),

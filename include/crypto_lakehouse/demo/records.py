@@ -73,7 +73,8 @@ def kline_lines(content: DayContent) -> Iterator[str]:
     for number, (low, high, first, last) in enumerate(_candles(content, seconds)):
         close_time = opens[number] + seconds * content.units_per_second - 1
         prices = ",".join(content.price_text(value) for value in (first, high, low, last))
-        rest = _volumes(content, float(volumes[number]), float(shares[number]), last, int(trades[number]))
+        price = float(content.price_text(last))
+        rest = _volumes(content, float(volumes[number]), float(shares[number]), price, int(trades[number]))
         yield f"{opens[number]},{prices},{rest[0]},{close_time},{rest[1]}"
 
 
@@ -164,6 +165,10 @@ def book_depth_lines(content: DayContent) -> Iterator[str]:
     start = datetime.fromtimestamp(content.start_seconds, UTC)
     price = float(minute_prices(content.symbol, content.day)[0])
     depths = chance.exponential(500.0, (2880, len(spelled)))
+    half = len(spelled) // 2
+    # A band has all orders up to its distance from the mid price, so a wider band has more.
+    depths[:, :half] = depths[:, :half][:, ::-1].cumsum(axis=1)[:, ::-1]
+    depths[:, half:] = depths[:, half:].cumsum(axis=1)
     for number in range(2880):
         stamp = start + timedelta(seconds=30 * number + 5)
         for band, depth in zip(spelled, depths[number].tolist(), strict=True):

@@ -16,7 +16,9 @@ from crypto_lakehouse.foreign_errors import known_error
 from crypto_lakehouse.instants import instant
 from crypto_lakehouse.lake.partition import Partition
 from crypto_lakehouse.lake.records import Manifest
-from crypto_lakehouse.quality.checks import CHECKS, IS_NEW, null_count
+from crypto_lakehouse.quality.checks import CHECKS
+from crypto_lakehouse.quality.counts import IS_NEW, null_count
+from crypto_lakehouse.quality.quiet import QuietRows
 from crypto_lakehouse.quality.standstill import Standstill
 from crypto_lakehouse.spec import Dataset
 from crypto_lakehouse.vocabulary import ChecksumStatus, HoleKind, MergeStrategy
@@ -64,6 +66,7 @@ class _Pass:
     partition: Partition
     times: RowTimes
     standstill: Standstill
+    quiet: QuietRows
     expressions: list[tuple[str, pl.Expr]]
     totals: dict[str, int] = field(init=False)
     _last_row: pl.DataFrame | None = None
@@ -75,6 +78,7 @@ class _Pass:
         """Adds the next rows of the partition."""
         self.times.add(block)
         self.standstill.add(block)
+        self.quiet.add(block)
         marked = block.with_columns(pl.lit(value=True).alias(IS_NEW))
         if self._last_row is not None:
             marked = pl.concat([self._last_row.with_columns(pl.lit(value=False).alias(IS_NEW)), marked])
@@ -109,7 +113,7 @@ def examine(
         CorruptObject: The file cannot be read, or the checksum of a page is wrong.
     """
     times = RowTimes(partition, manifest.covered, evidence)
-    rows_pass = _Pass(partition, times, Standstill(partition), _expressions(partition))
+    rows_pass = _Pass(partition, times, Standstill(partition), QuietRows(partition), _expressions(partition))
     _read(file, partition, rows_pass.add)
     still = rows_pass.standstill.hours()
     time_counts, time_details = _time_facts(times)
@@ -118,6 +122,7 @@ def examine(
         **rows_pass.totals,
         **time_counts,
         "hours_stale": still.height,
+        "quiet_rows": rows_pass.quiet.count(),
         **_manifest_counts(manifest, partition, times.rows),
     }
     details = {**time_details, **_still_details(still), **_refused_details(manifest)}

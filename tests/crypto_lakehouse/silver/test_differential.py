@@ -13,6 +13,7 @@ from crypto_lakehouse.datasets import DATASETS
 from crypto_lakehouse.lake.partition import partitions_between
 from crypto_lakehouse.lake.table_schema import polars_type
 from crypto_lakehouse.settings import ConformSettings
+from crypto_lakehouse.silver import shape
 from crypto_lakehouse.silver.conform import InputObject, conform
 from crypto_lakehouse.spec import Dataset
 from tests.archive_builder import build_input, input_at
@@ -79,7 +80,11 @@ def test_the_list_of_real_files_is_complete(real_archive: Path) -> None:
 
 
 @pytest.mark.parametrize("table", [table for table in DATASETS if table.frequencies], ids=lambda table: table.name)
-def test_random_files_give_the_rows_that_two_other_readers_give(table: Dataset, tmp_path: Path) -> None:
+def test_random_files_give_the_rows_that_two_other_readers_give(
+    table: Dataset, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    # Random values do not fit each other. Here only their reading is compared.
+    monkeypatch.setattr(shape, "row_rules", lambda _: [])
     for seed in range(FILES_PER_DATASET):
         file, content = random_file(table, seed)
         folder = tmp_path / str(seed)

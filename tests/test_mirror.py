@@ -113,6 +113,7 @@ ELSEWHERE: dict[str, tuple[str, str]] = {
         ),
         ("crypto_lakehouse/gold/test_mart_runs.py", "a mart of the tests goes through whole runs"),
     ),
+    "crypto_lakehouse/exchange/session.py": ("crypto_lakehouse/test_http_limits.py", OVER_HTTP),
     "crypto_lakehouse/instruments/fetching.py": ("crypto_lakehouse/instruments/test_updating.py", OVER_HTTP),
     **dict.fromkeys(
         ("crypto_lakehouse/instruments/instrument.py", "crypto_lakehouse/instruments/known_events.py"),

@@ -9,13 +9,20 @@ from collections.abc import Iterable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field, replace
 from datetime import datetime
+from itertools import count
 from pathlib import Path
 
 from crypto_lakehouse import telemetry
 from crypto_lakehouse.archive.checksum import published_sha256
 from crypto_lakehouse.archive.keys import ArchiveKey, bronze_path, parse_key
-from crypto_lakehouse.archive.s5cmd import Download, download
-from crypto_lakehouse.errors import ArchiveFileMissing, ChecksumMismatch, PermanentError, SourceUnavailable
+from crypto_lakehouse.archive.s5cmd import Download, download, too_large
+from crypto_lakehouse.errors import (
+    ArchiveFileMissing,
+    ChecksumMismatch,
+    HostileArchive,
+    PermanentError,
+    SourceUnavailable,
+)
 from crypto_lakehouse.foreign_errors import error_in_words
 from crypto_lakehouse.instants import instant_from_iso, utc_now
 from crypto_lakehouse.lake.bronze import BronzeLog, QuarantinedObject
@@ -28,6 +35,8 @@ from crypto_lakehouse.telemetry import Level
 from crypto_lakehouse.vocabulary import ChecksumStatus
 
 _HASH_THREADS, _STORE_THREADS = 4, 8
+_CHECKSUM, _MAX_CHECKSUM_BYTES = ".CHECKSUM", 4096
+_SPARE_BYTES = 16 * 2**20
 
 
 @dataclass(frozen=True, slots=True)
@@ -129,18 +138,24 @@ def pull(objects: Sequence[ObjectToPull], transfer: Transfer) -> PullOutcome:
 
 def _verified_downloads(wanted: Sequence[ObjectToPull], transfer: Transfer, staging: Path) -> _Verification:
     """Downloads and verifies, and tries again what failed: a wrong checksum may be a broken transfer."""
-    result = _Verification()
-    remaining = list(wanted)
-    for attempt in range(transfer.settings.archive.checksum_retries + 1):
-        if not remaining:
+    result, final = _Verification(), dict[ObjectToPull, PermanentError]()
+    remaining, attempts = list(wanted), transfer.settings.archive.checksum_retries + 1
+    for number in count():
+        if not remaining or not attempts:
             break
-        folder = staging / f"attempt-{attempt}"
+        folder = staging / f"attempt-{number}"
         folder.mkdir()
         verification = _attempt(remaining, transfer, folder)
         result.verified += verification.verified
-        result.refused, result.absent = verification.refused, verification.absent
+        beyond_limits = {
+            item: error for item, error in verification.refused.items() if isinstance(error, HostileArchive)
+        }
+        final |= beyond_limits
+        result.refused, result.absent = final | verification.refused, verification.absent
         result.messages = verification.messages
-        remaining = [*verification.refused, *verification.absent]
+        remaining = [item for item in (*verification.refused, *verification.absent) if item not in final]
+        # What is too large ends the downloads of others, which have not failed.
+        attempts -= not beyond_limits
     return result
 
 
@@ -148,14 +163,17 @@ def _attempt(wanted: Sequence[ObjectToPull], transfer: Transfer, folder: Path) -
     def report() -> None:
         transfer.progress("objects downloaded", sum(1 for _ in folder.glob("*.zip")), len(wanted))
 
-    archive = transfer.settings.archive
-    messages = download(_downloads(wanted), folder, archive, transfer.profile, report)
+    archive, downloads = transfer.settings.archive, _downloads(wanted)
+    messages = download(downloads, folder, archive, transfer.profile, report)
     report()
+    beyond = too_large(folder, downloads)
     verification = _Verification(messages=messages)
     with ThreadPoolExecutor(_HASH_THREADS) as pool:
         judged = pool.map(lambda item: _judge(item[1], folder, item[0], archive), enumerate(wanted))
         for candidate, verdict in zip(wanted, judged, strict=True):
-            if verdict is None:
+            if beyond & {candidate.key, f"{candidate.key}{_CHECKSUM}"}:
+                verification.refused[candidate] = _too_large(candidate)
+            elif verdict is None:
                 verification.absent.append(candidate)
             elif isinstance(verdict, _VerifiedFile):
                 verification.verified.append(verdict)
@@ -166,12 +184,27 @@ def _attempt(wanted: Sequence[ObjectToPull], transfer: Transfer, folder: Path) -
 
 def _downloads(wanted: Sequence[ObjectToPull]) -> list[Download]:
     # Numbers, not keys, are the files' names: nothing of a key reaches a path.
-    return [
-        Download(key, f"{number}.{kind}")
-        for number, candidate in enumerate(wanted)
-        for key, kind in ((candidate.key, "zip"), (f"{candidate.key}.CHECKSUM", "checksum"))
-        if kind == "zip" or candidate.has_checksum
+    zips = [Download(item.key, f"{number}.zip", _most_bytes(item)) for number, item in enumerate(wanted)]
+    checksums = [
+        Download(f"{item.key}{_CHECKSUM}", f"{number}.checksum", _MAX_CHECKSUM_BYTES)
+        for number, item in enumerate(wanted)
+        if item.has_checksum
     ]
+    return [*zips, *checksums]
+
+
+def _most_bytes(wanted: ObjectToPull) -> int:
+    # The archive may replace an object after the listing, usually by one of about the same size.
+    return 2 * wanted.size + _SPARE_BYTES
+
+
+def _too_large(wanted: ObjectToPull) -> PermanentError:
+    return HostileArchive(
+        f"the archive sends more than {_most_bytes(wanted):,} bytes and lists {wanted.size:,}, "
+        f"or a CHECKSUM of more than {_MAX_CHECKSUM_BYTES:,} bytes",
+        "It stays out of Bronze until the exchange publishes it again",
+        partition=wanted.key.rpartition("/")[2],
+    )
 
 
 def _judge(
@@ -186,6 +219,12 @@ def _judge(
         return None
     with path.open("rb") as file:
         sha256 = hashlib.file_digest(file, "sha256").hexdigest()
+    if path.stat().st_size > wanted.size and not wanted.has_checksum:
+        return ChecksumMismatch(
+            f"it has {path.stat().st_size:,} bytes, {wanted.size:,} are listed, and no CHECKSUM proves it",
+            "It stays out of Bronze until the exchange publishes it again",
+            partition=wanted.key.rpartition("/")[2],
+        )
     try:
         status = _checksum_status(wanted, sha256, checksum, archive)
     except ChecksumMismatch as error:

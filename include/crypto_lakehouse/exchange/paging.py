@@ -9,7 +9,7 @@ from collections.abc import Iterator
 from typing import Any
 
 from crypto_lakehouse.endpoints.spec import Paging, RestEndpoint, RestSource
-from crypto_lakehouse.errors import SourceUnavailable
+from crypto_lakehouse.errors import SchemaDrift, SourceUnavailable
 from crypto_lakehouse.exchange.client import Page
 from crypto_lakehouse.exchange.cursors import after_time, below_identifier
 from crypto_lakehouse.exchange.page_reader import (
@@ -22,6 +22,7 @@ from crypto_lakehouse.exchange.page_reader import (
     number_of,
     row_time,
 )
+from crypto_lakehouse.foreign_text import foreign
 
 _MS = 1000
 _HOUR_US = 3_600_000_000
@@ -113,7 +114,14 @@ def _located(reader: PageReader, locator: RestEndpoint) -> Page:
     aggregates = PageReader(RestSource((locator,), reader.source.shape), locator, reader.request, reader.fetch_page)
     page = _first_by_time(aggregates)
     rows = aggregates.rows(page)
-    return _from_identifier(reader, int(rows[0]["f"])) if rows else page
+    return _from_identifier(reader, _first_trade(rows[0], locator)) if rows else page
+
+
+def _first_trade(aggregate: Any, locator: RestEndpoint) -> int:
+    try:
+        return int(aggregate["f"])
+    except (LookupError, TypeError, ValueError, ArithmeticError) as error:
+        raise SchemaDrift(f"a row of {locator.path} has no first trade: {foreign(aggregate)}") from error
 
 
 def _from_identifier(reader: PageReader, wanted: int) -> Page:

@@ -39,6 +39,7 @@ class PlanFigures(Figures):
         objects_unchanged: Objects that Bronze has in the same version.
         objects_known_bad: Objects that failed verification and have not changed since.
         objects_vanished: Objects that Bronze has and the bucket no longer lists.
+        objects_odd: Objects that the bucket lists without a size or a time that can be true. They are left out.
         days_without_object: Days of the request that no object covers, summed over symbols and intervals.
         spans_to_request: Spans to request from the exchange.
         partitions: Partitions to build.
@@ -52,6 +53,7 @@ class PlanFigures(Figures):
     objects_unchanged: int = 0
     objects_known_bad: int = 0
     objects_vanished: int = 0
+    objects_odd: int = 0
     days_without_object: int = 0
     spans_to_request: int = 0
     partitions: int = 0

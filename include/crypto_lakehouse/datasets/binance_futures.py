@@ -204,7 +204,7 @@ CM = (
         expectations=INVERSE_KLINE_RULES,
         description="COIN-M (inverse) futures candles with taker volumes, volume in contracts",
         notes=(
-            "Evidence: in a real BTC file, the archive's quote_volume is contracts x 100 USD / price in all 1,439 rows.",
+            "Evidence: in a real BTC file, quote_volume is contracts x 100 USD / price in all 1,439 rows.",
             "So `volume` counts contracts, and `quote_volume` is the base volume.",
         ),
     ),

@@ -6,12 +6,21 @@ changed for a long time.
 
 import time
 from collections.abc import Callable
+from pathlib import Path
 from typing import TypeVar
 
 STANDSTILL_SECONDS = 900.0
 """Without any change, after which something hangs and is not merely slow."""
 
 T = TypeVar("T")
+
+
+def is_running(pid: int) -> bool:
+    """Returns whether a process runs; a dead one that nobody waited for does not."""
+    try:
+        return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0] != "Z"
+    except (FileNotFoundError, ProcessLookupError):
+        return False
 
 
 def wait_until(

@@ -24,6 +24,8 @@ LakehouseError                  .dataset .partition .advice
 SpecificationError (ValueError)  our own table is wrong; raised at import, never at run time
 """
 
+from crypto_lakehouse.foreign_text import message
+
 
 class LakehouseError(Exception):
     """Base class of all expected errors.
@@ -36,8 +38,9 @@ class LakehouseError(Exception):
     """
 
     def __init__(self, what: str, advice: str = "", *, dataset: str = "", partition: str = "") -> None:
-        self.what, self.advice, self.dataset, self.partition = what, advice, dataset, partition
-        super().__init__(what, advice, dataset, partition)
+        # Much of it quotes what others sent.
+        self.what, self.advice, self.dataset, self.partition = map(message, (what, advice, dataset, partition))
+        super().__init__(self.what, self.advice, self.dataset, self.partition)
 
     def __str__(self) -> str:
         place = " ".join(part for part in (self.dataset, self.partition) if part)

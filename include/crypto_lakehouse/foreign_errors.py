@@ -143,6 +143,18 @@ def translated(place: str) -> Iterator[None]:
         raise _of_system(panic, place) or RuntimeError("an engine panicked") from panic
 
 
+def error_in_words(text: str, place: str) -> LakehouseError | None:
+    """Returns the fault of this machine that another program names in words; None where it names none.
+
+    Args:
+        text: What it printed; nothing of it is passed on.
+        place: The path that it worked with.
+    """
+    known = _of_system(OSError(text), place)
+    # An address that did not answer is another place than this one.
+    return None if isinstance(known, SourceUnavailable) else known
+
+
 def _named_place(error: BaseException) -> str:
     """Returns the file that an error of a system call names."""
     name = error.filename if isinstance(error, OSError) else None

@@ -1,17 +1,16 @@
 """Verifies a lake, repairs it, and runs the datasets that have to bring something again."""
 
-import tempfile
 from collections.abc import Sequence
 from dataclasses import dataclass
-from pathlib import Path
 
 from crypto_lakehouse.catalog.opening import open_catalog
 from crypto_lakehouse.coverage.records import Fill
 from crypto_lakehouse.errors import LakehouseError
+from crypto_lakehouse.lake.faults import Fault
 from crypto_lakehouse.lake.opening import open_storage
-from crypto_lakehouse.maintenance.faults import Fault
 from crypto_lakehouse.maintenance.repairing import repair as repair_faults
 from crypto_lakehouse.maintenance.verifying import verify
+from crypto_lakehouse.ownership import scratch_folder
 from crypto_lakehouse.progress import Progress, no_progress
 from crypto_lakehouse.running import new_run_id, run_pipeline
 from crypto_lakehouse.runs.orders import PlanRequest
@@ -64,8 +63,8 @@ def heal(
     for _ in range(ROUNDS if repair else 0):
         if not left:
             break
-        with tempfile.TemporaryDirectory(prefix="repair-", dir=settings.work_folder) as folder:
-            repaired = repair_faults(catalog, storage, left, Path(folder))
+        with scratch_folder(settings.work_folder, "repair") as folder:
+            repaired = repair_faults(catalog, storage, left, folder)
         failures |= dict.fromkeys(failure for run in repaired.runs for failure in _run(run, settings, progress))
         before, left = left, verify(catalog, storage, tables, deep=deep, progress=progress)
         seen |= dict.fromkeys(left)

@@ -17,6 +17,8 @@ from enum import IntEnum
 from functools import lru_cache
 from typing import TYPE_CHECKING
 
+from crypto_lakehouse.foreign_text import message
+
 if TYPE_CHECKING:
     from structlog.typing import EventDict, FilteringBoundLogger
 
@@ -68,7 +70,9 @@ def event(name: str, level: Level = Level.INFO, /, **facts: Fact) -> None:
         facts: What it is about.
     """
     if _Switch.is_on:
-        _logger(sys.stderr.isatty()).log(level, name, **{**_BOUND.get(), **facts})
+        given = {**_BOUND.get(), **facts}
+        safe = {name: message(fact) if isinstance(fact, str) else fact for name, fact in given.items()}
+        _logger(sys.stderr.isatty()).log(level, name, **safe)
 
 
 def readable(line: str) -> str:

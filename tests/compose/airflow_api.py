@@ -6,15 +6,14 @@ from typing import Any
 
 import requests
 
-from tests.waiting import wait_until
-
-SECONDS = 180
-"""Of one request: the machine may have other things to do."""
+from tests.waiting import STANDSTILL_SECONDS, wait_until
 
 
 def token(url: str, password: str) -> str:
     """Returns a token for the administrator."""
-    answer = requests.post(f"{url}/auth/token", json={"username": "admin", "password": password}, timeout=SECONDS)
+    answer = requests.post(
+        f"{url}/auth/token", json={"username": "admin", "password": password}, timeout=STANDSTILL_SECONDS
+    )
     answer.raise_for_status()
     return str(answer.json()["access_token"])
 
@@ -28,7 +27,9 @@ class AirflowApi:
 
     def ask(self, method: str, path: str, body: Any = None) -> Any:
         headers = {"Authorization": f"Bearer {self.token}"}
-        answer = requests.request(method, f"{self.url}/api/v2/{path}", json=body, headers=headers, timeout=SECONDS)
+        answer = requests.request(
+            method, f"{self.url}/api/v2/{path}", json=body, headers=headers, timeout=STANDSTILL_SECONDS
+        )
         assert answer.ok, f"{method} {path}: {answer.status_code} {answer.text[:500]}"
         return answer.json()
 

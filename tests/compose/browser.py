@@ -15,11 +15,11 @@ from typing import Any
 
 import aiohttp
 
-from tests.waiting import wait_until
+from tests.waiting import STANDSTILL_SECONDS, wait_until
 
 WIDTH, HEIGHT = 1400, 900
 _PAGE_LOOKS = 1200
-"""How often the page is looked at, every half a second, before its words are given up."""
+"""How often the page is looked at without any change, every half a second, before its words are given up."""
 
 
 def chromium() -> str | None:
@@ -50,7 +50,7 @@ def _browser() -> Iterator[int]:
             yield _port(Path(home) / "DevToolsActivePort")
         finally:
             process.terminate()
-            process.wait(20)
+            process.wait(STANDSTILL_SECONDS)
 
 
 def _port(file: Path) -> int:
@@ -72,9 +72,9 @@ async def _picture(port: int, url: str, cookie: tuple[str, str], words: list[str
 
 
 async def _text_with(talk: "aiohttp.ClientWebSocketResponse[Any]", words: list[str]) -> str:
-    text, looks = "", 0
-    while looks < _PAGE_LOOKS:
-        looks += 1
+    text, before, unchanged = "", "", 0
+    while unchanged < _PAGE_LOOKS:
+        before, unchanged = text, unchanged + 1 if text == before else 0
         found = await _tell(talk, "Runtime.evaluate", expression="document.body ? document.body.innerText : ''")
         text = str(found["result"].get("value", ""))
         if all(word in text for word in words):

@@ -26,7 +26,7 @@ from tests.compose.airflow_api import AirflowApi, token
 from tests.compose.browser import chromium, picture
 from tests.compose.client import STACK_LABEL, Compose, find_compose
 from tests.containers.engine import PREFIX, REPOSITORY, TAG, Engine
-from tests.waiting import wait_until
+from tests.waiting import STANDSTILL_SECONDS, wait_until
 
 pytestmark = [pytest.mark.containers, pytest.mark.timeout(7200), pytest.mark.filterwarnings("ignore")]
 
@@ -132,21 +132,23 @@ def test_nobody_has_rights_and_every_process_is_nobody_in_particular(stack: Comp
 
 def test_an_airflow_without_a_password_tells_nothing(stack: Compose) -> None:
     url = f"http://127.0.0.1:{stack.variables['AIRFLOW_PORT']}"
-    assert requests.get(f"{url}/api/v2/dags", timeout=60).status_code == 401
-    assert requests.get(f"{url}/auth/token", timeout=60).status_code >= 400
+    assert requests.get(f"{url}/api/v2/dags", timeout=STANDSTILL_SECONDS).status_code == 401
+    assert requests.get(f"{url}/auth/token", timeout=STANDSTILL_SECONDS).status_code >= 400
     for password in ("", "admin", "airflow"):
         body = {"username": "admin", "password": password}
-        assert requests.post(f"{url}/auth/token", json=body, timeout=60).status_code >= 400, password
+        assert requests.post(f"{url}/auth/token", json=body, timeout=STANDSTILL_SECONDS).status_code >= 400, password
 
 
 def test_the_lake_and_its_catalog_tell_nothing_without_the_key(stack: Compose) -> None:
     store = f"http://127.0.0.1:{stack.variables['STORE_PORT']}"
-    assert requests.get(f"{store}/lakehouse?list-type=2", timeout=60).status_code == 403
-    assert requests.put(f"{store}/data.binance.vision/x", data=b"x", timeout=60).status_code == 403
-    assert requests.get(f"{store}/data.binance.vision?list-type=2", timeout=60).status_code == 200, "the control"
+    assert requests.get(f"{store}/lakehouse?list-type=2", timeout=STANDSTILL_SECONDS).status_code == 403
+    assert requests.put(f"{store}/data.binance.vision/x", data=b"x", timeout=STANDSTILL_SECONDS).status_code == 403
+    assert requests.get(f"{store}/data.binance.vision?list-type=2", timeout=STANDSTILL_SECONDS).status_code == 200, (
+        "the control"
+    )
     glue = f"http://127.0.0.1:{stack.variables['GLUE_PORT']}"
     target = {"X-Amz-Target": "AWSGlue.GetDatabases", "Content-Type": "application/x-amz-json-1.1"}
-    assert requests.post(glue, data="{}", headers=target, timeout=60).status_code == 403
+    assert requests.post(glue, data="{}", headers=target, timeout=STANDSTILL_SECONDS).status_code == 403
 
 
 def test_a_run_triggered_over_the_api_publishes(stack: Compose, api: AirflowApi) -> None:

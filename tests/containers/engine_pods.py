@@ -7,6 +7,7 @@ from datetime import UTC, datetime
 from typing import Any
 
 from tests.fakes.kubernetes.cluster import Ending, Line, Mount, Pod, mebibytes
+from tests.waiting import STANDSTILL_SECONDS
 
 LABEL = "crypto-lakehouse-kubernetes"
 
@@ -44,7 +45,7 @@ class ContainerRun:
             self.container.stop(timeout=round(grace_seconds))
         with suppress(APIError):
             self.container.remove(force=True, v=True)
-        self._reader.join(10)
+        self._reader.join(STANDSTILL_SECONDS)
 
 
 class EnginePods:

@@ -19,7 +19,7 @@ from pathlib import Path
 from typing import Any
 
 from tests.containers.engine import REPOSITORY, Engine
-from tests.waiting import wait_until
+from tests.waiting import STANDSTILL_SECONDS, wait_until
 
 REGION, CLUSTER = "ap-northeast-1", "crypto-lakehouse"
 _LABEL = "ministack.instance"
@@ -110,7 +110,7 @@ def ministack(engine: Engine, program: Path, folder: Path) -> Iterator[Ministack
         yield here
     finally:
         process.terminate()
-        process.wait(30)
+        process.wait(STANDSTILL_SECONDS)
         if left := here.containers():
             engine.run("rm", "--force", "--volumes", *left, check=False)
 

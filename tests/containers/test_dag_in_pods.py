@@ -30,7 +30,7 @@ from tests.containers.engine_pods import EnginePods
 from tests.fakes.kubernetes.api_server import ApiServer, kube_config, serving
 from tests.fakes.kubernetes.network_policies import may_reach, policies
 from tests.small_lake import SmallLake, small_lake
-from tests.waiting import wait_until
+from tests.waiting import STANDSTILL_SECONDS, wait_until
 
 pytest.importorskip("airflow.providers.cncf.kubernetes", reason="the provider is not installed")
 pytestmark = [pytest.mark.containers, pytest.mark.timeout(7200), pytest.mark.filterwarnings("ignore")]
@@ -137,7 +137,7 @@ def place(images: Engine, tmp_path: Path) -> Iterator[Place]:
 
         def slow(path: str) -> None:
             if path.endswith(".zip"):
-                go.wait(300)
+                go.wait(STANDSTILL_SECONDS)
 
         lake.bucket.fault = slow
         with socket.socket() as probe:

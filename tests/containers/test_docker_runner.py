@@ -110,7 +110,7 @@ def test_an_engine_that_does_not_answer_may_be_tried_again(operator: Any) -> Non
 
 
 def test_a_container_has_no_rights_and_the_limits_of_its_step(operator: Any, images: Engine, lake: Path) -> None:
-    task = operator(facts=GOOD, script="time.sleep(60)", limits={"pull": {"memory_mib": 96, "cpus": 0.5}})
+    task = operator(facts=GOOD, script="time.sleep(3600)", limits={"pull": {"memory_mib": 96, "cpus": 0.5}})
     with running(task, images) as container:
         found = images.inspect(container)
         task.on_kill()

@@ -11,7 +11,7 @@ import pytest
 
 from crypto_lakehouse import children
 from crypto_lakehouse.children import bound_to_us, ended_with_us
-from tests.waiting import wait_until
+from tests.waiting import is_running, wait_until
 
 _PARENT = """
 import os, subprocess, sys, signal
@@ -23,13 +23,6 @@ child.stdout.readline()
 print(child.pid, flush=True)
 sys.stdin.read()
 """
-
-
-def is_running(pid: int) -> bool:
-    try:
-        return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0] != "Z"
-    except (FileNotFoundError, ProcessLookupError):
-        return False
 
 
 def orphan_of(how: str, end: Callable[["subprocess.Popen[str]"], None]) -> int:

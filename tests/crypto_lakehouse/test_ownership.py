@@ -71,6 +71,8 @@ def test_the_scratch_of_a_killed_process_is_removed_at_once_and_that_of_a_living
 
 def test_an_unfinished_file_of_a_killed_writer_is_removed_and_that_of_a_living_one_never(tmp_path: Path) -> None:
     storage = LocalStorage(tmp_path)
+    # Its folders are there, so that the first sync is the one of the file.
+    storage.write("bronze/one/objects/deep/other", b"")
     with started(_WRITES, tmp_path) as (writer, line):
         assert line == "unfinished"
         (unfinished,) = tmp_path.glob("bronze/one/.unfinished/*")

@@ -18,14 +18,17 @@ from pathlib import Path
 
 import pytest
 
+from crypto_lakehouse.catalog.embedded import EmbeddedCatalog
 from crypto_lakehouse.errors import LakehouseError
 from crypto_lakehouse.lake.local import LocalStorage
+from crypto_lakehouse.lake.versions import verify_candidate
 from crypto_lakehouse.runs.history import RunStatus, read_run
 from crypto_lakehouse.runs.results import Status, read_result
 from crypto_lakehouse.vocabulary import Step
 from tests.fakes.bucket import FakeBucket
 from tests.faults.disturbing import (
     CALLS,
+    QUERY,
     CountedCalls,
     Disturbance,
     FailingCall,
@@ -39,8 +42,9 @@ from tests.faults.disturbing import (
     ingest,
     killed,
     programs_in,
+    run,
 )
-from tests.faults.test_crash_anywhere import bucket, seen, versions
+from tests.faults.test_crash_anywhere import ROW, bucket, seen, versions
 from tests.waiting import wait_until
 
 __all__ = ["bucket", "versions"]
@@ -72,11 +76,20 @@ class Lake:
         self.converges()
         return outcome
 
+    def published(self) -> str:
+        """Returns the sha256 of the one file that readers see, which they can read whole.
+
+        A publication that ended before the catalog's call leaves the logs ahead: this the next run must mend.
+        """
+        (record,) = EmbeddedCatalog(self.place.lake / "catalog" / "catalog.sqlite").partitions(ROW)
+        verify_candidate(LocalStorage(self.place.lake), record, self.place.root / "read")
+        return record.sha256
+
     def check(self, outcome: Outcome) -> None:
         """Checks that nothing is half, and that all say the same of it."""
         assert outcome.code in NONE_LEFT, outcome.errors
         assert "Traceback" not in outcome.errors
-        assert seen(self.place.lake) in {self.old, self.new}
+        assert self.published() in {self.old, self.new}
         if outcome.code == 0:
             assert seen(self.place.lake) == self.new
             assert outcome.document["failures"] == []
@@ -133,12 +146,12 @@ def point(calls: int, part: float) -> int:
         ("fsync", 0.0, "ENOSPC", FOR_EVER),
         ("fsync", 0.6, "EIO", WITHIN),
         ("replace", 0.0, "ENOSPC", WITHIN),
-        ("replace", 1.0, "EIO", FOR_EVER),
+        pytest.param("replace", 1.0, "EIO", FOR_EVER, marks=pytest.mark.slow),
         ("link", 0.0, "EIO", WITHIN),
         ("link", 1.0, "EROFS", FOR_EVER),
         ("mkdir", 0.5, "ENOSPC", FOR_EVER),
         ("open", 0.3, "EMFILE", FOR_EVER),
-        ("open", 0.7, "EACCES", WITHIN),
+        pytest.param("open", 0.7, "EACCES", WITHIN, marks=pytest.mark.slow),
         ("unlink", 0.5, "EIO", WITHIN),
         ("scandir", 0.5, "EIO", FOR_EVER),
         ("connect", 0.0, "ECONNREFUSED", FOR_EVER),
@@ -147,7 +160,12 @@ def point(calls: int, part: float) -> int:
 def test_a_call_of_the_system_fails(
     call: str, part: float, error: str, lasts: bool, lake: Lake, counted: Counter[str]
 ) -> None:
-    lake.after(FailingCall(call, point(counted[call], part), error, lasts))
+    outcome = lake.after(FailingCall(call, point(counted[call], part), error, lasts))
+    if lasts:
+        assert outcome.code != 0
+    if outcome.code and error == "ENOSPC":
+        (message, *_) = [failure["message"] for failure in outcome.document["failures"]]
+        assert message.startswith(f"no space is left for {lake.place.root}/")
 
 
 def test_without_the_translation_a_full_disk_would_be_a_bug(lake: Lake, counted: Counter[str]) -> None:
@@ -159,16 +177,9 @@ def test_without_the_translation_a_full_disk_would_be_a_bug(lake: Lake, counted:
         lake.check(outcome)
 
 
-@pytest.mark.parametrize("size", [2_000, 20_000, 60_000])
+@pytest.mark.parametrize("size", [2_000, pytest.param(20_000, marks=pytest.mark.slow), 60_000])
 def test_files_cannot_grow_any_more(size: int, lake: Lake) -> None:
     outcome = lake.after(Limit("RLIMIT_FSIZE", size))
-    assert outcome.code == 75
-
-
-def test_the_message_about_a_full_disk_names_the_path_and_says_no_space(lake: Lake, counted: Counter[str]) -> None:
-    outcome = lake.after(FailingCall("fsync", point(counted["fsync"], 0.5), "ENOSPC", FOR_EVER))
-    (message, *_) = [failure["message"] for failure in outcome.document["failures"]]
-    assert message.startswith(f"no space is left for {lake.place.lake}/")
     assert outcome.code == 75
 
 
@@ -182,6 +193,14 @@ def test_a_folder_is_read_only(folder: str, lake: Lake) -> None:
     outcome = lake.after(ReadOnly(folder))
     assert outcome.code == 65
     assert "Read-only file system" in outcome.errors + str(outcome.document)
+
+
+@NEEDS_ROOT
+@pytest.mark.parametrize("disturbance", [ReadOnly("lake"), SmallDisk("lake", room=0)], ids=["read-only", "full"])
+def test_a_lake_that_cannot_be_written_can_be_read(disturbance: Disturbance, lake: Lake) -> None:
+    outcome = run(lake.place, QUERY, disturbance)
+    assert outcome.fired["mounted"] == 1
+    assert (outcome.code, outcome.document["rows"]) == (0, [{"n": 1440}]), outcome.errors
 
 
 @NEEDS_ROOT
@@ -227,8 +246,9 @@ TRACED = [
     for call in ("write", "pwrite64", "fsync", "rename", "link", "connect", "openat", "mkdir", "unlink")
     for error in ("EIO", "ENOSPC", "EINTR")
     for lasts in (WITHIN, FOR_EVER)
-    # Python repeats a call that a signal interrupted, as often as it is interrupted.
-    if not (error == "EINTR" and lasts)
+    # Python repeats a call that a signal interrupted, as often as it is interrupted. An engine in Rust wakes its
+    # threads by a `write`, which no signal interrupts outside of tests: it waits for ever then.
+    if not (error == "EINTR" and (lasts or call == "write"))
     for part in (0.0, 0.2, 0.4, 0.6, 0.8)
 ]
 
@@ -272,7 +292,7 @@ def seconds(bucket: FakeBucket, versions: dict[str, str], tmp_path_factory: pyte
 
 
 @pytest.mark.parametrize(
-    "seed", [pytest.param(seed, marks=pytest.mark.slow if seed >= 10 else ()) for seed in range(200)]
+    "seed", [pytest.param(seed, marks=pytest.mark.slow if seed >= 7 else ()) for seed in range(200)]
 )
 def test_a_kill_at_any_time_and_one_more_run_leave_nothing_behind(seed: int, lake: Lake, seconds: float) -> None:
     chance = random.Random(seed)
@@ -284,7 +304,7 @@ def test_a_kill_at_any_time_and_one_more_run_leave_nothing_behind(seed: int, lak
         lake.reset()
         delay /= 2
     wait_until(lambda: programs_in(lake.place.root) == [])
-    assert seen(lake.place.lake) in {lake.old, lake.new}
+    assert lake.published() in {lake.old, lake.new}
     lake.converges()
 
 

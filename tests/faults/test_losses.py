@@ -159,6 +159,20 @@ def test_before_a_symbol_was_listed_and_after_it_was_delivered_nothing_is_missin
     assert (gap["start"], gap["missing"]) == (ended - timedelta(hours=1), 1)
 
 
+@pytest.mark.parametrize(("first_id", "missing"), [(1, 0), (1000, 11)])
+def test_the_days_before_the_first_trade_of_a_symbol_are_not_missing(
+    small: SmallLake, first_id: int, missing: int
+) -> None:
+    lines, _ = trades(days_from(date(2024, 3, 12), 20), first_id, 24)
+    put(small, AGG, date(2024, 3, 1), (AGG_HEADER + lines).encode(), monthly=True)
+    run(small, AGG, "2024-02-01", "2024-03-31")
+    # Identifiers that begin with a higher one show that trades before it are lost.
+    gaps = small.lake.gaps(AGG, days=("2024-02-01", "2024-03-31"))
+    assert gaps["duration"].sum() == timedelta(days=missing)
+    days = small.lake.coverage(AGG, days=("2024-02-01", "2024-03-31"))
+    assert days["condition"].to_list() == ["missing"] * missing + ["available"] * 20
+
+
 def test_an_object_with_a_wrong_checksum_is_told_everywhere(
     small: SmallLake, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:

@@ -1,11 +1,9 @@
 """The result file decides: whatever the process that ran a step says."""
 
 import json
-import os
 import re
 import sys
 import threading
-import time
 from collections.abc import Callable
 from datetime import UTC, date, datetime
 from pathlib import Path
@@ -16,21 +14,30 @@ import pytest
 
 from crypto_lakehouse.coverage.records import Fill
 from crypto_lakehouse.lake.local import LocalStorage
-from crypto_lakehouse.runs.figures import GapsFigures, InstrumentsFigures, PlanFigures
+from crypto_lakehouse.runs.figures import GapsFigures, InstrumentsFigures, PlanFigures, RepairFigures
 from crypto_lakehouse.runs.orders import (
     GapsOrder,
     InstrumentsOrder,
     PlanRequest,
+    RepairOrder,
     first_order_key,
     read_order,
     run_folder,
     write_order,
 )
-from crypto_lakehouse.runs.results import GapsOutcome, InstrumentsOutcome, PlanOutcome, Status, StepResult, result_key
+from crypto_lakehouse.runs.results import (
+    GapsOutcome,
+    InstrumentsOutcome,
+    PlanOutcome,
+    RepairOutcome,
+    Status,
+    StepResult,
+    result_key,
+)
 from crypto_lakehouse.settings import load_settings
 from crypto_lakehouse.vocabulary import Market, Step
 from tests.step_results import failed_pull, idle_plan, succeeded_pull
-from tests.waiting import STANDSTILL_SECONDS, wait_until
+from tests.waiting import STANDSTILL_SECONDS, is_running, wait_until
 
 pytestmark = pytest.mark.filterwarnings("ignore")
 NOW = datetime(2025, 1, 1, tzinfo=UTC)
@@ -164,9 +171,9 @@ def test_killing_the_task_ends_the_step_and_what_it_started(operator: Any, lake:
     child = lake / "child"
     script = (
         "import subprocess, sys, pathlib, time\n"
-        "one = subprocess.Popen([sys.executable, '-c', 'import time; time.sleep(60)'])\n"
+        "one = subprocess.Popen([sys.executable, '-c', 'import time; time.sleep(3600)'])\n"
         f"pathlib.Path({str(child)!r}).write_text(str(one.pid))\n"
-        "time.sleep(60)\n"
+        "time.sleep(3600)\n"
     )
     one = operator(script=script)
     outcome: list[BaseException] = []
@@ -184,18 +191,7 @@ def test_killing_the_task_ends_the_step_and_what_it_started(operator: Any, lake:
     thread.join(STANDSTILL_SECONDS)
     assert not thread.is_alive()
     assert "left no result" in str(outcome[0])
-    with pytest.raises(ProcessLookupError):
-        for _ in range(200):
-            os.kill(int(child.read_text()), 0)
-            _reap(int(child.read_text()))
-            time.sleep(0.02)
-
-
-def _reap(pid: int) -> None:
-    """Treats a dead process that nobody waited for as gone."""
-    status = Path(f"/proc/{pid}/stat")
-    if status.is_file() and status.read_text().rpartition(")")[2].split()[0] == "Z":
-        raise ProcessLookupError
+    wait_until(lambda: not is_running(int(child.read_text())))
 
 
 def run_of(**facts: Any) -> Any:
@@ -343,6 +339,28 @@ def test_gaps_become_arguments_of_triggered_runs(lake: Path, monkeypatch: pytest
         "fill": True,
     }
     assert "intervals" not in returned[1]["conf"], "the DAG of a dataset without intervals has no such Param"
+
+
+def test_a_repair_becomes_runs_of_the_datasets_that_bring_data_again(
+    lake: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from lakehouse_airflow import operators
+
+    runs = (
+        Fill("binance_um_klines", ("BTCUSDT",), ("1h",), date(2025, 1, 1), date(2025, 1, 3)),
+        Fill("some_mart", ("BTCUSDT",), (), date(2025, 1, 1), date(2025, 1, 1)),
+    )
+    one = operators.MaintenanceOperator(task_id="repair", step=Step.REPAIR)
+
+    def repaired(order_key: str, _context: object) -> Any:
+        assert read_order(LocalStorage(lake), order_key, RepairOrder) == RepairOrder("r")
+        outcome = RepairOutcome(RepairFigures(faults=2, runs_needed=2), runs=runs)
+        return StepResult(Step.REPAIR, "lake", "r", Status.SUCCEEDED, NOW, 0.1, outcome)
+
+    monkeypatch.setattr(one, "_run", repaired)
+    (returned,) = one.execute({"dag_run": run_of()})
+    assert returned["trigger_dag_id"] == "binance_um_klines"
+    assert (returned["conf"]["start_date"], returned["conf"]["fill"]) == ("2025-01-01", False)
 
 
 @pytest.mark.parametrize("market", list(Market))

@@ -87,7 +87,7 @@ class Workspace:
     endpoint: str
     variables: Mapping[str, object]
 
-    def run(self, *arguments: str, timeout: float = 3600) -> Applied:
+    def run(self, *arguments: str) -> Applied:
         """Runs Terraform without asking anything."""
         environment = {
             name: value
@@ -109,7 +109,6 @@ class Workspace:
             env=environment,
             capture_output=True,
             text=True,
-            timeout=timeout,
             check=False,
         )
         return Applied(done.returncode, done.stdout + done.stderr)

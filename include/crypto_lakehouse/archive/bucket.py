@@ -20,20 +20,29 @@ from xml.parsers import expat
 import urllib3
 
 from crypto_lakehouse.errors import ListingSuspect, SourceUnavailable
+from crypto_lakehouse.http_limits import AnswerBeyondLimits, AnswerLimits
+from crypto_lakehouse.instants import instant_from_iso
 from crypto_lakehouse.settings import ArchiveSettings, TransferProfile
 
 _RETRYABLE = {403, 429, 500, 502, 503, 504}
 """Statuses that are retried. The CDN in front of the bucket sometimes returns 403 for a short time."""
+
+_SIZE = re.compile(r"[0-9]{1,15}")
+_FIRST_YEAR, _YEAR_OF_DOUBT = 2006, 2200
+"""S3 started in 2006, and no object is from the far future."""
 
 _FIRST_PAUSE_SECONDS, _LONGEST_PAUSE_SECONDS = 0.2, 20.0
 
 
 @dataclass(frozen=True, slots=True)
 class ListedPage:
-    """One page: object columns of equal length, common prefixes, and where the next page starts."""
+    """One page: object columns of equal length, common prefixes, and where the next page starts.
+
+    A size is None where the listing has no number for it, and a time is empty where it has none.
+    """
 
     keys: list[str]
-    sizes: list[int]
+    sizes: list[int | None]
     etags: list[str]
     modified: list[str]
     prefixes: list[str]
@@ -50,12 +59,15 @@ class Bucket:
 
     def __init__(self, archive: ArchiveSettings, profile: TransferProfile) -> None:
         self._base = f"{archive.endpoint_url.rstrip('/')}/{quote(archive.bucket)}"
-        self._retries = profile.retries
-        self._pool = urllib3.PoolManager(
-            num_pools=2,
-            maxsize=profile.listing_threads,
-            retries=False,
-            timeout=urllib3.Timeout(connect=profile.connect_timeout_seconds, read=profile.read_timeout_seconds),
+        self._retries, self._max_pages = profile.retries, archive.max_pages
+        self._limits = AnswerLimits(archive.max_page_mib * 2**20, profile.page_timeout_seconds)
+        self._pool = self._limits.limit_headers(
+            urllib3.PoolManager(
+                num_pools=2,
+                maxsize=profile.listing_threads,
+                retries=False,
+                timeout=urllib3.Timeout(connect=profile.connect_timeout_seconds, read=profile.read_timeout_seconds),
+            )
         )
 
     def folders(self, prefix: str) -> list[str]:
@@ -73,10 +85,11 @@ class Bucket:
 
         Raises:
             SourceUnavailable: The bucket does not answer, or not with a listing.
-            ListingSuspect: Keys repeat, are not ascending or are outside the prefix, or a page is repeated.
+            ListingSuspect: Keys repeat, are not ascending or are outside the prefix, a page is repeated, or there are
+                more pages than the settings allow.
         """
         last, token, seen = start_after, None, set[str]()
-        while True:
+        for _ in range(self._max_pages):
             page = self._page(prefix, delimiter, start_after, token)
             last = _checked(page, prefix, last)
             yield page
@@ -86,6 +99,10 @@ class Bucket:
                 raise ListingSuspect(f"the listing of {prefix} repeats a page", _ADVICE)
             seen.add(page.token)
             token = page.token
+        raise ListingSuspect(
+            f"the listing of {prefix} has more than {self._max_pages:,} pages",
+            "Look at the bucket. If they are right, raise CRYPTO_LAKEHOUSE_ARCHIVE__MAX_PAGES",
+        )
 
     def _page(self, prefix: str, delimiter: str, start_after: str, token: str | None) -> ListedPage:
         query = {"list-type": "2", "prefix": prefix, "encoding-type": "url"}
@@ -99,12 +116,16 @@ class Bucket:
             if attempt:
                 _pause(attempt)
             try:
-                response = self._pool.request("GET", url)
+                response = self._pool.request("GET", url, preload_content=False)
+                if response.status == 200:
+                    return self._limits.body(response)
+            except AnswerBeyondLimits as error:
+                trouble = str(error)
+                break
             except urllib3.exceptions.HTTPError as error:
                 trouble = type(error).__name__
                 continue
-            if response.status == 200:
-                return bytes(response.data)
+            response.close()
             trouble = f"HTTP {response.status}"
             if response.status not in _RETRYABLE:
                 break
@@ -141,12 +162,19 @@ def _parse(body: bytes, prefix: str) -> ListedPage:
     prefixes = [entry.findtext(f"{space}Prefix") or "" for entry in root.iter(f"{space}CommonPrefixes")]
     return ListedPage(
         keys,
-        [int(size) for size in columns[1]],
+        [int(size) if _SIZE.fullmatch(size) else None for size in columns[1]],
         [etag.strip('"') for etag in columns[2]],
-        columns[3],
+        [modified if _is_time(modified) else "" for modified in columns[3]],
         [unquote_plus(name) if encoded else name for name in prefixes],
         _next_token(root, space, prefix),
     )
+
+
+def _is_time(text: str) -> bool:
+    try:
+        return _FIRST_YEAR <= instant_from_iso(text).year < _YEAR_OF_DOUBT
+    except (ValueError, OverflowError):
+        return False
 
 
 def _next_token(root: ET.Element, space: str, prefix: str) -> str | None:

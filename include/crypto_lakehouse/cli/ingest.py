@@ -1,14 +1,12 @@
 """`crypto-lakehouse ingest|plan|process`: whole runs from the command line."""
 
-import sys
-import traceback
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 from crypto_lakehouse.cli import options
 from crypto_lakehouse.cli.options import GivenOptions, plan_request
-from crypto_lakehouse.cli.output import JsonOption, examples, note, print_json, print_table
+from crypto_lakehouse.cli.output import JsonOption, examples, note, note_traceback, print_json, print_table
 from crypto_lakehouse.datasets import DATASETS
 from crypto_lakehouse.errors import LakehouseError
 from crypto_lakehouse.exit_codes import EXIT_PERMANENT
@@ -194,7 +192,7 @@ def end_with_failures(summary: "RunSummary") -> None:
     """
     for failure in summary.failures:
         if not isinstance(failure.error, LakehouseError):
-            traceback.print_exception(failure.error, file=sys.stderr)
+            note_traceback(failure.error)
         note(f"error: {failure.step} of {failure.order_key}: {_reason(failure)}")
     if summary.failures:
         raise typer.Exit(summary.exit_code)

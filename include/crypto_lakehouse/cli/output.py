@@ -2,10 +2,13 @@
 
 import json
 import sys
+import traceback
 from collections.abc import Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
+
+from crypto_lakehouse.foreign_text import message
 
 if TYPE_CHECKING:
     from rich.table import Table
@@ -48,6 +51,11 @@ def print_table(columns: Sequence[str], rows: Iterable[Sequence[object]]) -> Non
 def note(text: str) -> None:
     """Prints a line for people, on stderr."""
     print(text, file=sys.stderr)
+
+
+def note_traceback(error: BaseException) -> None:
+    """Prints the traceback of an unexpected error on stderr. Its text may quote what others sent."""
+    note(message("".join(traceback.format_exception(error)), limit=None))
 
 
 def _table(columns: Sequence[str], rows: Sequence[Sequence[str]]) -> "Table":

@@ -4,10 +4,10 @@ from datetime import UTC, date, datetime, timedelta
 
 import polars as pl
 
-from crypto_lakehouse.coverage.identifiers import judged_by_ids
+from crypto_lakehouse.coverage.identifiers import FIRST_ID, IDENTIFIED, judged_by_ids
 from crypto_lakehouse.coverage.log import CoverageLog
 from crypto_lakehouse.coverage.queries import SERIES, CoverageQuery, null_where_empty
-from crypto_lakehouse.coverage.records import NO_OBJECT
+from crypto_lakehouse.coverage.records import EMPTY_DAY, NO_OBJECT
 from crypto_lakehouse.marts import table as table_of_name
 from crypto_lakehouse.schedule import is_monthly
 from crypto_lakehouse.spec import Mart, Table
@@ -44,16 +44,33 @@ def coverage(log: CoverageLog, table: Table, query: CoverageQuery) -> pl.DataFra
     begin with its first covered day. After the end of the table there are only rows of days that the log has.
     """
     refused = query.rows_of_series(log.refused_days(table.name))
-    logged = _with_refused(query.rows_of_series(log.days(table.name)), refused)
+    lifetimes = log.lifetime_days(table.name)
+    logged = _since_birth(_with_refused(query.rows_of_series(log.days(table.name)), refused), lifetimes, table)
     if logged.is_empty():
         return pl.DataFrame(schema=COVERAGE_SCHEMA)
-    joined = _calendar(logged, log.last_days(table.name), table, query).join(logged, on=[*SERIES, "day"], how="left")
+    joined = _calendar(logged, lifetimes, table, query).join(logged, on=[*SERIES, "day"], how="left")
     per_day = pl.col("kline_interval").replace_strict(_rows_per_day(table, logged), return_dtype=pl.Int64)
     overdue = pl.col("day") < _overdue_before(table, query.now)
     today = joined.with_columns(per_day.alias("_per_day"), overdue.alias("_overdue")).with_columns(_columns_of_today())
     days = _with_reasons(judged_by_ids(today, logged, table), refused)
     names = pl.lit(table.name).alias("dataset"), null_where_empty("kline_interval")
     return days.with_columns(names).select(COVERAGE_SCHEMA.names())
+
+
+def _since_birth(logged: pl.DataFrame, lifetimes: pl.DataFrame, table: Table) -> pl.DataFrame:
+    """Returns the logged days without the empty days before the first row of series whose start is known.
+
+    A monthly file covers the whole month in which a series began. If only the month is known and rows have identifiers,
+    the series must begin with the first one.
+    """
+    has_data = (pl.col("rows") > 0) | (pl.col("reason") != EMPTY_DAY)
+    first = pl.col("day").sort().first().alias("_present"), pl.col("first_id").sort_by("day").first().alias("_first_id")
+    begun = logged.filter(has_data).group_by(SERIES).agg(*first).join(lifetimes, on=SERIES, how="inner")
+    is_first = pl.lit(value=table.witness not in IDENTIFIED) | (pl.col("_first_id") <= FIRST_ID)
+    known = begun.filter((pl.col("born_within") <= 1) | is_first)
+    births = known.select(*SERIES, pl.min_horizontal("_present", "born_by").alias("_birth"))
+    joined = logged.join(births, on=SERIES, how="left")
+    return joined.filter(pl.col("_birth").is_null() | (pl.col("day") >= pl.col("_birth"))).drop("_birth")
 
 
 def _with_refused(logged: pl.DataFrame, refused: pl.DataFrame) -> pl.DataFrame:
@@ -94,17 +111,17 @@ def _waits_for_months(table: Table) -> bool:
     return is_monthly(table)
 
 
-def _calendar(logged: pl.DataFrame, ended: pl.DataFrame, table: Table, query: CoverageQuery) -> pl.DataFrame:
+def _calendar(logged: pl.DataFrame, lifetimes: pl.DataFrame, table: Table, query: CoverageQuery) -> pl.DataFrame:
     """Returns a row for every selected day of every series, with the last logged day of the series as `_last`."""
     yesterday = query.now.astimezone(UTC).date() - timedelta(days=1)
     implied = min(query.last_day or yesterday, table.ended or date.max)
     series = logged.group_by(SERIES).agg(pl.col("day").min().alias("_first"), pl.col("day").max().alias("_last"))
     first = pl.max_horizontal("_first", pl.lit(query.first_day or date.min))
     # Days after the end of a series count only where the log has rows of them.
-    until = pl.max_horizontal("_last", pl.min_horizontal(pl.lit(implied), "_ended"))
+    until = pl.max_horizontal("_last", pl.min_horizontal(pl.lit(implied), "ended"))
     last = pl.min_horizontal(until, pl.lit(query.last_day or date.max))
     ranged = (
-        series.join(ended, on=SERIES, how="left")
+        series.join(lifetimes, on=SERIES, how="left")
         .with_columns(first.alias("_from"), last.alias("_to"))
         .filter(pl.col("_from") <= pl.col("_to"))
     )

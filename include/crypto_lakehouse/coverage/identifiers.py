@@ -9,6 +9,10 @@ from crypto_lakehouse.coverage.queries import SERIES
 from crypto_lakehouse.spec import Table
 from crypto_lakehouse.vocabulary import DayCondition, Witness
 
+IDENTIFIED = (Witness.IDS, Witness.IDS_WITH_HOLES)
+"""The witnesses of rows whose identifiers ascend."""
+FIRST_ID = 1
+"""Identifiers of a symbol begin with 0 or 1."""
 _MOMENT = "%Y-%m-%d %H:%M:%S"
 
 
@@ -39,7 +43,7 @@ def judged_by_ids(days: pl.DataFrame, logged: pl.DataFrame, table: Table) -> pl.
         logged: The days of the same series that the log has.
         table: Their table.
     """
-    if table.witness not in {Witness.IDS, Witness.IDS_WITH_HOLES}:
+    if table.witness not in IDENTIFIED:
         return days
     pairs = neighbours_by_id(logged)
     may_lack = pl.lit(value=table.witness is Witness.IDS) & (pl.col("_partition") != pl.col("partition"))

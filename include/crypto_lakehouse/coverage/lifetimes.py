@@ -1,10 +1,11 @@
 """The log of lifetimes: when the series of a dataset began and ended, as far as plans found out."""
 
 from collections.abc import Mapping
-from datetime import datetime
+from datetime import date, datetime
 
 import polars as pl
 
+from crypto_lakehouse.coverage.grid import DAY_US
 from crypto_lakehouse.coverage.lifetime import UNKNOWN_LIFETIME, Bounds, Lifetime
 from crypto_lakehouse.instants import instant, microseconds
 from crypto_lakehouse.lake.log import AppendLog
@@ -51,6 +52,29 @@ class LifetimeLog:
     def compact(self) -> int:
         """Merges the files of the log into one if there are many; returns the number of replaced files."""
         return self._log.compact()
+
+
+def lifetime_days(lifetimes: Mapping[Series, Lifetime]) -> pl.DataFrame:
+    """Returns lifetimes in days: `born_by` is the last day on which a series may have begun, `ended` its last day.
+
+    `born_within` is the number of days among which its first day is. All are null where they are not known.
+    """
+    rows = [
+        (
+            *series,
+            _last_day(lifetime.starts),
+            (lifetime.starts[1] - lifetime.starts[0]) // DAY_US if lifetime.starts else None,
+            _last_day(lifetime.ends),
+        )
+        for series, lifetime in lifetimes.items()
+    ]
+    days = {"born_by": pl.Date(), "born_within": pl.Int64(), "ended": pl.Date()}
+    schema = {"symbol": pl.String(), "kline_interval": pl.String(), **days}
+    return pl.DataFrame(rows, schema=schema, orient="row")
+
+
+def _last_day(bounds: Bounds | None) -> date | None:
+    return instant(bounds[1] - 1).date() if bounds else None
 
 
 def _span(start: datetime | None, end: datetime | None) -> Bounds | None:

@@ -14,7 +14,7 @@ from pathlib import Path
 import polars as pl
 
 from crypto_lakehouse.coverage.identifiers import neighbours_by_id
-from crypto_lakehouse.coverage.lifetimes import LifetimeLog
+from crypto_lakehouse.coverage.lifetimes import LifetimeLog, lifetime_days
 from crypto_lakehouse.coverage.records import (
     CoverageRecord,
     DayCoverage,
@@ -24,7 +24,6 @@ from crypto_lakehouse.coverage.records import (
     ReconciledDay,
 )
 from crypto_lakehouse.coverage.refusals import refused_days
-from crypto_lakehouse.instants import instant
 from crypto_lakehouse.lake.log import SEQUENCE, AppendLog
 from crypto_lakehouse.lake.storage import Storage
 from crypto_lakehouse.marts import table
@@ -270,12 +269,9 @@ class CoverageLog:
         """
         return _of_kind(self._newest(table_name), "reconciliation")
 
-    def last_days(self, table_name: str) -> pl.DataFrame:
-        """Returns the last day of the series whose end is known: columns `symbol`, `kline_interval` and `_ended`."""
-        lifetimes = LifetimeLog(self._storage, table_name).read()
-        rows = [(*key, instant(life.ends[1] - 1).date()) for key, life in lifetimes.items() if life.ends]
-        schema = {"symbol": pl.String(), "kline_interval": pl.String(), "_ended": pl.Date()}
-        return pl.DataFrame(rows, schema=schema, orient="row")
+    def lifetime_days(self, table_name: str) -> pl.DataFrame:
+        """Returns what is known of the first and the last day of series; see `lifetime_days` in `lifetimes`."""
+        return lifetime_days(LifetimeLog(self._storage, table_name).read())
 
     def refused_days(self, table_name: str) -> pl.DataFrame:
         """Returns the days of archive objects that the pull refused, with reasons; see `refusals`."""

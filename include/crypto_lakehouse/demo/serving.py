@@ -5,7 +5,6 @@ import signal
 import socket
 import subprocess
 import sys
-import tempfile
 import time
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, suppress
@@ -15,6 +14,7 @@ import urllib3
 
 from crypto_lakehouse.children import bound_to_us, ended_with_us
 from crypto_lakehouse.errors import SourceUnavailable
+from crypto_lakehouse.ownership import scratch_folder
 
 _START_SECONDS = 300.0
 
@@ -26,9 +26,9 @@ def serve_bucket(folder: Path, bucket: str = "data.binance.vision") -> Iterator[
     Raises:
         SourceUnavailable: The server did not start.
     """
-    with tempfile.TemporaryDirectory(prefix="bucket-") as parent:
+    with scratch_folder(None, "bucket") as parent:
         # For the server each folder in its root is a bucket.
-        (Path(parent) / bucket).symlink_to(folder.resolve(), target_is_directory=True)
+        (parent / bucket).symlink_to(folder.resolve(), target_is_directory=True)
         port = _free_port()
         arguments = [
             "serve",
@@ -41,7 +41,7 @@ def serve_bucket(folder: Path, bucket: str = "data.binance.vision") -> Iterator[
             os.devnull,
         ]
         process = subprocess.Popen(  # noqa: S603  our own program, an argument list
-            bound_to_us([str(_rclone()), *arguments, parent], signal.SIGTERM),
+            bound_to_us([str(_rclone()), *arguments, str(parent)], signal.SIGTERM),
             stdout=subprocess.DEVNULL,
             stderr=subprocess.DEVNULL,
             start_new_session=True,

@@ -4,14 +4,13 @@ The settings `archive.endpoint_url` and `archive.bucket` name the bucket. It mus
 """
 
 import sys
-import tempfile
-from pathlib import Path
 
 from crypto_lakehouse.demo.requests import synthetic_requests
 from crypto_lakehouse.demo.synthetic import build_archive
 from crypto_lakehouse.errors import LakehouseError
 from crypto_lakehouse.lake.s3 import S3Storage
 from crypto_lakehouse.lake.storage import Storage
+from crypto_lakehouse.ownership import scratch_folder
 from crypto_lakehouse.settings import StorageSettings, load_settings
 
 MARKER = "SYNTHETIC.txt"
@@ -38,8 +37,7 @@ def upload(bucket: Storage) -> int:
     """
     if bucket.exists(MARKER):
         return 0
-    with tempfile.TemporaryDirectory(prefix="archive-") as place:
-        folder = Path(place)
+    with scratch_folder(None, "archive") as folder:
         build_archive(folder, synthetic_requests())
         keys = sorted(path.relative_to(folder).as_posix() for path in folder.rglob("*") if path.is_file())
         for key in [*(key for key in keys if key != MARKER), MARKER]:

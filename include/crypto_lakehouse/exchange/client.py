@@ -4,6 +4,7 @@ ccxt's implicit methods are used. Its unified methods drop taker volumes and cou
 issue 18555). Its throttling and paging are not used: they know nothing of other processes or of bans.
 """
 
+import re
 import tempfile
 import time
 from collections.abc import Callable, Mapping
@@ -32,13 +33,19 @@ from crypto_lakehouse.errors import (
 from crypto_lakehouse.exchange.bodies import Answer
 from crypto_lakehouse.exchange.limiter import REFUSAL_SECONDS, RateLimiter
 from crypto_lakehouse.exchange.rows import time_of
+from crypto_lakehouse.exchange.session import reason_of
 from crypto_lakehouse.exchange.venue import Meaning, Params, Transport, Venue
 from crypto_lakehouse.exchange.venues import VENUES
+from crypto_lakehouse.foreign_text import foreign
 from crypto_lakehouse.settings import ExchangeSettings
 from crypto_lakehouse.vocabulary import Exchange, Market
 
 _STOP_SECONDS = {429: 60.0, 418: 300.0}
 """How long to stop where a refusal has no time: a budget window, and more than the shortest ban of two minutes."""
+
+_LONGEST_STOP_SECONDS = 3 * 86_400.0
+"""The longest ban that the exchange's documentation names."""
+_COUNT = re.compile(r"[0-9]{1,9}")
 
 _RETRIED = "The request is repeated"
 _LEGAL = "It does not serve this location. Run where the exchange may be used; spot has data-api.binance.vision"
@@ -107,8 +114,8 @@ class ExchangeClient:
             content = page.content[endpoint.rows_at] if endpoint.rows_at else page.content
             seconds = time_of(content, endpoint) / 1_000_000
         except (LookupError, TypeError, ValueError, ArithmeticError) as error:
-            body = page.answer.body[:80]
-            raise SchemaDrift(f"the server's time is {body!r}", "Look at the exchange's documentation") from error
+            body = foreign(page.answer.body)
+            raise SchemaDrift(f"the server's time is {body}", "Look at the exchange's documentation") from error
         self._offset = seconds - self.clock()
         self.limiter.clock = self.now
         return datetime.fromtimestamp(seconds, UTC)
@@ -137,7 +144,7 @@ class ExchangeClient:
         self.limiter.acquire(endpoint.limit, endpoint.weight)
         try:
             content = self._transport.get(endpoint, params, in_microseconds)
-        except (ccxt.BaseError, UnicodeDecodeError, LookupError, TypeError, AttributeError) as error:
+        except (ccxt.BaseError, ValueError, LookupError, ArithmeticError, TypeError, AttributeError) as error:
             # ccxt's own parsing raises these for bodies that it does not expect.
             answer = self._answer(endpoint, params)
             raise self._refusal(endpoint, answer, error) from error
@@ -153,15 +160,15 @@ class ExchangeClient:
         if received is None:
             return None
         used = received.headers.get(endpoint.limit.header, "") if endpoint.limit.header else ""
-        weight = int(used) if used.isdigit() else None
+        weight = int(used) if _COUNT.fullmatch(used) else None
         at = datetime.fromtimestamp(self.now(), UTC)
         return Answer(at, endpoint.path, dict(params), received.status, weight, received.body)
 
     def _refusal(self, endpoint: RestEndpoint, answer: Answer | None, error: Exception) -> LakehouseError:
         """Returns our error for a refusal; a refusal of the address stops every process first."""
         if answer is None:
-            return SourceUnavailable(f"{endpoint.path} did not answer: {type(error).__name__}", _RETRIED)
-        code, words = self._venue.error(answer.body)
+            return SourceUnavailable(f"{endpoint.path} did not answer: {reason_of(error)}", _RETRIED)
+        code, words = map(foreign, self._venue.error(answer.body))
         what = " ".join(part for part in (f"{endpoint.path} answered {answer.status}", code, words) if part)
         meaning = self._venue.meaning(answer.status, code)
         if meaning is Meaning.WAIT:
@@ -176,7 +183,9 @@ class ExchangeClient:
     def _retry_after(self, status: int) -> float:
         received = self._transport.received
         seconds = received.headers.get("retry-after", "") if received else ""
-        return float(seconds) if seconds.isdigit() else _STOP_SECONDS.get(status, _STOP_SECONDS[429])
+        if not _COUNT.fullmatch(seconds):
+            return _STOP_SECONDS.get(status, _STOP_SECONDS[429])
+        return min(float(seconds), _LONGEST_STOP_SECONDS)
 
 
 _BACKOFF = wait_exponential_jitter(multiplier=0.5, max=20.0)

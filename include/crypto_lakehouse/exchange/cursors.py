@@ -40,11 +40,13 @@ def _after(reader: PageReader, after: int, last: int | None) -> Page:
     is_early = ascending_between(after, None, endpoint)
 
     def fault(rows: list[Any]) -> str:
+        """Returns what is wrong with a page, which is then not accepted; nothing if it is right."""
         if last is not None and last not in {number_of(row, endpoint) for row in rows}:
             return f"was asked for rows from {last} on and returned none of that identifier: pages do not join"
         return is_early(rows)
 
     def doubt(rows: list[Any]) -> str:
+        """Returns what is odd about a page, which is then accepted only if it comes twice; nothing if it is not odd."""
         is_late = bool(rows) and row_time(rows[0], endpoint) >= end
         return "returned later rows than the request, and none of it" if is_late else ""
 
@@ -80,8 +82,9 @@ def below_identifier(reader: PageReader) -> Iterator[Page]:
 
 
 def _newest(reader: PageReader, since: int) -> Page:
-    def is_old(rows: list[Any]) -> str:
-        return "returned old rows only" if row_time(rows[-1], reader.endpoint) < since else ""
+    def is_old(rows: list[Any]) -> bool:
+        """Returns whether a page has only rows from before the instant; a cache may have answered."""
+        return row_time(rows[-1], reader.endpoint) < since
 
     page = reader.page({}, lambda _: "")
     rows = reader.rows(page)
@@ -126,10 +129,12 @@ def _below(reader: PageReader, upper: int, top: int) -> Page:
     """Returns the newest rows below an identifier; `top` is known to exist. A page of fewer rows must come twice."""
 
     def fault(rows: list[Any]) -> str:
+        """Returns what is wrong with a page, which is then not accepted; nothing if it is right."""
         last = number_of(rows[-1], reader.endpoint) if rows else 0
         return f"was asked for rows below {upper} and returned {last}" if last >= upper else ""
 
     def doubt(rows: list[Any]) -> str:
+        """Returns what is odd about a page, which is then accepted only if it comes twice; nothing if it is not odd."""
         last = number_of(rows[-1], reader.endpoint) if rows else 0
         return f"was asked for rows below {upper} and returned rows up to {last}" if last < min(upper - 1, top) else ""
 

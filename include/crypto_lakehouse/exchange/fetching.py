@@ -11,9 +11,8 @@ from crypto_lakehouse.endpoints.spec import Query, RestShape, RestSource
 from crypto_lakehouse.errors import InvalidRequest, OutOfReach, UnknownSymbol
 from crypto_lakehouse.exchange.bodies import Answer, encode
 from crypto_lakehouse.exchange.client import ExchangeClient, Page
-from crypto_lakehouse.exchange.page_reader import FetchPage, RowRequest, row_time, rows_of
+from crypto_lakehouse.exchange.page_reader import FetchPage, RowRequest, row_end, row_time, rows_of
 from crypto_lakehouse.exchange.paging import pages
-from crypto_lakehouse.exchange.rows import end_of
 from crypto_lakehouse.instants import instant, microseconds, utc_now
 from crypto_lakehouse.lake.records import BronzeObject, RequestSpan
 from crypto_lakehouse.lake.storage import Storage
@@ -226,7 +225,7 @@ def _complete_to(page: Page, fetch: _Fetch) -> datetime | None:
     source, endpoint = fetch.source, fetch.source.endpoints[0]
     rows = rows_of(page, endpoint)
     if source.shape in _KLINES:
-        ends = [end_of(row, source, fetch.request.step) for row in rows]
+        ends = [row_end(row, source, fetch.request.step) for row in rows]
         closed = [end for end in ends if end <= fetch.closed_by]
         return instant(closed[-1]) if closed else None
     if not rows:
@@ -244,7 +243,7 @@ def _has_open_kline(page: Page, fetch: _Fetch) -> bool:
         return False
     endpoint, end = fetch.source.endpoints[0], microseconds(fetch.span.end)
     before = [row for row in rows_of(page, endpoint) if row_time(row, endpoint) < end]
-    return any(end_of(row, fetch.source, fetch.request.step) > fetch.closed_by for row in before)
+    return any(row_end(row, fetch.source, fetch.request.step) > fetch.closed_by for row in before)
 
 
 def store(answered: AnsweredSpan, dataset: Dataset, wanted: RequestSpan, storage: Storage) -> BronzeObject:

@@ -8,8 +8,9 @@ from typing import Any
 from crypto_lakehouse.endpoints.spec import RestEndpoint, RestSource
 from crypto_lakehouse.errors import SchemaDrift, SourceUnavailable
 from crypto_lakehouse.exchange.client import Page
-from crypto_lakehouse.exchange.rows import rows_in, time_of
+from crypto_lakehouse.exchange.rows import end_of, rows_in, time_of
 from crypto_lakehouse.exchange.venue import Params
+from crypto_lakehouse.foreign_text import foreign
 from crypto_lakehouse.instants import instant, microseconds
 from crypto_lakehouse.spans import Span
 from crypto_lakehouse.vocabulary import Stamp
@@ -153,7 +154,7 @@ def rows_of(page: Page, endpoint: RestEndpoint) -> list[Any]:
         return rows_in(page.content, endpoint)
     except (LookupError, TypeError) as error:
         raise SchemaDrift(
-            f"{page.answer.path} returned no list: {page.answer.body[:80]!r}", "Look at its documentation"
+            f"{page.answer.path} returned no list: {foreign(page.answer.body)}", "Look at its documentation"
         ) from error
 
 
@@ -166,7 +167,7 @@ def row_time(row: Any, endpoint: RestEndpoint) -> int:
     try:
         return time_of(row, endpoint)
     except (LookupError, TypeError, ValueError, ArithmeticError) as error:
-        raise SchemaDrift(f"a row of {endpoint.path} has no time {endpoint.time!r}: {str(row)[:80]}") from error
+        raise SchemaDrift(f"a row of {endpoint.path} has no time {endpoint.time!r}: {foreign(row)}") from error
 
 
 def number_of(row: Any, endpoint: RestEndpoint) -> int:
@@ -177,8 +178,21 @@ def number_of(row: Any, endpoint: RestEndpoint) -> int:
     """
     try:
         return int(row[endpoint.identifier])
-    except (LookupError, TypeError, ValueError) as error:
-        raise SchemaDrift(f"a row of {endpoint.path} has no {endpoint.identifier!r}: {str(row)[:80]}") from error
+    except (LookupError, TypeError, ValueError, ArithmeticError) as error:
+        raise SchemaDrift(f"a row of {endpoint.path} has no {endpoint.identifier!r}: {foreign(row)}") from error
+
+
+def row_end(kline: Any, source: RestSource, step: int) -> int:
+    """Returns the first instant past a kline, in microseconds since the epoch; `step` is its length.
+
+    Raises:
+        SchemaDrift: The row has no such time.
+    """
+    try:
+        return end_of(kline, source, step)
+    except (LookupError, TypeError, ValueError, ArithmeticError) as error:
+        path = source.endpoints[0].path
+        raise SchemaDrift(f"a row of {path} has no close time: {foreign(kline)}") from error
 
 
 def is_short_of(expected: int) -> Doubt:

@@ -9,7 +9,7 @@ from collections.abc import Iterator
 from typing import Any
 
 from crypto_lakehouse.endpoints.spec import Paging, RestEndpoint, RestSource
-from crypto_lakehouse.errors import SourceUnavailable
+from crypto_lakehouse.errors import SchemaDrift, SourceUnavailable
 from crypto_lakehouse.exchange.client import Page
 from crypto_lakehouse.exchange.cursors import after_time, below_identifier
 from crypto_lakehouse.exchange.page_reader import (
@@ -22,6 +22,7 @@ from crypto_lakehouse.exchange.page_reader import (
     number_of,
     row_time,
 )
+from crypto_lakehouse.foreign_text import foreign
 
 _MS = 1000
 _HOUR_US = 3_600_000_000
@@ -69,6 +70,7 @@ def _newest(reader: PageReader) -> Iterator[Page]:
     start, end = reader.start, reader.end
 
     def stops_early(rows: list[Any]) -> str:
+        """Returns how far a page reaches if it ends before the span does; nothing if it does not."""
         last = row_time(rows[-1], reader.endpoint) if rows else start
         return f"returned rows up to {last} only" if last + reader.request.step < end else ""
 
@@ -112,17 +114,26 @@ def _located(reader: PageReader, locator: RestEndpoint) -> Page:
     aggregates = PageReader(RestSource((locator,), reader.source.shape), locator, reader.request, reader.fetch_page)
     page = _first_by_time(aggregates)
     rows = aggregates.rows(page)
-    return _from_identifier(reader, int(rows[0]["f"])) if rows else page
+    return _from_identifier(reader, _first_trade(rows[0], locator)) if rows else page
+
+
+def _first_trade(aggregate: Any, locator: RestEndpoint) -> int:
+    try:
+        return int(aggregate["f"])
+    except (LookupError, TypeError, ValueError, ArithmeticError) as error:
+        raise SchemaDrift(f"a row of {locator.path} has no first trade: {foreign(aggregate)}") from error
 
 
 def _from_identifier(reader: PageReader, wanted: int) -> Page:
     def fault(rows: list[Any]) -> str:
+        """Returns what is wrong with a page, which is then not accepted; nothing if it is right."""
         first = number_of(rows[0], reader.endpoint) if rows else wanted
         if first < wanted:
             return f"was asked for rows from {wanted} on and returned rows from {first} on: the page repeats"
         return ""
 
     def skips(rows: list[Any]) -> bool:
+        """Returns whether the identifier asked for is not on a page; it is then requested again."""
         return not rows or number_of(rows[0], reader.endpoint) > wanted
 
     return reader.page({reader.endpoint.query.cursor: wanted}, fault, skips)

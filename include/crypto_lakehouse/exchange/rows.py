@@ -8,6 +8,8 @@ from crypto_lakehouse.instants import epoch_microseconds, iso_microseconds, seco
 from crypto_lakehouse.vocabulary import Stamp
 
 _OPEN, _CLOSE_TIME = 0, 6
+_TIME_OF_DOUBT = 7_258_118_400_000_000
+"""2200-01-01 in microseconds: no exchange has a row from then."""
 _READ = {Stamp.EPOCH: epoch_microseconds, Stamp.SECONDS: seconds_microseconds, Stamp.ISO: iso_microseconds}
 
 
@@ -52,7 +54,10 @@ def time_of(row: Any, endpoint: RestEndpoint) -> int:
         ArithmeticError: It is no number.
         ValueError: It is not written as the table has it.
     """
-    return _READ[endpoint.stamp](row[endpoint.time])
+    time = _READ[endpoint.stamp](row[endpoint.time])
+    if not 0 <= time < _TIME_OF_DOUBT:
+        raise ValueError("it is not a time of this century or the last")
+    return time
 
 
 def end_of(kline: Any, source: RestSource, step: int) -> int:
@@ -65,4 +70,7 @@ def end_of(kline: Any, source: RestSource, step: int) -> int:
     if source.shape is RestShape.CANDLES:
         return time_of(kline, source.endpoints[0]) + step
     # A close time is the last unit of its kline: the next full millisecond is the start of the next kline.
-    return (epoch_microseconds(kline[_CLOSE_TIME]) // 1000 + 1) * 1000
+    end = (epoch_microseconds(kline[_CLOSE_TIME]) // 1000 + 1) * 1000
+    if not 0 <= end < _TIME_OF_DOUBT:
+        raise ValueError("it is not a time of this century or the last")
+    return end

@@ -8,6 +8,9 @@ from typing import Any, Protocol
 
 from crypto_lakehouse.endpoints.spec import RestEndpoint
 from crypto_lakehouse.exchange.rows import parsed
+from crypto_lakehouse.exchange.session import bounded_session
+from crypto_lakehouse.foreign_text import foreign
+from crypto_lakehouse.http_limits import AnswerLimits
 from crypto_lakehouse.settings import ExchangeSettings
 from crypto_lakehouse.vocabulary import Market
 
@@ -110,7 +113,12 @@ class KeepsAnswer:
 
 def options(settings: ExchangeSettings) -> dict[str, Any]:
     """Returns the options of every ccxt class: its own throttling is off, for it knows nothing of other processes."""
-    return {"enableRateLimit": False, "timeout": int(settings.timeout_seconds * 1000)}
+    limits = AnswerLimits(settings.max_answer_mib * 2**20, settings.answer_seconds)
+    return {
+        "enableRateLimit": False,
+        "timeout": int(settings.timeout_seconds * 1000),
+        "session": bounded_session(limits),
+    }
 
 
 def document(body: str) -> dict[str, Any]:
@@ -124,4 +132,4 @@ def document(body: str) -> dict[str, Any]:
 
 def beginning(body: str) -> str:
     """Returns the start of a body of no known form, as one line."""
-    return " ".join(body.split())[:120]
+    return foreign(body)

@@ -8,10 +8,10 @@ from crypto_lakehouse.coverage.log import CoverageLog
 from crypto_lakehouse.coverage.records import VERSION_DIGITS
 from crypto_lakehouse.errors import PermanentError
 from crypto_lakehouse.lake.bronze import BronzeLog
+from crypto_lakehouse.lake.faults import REPAIR, Fault, FileKind
 from crypto_lakehouse.lake.manifest import read_manifest
 from crypto_lakehouse.lake.records import PublishedPartition
 from crypto_lakehouse.lake.storage import Storage
-from crypto_lakehouse.maintenance.faults import REPAIR, Fault, FileKind
 from crypto_lakehouse.spec import Dataset, Table
 
 
@@ -32,9 +32,12 @@ def trace_faults(catalog: Catalog, storage: Storage, table: Table, folder: Path,
         LakehouseError: The lake or the catalog did not answer.
     """
     entries = catalog.partitions(table)
-    covered = set(CoverageLog(storage).days(table.name).select("partition", "version").unique().iter_rows())
+    newest = CoverageLog(storage).days(table.name).select("partition", "version", "at").unique().iter_rows()
+    covered = {partition: (version, at) for partition, version, at in newest}
     for entry in entries:
-        if (entry.partition, entry.sha256[:VERSION_DIGITS]) not in covered:
+        version, at = covered.get(entry.partition, ("", entry.published_at))
+        # A publication logs the days first. Where it ended before the catalog's call, the log is ahead.
+        if version != entry.sha256[:VERSION_DIGITS] and at <= entry.published_at:
             what = "lacks the days of the published version"
             yield Fault(FileKind.LOG, table.name, entry.partition, f"coverage/{table.name}/", what, REPAIR)
     if not isinstance(table, Dataset):

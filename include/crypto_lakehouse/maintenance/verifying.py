@@ -1,18 +1,18 @@
 """Walks the whole lake and returns what is missing or damaged, kind by kind."""
 
-import tempfile
 from collections.abc import Callable, Iterator, Sequence
 from functools import partial
 from pathlib import Path
 
 from crypto_lakehouse.catalog.catalog import Catalog
 from crypto_lakehouse.errors import CorruptObject
+from crypto_lakehouse.lake.faults import REBUILD, Fault, FileKind
 from crypto_lakehouse.lake.storage import Storage
-from crypto_lakehouse.maintenance.faults import REBUILD, Fault, FileKind
 from crypto_lakehouse.maintenance.logs import instrument_logs, logs_of, place_faults
 from crypto_lakehouse.maintenance.objects import object_faults
 from crypto_lakehouse.maintenance.published import published_faults
 from crypto_lakehouse.maintenance.traces import trace_faults
+from crypto_lakehouse.ownership import scratch_folder
 from crypto_lakehouse.progress import Progress, no_progress
 from crypto_lakehouse.spec import Dataset, Table
 
@@ -40,9 +40,9 @@ def verify(
     faults = [Fault(FileKind.CATALOG, "", "", "the catalog", what, REBUILD) for what in catalog.faults()]
     for place in instrument_logs(storage):
         faults += place_faults(storage, place, deep=deep)
-    with tempfile.TemporaryDirectory(prefix="verify-") as folder:
+    with scratch_folder(None, "verify") as folder:
         for done, table in enumerate(tables, start=1):
-            faults += _table_faults(catalog, storage, table, Path(folder), deep)
+            faults += _table_faults(catalog, storage, table, folder, deep)
             progress("tables verified", done, len(tables))
     return faults
 

@@ -1,8 +1,10 @@
 """The gate: a verdict on every candidate of a batch, given by Great Expectations over the facts of the candidates."""
 
+import logging
 import os
 from collections import defaultdict
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
 from types import MappingProxyType
@@ -15,6 +17,7 @@ from crypto_lakehouse.coverage.known_faults import KnownFault, faults_of
 from crypto_lakehouse.coverage.known_holes import outdated_holes
 from crypto_lakehouse.coverage.log import CoverageFrames
 from crypto_lakehouse.coverage.records import LoggedRefusedRow, PartitionVersion, ReconciledDay
+from crypto_lakehouse.foreign_errors import error_in_words
 from crypto_lakehouse.lake.manifest import read_manifest
 from crypto_lakehouse.lake.partition import Partition
 from crypto_lakehouse.lake.records import Candidate, Manifest, Verdict
@@ -183,8 +186,38 @@ def _validate(table: Table, facts: Sequence[Facts], results: Path) -> Any:
             result_format={"result_format": "COMPLETE", "unexpected_index_column_names": ["partition"]},
         )
     )
-    outcome = checkpoint.run(batch_parameters={"dataframe": pd.DataFrame(list(facts))})
+    with _failing_aloud(results):
+        outcome = checkpoint.run(batch_parameters={"dataframe": pd.DataFrame(list(facts))})
     return next(iter(outcome.run_results.values()))
+
+
+@contextmanager
+def _failing_aloud(results: Path) -> Iterator[None]:
+    """Raises the fault of the disk for which GX leaves out pages of its Data Docs, and which it only logs."""
+    logger, handler = logging.getLogger("great_expectations"), _Messages()
+    before = logger.propagate
+    logger.addHandler(handler)
+    logger.propagate = False
+    try:
+        yield
+    finally:
+        logger.removeHandler(handler)
+        logger.propagate = before
+    for message in handler.messages:
+        if (fault := error_in_words(message, str(results))) is not None:
+            raise fault
+
+
+class _Messages(logging.Handler):
+    """Keeps the messages of errors."""
+
+    def __init__(self) -> None:
+        super().__init__(logging.ERROR)
+        self.messages: list[str] = []
+
+    def emit(self, record: logging.LogRecord) -> None:
+        """Keeps a message."""
+        self.messages.append(record.getMessage())
 
 
 def _condition(broken: Sequence[Rule]) -> Condition:

@@ -14,6 +14,7 @@ import duckdb
 import pyarrow as pa
 
 from crypto_lakehouse.errors import InvalidRequest, LakehouseError, SourceUnavailable
+from crypto_lakehouse.foreign_text import foreign
 from crypto_lakehouse.query.limits import QueryLimits, too_much_memory
 from crypto_lakehouse.query.transfer import transferable
 from crypto_lakehouse.query.views import VERSION, FileView, View
@@ -133,4 +134,4 @@ def _translated(error: Exception, limits: QueryLimits) -> LakehouseError:
 def _words(error: Exception) -> str:
     """Returns the message of an error with its candidates, without the lines that quote the statement."""
     lines = [line.strip() for line in str(error).strip().split("\n")]
-    return " ".join(line for line in lines if line and not line.startswith(("LINE ", "^")))[:500]
+    return foreign(" ".join(line for line in lines if line and not line.startswith(("LINE ", "^"))), 500)

@@ -23,6 +23,8 @@ class ArchiveSettings(SettingsPart):
     missing_checksum: MissingChecksum = MissingChecksum.ACCEPT
     checksum_retries: int = Field(2, ge=0, le=10, description="Extra downloads of an object whose CHECKSUM differs")
     allow_shrinkage: bool = False
+    max_page_mib: int = Field(16, ge=1, description="Size of a page of a listing once it is inflated")
+    max_pages: int = Field(10_000, ge=1, description="Pages of one listing; a page has up to 1,000 keys")
 
 
 class TransferProfile(SettingsPart):
@@ -35,7 +37,10 @@ class TransferProfile(SettingsPart):
     part_size_mib: int = Field(50, ge=5, le=512)
     concurrency: int = Field(1, ge=1, le=16, description="Parts of one object that are read at the same time")
     connect_timeout_seconds: float = Field(10.0, gt=0)
-    read_timeout_seconds: float = Field(60.0, gt=0)
+    read_timeout_seconds: float = Field(60.0, gt=0, description="Longest pause within a page of a listing")
+    page_timeout_seconds: float = Field(
+        300.0, gt=0, description="Longest time of the headers, and of the body, of a page"
+    )
     batch_timeout_seconds: float = Field(1800.0, gt=0)
     s5cmd_arguments: tuple[str, ...] = ()
 

@@ -22,7 +22,9 @@ class ExchangeSettings(SettingsPart):
     limits_file: Path | None = Field(
         None, description="File that counts the used limits; by default in the temporary folder"
     )
-    timeout_seconds: float = Field(15.0, gt=0)
+    timeout_seconds: float = Field(15.0, gt=0, description="Longest pause within an answer")
+    answer_seconds: float = Field(60.0, gt=0, description="Longest time of the headers, and of the body, of an answer")
+    max_answer_mib: int = Field(64, ge=1, description="Size of an answer once it is inflated")
     workers: int = Field(4, ge=1, le=16, description="Requests that one step sends at the same time")
     attempts: int = Field(4, ge=1, le=10, description="Attempts of one request")
     max_wait_seconds: float = Field(150.0, ge=0, description="Longest wait for the rate limit in one step")

@@ -103,6 +103,7 @@ class Comparison:
             objects_unchanged=self.pull.unchanged,
             objects_known_bad=self.pull.quarantined,
             objects_vanished=self.pull.vanished,
+            objects_odd=self.pull.odd,
             days_without_object=sum(self.pull.days_without_object.values()),
             spans_to_request=len(self.delta.spans),
             partitions=len(self.stale),

@@ -93,7 +93,6 @@ ELSEWHERE: dict[str, tuple[str, str]] = {
     **dict.fromkeys(
         (
             "crypto_lakehouse/exchange/binance.py",
-            "crypto_lakehouse/exchange/page_reader.py",
             "crypto_lakehouse/exchange/rows.py",
         ),
         ("crypto_lakehouse/exchange/test_fetching.py", OVER_HTTP),

@@ -94,13 +94,18 @@ def trade_chunks(rows: int) -> Iterator[bytes]:
 
 
 def noisy_klines(day: date, count: int = 1440, seed: int = 0) -> bytes:
-    """Returns klines whose digits do not compress better than real ones."""
+    """Returns plausible klines whose digits do not compress better than real ones."""
     dice = random.Random(f"{day} {seed}")
     rows = kline_rows(day, count)
     for row in rows:
-        row[1:5] = [f"{42_000 + dice.random() * 100:.2f}000000" for _ in range(4)]
-        row[5] = f"{dice.random() * 100:.6f}00"
-        row[7], row[9], row[10] = (f"{dice.random() * 1e6:.8f}" for _ in range(3))
+        low, first, second, high = sorted(42_000 + dice.random() * 100 for _ in range(4))
+        row[1:5] = [f"{price:.2f}000000" for price in (first, high, low, second)]
+        volume = 1 + dice.random() * 100
+        taker = volume * dice.random()
+        # The middle of the two inner prices lies within the candle, rounding included.
+        middle = (first + second) / 2
+        row[5], row[9] = f"{volume:.6f}00", f"{taker:.6f}00"
+        row[7], row[10] = f"{volume * middle:.8f}", f"{taker * middle:.8f}"
     return csv_bytes(rows)
 
 

@@ -18,8 +18,10 @@ from pathlib import Path
 
 import pytest
 
+from crypto_lakehouse.catalog.embedded import EmbeddedCatalog
 from crypto_lakehouse.errors import LakehouseError
 from crypto_lakehouse.lake.local import LocalStorage
+from crypto_lakehouse.lake.versions import verify_candidate
 from crypto_lakehouse.runs.history import RunStatus, read_run
 from crypto_lakehouse.runs.results import Status, read_result
 from crypto_lakehouse.vocabulary import Step
@@ -42,7 +44,7 @@ from tests.faults.disturbing import (
     programs_in,
     run,
 )
-from tests.faults.test_crash_anywhere import bucket, seen, versions
+from tests.faults.test_crash_anywhere import ROW, bucket, seen, versions
 from tests.waiting import wait_until
 
 __all__ = ["bucket", "versions"]
@@ -74,11 +76,20 @@ class Lake:
         self.converges()
         return outcome
 
+    def published(self) -> str:
+        """Returns the sha256 of the one file that readers see, which they can read whole.
+
+        A publication that ended before the catalog's call leaves the logs ahead: this the next run must mend.
+        """
+        (record,) = EmbeddedCatalog(self.place.lake / "catalog" / "catalog.sqlite").partitions(ROW)
+        verify_candidate(LocalStorage(self.place.lake), record, self.place.root / "read")
+        return record.sha256
+
     def check(self, outcome: Outcome) -> None:
         """Checks that nothing is half, and that all say the same of it."""
         assert outcome.code in NONE_LEFT, outcome.errors
         assert "Traceback" not in outcome.errors
-        assert seen(self.place.lake) in {self.old, self.new}
+        assert self.published() in {self.old, self.new}
         if outcome.code == 0:
             assert seen(self.place.lake) == self.new
             assert outcome.document["failures"] == []
@@ -135,12 +146,12 @@ def point(calls: int, part: float) -> int:
         ("fsync", 0.0, "ENOSPC", FOR_EVER),
         ("fsync", 0.6, "EIO", WITHIN),
         ("replace", 0.0, "ENOSPC", WITHIN),
-        ("replace", 1.0, "EIO", FOR_EVER),
+        pytest.param("replace", 1.0, "EIO", FOR_EVER, marks=pytest.mark.slow),
         ("link", 0.0, "EIO", WITHIN),
         ("link", 1.0, "EROFS", FOR_EVER),
         ("mkdir", 0.5, "ENOSPC", FOR_EVER),
         ("open", 0.3, "EMFILE", FOR_EVER),
-        ("open", 0.7, "EACCES", WITHIN),
+        pytest.param("open", 0.7, "EACCES", WITHIN, marks=pytest.mark.slow),
         ("unlink", 0.5, "EIO", WITHIN),
         ("scandir", 0.5, "EIO", FOR_EVER),
         ("connect", 0.0, "ECONNREFUSED", FOR_EVER),
@@ -149,7 +160,12 @@ def point(calls: int, part: float) -> int:
 def test_a_call_of_the_system_fails(
     call: str, part: float, error: str, lasts: bool, lake: Lake, counted: Counter[str]
 ) -> None:
-    lake.after(FailingCall(call, point(counted[call], part), error, lasts))
+    outcome = lake.after(FailingCall(call, point(counted[call], part), error, lasts))
+    if lasts:
+        assert outcome.code != 0
+    if outcome.code and error == "ENOSPC":
+        (message, *_) = [failure["message"] for failure in outcome.document["failures"]]
+        assert message.startswith(f"no space is left for {lake.place.root}/")
 
 
 def test_without_the_translation_a_full_disk_would_be_a_bug(lake: Lake, counted: Counter[str]) -> None:
@@ -161,16 +177,9 @@ def test_without_the_translation_a_full_disk_would_be_a_bug(lake: Lake, counted:
         lake.check(outcome)
 
 
-@pytest.mark.parametrize("size", [2_000, 20_000, 60_000])
+@pytest.mark.parametrize("size", [2_000, pytest.param(20_000, marks=pytest.mark.slow), 60_000])
 def test_files_cannot_grow_any_more(size: int, lake: Lake) -> None:
     outcome = lake.after(Limit("RLIMIT_FSIZE", size))
-    assert outcome.code == 75
-
-
-def test_the_message_about_a_full_disk_names_the_path_and_says_no_space(lake: Lake, counted: Counter[str]) -> None:
-    outcome = lake.after(FailingCall("fsync", point(counted["fsync"], 0.5), "ENOSPC", FOR_EVER))
-    (message, *_) = [failure["message"] for failure in outcome.document["failures"]]
-    assert message.startswith(f"no space is left for {lake.place.lake}/")
     assert outcome.code == 75
 
 
@@ -283,7 +292,7 @@ def seconds(bucket: FakeBucket, versions: dict[str, str], tmp_path_factory: pyte
 
 
 @pytest.mark.parametrize(
-    "seed", [pytest.param(seed, marks=pytest.mark.slow if seed >= 10 else ()) for seed in range(200)]
+    "seed", [pytest.param(seed, marks=pytest.mark.slow if seed >= 7 else ()) for seed in range(200)]
 )
 def test_a_kill_at_any_time_and_one_more_run_leave_nothing_behind(seed: int, lake: Lake, seconds: float) -> None:
     chance = random.Random(seed)
@@ -295,7 +304,7 @@ def test_a_kill_at_any_time_and_one_more_run_leave_nothing_behind(seed: int, lak
         lake.reset()
         delay /= 2
     wait_until(lambda: programs_in(lake.place.root) == [])
-    assert seen(lake.place.lake) in {lake.old, lake.new}
+    assert lake.published() in {lake.old, lake.new}
     lake.converges()
 
 

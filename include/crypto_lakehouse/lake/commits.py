@@ -103,15 +103,20 @@ def commit_key(prefix: str, number: int) -> str:
     return f"{prefix}{number:012}.commit"
 
 
-def list_log(storage: Storage, prefix: str) -> LogListing:
+def list_log(storage: Storage, prefix: str, beginning: str = "") -> LogListing:
     """Returns the files of the log under `prefix`.
+
+    Args:
+        storage: The lake.
+        prefix: Folder of the log, ending in a slash.
+        beginning: How the names begin; by default all files.
 
     Raises:
         SourceUnavailable: Files disappeared during each attempt to list them.
     """
     for _ in range(_LISTINGS):
         try:
-            return _listing([file.key for file in storage.list(prefix)], prefix)
+            return _listing([file.key for file in storage.list(f"{prefix}{beginning}")], prefix)
         except ArchiveFileMissing:
             # A compaction removed a file during the listing, which may therefore lack the compacted file.
             continue
@@ -215,7 +220,7 @@ def append(storage: Storage, prefix: str, body_after: Callable[[int], bytes | No
         data = sealed(key, body)
         is_mine = storage.write(key, data, if_absent=True) or _is_written(storage, key, data)
         # A writer that slept may take a number that a compaction has made free: what is covered is never read.
-        if is_mine and list_log(storage, prefix).covered <= head:
+        if is_mine and list_log(storage, prefix, "compacted-").covered <= head:
             return head + 1
         time.sleep(random.uniform(0, min(_LONGEST_PAUSE_SECONDS, 0.01 * (attempt + 1))))  # noqa: S311 - not a secret
     raise SourceUnavailable(f"other writers of {prefix} were faster {_APPENDS} times", "Try again")

@@ -82,6 +82,26 @@ def test_a_dataset_s_tolerance_reaches_over_the_end_of_a_year(bronze: BronzeLog)
     assert objects_of(bronze, Partition(row, "BTCUSDT", date(2025, 1, 1))) == []
 
 
+def test_an_object_that_another_writer_brought_since_is_left_out(bronze: BronzeLog) -> None:
+    bronze.commit([held("a", sha256="first")])
+    mark = bronze.mark(ROW.name)
+    bronze.commit([held("a", sha256="newer")])
+    stopped = held("a", sha256="older", seen_at=SEEN.replace(year=2036))
+    assert bronze.commit([stopped, held("b")], mark) == [stopped]
+    assert dict(bronze.latest(ROW.name).select("key", "sha256").iter_rows()) == {"a": "newer", "b": "s"}
+    assert bronze.commit([stopped], bronze.mark(ROW.name)) == [], "a writer that looked after that is newer"
+    assert bronze.latest(ROW.name)["sha256"].to_list() == ["older", "s"]
+
+
+def test_a_refusal_that_another_writer_recorded_since_stays_the_newest(bronze: BronzeLog) -> None:
+    mark = bronze.mark(ROW.name)
+    newer = QuarantinedObject("a", "2", "ChecksumMismatch", "bad", SEEN, "c2")
+    older = replace(newer, etag="1", seen_at=SEEN.replace(year=2036))
+    bronze.quarantine(ROW.name, [newer])
+    bronze.quarantine(ROW.name, [older, replace(older, key="b")], mark)
+    assert {key: refused.etag for key, refused in bronze.quarantined(ROW.name).items()} == {"a": "2", "b": "1"}
+
+
 def test_quarantined_objects_are_remembered_with_the_newest_reason(bronze: BronzeLog) -> None:
     first = QuarantinedObject("a", "1", "ChecksumMismatch", "bad", SEEN)
     second = replace(first, etag="2", seen_at=SEEN.replace(year=2027))

@@ -184,13 +184,13 @@ def test_a_file_that_vanishes_while_being_listed_makes_the_log_read_again(
 ) -> None:
     one = log(tmp_path)
     one.append([{"key": "a", "number": 1}])
-    true_files, listed = local._files, []
+    true_keys, listed = local._keys, []
 
-    def files(folder: Path) -> Iterator[Path]:
+    def keys(root: Path, folder: Path) -> Iterator[str]:
         listed.append(folder)
         # Seen by the walk, gone before it is looked at.
-        return iter([*true_files(folder), *([folder / "gone.parquet"] if len(listed) == 1 else [])])
+        return iter([*true_keys(root, folder), *(["log/gone.parquet"] if len(listed) == 1 else [])])
 
-    monkeypatch.setattr(local, "_files", files)
+    monkeypatch.setattr(local, "_keys", keys)
     assert numbers(one) == [1]
     assert len(listed) == 2

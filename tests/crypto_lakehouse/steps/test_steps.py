@@ -2,14 +2,20 @@
 
 import errno
 import json
+from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from crypto_lakehouse.errors import InvalidRequest, LakehouseError, PlaceUnusable, ResourcesExhausted
+from crypto_lakehouse.exit_codes import EXIT_TRANSIENT
 from crypto_lakehouse.lake.local import LocalStorage
+from crypto_lakehouse.running import run_pipeline
+from crypto_lakehouse.runs.history import list_runs
 from crypto_lakehouse.runs.orders import PlanRequest, PullOrder, first_order_key, write_order
 from crypto_lakehouse.runs.results import Status, read_result
+from crypto_lakehouse.settings import ConformSettings
 from crypto_lakehouse.steps import run_step
 from crypto_lakehouse.telemetry import switched_on
 from crypto_lakehouse.vocabulary import Step
@@ -109,6 +115,39 @@ def test_a_full_disk_is_a_transient_error_in_the_result_with_its_path(
     assert error is not None
     assert (error.name, error.is_transient, error.is_known) == ("ResourcesExhausted", True, True)
     assert "no space is left for /lake/bronze/a" in error.message
+
+
+def test_a_full_disk_in_one_batch_leaves_the_other_published_and_is_in_the_report_and_the_history(
+    small: SmallLake, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from crypto_lakehouse.steps import conform
+
+    store, calls = conform.store_candidate, list[object]()
+
+    def full_at_first(*arguments: Any) -> Any:
+        calls.append(arguments)
+        if len(calls) == 1:
+            raise OSError(errno.ENOSPC, "No space left on device", "/lake/silver/a")
+        return store(*arguments)
+
+    monkeypatch.setattr(conform, "store_candidate", full_at_first)
+    days = ("2024-01-31", "2024-02-01")
+    for day in days:
+        small.publish(UM, day)
+    settings = small.settings.model_copy(update={"conform": ConformSettings(partitions_per_batch=1)})
+    request = PlanRequest(UM, "r", *days, ("BTCUSDT",), ("1h",))
+    summary = run_pipeline(request, settings)
+    assert [(failure.step, summary.exit_code) for failure in summary.failures] == [
+        (Step.CONFORM, EXIT_TRANSIENT),
+        (Step.REPORT, EXIT_TRANSIENT),
+    ]
+    assert len(calls) == 2
+    assert summary.figures.publish.partitions_published == 1
+    (record,) = list_runs(small.storage, UM, 10)
+    assert "no space is left for /lake/silver/a" in record.failures[0].reason
+    assert b"no space is left for /lake/silver/a" in small.storage.read(record.report_key)
+    monkeypatch.undo()
+    assert run_pipeline(replace(request, run_id="again"), settings).figures.publish.partitions_published == 1
 
 
 def test_a_lake_that_takes_no_result_leaves_the_reason_of_the_step(

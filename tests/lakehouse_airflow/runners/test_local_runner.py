@@ -1,12 +1,15 @@
 """A step as a process beside its task: its lines, its exit code, and its end."""
 
+import subprocess
 import sys
 import threading
+from pathlib import Path
 
 import pytest
 
 from crypto_lakehouse.settings import Settings
 from crypto_lakehouse.vocabulary import Step
+from tests.waiting import wait_until
 
 pytestmark = pytest.mark.filterwarnings("ignore")
 
@@ -34,6 +37,35 @@ def test_both_streams_are_logged_and_the_exit_code_is_the_process_s() -> None:
 def test_bytes_that_are_no_text_do_not_end_the_log() -> None:
     code, lines = run("import sys; sys.stdout.buffer.write(b'\\xff\\n'); print('after')")
     assert (code, lines) == (0, ["\ufffd", "after"])
+
+
+_STEP = """
+import signal, sys, time
+from pathlib import Path
+place = Path({place!r})
+def end(*_):
+    (place / "cleared").write_text("away")
+    sys.exit(143)
+signal.signal(signal.SIGTERM, end)
+(place / "started").write_text("")
+time.sleep(3600)
+"""
+_TASK = """
+import sys
+from crypto_lakehouse.settings import Settings
+from crypto_lakehouse.vocabulary import Step
+from lakehouse_airflow.runners.local_runner import LocalRunner
+from lakehouse_airflow.runners.runner import RunContext
+LocalRunner((sys.executable, "-c", {step!r})).run(Step.PULL, "x", RunContext(Settings(), print, {{}}))
+"""
+
+
+def test_a_step_clears_away_and_ends_where_its_task_is_killed(tmp_path: Path) -> None:
+    script = _TASK.format(step=_STEP.format(place=str(tmp_path)))
+    with subprocess.Popen([sys.executable, "-c", script]) as task:
+        wait_until((tmp_path / "started").exists, progress=task.poll)
+        task.kill()
+    wait_until(lambda: (tmp_path / "cleared").exists() and (tmp_path / "cleared").read_text() == "away")
 
 
 def test_a_stop_ends_a_step_that_runs_and_does_nothing_otherwise() -> None:

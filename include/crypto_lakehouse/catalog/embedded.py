@@ -74,7 +74,7 @@ class EmbeddedCatalog:
     @contextmanager
     def _reading(self) -> Iterator[sqlite3.Connection]:
         """Yields a connection that writes nothing: a read-only or full disk can be read. No file is an empty one."""
-        with translated(str(self._path)):
+        with translated(str(self._path)), _readable_texts(str(self._path)):
             if self._path.is_file():
                 with _connected(f"{self._path.absolute().as_uri()}?mode={self._mode()}") as connection:
                     if _has_tables(connection):
@@ -212,6 +212,23 @@ class EmbeddedCatalog:
                 "Run `crypto-lakehouse catalog rebuild`",
                 dataset=str(row[0]),
             ) from error
+
+
+@contextmanager
+def _readable_texts(place: str) -> Iterator[None]:
+    """Turns the error of a text that is not UTF-8 into an error of the lake: we write no such text.
+
+    Raises:
+        CorruptObject: The block met such a text.
+    """
+    try:
+        yield
+    except sqlite3.OperationalError as error:
+        if "decode" not in str(error):
+            raise
+        raise CorruptObject(
+            f"the catalog {place} is damaged: a text in it is not UTF-8", "Run `crypto-lakehouse catalog rebuild`"
+        ) from error
 
 
 def _faults(connection: sqlite3.Connection) -> list[str]:

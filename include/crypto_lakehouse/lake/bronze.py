@@ -35,11 +35,11 @@ class QuarantinedObject:
     error: str
     reason: str
     seen_at: datetime
-    checksum_etag: str = ""
     symbol: str = ""
     interval: str = ""
     start: datetime | None = None
     end: datetime | None = None
+    checksum_etag: str = ""
 
 
 @dataclass(frozen=True, slots=True)

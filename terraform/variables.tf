@@ -59,7 +59,7 @@ variable "verbs" {
     starts_run = bool
     read       = list(string)
     write      = list(string)
-    fold       = list(string)
+    delete     = list(string)
     catalog    = string
   }))
 }

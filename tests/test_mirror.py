@@ -93,7 +93,6 @@ ELSEWHERE: dict[str, tuple[str, str]] = {
     **dict.fromkeys(
         (
             "crypto_lakehouse/exchange/binance.py",
-            "crypto_lakehouse/exchange/page_reader.py",
             "crypto_lakehouse/exchange/rows.py",
         ),
         ("crypto_lakehouse/exchange/test_fetching.py", OVER_HTTP),
@@ -136,7 +135,7 @@ ELSEWHERE: dict[str, tuple[str, str]] = {
     **dict.fromkeys(
         (
             "crypto_lakehouse/healing.py",
-            "crypto_lakehouse/maintenance/faults.py",
+            "crypto_lakehouse/lake/faults.py",
             "crypto_lakehouse/maintenance/logs.py",
             "crypto_lakehouse/maintenance/objects.py",
             "crypto_lakehouse/maintenance/published.py",
@@ -148,6 +147,9 @@ ELSEWHERE: dict[str, tuple[str, str]] = {
         ),
         ("faults/test_damage.py", "every kind of file of a lake is damaged, found and repaired"),
     ),
+    "crypto_lakehouse/maintenance/collecting.py": ("crypto_lakehouse/steps/test_collect.py", "it is tried as a step"),
+    "crypto_lakehouse/maintenance/scrubbing.py": ("crypto_lakehouse/steps/test_scrub.py", "it is tried as a step"),
+    "crypto_lakehouse/settings/maintenance.py": ("crypto_lakehouse/steps/test_collect.py", DECLARATIONS),
     "crypto_lakehouse/settings/part.py": ("crypto_lakehouse/settings/test_loading.py", DECLARATIONS),
     "crypto_lakehouse/steps/context.py": ("crypto_lakehouse/steps/test_steps.py", DECLARATIONS),
     "lakehouse_airflow/runners/docker_runner.py": (

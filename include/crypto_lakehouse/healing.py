@@ -6,8 +6,8 @@ from dataclasses import dataclass
 from crypto_lakehouse.catalog.opening import open_catalog
 from crypto_lakehouse.coverage.records import Fill
 from crypto_lakehouse.errors import LakehouseError
+from crypto_lakehouse.lake.faults import Fault
 from crypto_lakehouse.lake.opening import open_storage
-from crypto_lakehouse.maintenance.faults import Fault
 from crypto_lakehouse.maintenance.repairing import repair as repair_faults
 from crypto_lakehouse.maintenance.verifying import verify
 from crypto_lakehouse.ownership import scratch_folder

@@ -20,6 +20,9 @@ GAPS_CRON = "0 13 * * *"
 INSTRUMENTS_CRON = "30 5 * * 1"
 """Mondays: a listing of all symbols of a market is thousands of requests, and instruments change slowly."""
 
+MAINTENANCE_CRON = "0 1 * * 0"
+"""Sundays: a scrub reads much, and nothing waits for it."""
+
 LOOKBACK_DAYS = 7
 LOOKBACK_MONTHS_DAYS = 62
 

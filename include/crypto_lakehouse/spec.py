@@ -152,6 +152,7 @@ class Check(StrEnum):
     IDS_NOT_NEGATIVE = "ids_not_negative"
     FIRST_ID_NOT_ABOVE_LAST = "first_id_not_above_last"
     TRADE_RANGES_DISJOINT = "trade_ranges_disjoint"
+    TRADE_RANGES_CONTIGUOUS = "trade_ranges_contiguous"
     QUANTITIES_POSITIVE = "quantities_positive"
     VALUE_MATCHES_QUANTITY = "value_matches_quantity"
     VALUE_MATCHES_CONTRACTS = "value_matches_contracts"

@@ -47,6 +47,8 @@ class CatalogAccess(StrEnum):
     NONE = "none"
     READ = "read"
     PUBLISH = "publish"
+    REPAIR = "repair"
+    """Publish, and take partitions away from readers."""
 
 
 class Area(Enum):
@@ -68,6 +70,8 @@ class Area(Enum):
     EVIDENCE = ("quality/*",)
     REPORTS = ("quality/*/report.html",)
     INSTRUMENTS = ("instruments/*",)
+    SCRUB_PLACE = ("maintenance/scrub.json",)
+    SET_ASIDE = ("damaged/*",)
 
     @property
     def patterns(self) -> tuple[str, ...]:
@@ -75,6 +79,7 @@ class Area(Enum):
         return tuple(self.value)
 
 
+_VERSIONS = (Area.SILVER_VERSIONS, Area.GOLD_VERSIONS)
 _LOGS = (Area.BRONZE_LOG, Area.BRONZE_QUARANTINE, Area.VERDICTS, Area.COVERAGE)
 
 
@@ -94,7 +99,8 @@ class Verb:
         reach: The farthest place that it opens a connection to.
         reads: What it reads of the lake.
         writes: What it writes into the lake, its result file aside.
-        folds: The logs whose many small files it replaces by one; nothing else in the lake is ever deleted.
+        folds: The logs whose many small files it replaces by one.
+        deletes: What else it removes: a repair moves damaged files away, a collection removes what is old.
         catalog: What it does with the catalog.
         help: One sentence for people.
     """
@@ -111,6 +117,7 @@ class Verb:
     reads: tuple[Area, ...]
     writes: tuple[Area, ...] = ()
     folds: tuple[Area, ...] = ()
+    deletes: tuple[Area, ...] = ()
     catalog: CatalogAccess = CatalogAccess.NONE
     help: str
 
@@ -243,6 +250,52 @@ VERBS: tuple[Verb, ...] = (
         writes=(Area.INSTRUMENTS,),
         folds=(Area.INSTRUMENTS,),
         help="Bring the instrument master of a market up to date.",
+    ),
+    Verb(
+        step=Step.SCRUB,
+        order="ScrubOrder",
+        result="ScrubOutcome",
+        order_stem="scrub",
+        is_mapped=False,
+        subject=Subject.LAKE,
+        reads=(Area.RUNS, Area.SCRUB_PLACE, Area.BRONZE, *_VERSIONS, Area.VERDICTS),
+        writes=(Area.SCRUB_PLACE,),
+        catalog=CatalogAccess.READ,
+        help="Read the next part of the stored files and compare their bytes with their names.",
+    ),
+    Verb(
+        step=Step.REPAIR,
+        order="RepairOrder",
+        result="RepairOutcome",
+        order_stem="repair",
+        is_mapped=False,
+        subject=Subject.LAKE,
+        extras=("conform",),
+        reads=(Area.RUNS, Area.BRONZE, *_VERSIONS, *_LOGS, Area.INSTRUMENTS, Area.EVIDENCE),
+        writes=(*_VERSIONS, *_LOGS, Area.INSTRUMENTS, Area.RUNS, Area.SET_ASIDE),
+        # A damaged file is copied below `damaged/` first.
+        deletes=(Area.BRONZE, *_VERSIONS, *_LOGS, Area.INSTRUMENTS, Area.RUNS, Area.EVIDENCE),
+        catalog=CatalogAccess.REPAIR,
+        help="Mend what is missing or damaged from another copy or layer, and name the runs that bring the rest again.",
+    ),
+    Verb(
+        step=Step.COLLECT,
+        order="CollectOrder",
+        result="CollectOutcome",
+        order_stem="collect",
+        is_mapped=False,
+        subject=Subject.LAKE,
+        reads=(Area.RUNS, Area.BRONZE_LOG, Area.BRONZE_OBJECTS, Area.BRONZE_ANSWERS, *_VERSIONS, Area.VERDICTS),
+        deletes=(
+            Area.BRONZE_OBJECTS,
+            Area.BRONZE_ANSWERS,
+            *_VERSIONS,
+            Area.RUNS,
+            Area.EVIDENCE,
+            Area.SET_ASIDE,
+        ),
+        catalog=CatalogAccess.READ,
+        help="Remove versions that no reader needs any more, leftovers of crashes, and the records of old runs.",
     ),
 )
 """All verbs. The verbs of a dataset's run come first, in the order of the run."""

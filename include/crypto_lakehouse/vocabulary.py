@@ -322,3 +322,6 @@ class Step(StrEnum):
     REPORT = "report"
     GAPS = "gaps"
     INSTRUMENTS = "instruments"
+    SCRUB = "scrub"
+    REPAIR = "repair"
+    COLLECT = "collect"

@@ -7,7 +7,7 @@ result has failed.
 import os
 import sys
 from abc import abstractmethod
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from datetime import date, timedelta
 from typing import Any
 
@@ -16,14 +16,18 @@ from airflow.sdk.exceptions import AirflowException, AirflowFailException, Airfl
 from airflow.sdk.log import mask_secret
 
 from crypto_lakehouse.coverage.records import Fill
+from crypto_lakehouse.datasets import DATASETS
 from crypto_lakehouse.datasets import dataset as dataset_of_name
 from crypto_lakehouse.errors import ArchiveFileMissing, LakehouseError
 from crypto_lakehouse.lake.opening import open_storage
 from crypto_lakehouse.runs.orders import (
+    CollectOrder,
     GapsOrder,
     InstrumentsOrder,
     Order,
     PlanRequest,
+    RepairOrder,
+    ScrubOrder,
     first_order_key,
     order_of_step,
     write_order,
@@ -31,6 +35,7 @@ from crypto_lakehouse.runs.orders import (
 from crypto_lakehouse.runs.results import (
     GapsOutcome,
     PlanOutcome,
+    RepairOutcome,
     ReportOutcome,
     Status,
     StepResult,
@@ -45,6 +50,13 @@ from crypto_lakehouse.vocabulary import Market, Step
 from lakehouse_airflow.errors import raise_for, raise_without_result, translated_errors
 from lakehouse_airflow.runners.choosing import new_runner
 from lakehouse_airflow.runners.runner import DeferrableRunner, RunContext, Runner, task_labels
+
+MAINTENANCE_ORDERS: dict[Step, Callable[[str], Order]] = {
+    Step.SCRUB: ScrubOrder,
+    Step.REPAIR: RepairOrder,
+    Step.COLLECT: CollectOrder,
+}
+"""The orders of the care of the lake, each made from the id of a run."""
 
 COMMAND = (sys.executable, "-m", "crypto_lakehouse.cli", "step")
 
@@ -266,6 +278,34 @@ class InstrumentsOperator(FirstStepOperator):
     def order(self, context: Context) -> InstrumentsOrder:
         """Returns an order for the market."""
         return InstrumentsOrder(Market(self.market), context["dag_run"].run_id)
+
+
+class MaintenanceOperator(FirstStepOperator):
+    """Carries out one step of the care of the lake: scrub, repair or collect.
+
+    The XCom of a repair is a list of arguments for TriggerDagRunOperator, one for each run that brings something again.
+    Marts have no DAG that brings data: they are built again when their inputs are.
+
+    Args:
+        step: The verb.
+    """
+
+    def __init__(self, *, step: Step, **kwargs: Any) -> None:
+        super().__init__(step=step, subject=Subject.LAKE.value, **kwargs)
+
+    def order(self, context: Context) -> Order:
+        """Returns an order for the whole lake."""
+        return MAINTENANCE_ORDERS[Step(self.step)](context["dag_run"].run_id)
+
+    def _finished(self, result: StepResult[Any], context: Context) -> Any:
+        outcome = result.completed()
+        if not isinstance(outcome, RepairOutcome):
+            return super()._finished(result, context)
+        for fault in outcome.left:
+            self.log.warning("%s", fault)
+        known = {dataset.name for dataset in DATASETS}
+        runs = [run for run in outcome.runs if run.dataset in known]
+        return [{"trigger_dag_id": run.dataset, "conf": {**fill_params(run), "fill": False}} for run in runs]
 
 
 def fill_params(fill: Fill) -> dict[str, Any]:

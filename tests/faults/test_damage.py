@@ -1,4 +1,4 @@
-"""Every flipped bit, cut and loss in a lake is noticed, and a repair ends as docs/reliability.md states."""
+"""Every flipped bit, cut and loss in a lake is noticed, and a repair ends as docs/maintenance.md states."""
 
 import random
 import shutil
@@ -20,8 +20,8 @@ from crypto_lakehouse.instruments.days import ArchiveDays, DaySpan
 from crypto_lakehouse.instruments.log import InstrumentLog
 from crypto_lakehouse.instruments.master import build_instruments
 from crypto_lakehouse.lake import versions
+from crypto_lakehouse.lake.faults import FileKind
 from crypto_lakehouse.maintenance import objects, published
-from crypto_lakehouse.maintenance.faults import FileKind
 from crypto_lakehouse.maintenance.verifying import verify
 from crypto_lakehouse.running import new_run_id, run_pipeline
 from crypto_lakehouse.runs.orders import PlanRequest
@@ -39,6 +39,7 @@ KINDS: dict[str, str] = {
     "verdict log": "*/*/verdicts/*",
     "coverage log": "coverage/*/*",
     "instrument log": "instruments/*/*/*",
+    "log of runs": "runs/*/log/*",
     "catalog": "catalog/catalog.sqlite",
 }
 """The kinds of files of the table, each with the place of its files."""

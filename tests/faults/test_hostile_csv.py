@@ -171,6 +171,13 @@ def test_a_short_and_a_long_row_are_both_found_though_their_commas_add_up(tmp_pa
     assert made.rows == 178
 
 
+@pytest.mark.parametrize("first", [b"1709337600000,1,2", b"", SEVENTH + b",1,1", b"\x00"])
+def test_a_bad_first_line_costs_one_row(first: bytes, tmp_path: Path, way_of_reading: str) -> None:
+    made = conform_with(first + b"\n" + csv(GOOD[1:]), tmp_path).partitions[0]
+    assert made.rows == 179, way_of_reading
+    assert [(row.line, row.time) for row in made.manifest.refused_rows] == [(1, "2024-03-02T00:01:00+00:00")]
+
+
 def test_blank_last_lines_cost_no_row(tmp_path: Path, way_of_reading: str) -> None:
     made = conform_with(csv(GOOD) + b"\n\n", tmp_path).partitions[0]
     assert made.rows == 180, way_of_reading

@@ -14,17 +14,26 @@ import pytest
 
 from crypto_lakehouse.coverage.records import Fill
 from crypto_lakehouse.lake.local import LocalStorage
-from crypto_lakehouse.runs.figures import GapsFigures, InstrumentsFigures, PlanFigures
+from crypto_lakehouse.runs.figures import GapsFigures, InstrumentsFigures, PlanFigures, RepairFigures
 from crypto_lakehouse.runs.orders import (
     GapsOrder,
     InstrumentsOrder,
     PlanRequest,
+    RepairOrder,
     first_order_key,
     read_order,
     run_folder,
     write_order,
 )
-from crypto_lakehouse.runs.results import GapsOutcome, InstrumentsOutcome, PlanOutcome, Status, StepResult, result_key
+from crypto_lakehouse.runs.results import (
+    GapsOutcome,
+    InstrumentsOutcome,
+    PlanOutcome,
+    RepairOutcome,
+    Status,
+    StepResult,
+    result_key,
+)
 from crypto_lakehouse.settings import load_settings
 from crypto_lakehouse.vocabulary import Market, Step
 from tests.step_results import failed_pull, idle_plan, succeeded_pull
@@ -330,6 +339,28 @@ def test_gaps_become_arguments_of_triggered_runs(lake: Path, monkeypatch: pytest
         "fill": True,
     }
     assert "intervals" not in returned[1]["conf"], "the DAG of a dataset without intervals has no such Param"
+
+
+def test_a_repair_becomes_runs_of_the_datasets_that_bring_data_again(
+    lake: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from lakehouse_airflow import operators
+
+    runs = (
+        Fill("binance_um_klines", ("BTCUSDT",), ("1h",), date(2025, 1, 1), date(2025, 1, 3)),
+        Fill("some_mart", ("BTCUSDT",), (), date(2025, 1, 1), date(2025, 1, 1)),
+    )
+    one = operators.MaintenanceOperator(task_id="repair", step=Step.REPAIR)
+
+    def repaired(order_key: str, _context: object) -> Any:
+        assert read_order(LocalStorage(lake), order_key, RepairOrder) == RepairOrder("r")
+        outcome = RepairOutcome(RepairFigures(faults=2, runs_needed=2), runs=runs)
+        return StepResult(Step.REPAIR, "lake", "r", Status.SUCCEEDED, NOW, 0.1, outcome)
+
+    monkeypatch.setattr(one, "_run", repaired)
+    (returned,) = one.execute({"dag_run": run_of()})
+    assert returned["trigger_dag_id"] == "binance_um_klines"
+    assert (returned["conf"]["start_date"], returned["conf"]["fill"]) == ("2025-01-01", False)
 
 
 @pytest.mark.parametrize("market", list(Market))

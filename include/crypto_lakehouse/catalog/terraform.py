@@ -67,7 +67,7 @@ class VerbVariables(TypedDict):
     starts_run: bool
     read: list[str]
     write: list[str]
-    fold: list[str]
+    delete: list[str]
     catalog: str
 
 
@@ -86,7 +86,7 @@ def verb_variables(verb: Verb) -> VerbVariables:
         "starts_run": not verb.is_mapped,
         "read": _patterns(verb.reads),
         "write": _patterns(verb.writes),
-        "fold": _patterns(verb.folds),
+        "delete": _patterns((*verb.folds, *verb.deletes)),
         "catalog": verb.catalog.value,
     }
 

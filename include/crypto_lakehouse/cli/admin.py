@@ -9,6 +9,7 @@ import typer
 
 from crypto_lakehouse import marts
 from crypto_lakehouse.cli.output import JsonOption, examples, note, print_json, print_table
+from crypto_lakehouse.exit_codes import EXIT_PERMANENT
 from crypto_lakehouse.vocabulary import Step
 
 if TYPE_CHECKING:
@@ -21,6 +22,8 @@ if TYPE_CHECKING:
 app = typer.Typer(help="Prepare a lake, and show its state.", rich_markup_mode=None)
 
 LAST_RUNS = 5
+
+DryRunOption = Annotated[bool, typer.Option("--dry-run", help="Count what would be removed, and change nothing.")]
 
 
 @app.command(epilog=examples("admin setup", "admin setup --json"))
@@ -130,6 +133,52 @@ def _print_status(facts: dict[str, Any]) -> None:
     print_table(tuple(facts["datasets"][0]), [tuple(row.values()) for row in facts["datasets"]])
     print()
     print_table(tuple(facts["last_runs"][0]), [tuple(row.values()) for row in facts["last_runs"]])
+
+
+@app.command(epilog=examples("admin maintain --dry-run", "admin maintain", "admin maintain --json"))
+def maintain(
+    *,
+    dry_run: DryRunOption = False,
+    as_json: JsonOption = False,
+) -> None:
+    """Scrub the next part of the stored files, repair what is damaged, and remove what is not needed any more.
+
+    Exit code 65 if something is still missing or damaged.
+    """
+    from crypto_lakehouse.progress import shown_progress
+    from crypto_lakehouse.running import new_run_id, run_alone
+    from crypto_lakehouse.runs.orders import CollectOrder, RepairOrder, ScrubOrder
+    from crypto_lakehouse.settings import load_settings
+
+    settings, run_id = load_settings(), new_run_id("maintain")
+    orders = {Step.SCRUB: ScrubOrder(run_id), Step.REPAIR: RepairOrder(run_id)} if not dry_run else {}
+    results = {}
+    with shown_progress(quiet=as_json) as progress:
+        for step, order in {**orders, Step.COLLECT: CollectOrder(run_id, dry_run)}.items():
+            results[step] = run_alone(step, order, settings, progress)
+    counts = {step.value: result.counts() for step, result in results.items()}
+    left = results[Step.REPAIR].completed().left if orders else ()
+    if as_json:
+        print_json({"status": "failed" if left else "succeeded", "counts": counts, "faults": [*map(asdict, left)]})
+    else:
+        _print_maintenance(counts, dry_run)
+    for fault in left:
+        note(f"error: {fault}")
+    if left:
+        raise typer.Exit(EXIT_PERMANENT)
+
+
+def _print_maintenance(counts: dict[str, dict[str, int]], dry_run: bool) -> None:
+    if not dry_run:
+        read, mended = counts[Step.SCRUB], counts[Step.REPAIR]
+        files = f"{read['files_read']:,} of {read['files_stored']:,} stored files"
+        print(f"read      {files}, {read['bytes_read']:,} bytes")
+        print(f"repaired  {mended['faults_mended']:,} of {mended['faults']:,} faults")
+    removed = counts[Step.COLLECT]
+    print("would remove" if dry_run else "removed")
+    kinds = (("versions", "version_bytes"), ("objects", "object_bytes"), ("runs", "run_bytes"))
+    for files, size in (*kinds, ("damaged", "damaged_bytes")):
+        print(f"  {files:<9} {removed[files]:,} files, {removed[size]:,} bytes")
 
 
 @app.command(epilog=examples("admin runs binance_um_klines", "admin runs binance_um_klines --last 50 --json"))

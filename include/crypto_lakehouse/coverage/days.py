@@ -148,10 +148,19 @@ class _PartitionDays:
 
     def _parts_of_day(self, number: int, kind: HoleKind) -> list[tuple[int, int]]:
         """Returns the parts of holes of a kind that lie within a day."""
-        parts = clipped([(hole.start, hole.end) for hole in self.within if hole.kind is kind], day_bounds(number))
-        # Of a pause across midnight, a day that has only some seconds of it is whole.
-        shortest = self.times.longest_pause // 2 if kind is HoleKind.PAUSE else 0
-        return sorted((start, end) for start, end in parts if end - start > shortest)
+        holes = [hole for hole in self.within if hole.kind is kind]
+        if kind is HoleKind.PAUSE:
+            holes = [hole for hole in holes if number in self._days_of_pause(hole)]
+        return sorted(clipped([(hole.start, hole.end) for hole in holes], day_bounds(number)))
+
+    def _days_of_pause(self, hole: MissingSpan) -> list[int]:
+        """Returns the days that lack rows for a pause: a day of which only a short end is in the pause is whole."""
+        days = range(hole.start // DAY_US, (hole.end - 1) // DAY_US + 1)
+        lengths = {
+            day: sum(end - start for start, end in clipped([(hole.start, hole.end)], day_bounds(day))) for day in days
+        }
+        long = [day for day in days if lengths[day] > self.times.longest_pause]
+        return long or [max(days, key=lambda day: (lengths[day], day))]
 
     def _what_is_missing(self, number: int, expected: int | None, missing: int | None) -> tuple[list[str], list[str]]:
         """Returns what a day lacks in words: without a known reason, and with one."""

@@ -44,6 +44,10 @@ SPOT = (
         # Monthly files disagree with daily ones on 2020-12-21, 2021-09-29 and more (issue 475): daily rows win.
         both_frequencies=True,
         description="Spot candles with taker volumes; microseconds from 2025-01-01",
+        notes=(
+            "Evidence: in all 4,368 rows of five real files, quote volume is from volume x low to volume x high.",
+            "The column `ignore` is 0 in all of these rows. It is not kept.",
+        ),
     ),
     _spot(
         data_type=DataType.AGG_TRADES,
@@ -82,6 +86,7 @@ OPTION = (
         span=PartitionSpan.MONTH,
         expectations=(*ALWAYS, positive("index_value"), no_pause(300)),
         description="Implied volatility index of BTC and ETH options, every second or so",
+        notes=("Evidence: in the 86,400 rows of a real file, the base asset is the symbol without USDT.",),
         state="live, with holes: 21 days from 2025-12-15 among them",
         sample_symbol="BTCBVOLUSDT",
     ),

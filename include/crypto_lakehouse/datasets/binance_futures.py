@@ -53,6 +53,10 @@ UM = (
         columns=c.LINEAR_KLINE_COLUMNS,
         expectations=LINEAR_KLINE_RULES,
         description="USD-M futures candles with taker volumes",
+        notes=(
+            "Evidence: in all 1,464 rows of two real files, quote volume is from volume x low to volume x high.",
+            "The column `ignore` is 0 in all of these rows. It is not kept.",
+        ),
     ),
     _um_klines(
         data_type=DataType.MARK_PRICE_KLINES,
@@ -156,6 +160,10 @@ UM = (
         day_tolerance_seconds=FUNDING_TOLERANCE_SECONDS,
         expectations=FUNDING_RULES,
         description="USD-M funding payments",
+        notes=(
+            "Evidence: in 90 rows of a real month, stamps are at most 13 ms after the hour. All intervals are 8 hours.",
+            "In rows from the API the interval is counted from the payment before. It is derived, not published.",
+        ),
     ),
     _um(
         data_type=DataType.LIQUIDATION_SNAPSHOT,
@@ -195,6 +203,10 @@ CM = (
         columns=c.INVERSE_KLINE_COLUMNS,
         expectations=INVERSE_KLINE_RULES,
         description="COIN-M (inverse) futures candles with taker volumes, volume in contracts",
+        notes=(
+            "Evidence: in a real BTC file, quote_volume is contracts x 100 USD / price in all 1,439 rows.",
+            "So `volume` counts contracts, and `quote_volume` is the base volume.",
+        ),
     ),
     _cm_klines(
         data_type=DataType.MARK_PRICE_KLINES,
@@ -230,6 +242,9 @@ CM = (
         span=PartitionSpan.DAY,
         expectations=agg_trade_rules("contract_quantity"),
         description="COIN-M (inverse) trades, aggregated by taker order and price",
+        notes=(
+            "Evidence: in a real file of 105,280 rows, quantities are whole contracts, and identifiers have no hole.",
+        ),
     ),
     _cm(
         data_type=DataType.TRADES,

@@ -142,6 +142,8 @@ def agg_trade_rules(quantity: str) -> tuple[Expectation, ...]:
         *tick_rules("agg_trade_id", quantity),
         Expectation(Check.FIRST_ID_NOT_ABOVE_LAST, ids),
         Expectation(Check.TRADE_RANGES_DISJOINT, ids, degrades=True),
+        # Aggregates leave out trades of the insurance fund and the like.
+        Expectation(Check.TRADE_RANGES_CONTIGUOUS, ("agg_trade_id", *ids), is_remark=True),
         NO_TICK_SPIKE,
         HOURS_COVERED,
     )

@@ -9,17 +9,21 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
 from decimal import Decimal, InvalidOperation
-from typing import Annotated, TypeVar
+from typing import Annotated, Any, TypeVar
 
 from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, StrictStr, ValidationError
 
+from crypto_lakehouse import telemetry
 from crypto_lakehouse.errors import InvalidRequest, SchemaDrift
+from crypto_lakehouse.foreign_text import foreign
 from crypto_lakehouse.instants import instant
 from crypto_lakehouse.symbols import validated_symbol
 from crypto_lakehouse.vocabulary import Market
 
 ABSENT = "ABSENT"
 """Our status of a symbol that a body no longer contains; the exchange has no word for it."""
+UNREADABLE = "UNREADABLE"
+"""Our status of a symbol whose entry is odd: what is known of it stays. Without a name, it may be any symbol."""
 TRADING, PENDING_TRADING = "TRADING", "PENDING_TRADING"
 NUMBER_DIGITS, NUMBER_SCALE = 38, 18
 
@@ -69,7 +73,7 @@ class InstrumentInfo:
 
 
 def parse_exchange_info(body: str, market: Market, seen_at: datetime) -> list[InstrumentInfo]:
-    """Returns the instruments of an exchangeInfo body, by symbol.
+    """Returns the instruments of an exchangeInfo body, by symbol. An odd entry costs itself, and is logged.
 
     Args:
         body: The JSON text as received.
@@ -78,12 +82,19 @@ def parse_exchange_info(body: str, market: Market, seen_at: datetime) -> list[In
 
     Raises:
         InvalidRequest: The market has no such body, or `seen_at` no zone.
-        SchemaDrift: It is not JSON, a field has another type than is known, or a symbol repeats.
+        SchemaDrift: It is not JSON, half of its entries have a field of an unknown type, or a symbol repeats.
     """
     if market is Market.OPTION or seen_at.tzinfo is None:
         raise InvalidRequest(f"exchange info of {market} at {seen_at} is not read", "Give spot, um or cm, and a zone")
-    infos = [_instrument_info(symbol, market, seen_at) for symbol in _parsed(_Body, body, market).symbols]
-    if len({info.symbol for info in infos}) != len(infos):
+    infos = [_readable(entry, market, seen_at) for entry in _parsed(_Body, body, market).symbols]
+    odd = [info for info in infos if info.status == UNREADABLE]
+    if odd and 2 * len(odd) >= len(infos):
+        raise SchemaDrift(f"{len(odd)} of {len(infos)} entries of the exchange info of {market} are odd", _ADVICE)
+    if odd:
+        first = odd[0].symbol
+        telemetry.event("exchange_info_odd", telemetry.Level.WARNING, market=market, symbols=len(odd), first=first)
+    names = [info.symbol for info in infos if info.symbol]
+    if len(set(names)) != len(names):
         raise SchemaDrift(f"the exchange info of {market} names a symbol twice", _ADVICE)
     return sorted(infos, key=lambda info: info.symbol)
 
@@ -107,10 +118,12 @@ def changes(
         snapshot: The records of a whole body.
         seen_at: When it was received.
     """
+    readable = [info for info in snapshot if info.status != UNREADABLE]
     new = [
-        info for info in snapshot if info.symbol not in known or replace(known[info.symbol], seen_at=seen_at) != info
+        info for info in readable if info.symbol not in known or replace(known[info.symbol], seen_at=seen_at) != info
     ]
-    gone = known.keys() - {info.symbol for info in snapshot}
+    listed = {info.symbol for info in snapshot}
+    gone = set() if "" in listed else known.keys() - listed
     absent = [
         InstrumentInfo(known[symbol].market, symbol, seen_at, ABSENT)
         for symbol in sorted(gone)
@@ -197,7 +210,11 @@ class _Symbol(_Part):
 
 
 class _Body(_Part):
-    symbols: list[_Symbol]
+    symbols: list[Any]
+
+
+class _Named(_Part):
+    symbol: Annotated[StrictStr, AfterValidator(_symbol)]
 
 
 class _Clock(_Part):
@@ -214,10 +231,21 @@ def _parsed(part: type[_Parsed], body: str, market: Market) -> _Parsed:
     except ValidationError as error:
         first = error.errors()[0]
         place = ".".join(str(step) for step in first["loc"]) or "the body"
-        what = f"exchangeInfo of {market}: {place}: {first['msg']}: {str(first['input'])[:40]!r}"
+        what = f"exchangeInfo of {market}: {place}: {first['msg']}: {foreign(first['input'], 40)}"
         raise SchemaDrift(what, _ADVICE) from error
     except (ValueError, RecursionError) as error:
-        raise SchemaDrift(f"the exchange info of {market} is not JSON: {str(error)[:80]}", _ADVICE) from error
+        raise SchemaDrift(f"the exchange info of {market} is not JSON: {foreign(error, 80)}", _ADVICE) from error
+
+
+def _readable(entry: Any, market: Market, seen_at: datetime) -> InstrumentInfo:
+    try:
+        return _instrument_info(_Symbol.model_validate(entry), market, seen_at)
+    except ValidationError:
+        try:
+            name = _Named.model_validate(entry).symbol
+        except ValidationError:
+            name = ""
+        return InstrumentInfo(market, name, seen_at, UNREADABLE)
 
 
 def _instrument_info(symbol: _Symbol, market: Market, seen_at: datetime) -> InstrumentInfo:

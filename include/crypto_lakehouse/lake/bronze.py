@@ -145,6 +145,14 @@ class BronzeLog:
         """Returns key and sha256 of every object that was ever committed and whose record can be read."""
         return set(self._log(dataset).read(skip_damage=True).select("key", "sha256").iter_rows())
 
+    def paths(self, dataset: str) -> set[str]:
+        """Returns the paths of every object that was ever committed.
+
+        Raises:
+            CorruptObject: The log is damaged.
+        """
+        return set(self._log(dataset).read()["path"])
+
     def replaced_keys(self, dataset: str) -> set[str]:
         """Returns the keys of objects that were committed with different bytes at different times."""
         import polars as pl

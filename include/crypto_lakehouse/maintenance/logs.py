@@ -9,11 +9,12 @@ from crypto_lakehouse.errors import ArchiveFileMissing
 from crypto_lakehouse.instruments.log import ExchangeInfoLog, InstrumentLog
 from crypto_lakehouse.lake.bronze import BronzeLog
 from crypto_lakehouse.lake.commits import LogFault, fault_of, log_faults
+from crypto_lakehouse.lake.faults import REPAIR, Fault, FileKind
 from crypto_lakehouse.lake.partition import table_folder
 from crypto_lakehouse.lake.storage import Storage
 from crypto_lakehouse.lake.verdicts import VerdictLog
 from crypto_lakehouse.lake.versions import set_aside
-from crypto_lakehouse.maintenance.faults import REPAIR, Fault, FileKind
+from crypto_lakehouse.runs.history import run_log
 from crypto_lakehouse.spec import Dataset, Table
 from crypto_lakehouse.vocabulary import Exchange, Market
 
@@ -39,6 +40,7 @@ def logs_of(storage: Storage, table: Table) -> list[LogPlace]:
     logs = [
         LogPlace(name, f"{table_folder(table)}/verdicts/", lambda: VerdictLog(storage).restore(table)),
         LogPlace(name, f"coverage/{name}/", lambda: CoverageLog(storage).restore(name)),
+        LogPlace(name, f"runs/{name}/log/", lambda: run_log(storage, name).rewrite(lambda rows: rows)),
     ]
     if isinstance(table, Dataset):
         # Bronze is first, because the others are compared with it.

@@ -5,10 +5,10 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from crypto_lakehouse.lake.bronze import BronzeLog, bronze_object
+from crypto_lakehouse.lake.faults import INGEST, REPAIR, Fault, FileKind
 from crypto_lakehouse.lake.records import BronzeObject
 from crypto_lakehouse.lake.storage import Storage
 from crypto_lakehouse.lake.versions import stored_sha256
-from crypto_lakehouse.maintenance.faults import INGEST, REPAIR, Fault, FileKind
 from crypto_lakehouse.spec import Dataset
 from crypto_lakehouse.vocabulary import ObjectForm
 
@@ -39,6 +39,19 @@ def object_faults(storage: Storage, dataset: Dataset, folder: Path, *, deep: boo
         if wrong_name(storage, path, folder):
             what = "no longer has the bytes of its name"
             yield Fault(FileKind.FORMER, dataset.name, "", path, what, REPAIR)
+
+
+def object_fault_of(storage: Storage, dataset: Dataset, path: str) -> Fault:
+    """Returns the fault of a stored object whose bytes are wrong.
+
+    Raises:
+        LakehouseError: The lake did not answer.
+    """
+    what = "no longer has the bytes of its name"
+    for known in map(bronze_object, BronzeLog(storage).latest(dataset.name).to_dicts()):
+        if known.path == path:
+            return Fault(kind_of(known), dataset.name, known.key, path, what, REPAIR)
+    return Fault(FileKind.FORMER, dataset.name, "", path, what, REPAIR)
 
 
 def stored_objects(storage: Storage, dataset: Dataset) -> dict[str, int]:

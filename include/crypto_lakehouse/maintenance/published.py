@@ -8,12 +8,12 @@ from pathlib import Path
 from crypto_lakehouse.catalog.catalog import Catalog
 from crypto_lakehouse.catalog.rebuilding import published_record
 from crypto_lakehouse.errors import CorruptObject
+from crypto_lakehouse.lake.faults import REBUILD, REPAIR, Fault, FileKind
 from crypto_lakehouse.lake.partition import table_folder
 from crypto_lakehouse.lake.records import PublishedPartition
 from crypto_lakehouse.lake.storage import Storage
 from crypto_lakehouse.lake.verdicts import VerdictLog
 from crypto_lakehouse.lake.versions import DATA_FILE, stored_sha256
-from crypto_lakehouse.maintenance.faults import REBUILD, REPAIR, Fault, FileKind
 from crypto_lakehouse.spec import Table
 from crypto_lakehouse.vocabulary import Step
 
@@ -69,6 +69,20 @@ def published_faults(catalog: Catalog, storage: Storage, table: Table, folder: P
         if version is None or not stored_sha256(storage, file, folder).startswith(version["sha256"]):
             what = "no longer has the bytes of its name"
             yield Fault(FileKind.FORMER, table.name, "", file, what, REPAIR)
+
+
+def version_fault_of(catalog: Catalog, storage: Storage, table: Table, file: str) -> Fault:
+    """Returns the fault of a version whose bytes are wrong.
+
+    Raises:
+        LakehouseError: The lake or the catalog did not answer.
+    """
+    what = "no longer has the bytes of its name"
+    passed = VerdictLog(storage).latest_publishable(table, skip_damage=True)
+    for record in (*catalog.partitions(table), *map(published_record, passed.values())):
+        if record.file == file:
+            return Fault(FileKind.PUBLISHED, table.name, record.partition, file, what, REPAIR)
+    return Fault(FileKind.FORMER, table.name, "", file, what, REPAIR)
 
 
 def was_published(storage: Storage, table: Table) -> bool:

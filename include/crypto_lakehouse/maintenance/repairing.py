@@ -17,12 +17,12 @@ from crypto_lakehouse.coverage.records import VERSION_DIGITS, Fill
 from crypto_lakehouse.errors import ArchiveFileMissing, PermanentError
 from crypto_lakehouse.instants import utc_now
 from crypto_lakehouse.lake.bronze import BronzeLog, bronze_object
+from crypto_lakehouse.lake.faults import Fault, FileKind
 from crypto_lakehouse.lake.partition import Partition
 from crypto_lakehouse.lake.records import BronzeObject, PublishedPartition
 from crypto_lakehouse.lake.storage import Storage
 from crypto_lakehouse.lake.verdicts import VerdictLog
 from crypto_lakehouse.lake.versions import set_aside, verify_candidate
-from crypto_lakehouse.maintenance.faults import Fault, FileKind
 from crypto_lakehouse.maintenance.logs import instrument_logs, logs_of, mend
 from crypto_lakehouse.maintenance.restoring import restore
 from crypto_lakehouse.maintenance.surviving import lost_verdicts, readable_entries, unlisted_objects, verdicts_of_files

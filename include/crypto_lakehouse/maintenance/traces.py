@@ -8,10 +8,10 @@ from crypto_lakehouse.coverage.log import CoverageLog
 from crypto_lakehouse.coverage.records import VERSION_DIGITS
 from crypto_lakehouse.errors import PermanentError
 from crypto_lakehouse.lake.bronze import BronzeLog
+from crypto_lakehouse.lake.faults import REPAIR, Fault, FileKind
 from crypto_lakehouse.lake.manifest import read_manifest
 from crypto_lakehouse.lake.records import PublishedPartition
 from crypto_lakehouse.lake.storage import Storage
-from crypto_lakehouse.maintenance.faults import REPAIR, Fault, FileKind
 from crypto_lakehouse.spec import Dataset, Table
 
 

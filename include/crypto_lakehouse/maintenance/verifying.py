@@ -6,8 +6,8 @@ from pathlib import Path
 
 from crypto_lakehouse.catalog.catalog import Catalog
 from crypto_lakehouse.errors import CorruptObject
+from crypto_lakehouse.lake.faults import REBUILD, Fault, FileKind
 from crypto_lakehouse.lake.storage import Storage
-from crypto_lakehouse.maintenance.faults import REBUILD, Fault, FileKind
 from crypto_lakehouse.maintenance.logs import instrument_logs, logs_of, place_faults
 from crypto_lakehouse.maintenance.objects import object_faults
 from crypto_lakehouse.maintenance.published import published_faults

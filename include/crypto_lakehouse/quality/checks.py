@@ -226,6 +226,13 @@ _ROWS = (
         count=counts.overlapping_ranges,
     ),
     CheckDefinition(
+        check=Check.TRADE_RANGES_CONTIGUOUS,
+        fact="trades_skipped",
+        requirement="no trade between two consecutive aggregates is left out ({columns})",
+        sentence="{trades_skipped} trades are in no aggregate, though no aggregate is missing between them",
+        count=counts.skipped_trades,
+    ),
+    CheckDefinition(
         check=Check.QUANTITIES_POSITIVE,
         fact="quantities_zero",
         requirement="{columns} above zero",

@@ -109,6 +109,15 @@ def overlapping_ranges(_: Partition, expectation: Expectation) -> "pl.Expr":
     return _count(first <= last.shift())
 
 
+def skipped_trades(_: Partition, expectation: Expectation) -> "pl.Expr":
+    """Returns how many trades lie between aggregates with consecutive identifiers."""
+    import polars as pl
+
+    identifier, first, last = _columns(expectation.columns)
+    skipped = first - last.shift() - 1
+    return pl.when(pl.col(IS_NEW) & (identifier.diff() == 1) & (skipped > 0)).then(skipped).otherwise(0).sum()
+
+
 def missing_bands(partition: Partition, expectation: Expectation) -> "pl.Expr":
     """Returns how many bands of whole percents are missing in the snapshots of the block."""
     import polars as pl

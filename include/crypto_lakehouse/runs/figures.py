@@ -199,6 +199,71 @@ class InstrumentsFigures(Figures):
 
 
 @dataclass(frozen=True, slots=True)
+class ScrubFigures(Figures):
+    """What a scrub read.
+
+    Args:
+        files_read: Files read in full.
+        bytes_read: Their bytes.
+        files_stored: Files that there are to read.
+        bytes_stored: Their bytes.
+        files_damaged: Files without the bytes of their names.
+        rounds_ended: 1 if the scrub came to the last file; the next one starts with the first.
+    """
+
+    files_read: int = 0
+    bytes_read: int = 0
+    files_stored: int = 0
+    bytes_stored: int = 0
+    files_damaged: int = 0
+    rounds_ended: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class RepairFigures(Figures):
+    """What a repair did.
+
+    Args:
+        faults: What was missing or damaged.
+        faults_mended: Faults that are gone.
+        faults_left: What is still missing or damaged.
+        runs_needed: Runs that bring again what could not be mended.
+    """
+
+    faults: int = 0
+    faults_mended: int = 0
+    faults_left: int = 0
+    runs_needed: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class CollectFigures(Figures):
+    """What a collection removed, or would remove.
+
+    Args:
+        versions: Versions of partitions that the catalog does not name.
+        version_bytes: Their bytes.
+        objects: Stored objects that no record of a Bronze log names.
+        object_bytes: Their bytes.
+        runs: Files of runs and of their evidence.
+        run_bytes: Their bytes.
+        damaged: Damaged files that a repair set aside.
+        damaged_bytes: Their bytes.
+        unfinished: Files that a killed process left unfinished; a dry run does not count them.
+    """
+
+    versions: int = 0
+    version_bytes: int = 0
+    objects: int = 0
+    object_bytes: int = 0
+    runs: int = 0
+    run_bytes: int = 0
+    damaged: int = 0
+    damaged_bytes: int = 0
+    unfinished: int = 0
+
+
+@dataclass(frozen=True, slots=True)
 class RunFigures:
     """The figures of a whole run, summed over the batches of each step; zeros for a step that did not run."""
 

@@ -2,8 +2,9 @@
 
 `runs/<table>/<run>/plan.json` is the order of the plan step and of the report step. The plan step writes the numbered
 orders of the other steps next to it: `pull-000.json`, `delta-000.json`, `transform-000.json`. Conform, gate and publish
-share one transform order, and each reads the result of the step before it. `runs/lake/<run>/gaps.json` and
-`runs/<market>/<run>/instruments.json` are orders of runs that have one step.
+share one transform order, and each reads the result of the step before it. `runs/lake/<run>/gaps.json`,
+`runs/<market>/<run>/instruments.json` and `runs/lake/<run>/{scrub,repair,collect}.json` are orders of runs that have no
+plan.
 """
 
 import hashlib
@@ -191,8 +192,61 @@ class InstrumentsOrder(Order):
         return f"{Exchange.BINANCE}_{self.market}"
 
 
+@dataclass(frozen=True, slots=True)
+class ScrubOrder(Order):
+    """The next part of a scrub of the lake."""
+
+    run_id: str
+
+    @property
+    def subject(self) -> str:
+        """The lake."""
+        return Subject.LAKE.value
+
+
+@dataclass(frozen=True, slots=True)
+class RepairOrder(Order):
+    """A repair of the lake: of what a scrub of the same run found, and of what a quick verification finds."""
+
+    run_id: str
+
+    @property
+    def subject(self) -> str:
+        """The lake."""
+        return Subject.LAKE.value
+
+
+@dataclass(frozen=True, slots=True)
+class CollectOrder(Order):
+    """A collection of what the lake does not need any more.
+
+    Args:
+        run_id: Names the run's folder; see `run_folder`.
+        dry_run: Whether to remove nothing and only count.
+    """
+
+    run_id: str
+    dry_run: bool = False
+
+    @property
+    def subject(self) -> str:
+        """The lake."""
+        return Subject.LAKE.value
+
+
 ORDER_TYPES: dict[str, type[Order]] = {
-    kind.__name__: kind for kind in (PlanRequest, PullOrder, DeltaOrder, TransformOrder, GapsOrder, InstrumentsOrder)
+    kind.__name__: kind
+    for kind in (
+        PlanRequest,
+        PullOrder,
+        DeltaOrder,
+        TransformOrder,
+        GapsOrder,
+        InstrumentsOrder,
+        ScrubOrder,
+        RepairOrder,
+        CollectOrder,
+    )
 }
 """The types of orders by the name that the table of verbs gives."""
 

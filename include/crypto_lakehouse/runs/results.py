@@ -11,11 +11,13 @@ from typing import Any, Generic, TypeVar, cast
 
 from crypto_lakehouse.coverage.records import Fill, ReconciledDay
 from crypto_lakehouse.errors import InvalidRequest
+from crypto_lakehouse.lake.faults import Fault
 from crypto_lakehouse.lake.records import Candidate, RefusedInput, RefusedRow, Verdict
 from crypto_lakehouse.lake.storage import Storage
 from crypto_lakehouse.runs.codec import from_json, to_json
 from crypto_lakehouse.runs.figures import (
     BuildFigures,
+    CollectFigures,
     ConformFigures,
     DeltaFigures,
     GapsFigures,
@@ -24,7 +26,9 @@ from crypto_lakehouse.runs.figures import (
     PlanFigures,
     PublishFigures,
     PullFigures,
+    RepairFigures,
     RunFigures,
+    ScrubFigures,
 )
 from crypto_lakehouse.verbs import VERBS, verb_of
 from crypto_lakehouse.vocabulary import Step
@@ -254,6 +258,56 @@ class InstrumentsOutcome:
         return not self.is_new_version
 
 
+@dataclass(frozen=True, slots=True)
+class ScrubOutcome:
+    """What a scrub found.
+
+    Args:
+        figures: In figures.
+        faults: The damaged files.
+    """
+
+    figures: ScrubFigures
+    faults: tuple[Fault, ...] = ()
+
+    @property
+    def is_idle(self) -> bool:
+        """Whether there was nothing to read."""
+        return not self.figures.files_read
+
+
+@dataclass(frozen=True, slots=True)
+class RepairOutcome:
+    """What a repair did.
+
+    Args:
+        figures: In figures.
+        left: What is still missing or damaged.
+        runs: The runs of datasets that bring it again.
+    """
+
+    figures: RepairFigures
+    left: tuple[Fault, ...] = ()
+    runs: tuple[Fill, ...] = ()
+
+    @property
+    def is_idle(self) -> bool:
+        """Whether the lake was whole."""
+        return not self.figures.faults
+
+
+@dataclass(frozen=True, slots=True)
+class CollectOutcome:
+    """What a collection removed, or would remove."""
+
+    figures: CollectFigures
+
+    @property
+    def is_idle(self) -> bool:
+        """Whether there was nothing to remove."""
+        return not any(self.figures.counts().values())
+
+
 Outcome = (
     PlanOutcome
     | PullOutcome
@@ -265,6 +319,9 @@ Outcome = (
     | ReportOutcome
     | GapsOutcome
     | InstrumentsOutcome
+    | ScrubOutcome
+    | RepairOutcome
+    | CollectOutcome
 )
 """What a step did."""
 

@@ -13,6 +13,7 @@ from crypto_lakehouse.settings.exchange import ExchangeSettings
 from crypto_lakehouse.settings.files import CONFIG_PATH, PREFIX, config_file
 from crypto_lakehouse.settings.kubernetes import KubernetesSettings, StepRequests
 from crypto_lakehouse.settings.loading import load_settings
+from crypto_lakehouse.settings.maintenance import MaintenanceSettings
 from crypto_lakehouse.settings.markets import MarketFilter
 from crypto_lakehouse.settings.query import QuerySettings
 from crypto_lakehouse.settings.steps import ConformSettings, RunnerKind, StepLimits, StepSize
@@ -30,6 +31,7 @@ __all__ = [
     "EcsSettings",
     "ExchangeSettings",
     "KubernetesSettings",
+    "MaintenanceSettings",
     "MarketFilter",
     "MissingChecksum",
     "QuerySettings",

@@ -12,6 +12,7 @@ from crypto_lakehouse.settings.ecs import EcsSettings
 from crypto_lakehouse.settings.exchange import ExchangeSettings
 from crypto_lakehouse.settings.files import PREFIX, config_file
 from crypto_lakehouse.settings.kubernetes import KubernetesSettings
+from crypto_lakehouse.settings.maintenance import MaintenanceSettings
 from crypto_lakehouse.settings.markets import MarketFilter, MarketName, default_market_filters
 from crypto_lakehouse.settings.query import QuerySettings
 from crypto_lakehouse.settings.steps import ConformSettings, RunnerKind, StepSize
@@ -53,6 +54,7 @@ class Settings(BaseSettings):
     catalog: CatalogSettings = CatalogSettings()
     exchange: ExchangeSettings = ExchangeSettings()
     conform: ConformSettings = ConformSettings()
+    maintenance: MaintenanceSettings = MaintenanceSettings()
     query: QuerySettings = QuerySettings()
     markets: dict[MarketName, MarketFilter] = Field(default_factory=default_market_filters)
     profiles: dict[str, TransferProfile] = Field(default_factory=default_profiles)

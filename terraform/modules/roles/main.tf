@@ -1,5 +1,5 @@
 # One role per step, and each may do what the table of verbs says of its step: nobody else writes Bronze, nobody but publish
-# points readers at new versions, and nobody deletes data. `fold` replaces many small files of a log by one.
+# and repair point readers at versions, and nobody but collect and repair deletes data; the others fold logs.
 
 locals {
   glue_read = [
@@ -14,6 +14,7 @@ locals {
     none    = []
     read    = local.glue_read
     publish = concat(local.glue_read, ["glue:BatchCreatePartition", "glue:BatchUpdatePartition"])
+    repair  = concat(local.glue_read, ["glue:BatchCreatePartition", "glue:BatchUpdatePartition", "glue:DeletePartition"])
   }
   glue_arn = "arn:${var.partition}:glue:${var.region}:${var.account_id}"
   glue_resources = [
@@ -67,10 +68,10 @@ data "aws_iam_policy_document" "step" {
   }
 
   dynamic "statement" {
-    for_each = length(each.value.fold) > 0 ? [each.value.fold] : []
+    for_each = length(each.value.delete) > 0 ? [each.value.delete] : []
 
     content {
-      sid       = "FoldLogs"
+      sid       = "Delete"
       actions   = ["s3:DeleteObject"]
       resources = [for prefix in statement.value : "${var.lake_arn}/${prefix}"]
     }

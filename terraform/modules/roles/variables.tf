@@ -1,11 +1,11 @@
 variable "verbs" {
-  description = "What each step reads, writes and folds, and what it does with the catalog, by step."
+  description = "What each step reads, writes and deletes, and what it does with the catalog, by step."
   type = map(object({
     order      = string
     starts_run = bool
     read       = list(string)
     write      = list(string)
-    fold       = list(string)
+    delete     = list(string)
     catalog    = string
   }))
 }

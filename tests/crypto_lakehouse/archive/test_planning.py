@@ -3,6 +3,7 @@ from pathlib import Path
 
 import pytest
 
+from crypto_lakehouse import telemetry
 from crypto_lakehouse.archive.planning import PullPlan, batches, plan_pull
 from crypto_lakehouse.archive.pulling import PullOutcome, pull
 from crypto_lakehouse.errors import InvalidRequest, ListingSuspect
@@ -255,3 +256,61 @@ def test_batches_hold_at_most_as_many_as_they_may(bucket: FakeBucket, settings: 
     for day in DAILY:
         put_object(bucket, "binance_um_klines", day)
     assert [len(batch) for batch in batches(planned(settings, bronze).objects, 2)] == [2, 2, 1]
+
+
+ODD_ENTRIES = {
+    "a size that is no number": (b"<Size>150</Size>", b"<Size>many</Size>"),
+    "a negative size": (b"<Size>150</Size>", b"<Size>-1</Size>"),
+    "a size in other digits": (b"<Size>150</Size>", "<Size>١٢</Size>".encode()),
+    "a size beyond all disks": (b"<Size>150</Size>", b"<Size>" + b"9" * 30 + b"</Size>"),
+    "no size": (b"<Size>150</Size>", b""),
+    "a time that is none": (b"2026-01-01T00:00:00.000Z", b"yesterday"),
+    "a time at the end of the calendar": (b"2026-01-01T00:00:00.000Z", b"9999-12-31T23:59:59-14:00"),
+    "no time": (b"<LastModified>2026-01-01T00:00:00.000Z</LastModified>", b""),
+}
+
+
+@pytest.mark.parametrize("kind", ODD_ENTRIES)
+def test_an_odd_entry_of_a_listing_costs_itself_only_and_is_counted(
+    kind: str, bucket: FakeBucket, settings: Settings, bronze: BronzeLog, capsys: pytest.CaptureFixture[str]
+) -> None:
+    keys = [put_object(bucket, "binance_um_klines", day) for day in DAILY]
+    before, after = ODD_ENTRIES[kind]
+    size = f"<Size>{len(bucket.objects[keys[1]])}</Size>".encode()
+
+    def rewrite(body: bytes, _path: str) -> bytes:
+        start = body.find(keys[1].encode())
+        if start < 0:
+            return body
+        end = body.index(b"</Contents>", start)
+        entry = body[start:end].replace(before.replace(b"<Size>150</Size>", size), after)
+        assert entry != body[start:end], "the injector fired"
+        return body[:start] + entry + body[end:]
+
+    bucket.rewrite = rewrite
+    with telemetry.switched_on():
+        plan = planned(settings, bronze)
+    assert [wanted.key for wanted in plan.objects] == [key for key in keys if key != keys[1]]
+    assert plan.odd == 1
+    assert keys[1] in capsys.readouterr().err
+    # Its day is not covered.
+    assert plan.days_without_object == {"BTCUSDT 1m": 27}
+
+
+def test_an_odd_entry_of_an_object_that_bronze_has_is_not_taken_for_a_withdrawn_one(
+    bucket: FakeBucket, settings: Settings, bronze: BronzeLog
+) -> None:
+    put_object(bucket, "binance_um_klines", DAILY[0])
+    pull(planned(settings, bronze).objects, transfer_for(settings))
+    bucket.rewrite = lambda body, _path: body.replace(b"2026-01-01T00:00:00.000Z", b"odd")
+    plan = planned(settings, bronze)
+    assert (plan.objects, plan.odd, plan.vanished) == ((), 1, 0)
+
+
+def test_names_of_the_last_year_of_the_calendar_are_left_out(
+    bucket: FakeBucket, settings: Settings, bronze: BronzeLog
+) -> None:
+    good = put_object(bucket, "binance_um_klines", DAILY[0])
+    bucket.objects[good.replace("2024-01-01", "9999-12-31")] = b"zip"
+    bucket.objects[good.replace("daily", "monthly").replace("2024-01-01", "9999-12")] = b"zip"
+    assert [wanted.key for wanted in planned(settings, bronze).objects] == [good]

@@ -1,9 +1,11 @@
+import hashlib
 from collections.abc import Callable, Sequence
 from datetime import date
 from pathlib import Path
 
 import pytest
 
+from crypto_lakehouse.archive import pulling
 from crypto_lakehouse.archive.planning import PullPlan, plan_pull
 from crypto_lakehouse.archive.pulling import PullOutcome, pull
 from crypto_lakehouse.errors import InvalidRequest, SourceUnavailable
@@ -224,3 +226,37 @@ def test_a_batch_that_takes_too_long_is_ended_and_says_so(lake: Lake, monkeypatc
     finally:
         release.set()
     assert lake.held() == {}
+
+
+@pytest.mark.parametrize("part", ["", ".CHECKSUM"])
+def test_a_download_that_grows_beyond_its_listed_size_is_refused_and_holds_nobody_up(
+    part: str, lake: Lake, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(pulling, "_SPARE_BYTES", 1000)
+    good, bad = put_object(lake.bucket, NAME, DAYS[0]), put_object(lake.bucket, NAME, DAYS[1])
+    objects = lake.plan().objects
+    lake.bucket.objects[f"{bad}{part}"] = b"x" * 3_000_000
+    outcome = lake.pull(objects)
+    assert list(lake.held()) == [good]
+    (refused,) = outcome.quarantined
+    assert (refused.key, refused.error) == (bad, "HostileArchive")
+    assert "the archive sends more than" in refused.reason
+    assert sum(path.endswith(f"{bad}{part}") for path in lake.bucket.requests) < 5, "it is not tried again"
+
+
+def test_an_object_that_is_larger_than_listed_needs_a_checksum(lake: Lake) -> None:
+    key = put_object(lake.bucket, NAME, DAYS[0], checksum=False)
+    objects = lake.plan().objects
+    lake.bucket.objects[key] += b"more"
+    assert "no CHECKSUM proves it" in lake.pull(objects).quarantined[0].reason
+    assert lake.held() == {}
+
+
+def test_without_the_limit_a_download_is_taken_whole(lake: Lake, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(pulling, "_SPARE_BYTES", 10**9)
+    key = put_object(lake.bucket, NAME, DAYS[0])
+    objects = lake.plan().objects
+    content = lake.bucket.objects[key] = b"x" * 3_000_000
+    digest = hashlib.sha256(content).hexdigest()
+    lake.bucket.objects[f"{key}.CHECKSUM"] = f"{digest}  {key.rpartition('/')[2]}".encode()
+    assert lake.pull(objects).bytes == len(content)

@@ -31,6 +31,7 @@ LEAVES = (
     ["query", "sql"],
     ["query", "universe"],
     ["instruments", "update"],
+    ["admin", "maintain"],
     ["catalog", "rebuild"],
     ["catalog", "verify"],
     *(["step", step.value] for step in Step),

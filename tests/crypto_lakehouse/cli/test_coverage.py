@@ -6,10 +6,13 @@ from pathlib import Path
 
 import pytest
 
+from crypto_lakehouse.catalog.opening import open_catalog
 from crypto_lakehouse.cli import main
 from crypto_lakehouse.coverage.log import CoverageFrames, CoverageLog
-from crypto_lakehouse.coverage.records import DayCoverage, Hole, PartitionVersion
+from crypto_lakehouse.coverage.records import DayCoverage, Hole, LoggedRefusedRow, PartitionVersion
+from crypto_lakehouse.datasets import dataset
 from crypto_lakehouse.lake.local import LocalStorage
+from crypto_lakehouse.settings import load_settings
 from crypto_lakehouse.vocabulary import DayCondition, HoleKind
 
 SERIES = ["--data-type", "klines", "--market", "spot", "--symbols", "BTCUSDT", "--interval", "1h"]
@@ -17,7 +20,14 @@ DAYS = ["--start-date", "2024-01-01", "--end-date", "2024-01-04"]
 
 
 @pytest.fixture
-def covered(lake_folder: Path) -> Path:
+def made(lake_folder: Path) -> Path:
+    """A lake with a table, of which nothing is known."""
+    open_catalog(load_settings()).ensure_table(dataset("binance_spot_klines"))
+    return lake_folder
+
+
+@pytest.fixture
+def covered(made: Path) -> Path:
     """A lake that knows of two whole days, one of them with a hole."""
     place = PartitionVersion(
         "binance_spot_klines", "kline_interval=1h/symbol_key=BTCUSDT/period=2024-01", "BTCUSDT", "1h", "v"
@@ -29,9 +39,10 @@ def covered(lake_folder: Path) -> Path:
     start = datetime(2024, 1, 2, 5, tzinfo=UTC)
     hole = Hole(place, start, start + timedelta(hours=3), 3, HoleKind.GRID, "", "archive_daily")
     known = Hole(place, start - timedelta(days=1), start - timedelta(hours=23), 1, HoleKind.GRID, "halted", "rest")
-    frames = CoverageFrames.of(days, [hole, known])
-    CoverageLog(LocalStorage(lake_folder)).append("binance_spot_klines", frames, datetime(2024, 1, 5, tzinfo=UTC))
-    return lake_folder
+    refused = LoggedRefusedRow(place, date(2024, 1, 2), "data/a.zip", "00", 7, "a quantity is negative", "1,2,-3")
+    frames = CoverageFrames.of(days, [hole, known], refused_rows=[refused])
+    CoverageLog(LocalStorage(made)).append("binance_spot_klines", frames, datetime(2024, 1, 5, tzinfo=UTC))
+    return made
 
 
 def test_coverage_is_a_line_per_day(covered: Path, capsys: pytest.CaptureFixture[str]) -> None:
@@ -69,7 +80,7 @@ def test_pictures_are_written_to_new_files_only(
     assert "nothing is overwritten" in capsys.readouterr().err
 
 
-def test_a_picture_of_nothing_is_refused(lake_folder: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_a_picture_of_nothing_is_refused(made: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["query", "coverage", *SERIES, "--html", str(tmp_path / "c.html")]) == 64
     assert "0 years of series" in capsys.readouterr().err
     assert main(["query", "coverage", *SERIES]) == 0
@@ -88,7 +99,20 @@ def test_gaps_are_listed_with_what_is_known_or_without(covered: Path, capsys: py
     assert shown.err == "2 gaps; 51 rows or ids are missing\n"
 
 
-def test_no_gap_is_said_in_words(lake_folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_refused_rows_are_listed_with_line_reason_and_text(covered: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["query", "refused-rows", *SERIES, *DAYS]) == 0
+    header, line = capsys.readouterr().out.splitlines()
+    assert header.split() == ["symbol", "kline_interval", "day", "key", "line", "reason", "text"]
+    assert line.split()[3:5] == ["data/a.zip", "7"]
+    assert "a quantity is negative  1,2,-3" in line
+    assert main(["query", "refused-rows", *SERIES, *DAYS, "--json"]) == 0
+    [row] = json.loads(capsys.readouterr().out)
+    assert (row["key"], row["line"], row["text"]) == ("data/a.zip", 7, "1,2,-3")
+    assert main(["query", "refused-rows", *SERIES, "--start-date", "2024-01-03", "--end-date", "2024-01-04"]) == 0
+    assert capsys.readouterr().out == "no refused rows are known in binance_spot_klines\n"
+
+
+def test_no_gap_is_said_in_words(made: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["gaps", "list", *SERIES]) == 0
     assert capsys.readouterr().out == "no gaps are known in binance_spot_klines\n"
 

@@ -9,7 +9,7 @@ from crypto_lakehouse.cli import main
 from crypto_lakehouse.demo.serving import serve_bucket
 from crypto_lakehouse.settings import PREFIX, load_settings
 
-FUNDING = ["funding-rates", "--market", "um", "--symbols", "BTCUSDT", "ETHUSDT"]
+FUNDING = ["funding-rates", "--market", "um", "--symbols", "BTCUSDT"]
 DAYS = ["--start-date", "2026-04-01", "--end-date", "2026-04-30"]
 
 

@@ -9,9 +9,10 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 
 import pytest
+from pydantic import SecretStr
 
 from crypto_lakehouse.endpoints.binance import SERVER_TIME
-from crypto_lakehouse.errors import InvalidRequest, RateLimited, SchemaDrift, SourceUnavailable
+from crypto_lakehouse.errors import InvalidRequest, LakehouseError, RateLimited, SchemaDrift, SourceUnavailable
 from crypto_lakehouse.exchange.client import ExchangeClient, open_limiter
 from crypto_lakehouse.settings import ExchangeSettings
 from crypto_lakehouse.vocabulary import Market
@@ -158,3 +159,57 @@ def test_no_secret_is_in_an_error_and_no_endless_text(asker: Asker) -> None:
         asker.client(server, api_key="very-secret").request(TIME, {})
     assert len(str(raised.value)) < 600
     assert "very-secret" not in str(raised.value)
+
+
+@pytest.mark.parametrize("time", ["1e30", "1000000000000000000000000000000", "-1", "Infinity", "9999999999999999999"])
+def test_a_time_beyond_all_times_is_drift(asker: Asker, time: str) -> None:
+    with answering(Reply(f'{{"serverTime": {time}}}'.encode())) as server, pytest.raises(SchemaDrift):
+        asker.client(server).server_time()
+
+
+@pytest.mark.parametrize("value", ["²", "9" * 400, "1e30", "-1", "0x10", "1_0", " "])
+def test_an_odd_header_counts_as_none(asker: Asker, value: str) -> None:
+    headers = {"X-MBX-USED-WEIGHT-1M": value.encode().decode("latin-1")}
+    with answering(Reply(b'{"serverTime": 1735905600000}', headers=headers)) as server:
+        assert asker.client(server).request(TIME, {}).answer.weight_used is None
+    headers = {"Retry-After": value.encode().decode("latin-1")}
+    with answering(Reply(b"{}", 429, headers=headers)) as server, pytest.raises(RateLimited):
+        asker.client(server, attempts=1).request(TIME, {})
+
+
+def test_nobody_waits_longer_than_the_longest_ban(asker: Asker) -> None:
+    with answering(Reply(b"{}", 418, headers={"Retry-After": "999999999"})) as server:
+        client = asker.client(server, attempts=1)
+        with pytest.raises(RateLimited):
+            client.request(TIME, {})
+        asker.time.sleep(3 * 86_400 + 1)
+        with pytest.raises(RateLimited):
+            client.request(TIME, {})
+        assert server.asked == 2
+
+
+STEERING = "\\u001b[2J\\ud800\\u202e"
+
+
+@pytest.mark.parametrize("status", [200, 400, 403, 418, 429, 451, 500])
+@pytest.mark.parametrize(
+    "body",
+    [
+        f'{{"code": -1100, "msg": "key canary-key-1 {STEERING}"}}',
+        f'{{"code": -1121, "msg": "key canary-key-1 {STEERING}"}}',
+        "<html>Blocked: https://fapi/time?apiKey=canary-key-1&x=\x1b[2J\u202e</html>",
+    ],
+)
+def test_what_a_firewall_echoes_is_not_repeated(asker: Asker, status: int, body: str) -> None:
+    with answering(Reply(body.encode(), status)) as server:
+        client = asker.client(server, attempts=1, api_key=SecretStr("canary-key-1"))
+        try:
+            text = repr(client.request(TIME, {}).content)
+        except LakehouseError as error:
+            text = f"{error}{error!r}{error.what}"
+            assert "canary" not in text
+            assert "\x1b" not in text
+            assert text.encode()
+        else:
+            # The words of an answer that is no refusal are data, and are kept as received.
+            assert "canary" in text

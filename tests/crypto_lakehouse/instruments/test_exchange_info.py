@@ -7,9 +7,11 @@ from decimal import Decimal
 
 import pytest
 
+from crypto_lakehouse import telemetry
 from crypto_lakehouse.errors import InvalidRequest, SchemaDrift
 from crypto_lakehouse.instruments.exchange_info import (
     ABSENT,
+    UNREADABLE,
     InstrumentInfo,
     changes,
     parse_exchange_info,
@@ -121,3 +123,30 @@ def test_only_what_is_new_changed_or_gone_is_a_change() -> None:
         ("B", "SETTLING"), ("E", "PENDING_TRADING"), ("C", ABSENT),
     ]  # fmt: skip
     assert json.dumps([one.symbol for one in changes({}, snapshot, later)]) == '["A", "B", "E"]'
+
+
+@pytest.mark.parametrize(
+    ("entry", "name"),
+    [
+        ('{"symbol": "B", "status": 1}', "B"),
+        ('{"symbol": "B", "onboardDate": 1e30}', "B"),
+        ('{"symbol": "../X"}', ""),
+        ("7", ""),
+    ],
+)
+def test_an_odd_entry_costs_itself_and_nothing_that_is_known_of_it(
+    entry: str, name: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    text = f'{{"symbols": [{{"symbol": "A", "status": "TRADING"}}, {entry}, {{"symbol": "C", "status": "TRADING"}}]}}'
+    with telemetry.switched_on():
+        infos = parse_exchange_info(text, Market.UM, SEEN)
+    assert [(info.symbol, info.status) for info in infos if info.status != UNREADABLE] == [
+        ("A", "TRADING"), ("C", "TRADING"),
+    ]  # fmt: skip
+    assert [info.symbol for info in infos if info.status == UNREADABLE] == [name]
+    assert '"symbols": 1' in capsys.readouterr().err
+    known = {symbol: InstrumentInfo(Market.UM, symbol, SEEN, "TRADING") for symbol in "AB"}
+    assert [(info.symbol, info.status) for info in changes(known, infos, SEEN)] == [("C", "TRADING")]
+    # Control: a symbol that is not there at all is gone.
+    gone = changes(known, [info for info in infos if info.status != UNREADABLE], SEEN)
+    assert ("B", ABSENT) in [(info.symbol, info.status) for info in gone]

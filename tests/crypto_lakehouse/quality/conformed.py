@@ -16,7 +16,7 @@ from tests.archive_builder import input_at
 DAY = date(2024, 1, 10)
 
 
-def made(dataset: Dataset, folder: Path) -> ConformedPartition:
+def made(dataset: Dataset, folder: Path, day: date = DAY) -> ConformedPartition:
     """Returns a conformed day, or month, of synthetic rows."""
     monthly = dataset.frequencies == (Frequency.MONTHLY,)
     interval = Interval.M1 if dataset.has_interval else None
@@ -25,10 +25,10 @@ def made(dataset: Dataset, folder: Path) -> ConformedPartition:
         Frequency.MONTHLY if monthly else Frequency.DAILY,
         dataset.sample_symbol,
         interval,
-        DAY.replace(day=1) if monthly else DAY,
+        day.replace(day=1) if monthly else day,
     )
     path = write_object(folder / "archive", key, synthetic_csv(key))
-    partition = Partition(dataset, key.symbol, span_start(dataset.span_of(interval), DAY), interval)
+    partition = Partition(dataset, key.symbol, span_start(dataset.span_of(interval), day), interval)
     work = folder / "work"
     work.mkdir()
     return conform(dataset, [partition], [input_at(key, path)], work, ConformSettings()).partitions[0]

@@ -68,3 +68,10 @@ def test_rows_that_repeat_trades_of_the_row_before_are_counted(
 ) -> None:
     rows = pl.DataFrame(ranges, schema=["first_trade_id", "last_trade_id"], orient="row")
     assert counted("binance_spot_agg_trades", Check.TRADE_RANGES_DISJOINT, rows, block) == count
+
+
+@pytest.mark.parametrize("block", [1, 2, 1000])
+def test_trades_that_no_aggregate_has_are_counted_where_no_aggregate_is_missing(block: int) -> None:
+    ranges = [(1, 1, 3), (2, 4, 4), (3, 7, 9), (5, 20, 20), (6, 21, 21)]
+    rows = pl.DataFrame(ranges, schema=["agg_trade_id", "first_trade_id", "last_trade_id"], orient="row")
+    assert counted("binance_spot_agg_trades", Check.TRADE_RANGES_CONTIGUOUS, rows, block) == 2

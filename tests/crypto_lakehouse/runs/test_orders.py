@@ -14,12 +14,15 @@ from crypto_lakehouse.lake.records import ObjectToPull, RequestSpan
 from crypto_lakehouse.runs.codec import sealed
 from crypto_lakehouse.runs.orders import (
     ORDER_TYPES,
+    CollectOrder,
     DeltaOrder,
     GapsOrder,
     InstrumentsOrder,
     Order,
     PlanRequest,
     PullOrder,
+    RepairOrder,
+    ScrubOrder,
     TransformOrder,
     first_order_key,
     order_of_step,
@@ -54,8 +57,14 @@ ORDERS: tuple[tuple[Step, Order, int], ...] = (
     (Step.CONFORM, TransformOrder("d", "r", "", ("kline_interval=1m/symbol_key=BTCUSDT/period=2024-12",), 40), 40),
     (Step.GAPS, GapsOrder("r"), 0),
     (Step.INSTRUMENTS, InstrumentsOrder(Market.UM, "r", ask=False, exchange_info=("k",)), 0),
+    (Step.SCRUB, ScrubOrder("r"), 0),
+    (Step.REPAIR, RepairOrder("r"), 0),
+    (Step.COLLECT, CollectOrder("r", dry_run=True), 0),
 )
-SUBJECTS = {Step.GAPS: "lake", Step.INSTRUMENTS: "binance_um"}
+SUBJECTS = {
+    Step.INSTRUMENTS: "binance_um",
+    **dict.fromkeys((Step.GAPS, Step.SCRUB, Step.REPAIR, Step.COLLECT), "lake"),
+}
 
 
 @pytest.mark.parametrize(("step", "order", "size"), ORDERS)

@@ -11,11 +11,13 @@ from hypothesis import strategies as st
 
 from crypto_lakehouse.coverage.records import Fill
 from crypto_lakehouse.errors import ArchiveFileMissing, InvalidRequest
+from crypto_lakehouse.lake.faults import Fault, FileKind
 from crypto_lakehouse.lake.local import LocalStorage
 from crypto_lakehouse.lake.records import Candidate, RefusedInput, Verdict
 from crypto_lakehouse.runs.codec import from_json, sealed, to_json, unsealed
 from crypto_lakehouse.runs.figures import (
     BuildFigures,
+    CollectFigures,
     ConformFigures,
     DeltaFigures,
     GapsFigures,
@@ -24,11 +26,14 @@ from crypto_lakehouse.runs.figures import (
     PlanFigures,
     PublishFigures,
     PullFigures,
+    RepairFigures,
     RunFigures,
+    ScrubFigures,
 )
 from crypto_lakehouse.runs.results import (
     OUTCOME_TYPES,
     BuildOutcome,
+    CollectOutcome,
     ConformOutcome,
     DeltaOutcome,
     GapsOutcome,
@@ -39,7 +44,9 @@ from crypto_lakehouse.runs.results import (
     PlanOutcome,
     PublishOutcome,
     PullOutcome,
+    RepairOutcome,
     ReportOutcome,
+    ScrubOutcome,
     Status,
     StepError,
     StepResult,
@@ -53,6 +60,7 @@ from crypto_lakehouse.vocabulary import Condition, Step
 
 KEY = "runs/binance_um_klines/run-1/transform-000.json"
 AT = datetime(2025, 1, 1, 12, 30, 0, 123456, tzinfo=UTC)
+FAULT = Fault(FileKind.PUBLISHED, "d", "p", "silver/d/p/version=0/data.parquet", "is missing", "Run it again")
 CANDIDATE = Candidate("d", "p", "l", "f", "0" * 64, 10, 3, "digest", AT, None)
 OUTCOMES: dict[Step, Outcome] = {
     Step.PLAN: PlanOutcome(PlanFigures(partitions=2), {"pull": ("a", "b"), "transform": ()}),
@@ -72,6 +80,11 @@ OUTCOMES: dict[Step, Outcome] = {
         GapsFigures(datasets=1, symbols=1), (Fill("d", ("BTCUSDT",), (), date(2025, 1, 1), date(2025, 1, 2)),)
     ),
     Step.INSTRUMENTS: InstrumentsOutcome(InstrumentsFigures(added=1), is_new_version=True),
+    Step.SCRUB: ScrubOutcome(ScrubFigures(files_read=1), (FAULT,)),
+    Step.REPAIR: RepairOutcome(
+        RepairFigures(faults=1), (FAULT,), (Fill("d", ("BTCUSDT",), (), date(2025, 1, 1), date(2025, 1, 2)),)
+    ),
+    Step.COLLECT: CollectOutcome(CollectFigures(versions=1)),
 }
 texts = st.text(st.characters(exclude_categories=["Cs"]), max_size=20)
 BOUNDS = datetime(2017, 1, 1), datetime(2035, 1, 1)  # noqa: DTZ001  Hypothesis takes no other

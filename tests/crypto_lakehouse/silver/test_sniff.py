@@ -44,6 +44,7 @@ def test_data_in_the_first_line_is_accepted_where_files_without_header_exist(
         b"open,open_time" + ",".join(dataset("binance_um_klines").layouts[0].columns).encode()[14:] + b"\n",
         b" \n",
         b"\n1,2,3\n",
+        b'"open_time","open"\n' + b"1704067200000" + b",1" * 11 + b"\n",
         b"<html>\n",
         b"\xff\xfeo\x00",
     ],
@@ -51,6 +52,15 @@ def test_data_in_the_first_line_is_accepted_where_files_without_header_exist(
 def test_any_other_first_line_is_refused(head: bytes) -> None:
     with pytest.raises(SchemaDrift):
         sniff(head, dataset("binance_um_klines"))
+
+
+@pytest.mark.parametrize("name", ["binance_spot_trades", "binance_um_klines"])
+@pytest.mark.parametrize("first", [b"", b"1,2,3", b"1704067200000,1,1,1,1,1,1,1,1,1,1,1,1,1", b"17\x00,1", b" "])
+def test_a_bad_first_row_is_a_bad_row_and_the_next_line_decides(first: bytes, name: str) -> None:
+    table = dataset(name)
+    row = b"1704067200000" + b",1" * (len(table.layouts[0].columns) - 1)
+    sniffed = sniff(first + b"\n" + row + b"\n", table)
+    assert (sniffed.layout, sniffed.has_header, sniffed.body_offset) == (table.layouts[0], False, 0)
 
 
 def test_an_empty_file_is_refused_and_not_taken_for_a_quiet_day() -> None:

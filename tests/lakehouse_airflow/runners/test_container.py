@@ -92,7 +92,9 @@ def test_an_operator_asks_the_order_for_its_size(monkeypatch: pytest.MonkeyPatch
 def test_each_step_has_the_image_made_for_it() -> None:
     docker = DockerSettings(registry="registry.example/lake", tag="1.2", images={Step.GATE: "own/gate:3"})
     found = {step.value: docker.image(step).removeprefix("registry.example/lake/") for step in Step}
-    rest = dict.fromkeys(("plan", "conform", "build", "publish", "report", "gaps"), "polars:1.2")
+    rest = dict.fromkeys(
+        ("plan", "conform", "build", "publish", "report", "gaps", "scrub", "repair", "collect"), "polars:1.2"
+    )
     exchange = dict.fromkeys(("delta", "instruments"), "exchange:1.2")
     assert found == {**rest, **exchange, "pull": "s5cmd:1.2", "gate": "own/gate:3"}
 

@@ -1,0 +1,100 @@
+"""A collection removes what nobody needs, and never what a reader or an unfinished run may still need."""
+
+import os
+import time
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+from crypto_lakehouse.catalog.opening import open_catalog
+from crypto_lakehouse.datasets import dataset
+from crypto_lakehouse.errors import CorruptObject
+from crypto_lakehouse.maintenance.verifying import verify
+from crypto_lakehouse.running import run_alone
+from crypto_lakehouse.runs.figures import CollectFigures
+from crypto_lakehouse.runs.orders import CollectOrder
+from crypto_lakehouse.vocabulary import Step
+from tests.crypto_lakehouse.steps.batches import planned
+from tests.crypto_lakehouse.steps.test_scrub import UM, filled
+from tests.small_lake import SmallLake, dropped
+
+YEAR = 400 * 86_400
+
+
+def aged(small: SmallLake, pattern: str = "**/*", seconds: int = YEAR) -> None:
+    """Makes files of the lake look as if they had been written long ago."""
+    then = time.time() - seconds
+    for path in Path(small.settings.lake).glob(pattern):
+        if path.is_file():
+            os.utime(path, (then, then))
+
+
+def collect(small: SmallLake, *, dry_run: bool = False) -> CollectFigures:
+    order = CollectOrder("collect", dry_run)
+    figures: CollectFigures = run_alone(Step.COLLECT, order, small.settings).completed().figures
+    return figures
+
+
+def versions(small: SmallLake) -> list[Path]:
+    return sorted(Path(small.settings.lake).glob("silver/**/data.parquet"))
+
+
+def test_old_versions_leftovers_and_records_go_and_readers_keep_what_they_have(small: SmallLake) -> None:
+    filled(small)
+    rows = small.lake.scan(UM).collect()
+    leftover = f"bronze/{UM}/objects/daily/BTCUSDT/1h/2023-01-01/{'0' * 64}.zip"
+    small.storage.write(leftover, b"of a killed pull")
+    small.storage.write(f"damaged/0123456789abcdef/{leftover}", b"rotten")
+    aged(small)
+    counted = collect(small, dry_run=True)
+    assert (counted.versions, counted.objects, counted.damaged) == (1, 1, 1)
+    assert counted.version_bytes > 1000
+    assert counted.runs > 10
+    assert len(versions(small)) == 2, "a dry run removes nothing"
+    removed = collect(small)
+    assert replace(removed, unfinished=0, runs=0, run_bytes=0) == replace(counted, runs=0, run_bytes=0)
+    assert [str(path) for path in versions(small)] == [
+        str(Path(small.settings.lake, record.file)) for record in open_catalog(small.settings).partitions(dataset(UM))
+    ]
+    assert not small.storage.exists(leftover)
+    assert small.lake.scan(UM).collect().equals(rows)
+    assert verify(open_catalog(small.settings), small.storage, [dataset(UM)], deep=True) == []
+    assert list(Path(small.settings.lake).glob(f"runs/{UM}/*/*.json")) == []
+    assert list(Path(small.settings.lake).glob(f"runs/{UM}/log/*")), "a log is no run"
+
+
+def test_nothing_that_is_younger_than_the_grace_goes(small: SmallLake) -> None:
+    filled(small)
+    assert not any(collect(small).counts().values())
+    aged(small, seconds=(small.settings.maintenance.grace_days - 1) * 86_400)
+    assert not any(collect(small).counts().values())
+    aged(small, seconds=(small.settings.maintenance.grace_days + 1) * 86_400)
+    counts = collect(small)
+    assert (counts.versions, counts.runs) == (1, 0), "records are kept longer"
+
+
+def test_a_candidate_of_a_run_whose_outcome_is_unknown_stays(small: SmallLake) -> None:
+    small.publish(UM, "2024-01-08")
+    batch = planned(small)
+    batch.run(Step.PULL, Step.CONFORM, Step.GATE)
+    aged(small)
+    assert not any(collect(small).counts().values()), "neither the candidate nor the records of its run"
+    (candidate,) = versions(small)
+    # Another run publishes a newer version: the candidate can never be published any more.
+    small.publish(UM, "2024-01-08", dropped(2, 3))
+    small.run(UM, "2024-01-08", "2024-01-08")
+    aged(small)
+    assert collect(small).versions == 1
+    assert not candidate.exists()
+    assert small.lake.scan(UM).collect().height == 23
+
+
+def test_a_damaged_log_ends_the_collection_before_it_removes_anything(small: SmallLake) -> None:
+    filled(small)
+    aged(small)
+    (log, *_) = sorted(Path(small.settings.lake).glob(f"silver/{UM}/verdicts/*"))
+    log.write_bytes(log.read_bytes()[:-3])
+    with pytest.raises(CorruptObject, match="is damaged"):
+        collect(small)
+    assert len(versions(small)) == 2

@@ -1,6 +1,5 @@
 """Results as the files that steps leave, for programs in tests that stand in for a step."""
 
-import json
 from datetime import UTC, datetime
 from typing import Any
 
@@ -13,24 +12,23 @@ STARTED = datetime(2025, 1, 1, tzinfo=UTC)
 SUBJECT = "binance_um_klines"
 
 
-def succeeded_pull(objects: int = 3) -> dict[str, Any]:
-    """Returns the result of a pull of some objects, as JSON."""
+def succeeded_pull(objects: int = 3) -> bytes:
+    """Returns the result of a pull of some objects, as its file."""
     outcome = PullOutcome(PullFigures(objects=objects))
-    return _json(StepResult(Step.PULL, SUBJECT, "r", Status.SUCCEEDED, STARTED, 0.5, outcome))
+    return _file(StepResult(Step.PULL, SUBJECT, "r", Status.SUCCEEDED, STARTED, 0.5, outcome))
 
 
-def failed_pull(*, is_transient: bool = False, is_known: bool = True) -> dict[str, Any]:
-    """Returns the result of a pull that failed with the message `why`, as JSON."""
+def failed_pull(*, is_transient: bool = False, is_known: bool = True) -> bytes:
+    """Returns the result of a pull that failed with the message `why`, as its file."""
     error = StepError("X", "why", is_transient, is_known)
-    return _json(StepResult(Step.PULL, SUBJECT, "r", Status.FAILED, STARTED, 0.5, error=error))
+    return _file(StepResult(Step.PULL, SUBJECT, "r", Status.FAILED, STARTED, 0.5, error=error))
 
 
-def idle_plan() -> dict[str, Any]:
-    """Returns the result of a plan that found nothing to do, as JSON."""
-    return _json(StepResult(Step.PLAN, SUBJECT, "r", Status.NOTHING_TO_DO, STARTED, 0.5, PlanOutcome(PlanFigures())))
+def idle_plan() -> bytes:
+    """Returns the result of a plan that found nothing to do, as its file."""
+    return _file(StepResult(Step.PLAN, SUBJECT, "r", Status.NOTHING_TO_DO, STARTED, 0.5, PlanOutcome(PlanFigures())))
 
 
-def _json(result: StepResult[Any]) -> dict[str, Any]:
+def _file(result: StepResult[Any]) -> bytes:
     kinds: dict[Step, Any] = {Step.PLAN: StepResult[PlanOutcome], Step.PULL: StepResult[PullOutcome]}
-    raw: dict[str, Any] = json.loads(to_json(kinds[result.step], result))
-    return raw
+    return to_json(kinds[result.step], result)

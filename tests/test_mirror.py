@@ -136,6 +136,7 @@ ELSEWHERE: dict[str, tuple[str, str]] = {
         (
             "crypto_lakehouse/healing.py",
             "crypto_lakehouse/lake/faults.py",
+            "crypto_lakehouse/maintenance/evidence.py",
             "crypto_lakehouse/maintenance/logs.py",
             "crypto_lakehouse/maintenance/objects.py",
             "crypto_lakehouse/maintenance/published.py",
@@ -144,6 +145,7 @@ ELSEWHERE: dict[str, tuple[str, str]] = {
             "crypto_lakehouse/maintenance/surviving.py",
             "crypto_lakehouse/maintenance/traces.py",
             "crypto_lakehouse/maintenance/verifying.py",
+            "crypto_lakehouse/runs/sums.py",
         ),
         ("faults/test_damage.py", "every kind of file of a lake is damaged, found and repaired"),
     ),

@@ -68,7 +68,7 @@ class Area(Enum):
     VERDICTS = ("silver/*/verdicts/*", "gold/*/verdicts/*")
     COVERAGE = ("coverage/*",)
     EVIDENCE = ("quality/*",)
-    REPORTS = ("quality/*/report.html",)
+    REPORTS = ("quality/*/report.html", "quality/*/report.sha256")
     INSTRUMENTS = ("instruments/*",)
     SCRUB_PLACE = ("maintenance/scrub.json",)
     SET_ASIDE = ("damaged/*",)
@@ -272,7 +272,7 @@ VERBS: tuple[Verb, ...] = (
         subject=Subject.LAKE,
         extras=("conform",),
         reads=(Area.RUNS, Area.BRONZE, *_VERSIONS, *_LOGS, Area.INSTRUMENTS, Area.EVIDENCE),
-        writes=(*_VERSIONS, *_LOGS, Area.INSTRUMENTS, Area.RUNS, Area.SET_ASIDE),
+        writes=(*_VERSIONS, *_LOGS, Area.INSTRUMENTS, Area.RUN_LOG, Area.SET_ASIDE),
         # A damaged file is copied below `damaged/` first.
         deletes=(Area.BRONZE, *_VERSIONS, *_LOGS, Area.INSTRUMENTS, Area.RUNS, Area.EVIDENCE),
         catalog=CatalogAccess.REPAIR,

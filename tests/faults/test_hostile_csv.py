@@ -4,22 +4,25 @@ Every case runs twice: read whole, as small files are, and streamed, as large on
 off and show that the same bytes then become rows: so the injected fault did reach the parser.
 """
 
+from collections.abc import Callable
 from datetime import date
 from pathlib import Path
 
 import polars as pl
 import pytest
 
-from crypto_lakehouse.datasets import dataset
-from crypto_lakehouse.lake.partition import Partition
+from crypto_lakehouse.archive.keys import ArchiveKey
+from crypto_lakehouse.datasets import DATASETS, dataset
+from crypto_lakehouse.demo.synthetic import synthetic_csv, write_object
+from crypto_lakehouse.lake.partition import Partition, span_start
 from crypto_lakehouse.settings import ConformSettings
 from crypto_lakehouse.silver import parse, reading, shape
 from crypto_lakehouse.silver.bytegate import ByteFacts
 from crypto_lakehouse.silver.conform import ConformOutcome, conform
 from crypto_lakehouse.silver.decode import blocks
 from crypto_lakehouse.spec import Dataset, SourceLayout
-from crypto_lakehouse.vocabulary import Interval
-from tests.archive_builder import agg_trade_rows, archive_file, build_input, csv, epoch_ms, kline_rows
+from crypto_lakehouse.vocabulary import Frequency, Interval
+from tests.archive_builder import agg_trade_rows, archive_file, build_input, csv, epoch_ms, input_at, kline_rows
 
 KLINES = "binance_um_klines"
 DAY = date(2024, 3, 2)
@@ -293,3 +296,64 @@ def conform_trades(rows: list[list[object]], folder: Path) -> ConformOutcome:
     row = dataset("binance_spot_agg_trades")
     one = build_input(archive_file(row.name, "2024-03-02"), csv(rows), folder)
     return conform(row, [Partition(row, "BTCUSDT", DAY)], [one], folder, ConformSettings())
+
+
+def cut(line: bytes) -> bytes:
+    return line.rpartition(b",")[0]
+
+
+def longer(line: bytes) -> bytes:
+    return line + b",1"
+
+
+def with_nul(line: bytes) -> bytes:
+    return line[:1] + b"\0" + line[1:]
+
+
+def with_word(line: bytes) -> bytes:
+    first, _, rest = line.partition(b",")
+    return b"x" + first + b"," + rest
+
+
+def year_9999(line: bytes) -> bytes:
+    return in_time(line, lambda time: b"9999" + time[4:] if b"-" in time else b"253402214400000")
+
+
+def no_day(line: bytes) -> bytes:
+    return in_time(line, lambda time: b"2024-02-30" + time[10:] if b"-" in time else b"-" + time)
+
+
+def in_time(line: bytes, change: Callable[[bytes], bytes]) -> bytes:
+    """Changes the first field that can be a time of January 2024."""
+    fields = line.split(b",")
+    place = next(number for number, field in enumerate(fields) if field.startswith((b"2024-01", b"1704", b"1705")))
+    return b",".join([*fields[:place], change(fields[place]), *fields[place + 1 :]])
+
+
+ODD_LINES = (cut, longer, with_nul, with_word, year_9999, no_day)
+ARCHIVED = [row for row in DATASETS if row.frequencies]
+
+
+@pytest.mark.parametrize("table", ARCHIVED, ids=lambda table: table.name)
+def test_one_odd_line_costs_one_line_in_every_dataset(table: Dataset, tmp_path: Path) -> None:
+    monthly = table.frequencies == (Frequency.MONTHLY,)
+    interval = Interval.M1 if table.has_interval else None
+    frequency = Frequency.MONTHLY if monthly else Frequency.DAILY
+    key = ArchiveKey(
+        table, frequency, table.sample_symbol, interval, date(2024, 1, 1) if monthly else date(2024, 1, 10)
+    )
+    lines = synthetic_csv(key).splitlines()[:121]
+    has_header = not lines[0][:1].isdigit()
+    place = 50 + has_header
+    for number, change in enumerate(ODD_LINES):
+        content = b"\n".join([*lines[:place], change(lines[place]), *lines[place + 1 :], b""])
+        folder = tmp_path / str(number)
+        folder.mkdir()
+        path = write_object(folder / "archive", key, content)
+        partition = Partition(table, key.symbol, span_start(table.span_of(interval), key.first_day), interval)
+        outcome = conform(table, [partition], [input_at(key, path)], folder, ConformSettings())
+        [made] = outcome.partitions
+        assert outcome.refused == [], change
+        assert [row.line for row in made.manifest.refused_rows] == [place + 1], change
+        assert made.manifest.rows_in == len(lines) - has_header - 1, change
+        assert made.manifest.refused_rows[0].time.startswith("2024-01-"), change

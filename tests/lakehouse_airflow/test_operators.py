@@ -44,9 +44,9 @@ NOW = datetime(2025, 1, 1, tzinfo=UTC)
 ORDER = "runs/binance_um_klines/test-00000000/pull-000.json"
 
 WRITE_RESULT = """
-import json, pathlib, sys
+import pathlib, sys
 path = pathlib.Path({path!r}); path.parent.mkdir(parents=True, exist_ok=True)
-path.write_text(json.dumps({facts!r}))
+path.write_bytes({facts!r})
 print("a line of the step")
 sys.exit({code})
 """
@@ -64,7 +64,7 @@ def operator(lake: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[..., Any]:
     """Returns a maker of a pull operator whose step is a script that writes these facts and ends with this code."""
     from lakehouse_airflow import operators
 
-    def make(code: int = 0, facts: dict[str, Any] | None = None, script: str = "") -> Any:
+    def make(code: int = 0, facts: bytes | None = None, script: str = "") -> Any:
         path = str(lake / result_key(ORDER, Step.PULL))
         text = script or (
             WRITE_RESULT.format(path=path, facts=facts, code=code) if facts else f"raise SystemExit({code})"
@@ -310,7 +310,7 @@ def test_a_report_with_nothing_to_do_is_skipped_so_that_no_asset_event_is_sent(l
     run = run_of()
     key = f"{run_folder('binance_um_klines', run.run_id)}/plan.json"
     write_order(LocalStorage(lake), key, PlanRequest("binance_um_klines", "r", "2025-01-01", "2025-01-01"))
-    LocalStorage(lake).write(result_key(key, Step.PLAN), json.dumps(idle_plan()).encode())
+    LocalStorage(lake).write(result_key(key, Step.PLAN), idle_plan())
     with pytest.raises(AirflowSkipException, match="nothing to do"):
         ReportOperator(task_id="report", dataset="binance_um_klines").execute({"dag_run": run})
 

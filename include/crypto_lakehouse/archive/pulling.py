@@ -276,7 +276,7 @@ def _store(file: _VerifiedFile, transfer: Transfer, now: datetime) -> BronzeObje
 
 def _quarantined(refused: ObjectToPull, error: PermanentError, now: datetime) -> QuarantinedObject:
     name, tag = type(error).__name__, refused.checksum_etag
-    entry = QuarantinedObject(refused.key, refused.etag, name, error.what, now, tag)
+    entry = QuarantinedObject(refused.key, refused.etag, name, error.what, now, checksum_etag=tag)
     key = parse_key(refused.key)
     if key is None:
         return entry

@@ -8,6 +8,7 @@ from crypto_lakehouse.catalog.catalog import Catalog
 from crypto_lakehouse.errors import CorruptObject
 from crypto_lakehouse.lake.faults import REBUILD, Fault, FileKind
 from crypto_lakehouse.lake.storage import Storage
+from crypto_lakehouse.maintenance.evidence import evidence_faults
 from crypto_lakehouse.maintenance.logs import instrument_logs, logs_of, place_faults
 from crypto_lakehouse.maintenance.objects import object_faults
 from crypto_lakehouse.maintenance.published import published_faults
@@ -56,6 +57,8 @@ def _table_faults(catalog: Catalog, storage: Storage, table: Table, folder: Path
     if isinstance(table, Dataset):
         dataset = table
         walks.append(lambda: object_faults(storage, dataset, folder, deep=deep))
+    if deep:
+        walks.append(lambda: evidence_faults(storage, table.name, folder))
     return [fault for walk in walks for fault in _as_far_as_readable(walk)]
 
 

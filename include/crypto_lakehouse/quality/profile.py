@@ -203,12 +203,15 @@ def _manifest_counts(manifest: Manifest, partition: Partition, rows: int) -> dic
     table = partition.table
     refuses = isinstance(table, Dataset) and table.merge is MergeStrategy.REFUSE_ON_CONFLICT
     revised = 0 if refuses else _revised(manifest)
+    # Rows that one file repeats are compared with no other source.
+    between = sum(pair.different for pair in manifest.reconciliations)
     return {
         "row_difference": abs(rows - manifest.rows_out),
         "rows_in": manifest.rows_in,
         "duplicates": manifest.duplicates,
         "overlaps": manifest.overlaps,
-        "conflicts": manifest.conflicts - revised,
+        "conflicts": between - revised,
+        "contradictions": manifest.conflicts - between,
         "rows_revised": revised,
         "inversions": manifest.inversions,
         "inputs_refused": len(manifest.refused),

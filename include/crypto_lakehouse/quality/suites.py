@@ -81,14 +81,16 @@ _GENERAL = (
         degrades=True,
     ),
 )
-_CONFLICTS = "{conflicts} rows of a lower-ranked source differed from the rows that were kept"
+_CONFLICTS = "{conflicts} rows of another object differed from the rows that were kept"
+_CONTRADICTIONS = "{contradictions} rows repeat the key of a row of the same object and differ from it"
 
 
 def rules(table: Table) -> list[Rule]:
     """Returns the rules of a table's gate; the row count is the first."""
     refuses = isinstance(table, Dataset) and table.merge is MergeStrategy.REFUSE_ON_CONFLICT
     conflicts = Rule("conflicts", _CONFLICTS, degrades=not refuses)
-    return [*_GENERAL, conflicts, *map(Rule.of, table.expectations)]
+    contradictions = Rule("contradictions", _CONTRADICTIONS, degrades=not refuses)
+    return [*_GENERAL, conflicts, contradictions, *map(Rule.of, table.expectations)]
 
 
 def suite(table: Table) -> "ExpectationSuite":

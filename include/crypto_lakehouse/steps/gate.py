@@ -9,16 +9,17 @@ from crypto_lakehouse.coverage.log import CoverageFrames, write_frames
 from crypto_lakehouse.coverage.records import VERSION_DIGITS, LoggedRefusedRow, PartitionVersion, ReconciledDay
 from crypto_lakehouse.lake.partition import Partition
 from crypto_lakehouse.lake.records import Candidate, Verdict
-from crypto_lakehouse.lake.versions import verify_candidate
+from crypto_lakehouse.lake.versions import file_sha256, verify_candidate
 from crypto_lakehouse.marts import table as table_of_name
 from crypto_lakehouse.quality import gate as quality_gate
 from crypto_lakehouse.quality.evidence import partition_evidence
 from crypto_lakehouse.runs.figures import GateFigures
 from crypto_lakehouse.runs.orders import TransformOrder
 from crypto_lakehouse.runs.results import BuildOutcome, ConformOutcome, GateOutcome, PartitionWithoutRows, read_outcome
+from crypto_lakehouse.runs.sums import write_sums
 from crypto_lakehouse.spec import Mart, Table
 from crypto_lakehouse.steps.context import StepContext
-from crypto_lakehouse.vocabulary import Condition
+from crypto_lakehouse.vocabulary import Condition, Step
 
 
 def gate(context: StepContext, order: TransformOrder) -> GateOutcome:
@@ -124,9 +125,11 @@ def evidence_folder(order_key: str) -> str:
 
 
 def _keep(context: StepContext, results: Path, folder: str) -> None:
-    for path in sorted(results.rglob("*")):
-        if path.is_file():
-            context.storage.put_file(path, f"{folder}/{path.relative_to(results).as_posix()}")
+    files = {path.relative_to(results).as_posix(): path for path in sorted(results.rglob("*")) if path.is_file()}
+    sums = {name: file_sha256(path) for name, path in files.items()}
+    for name, path in files.items():
+        context.storage.put_file(path, f"{folder}/{name}")
+    write_sums(context.storage, folder, Step.GATE, sums)
 
 
 def _without_rows(dataset_name: str, partition: PartitionWithoutRows) -> Verdict:

@@ -1,5 +1,6 @@
 """The report step: what a run did, in figures and as a page; it fails where a step of the run did."""
 
+import hashlib
 from collections.abc import Iterable
 from dataclasses import replace
 from typing import Any
@@ -22,6 +23,7 @@ from crypto_lakehouse.runs.results import (
     StepResult,
     read_result,
 )
+from crypto_lakehouse.runs.sums import write_sums
 from crypto_lakehouse.steps.context import StepContext
 from crypto_lakehouse.vocabulary import Step
 
@@ -39,6 +41,8 @@ def report(context: StepContext, order: PlanRequest) -> ReportOutcome:
     section = replace(dataset_section(run), coverage=run_coverage(context.storage, run.results))
     page = quality_report(f"{order.dataset}, {order.first_day} to {order.last_day}", [section])
     context.storage.write(run.report_key, page.encode())
+    folder, _, name = run.report_key.rpartition("/")
+    write_sums(context.storage, folder, Step.REPORT, {name: hashlib.sha256(page.encode()).hexdigest()})
     if run.failures:
         raise QualityGateFailed(
             f"{len(run.failures)} steps of the run failed: {'; '.join(section.failed[:3])}",

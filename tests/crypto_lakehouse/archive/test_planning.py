@@ -86,7 +86,9 @@ def test_an_object_known_to_be_bad_waits_until_it_changes(
 ) -> None:
     key = put_object(bucket, "binance_um_klines", DAILY[0])
     wanted = planned(settings, bronze).objects[0]
-    refused = QuarantinedObject(key, wanted.etag, "ChecksumMismatch", "bad", datetime.now(UTC), wanted.checksum_etag)
+    refused = QuarantinedObject(
+        key, wanted.etag, "ChecksumMismatch", "bad", datetime.now(UTC), checksum_etag=wanted.checksum_etag
+    )
     bronze.quarantine("binance_um_klines", [refused])
     plan = planned(settings, bronze)
     assert (plan.objects, plan.quarantined) == ((), 1)

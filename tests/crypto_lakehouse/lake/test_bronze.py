@@ -95,7 +95,7 @@ def test_an_object_that_another_writer_brought_since_is_left_out(bronze: BronzeL
 
 def test_a_refusal_that_another_writer_recorded_since_stays_the_newest(bronze: BronzeLog) -> None:
     mark = bronze.mark(ROW.name)
-    newer = QuarantinedObject("a", "2", "ChecksumMismatch", "bad", SEEN, "c2")
+    newer = QuarantinedObject("a", "2", "ChecksumMismatch", "bad", SEEN, checksum_etag="c2")
     older = replace(newer, etag="1", seen_at=SEEN.replace(year=2036))
     bronze.quarantine(ROW.name, [newer])
     bronze.quarantine(ROW.name, [older, replace(older, key="b")], mark)

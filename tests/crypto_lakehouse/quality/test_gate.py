@@ -99,7 +99,7 @@ KINDS = {
     "a missing hour": Kind(
         KLINES, drop(300, 360), D, "60 of 1440 expected times are missing, the first 2024-01-10T05:00:00Z, at most 60"
     ),
-    "conflicting rows": Kind(KLINES, conflict, D, "conflicts: 1 rows"),
+    "conflicting rows": Kind(KLINES, conflict, D, "contradictions: 1 rows repeat the key of a row of the same object"),
     "clean ticks": Kind(TICKS, lambda rows: None, A),
     "missing identifiers": Kind(TICKS, drop(100, 103), D, "ids_missing: 3 identifiers"),
     "an empty hour": Kind(TICKS, drop(480, 680), D, "hours have no rows, the first 2024-01-10T0"),

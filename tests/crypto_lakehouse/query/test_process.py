@@ -6,15 +6,18 @@ import signal
 import subprocess
 import sys
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
 
+from crypto_lakehouse.cli import main
 from crypto_lakehouse.errors import InvalidRequest
+from crypto_lakehouse.query import Lake
 from crypto_lakehouse.query.limits import QueryLimits
 from crypto_lakehouse.query.process import QueryEngine, _environment, _QueryProcess
 from crypto_lakehouse.query.question import Question
+from crypto_lakehouse.settings import PREFIX, QuerySettings, Settings, load_settings
 from tests.waiting import wait_until
 
 LIMITS = QueryLimits(memory_mib=200, timeout_seconds=0.7, max_result_mib=20)
@@ -241,3 +244,23 @@ def test_the_process_of_a_query_ends_with_ours(how: signal.Signals, attack: str)
         parent.send_signal(how)
         parent.wait()
         wait_until(lambda: not is_running(child))
+
+
+def test_the_limits_come_from_the_settings_the_query_and_the_options(
+    settings: Settings, build_lake: Callable[[Path], Lake], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    build_lake(Path(settings.lake))
+    few = QuerySettings(max_rows=2, max_result_mib=1)
+    lake = Lake.open(settings.model_copy(update={"query": few}))
+    text = "SELECT repeat('x', 1000000) AS x FROM range(3)"
+    with pytest.raises(InvalidRequest, match="more than 1 MiB"):
+        lake.sql(text)
+    with pytest.raises(InvalidRequest, match="more than 2 rows"):
+        lake.sql("FROM range(3)")
+    assert lake.sql(text, QueryLimits()).height == 3
+    monkeypatch.setenv(f"{PREFIX}LAKE", settings.lake)
+    load_settings.cache_clear()
+    assert main(["query", "sql", text, "--format", "csv", "--max-result-mib", "1"]) == 64
+    assert main(["query", "sql", ENDLESS, "--timeout", "0.1"]) == 64
+    assert main(["query", "sql", text, "--format", "csv"]) == 0
+    load_settings.cache_clear()

@@ -1,7 +1,6 @@
 """What tests of the remote runners share: a lake in a folder, steps that lie, a task's context."""
 
 import asyncio
-import json
 import os
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -43,7 +42,7 @@ facts, code = {facts!r}, {code}
 if facts:
     path = pathlib.Path(os.environ["CRYPTO_LAKEHOUSE_LAKE"], {result!r})
     path.parent.mkdir(parents=True, exist_ok=True)
-    path.write_text(json.dumps(facts))
+    path.write_bytes(facts)
 print("a line of the step", *sys.argv[1:], flush=True)
 sys.exit(code)
 """
@@ -59,15 +58,15 @@ def lake(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
     load_settings.cache_clear()
 
 
-def step_script(code: int = 0, facts: dict[str, Any] | None = None, script: str = "") -> str:
+def step_script(code: int = 0, facts: bytes | None = None, script: str = "") -> str:
     """Returns a program that leaves these facts as its result and ends with this code."""
     return STEP.format(facts=facts, code=code, script=script, result=result_key(ORDER, Step.PULL))
 
 
-def write_result(lake: Path, facts: dict[str, Any]) -> None:
+def write_result(lake: Path, facts: bytes) -> None:
     path = lake / result_key(ORDER, Step.PULL)
     path.parent.mkdir(parents=True, exist_ok=True)
-    path.write_text(json.dumps(facts))
+    path.write_bytes(facts)
 
 
 def pull_operator() -> Any:

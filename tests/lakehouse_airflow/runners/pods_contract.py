@@ -48,7 +48,7 @@ class PodsContract:
     @both_ways
     @WHAT_DECIDES
     def test_the_result_file_decides(
-        self, facts: dict[str, Any] | None, code: int, message: str, final: bool, deferrable: bool, place: Place
+        self, facts: bytes | None, code: int, message: str, final: bool, deferrable: bool, place: Place
     ) -> None:
         error = failure(place.operator(code=code, facts=facts, deferrable=deferrable))
         assert message in str(error)

@@ -13,6 +13,7 @@ from tests.release.tools import PROJECT
 EXTRAS_OF_PARTS: Mapping[str, set[str]] = {
     "crypto_lakehouse.archive": {"pull"},
     "crypto_lakehouse.exchange": {"exchange"},
+    "crypto_lakehouse.http_limits": {"exchange", "pull"},
     "crypto_lakehouse.silver": {"conform"},
     "crypto_lakehouse.coverage": {"gate"},
     "crypto_lakehouse.quality": {"gate"},

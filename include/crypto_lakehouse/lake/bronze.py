@@ -127,8 +127,10 @@ class BronzeLog:
         What a damaged file of the log had is as if it had never been pulled, and a plan pulls it again. Until then,
         `certain_keys` returns which objects cannot be older than what a partition was built from.
         """
-        rows = self._log(dataset).read(skip_damage=True).lazy().drop("sequence")
-        return rows.unique("key", keep="last", maintain_order=True).sort("key").collect()
+        import polars as pl
+
+        rows = self._log(dataset).read(skip_damage=True).drop("sequence")
+        return rows.filter(pl.col("key").is_last_distinct()).sort("key")
 
     def certain_keys(self, dataset: str) -> set[str] | None:
         """Returns the keys whose newest record is known for certain; None where the log has lost nothing.

@@ -129,7 +129,7 @@ def _row(verdict: Verdict, run_id: str, at: datetime) -> dict[str, object]:
 
 def _by_partition(rows: pl.DataFrame) -> dict[str, LoggedVerdict]:
     # In the order of commits: no clock decides what is the newest.
-    newest = rows.unique("partition", keep="last", maintain_order=True).sort("partition")
+    newest = rows.filter(pl.col("partition").is_last_distinct()).sort("partition")
     return {row["partition"]: _logged(row) for row in newest.iter_rows(named=True)}
 
 

@@ -61,7 +61,7 @@ class EmbeddedCatalog:
     @contextmanager
     def _writing(self) -> Iterator[sqlite3.Connection]:
         """Yields a connection that may write; the file and its tables are made where they are missing."""
-        with translated(str(self._path)):
+        with _named_damage(str(self._path)), translated(str(self._path)):
             self._path.parent.mkdir(parents=True, exist_ok=True)
             with _connected(str(self._path)) as connection:
                 # A rollback journal, because readers of a write-ahead log have to write, too.
@@ -74,7 +74,7 @@ class EmbeddedCatalog:
     @contextmanager
     def _reading(self) -> Iterator[sqlite3.Connection]:
         """Yields a connection that writes nothing: a read-only or full disk can be read. No file is an empty one."""
-        with translated(str(self._path)), _readable_texts(str(self._path)):
+        with _named_damage(str(self._path)), translated(str(self._path)):
             if self._path.is_file():
                 with _connected(f"{self._path.absolute().as_uri()}?mode={self._mode()}") as connection:
                     if _has_tables(connection):
@@ -215,19 +215,18 @@ class EmbeddedCatalog:
 
 
 @contextmanager
-def _readable_texts(place: str) -> Iterator[None]:
-    """Turns the error of a text that is not UTF-8 into an error of the lake: we write no such text.
+def _named_damage(place: str) -> Iterator[None]:
+    """Turns errors about statements and texts into an error of the lake: ours are right, so the file is not.
 
     Raises:
-        CorruptObject: The block met such a text.
+        CorruptObject: The block met a text that is not UTF-8, or a table or column that is not one of ours.
     """
     try:
         yield
     except sqlite3.OperationalError as error:
-        if "decode" not in str(error):
-            raise
         raise CorruptObject(
-            f"the catalog {place} is damaged: a text in it is not UTF-8", "Run `crypto-lakehouse catalog rebuild`"
+            f"the catalog {place} is damaged: its tables are not as they were written",
+            "Run `crypto-lakehouse catalog rebuild`",
         ) from error
 
 

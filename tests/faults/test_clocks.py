@@ -16,7 +16,7 @@ from crypto_lakehouse.coverage.log import CoverageLog
 from crypto_lakehouse.datasets import dataset
 from crypto_lakehouse.lake.bronze import BronzeLog
 from crypto_lakehouse.runs.history import RunStatus
-from tests.small_lake import SmallLake, dropped, put, small_lake
+from tests.small_lake import SmallLake, dropped, put_in_all, small_lake
 
 Clock = Callable[[], datetime]
 UM = "binance_um_klines"
@@ -119,7 +119,7 @@ def test_a_refusal_with_a_wrong_clock_is_lifted_by_the_next_object(
     clock: str, small: SmallLake, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """The gate's verdicts, and the quarantine of Bronze: both logs."""
-    key = small.publish(UM, DAY, put(4, 2, "0.01"))
+    key = small.publish(UM, DAY, put_in_all(2, "0.01"))
     other = small.publish(UM, "2024-02-08")
     small.bucket.objects[other.checksum_key] = f"{'0' * 64}  {other.stem}.zip".encode()
     monkeypatch.setattr(instants, "_clock", CLOCKS[clock])

@@ -170,6 +170,21 @@ class BuildOutcome:
 
 
 @dataclass(frozen=True, slots=True)
+class DamagedCandidate:
+    """A candidate that cannot be judged, because its file is gone or damaged.
+
+    Args:
+        partition: Its name.
+        what: What is wrong with the file.
+        advice: What to do.
+    """
+
+    partition: str
+    what: str
+    advice: str
+
+
+@dataclass(frozen=True, slots=True)
 class GateOutcome:
     """What the gate found, for the publish step and the report.
 
@@ -178,17 +193,19 @@ class GateOutcome:
         verdicts: The verdict on each partition of the batch.
         docs: Key of Great Expectations' Data Docs; empty where nothing was judged.
         coverage: Folder of the coverage of the judged partitions; empty where nothing was judged.
+        damaged: The candidates that could not be judged.
     """
 
     figures: GateFigures
     verdicts: tuple[Verdict, ...] = ()
     docs: str = ""
     coverage: str = ""
+    damaged: tuple[DamagedCandidate, ...] = ()
 
     @property
     def is_idle(self) -> bool:
         """Whether there was nothing to judge."""
-        return not self.verdicts
+        return not self.verdicts and not self.damaged
 
 
 @dataclass(frozen=True, slots=True)

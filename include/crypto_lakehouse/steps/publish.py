@@ -53,6 +53,10 @@ def publish(context: StepContext, order: TransformOrder) -> PublishOutcome:
     """
     gated = read_outcome(context.storage, context.order_key, GateOutcome)
     publication = _Publication(context, order, table_of_name(order.dataset), open_catalog(context.settings), gated)
+    publication.damaged += [
+        CorruptObject(damaged.what, damaged.advice, dataset=order.dataset, partition=damaged.partition)
+        for damaged in gated.damaged
+    ]
     waiting = gated.verdicts
     for _ in range(ATTEMPTS):
         if waiting:

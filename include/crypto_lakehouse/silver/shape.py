@@ -14,12 +14,13 @@ import polars as pl
 
 from crypto_lakehouse.columns import metrics_stamp_lag
 from crypto_lakehouse.errors import ContentRefused
+from crypto_lakehouse.expectations import Expectation
 from crypto_lakehouse.instants import HOUR_US
 from crypto_lakehouse.lake.table_schema import polars_type
 from crypto_lakehouse.silver.inputs import Segment, allowed_times
 from crypto_lakehouse.silver.parse import ADVICE, SYMBOL_SOURCES, SourceShape
 from crypto_lakehouse.silver.row_rules import RowRule, row_rules
-from crypto_lakehouse.spec import DECIMALS, Column, Dataset, Derivation, Expectation, TimeEncoding
+from crypto_lakehouse.spec import DECIMALS, Column, Dataset, Derivation, TimeEncoding
 from crypto_lakehouse.vocabulary import LogicalType, TimeUnit
 
 _MS = (10**12, 10**13)

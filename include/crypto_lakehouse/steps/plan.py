@@ -37,7 +37,7 @@ from crypto_lakehouse.runs.orders import (
     TransformOrder,
     write_order,
 )
-from crypto_lakehouse.runs.results import PlanOutcome
+from crypto_lakehouse.runs.outcomes import PlanOutcome
 from crypto_lakehouse.settings import Settings
 from crypto_lakehouse.spec import Dataset, Mart
 from crypto_lakehouse.steps.context import StepContext

@@ -11,7 +11,7 @@ from crypto_lakehouse.coverage.records import ReconciledDay
 from crypto_lakehouse.lake.bronze import BronzeLog
 from crypto_lakehouse.lake.manifest import read_manifest
 from crypto_lakehouse.lake.records import Manifest, PublishedPartition
-from crypto_lakehouse.runs.results import PartitionWithoutRows
+from crypto_lakehouse.runs.outcomes import PartitionWithoutRows
 from crypto_lakehouse.silver.conform import ConformedPartition
 from crypto_lakehouse.silver.republished import compare_versions, replaced_inputs
 from crypto_lakehouse.steps.context import StepContext

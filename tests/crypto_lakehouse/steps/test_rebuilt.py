@@ -2,7 +2,7 @@
 
 from pathlib import Path
 
-from crypto_lakehouse.runs.results import ConformOutcome
+from crypto_lakehouse.runs.outcomes import ConformOutcome
 from crypto_lakehouse.vocabulary import Step
 from tests.crypto_lakehouse.steps.batches import FIRST, UM, planned
 from tests.small_lake import SmallLake, dropped

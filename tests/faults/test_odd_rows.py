@@ -11,8 +11,8 @@ from pathlib import Path
 
 import pytest
 
-from crypto_lakehouse.columns import KLINE_SOURCE
 from crypto_lakehouse.demo.synthetic import zipped
+from crypto_lakehouse.layouts import KLINE_SOURCE
 from crypto_lakehouse.query import Lake
 from crypto_lakehouse.running import RunSummary, new_run_id, run_pipeline
 from crypto_lakehouse.runs.orders import PlanRequest

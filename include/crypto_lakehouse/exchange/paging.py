@@ -24,9 +24,9 @@ from crypto_lakehouse.exchange.page_reader import (
     rows_of,
 )
 from crypto_lakehouse.foreign_text import foreign
+from crypto_lakehouse.instants import HOUR_US
 
 _MS = 1000
-_HOUR_US = 3_600_000_000
 
 
 def pages(source: RestSource, endpoint: RestEndpoint, request: RowRequest, fetch_page: FetchPage) -> Iterator[Page]:
@@ -103,7 +103,7 @@ def _first_by_time(reader: PageReader) -> Page:
     """Returns the first page that has rows, or else the last one; an hour at a time, for some refuse more."""
     start, end = reader.start, reader.end
     while True:
-        stop = min(start + _HOUR_US, end)
+        stop = min(start + HOUR_US, end)
         page = reader.page(reader.between(start, stop), ascending_between(start, stop, reader.endpoint))
         if reader.rows(page) or stop >= end:
             return page

@@ -17,14 +17,14 @@ from crypto_lakehouse.quality import gate as quality_gate
 from crypto_lakehouse.quality.evidence import partition_evidence
 from crypto_lakehouse.runs.figures import GateFigures
 from crypto_lakehouse.runs.orders import TransformOrder
-from crypto_lakehouse.runs.results import (
+from crypto_lakehouse.runs.outcomes import (
     BuildOutcome,
     ConformOutcome,
     DamagedCandidate,
     GateOutcome,
     PartitionWithoutRows,
-    read_outcome,
 )
+from crypto_lakehouse.runs.results import read_outcome
 from crypto_lakehouse.runs.sums import write_sums
 from crypto_lakehouse.spec import Mart, Table
 from crypto_lakehouse.steps.context import StepContext

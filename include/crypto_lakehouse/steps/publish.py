@@ -27,7 +27,8 @@ from crypto_lakehouse.lake.versions import verify_candidate
 from crypto_lakehouse.marts import table as table_of_name
 from crypto_lakehouse.runs.figures import PublishFigures
 from crypto_lakehouse.runs.orders import TransformOrder
-from crypto_lakehouse.runs.results import GateOutcome, PublishOutcome, read_outcome
+from crypto_lakehouse.runs.outcomes import GateOutcome, PublishOutcome
+from crypto_lakehouse.runs.results import read_outcome
 from crypto_lakehouse.spec import Dataset, Table
 from crypto_lakehouse.steps.context import StepContext
 from crypto_lakehouse.steps.inputs import inputs_of

@@ -16,7 +16,8 @@ from crypto_lakehouse.marts import table as table_of_name
 from crypto_lakehouse.progress import Progress
 from crypto_lakehouse.running import RunSummary, new_run_id, run_pipeline
 from crypto_lakehouse.runs.orders import PlanRequest
-from crypto_lakehouse.runs.results import GateOutcome, StepResult
+from crypto_lakehouse.runs.outcomes import GateOutcome
+from crypto_lakehouse.runs.results import StepResult
 from crypto_lakehouse.settings import Settings
 from crypto_lakehouse.spec import Table
 from crypto_lakehouse.steps import gate as gate_step

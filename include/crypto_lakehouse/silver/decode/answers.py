@@ -16,14 +16,13 @@ from crypto_lakehouse.endpoints.spec import RestEndpoint, RestShape, RestSource
 from crypto_lakehouse.errors import SchemaDrift
 from crypto_lakehouse.exchange.bodies import Answer, decode
 from crypto_lakehouse.exchange.rows import end_of, parsed, rows_in, time_of
-from crypto_lakehouse.instants import epoch_microseconds, microseconds
+from crypto_lakehouse.instants import HOUR_US, epoch_microseconds, microseconds
 from crypto_lakehouse.silver.decode.blocks import Block, InflationBounds
 from crypto_lakehouse.silver.inputs import InputObject
 from crypto_lakehouse.silver.sniff import Sniffed
 from crypto_lakehouse.spec import Dataset
 from crypto_lakehouse.vocabulary import Interval, Stamp
 
-_HOUR_US = 3_600_000_000
 _ODD = (LookupError, TypeError, ValueError, ArithmeticError, AttributeError, RecursionError)
 """What reading a row of another form raises."""
 _FLAGS = {True: "true", False: "false"}
@@ -173,7 +172,7 @@ def _texts(*values: Any) -> list[str]:
 
 
 def _hours(earlier: int, later: int) -> int:
-    return round((epoch_microseconds(later) - epoch_microseconds(earlier)) / _HOUR_US)
+    return round((epoch_microseconds(later) - epoch_microseconds(earlier)) / HOUR_US)
 
 
 def _metric_lines(answers: Sequence[Answer], source: RestSource, input_object: InputObject) -> Iterator[bytes]:

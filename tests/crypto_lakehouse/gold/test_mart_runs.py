@@ -1,5 +1,6 @@
 """A mart goes through plan, build, gate and publish as a dataset does, into both catalogs, and is read by SQL."""
 
+import re
 import shutil
 from collections.abc import Iterator
 from dataclasses import replace
@@ -21,6 +22,7 @@ from crypto_lakehouse.runs.history import read_run
 from crypto_lakehouse.runs.orders import PlanRequest
 from crypto_lakehouse.settings import CatalogKind, CatalogSettings
 from crypto_lakehouse.spec import Mart
+from crypto_lakehouse.vocabulary import Condition, Step
 from tests.hourly_mart import HOURLY_MART, KLINES, METRICS, registered
 from tests.small_lake import Change, Lines, SmallLake, small_lake
 
@@ -217,3 +219,27 @@ def glue() -> Iterator[Catalog]:
     with mock_aws():
         assert boto3.client("glue", region_name="us-east-1").get_databases()["DatabaseList"] == []
         yield GlueCatalog(CatalogSettings(kind=CatalogKind.GLUE), "s3://lake")
+
+
+@pytest.mark.parametrize("fault", ["gone", "damaged"])
+def test_a_mart_with_an_input_that_cannot_be_read_keeps_its_version_and_tells_why(fault: str, small: SmallLake) -> None:
+    run_mart(small)
+    before = published(small)
+    small.publish(KLINES, "2024-02-02", closed_at_its_open(5))
+    small.run(KLINES, "2024-02-02", "2024-02-02")
+    records = open_catalog(small.settings).partitions(small_table(KLINES))
+    (newest,) = [Path(small.settings.lake) / one.file for one in records if one.partition.endswith("2024-02")]
+    data = newest.read_bytes()
+    newest.unlink()
+    if fault == "damaged":
+        newest.write_bytes(data[:200] + bytes([data[200] ^ 1]) + data[201:])
+    summary = run_mart(small)
+    assert summary.figures.build.partitions_not_built == 1
+    assert published(small) == before
+    (gated,) = [result.outcome for result in summary.results if result.step is Step.GATE]
+    (verdict,) = gated.verdicts
+    assert (verdict.candidate.partition, verdict.condition) == (FEBRUARY, Condition.QUARANTINED)
+    assert re.search(r"binance_um_klines.* cannot be read: .*(is gone|has sha256)", verdict.reasons[0])
+    newest.write_bytes(data)
+    assert run_mart(small).figures.publish.partitions_published == 1
+    assert published(small)[FEBRUARY] != before[FEBRUARY]

@@ -4,8 +4,9 @@ All kinds of a dataset are symbols of one batch, so that Great Expectations runs
 """
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -17,7 +18,10 @@ from crypto_lakehouse.demo.synthetic import synthetic_csv, write_object
 from crypto_lakehouse.expectations import Check
 from crypto_lakehouse.lake.partition import Partition, partitions_between, span_start
 from crypto_lakehouse.lake.records import Verdict
+from crypto_lakehouse.quality import gate as quality_gate
+from crypto_lakehouse.quality.checks import CHECKS
 from crypto_lakehouse.quality.gate import GateOutcome, gate
+from crypto_lakehouse.quality.profile import examine
 from crypto_lakehouse.settings import ConformSettings
 from crypto_lakehouse.silver.conform import ConformedPartition, conform
 from crypto_lakehouse.vocabulary import Condition, Frequency, Interval
@@ -217,3 +221,45 @@ def test_a_known_fault_that_is_gone_degrades_until_its_row_is_removed(
     [verdict] = outcome.verdicts
     assert verdict.condition is Condition.DEGRADED
     assert "known_faults_gone: 1" in verdict.reasons[0]
+
+
+def gated_day_of(fault: KnownFault, folder: Path) -> Verdict:
+    """Returns the verdict on a whole day, the first one of a fault of the table of known faults."""
+    table, symbol = dataset(fault.dataset), fault.symbol.replace("*", "BTCUSDT")
+    key = ArchiveKey(table, Frequency.DAILY, symbol, fault.interval, fault.first_day)
+    path = write_object(folder / "archive", key, synthetic_csv(key))
+    partition = partitions_between(table, symbol, fault.first_day, fault.first_day, fault.interval)[0]
+    (work := folder / "work").mkdir()
+    conformed = conform(table, [partition], [input_at(key, path)], work, ConformSettings()).partitions[0]
+    assert conformed.file is not None
+    (results := folder / "results").mkdir()
+    [verdict] = gate(table, [(candidate_of(conformed), conformed.file)], results).verdicts
+    return verdict
+
+
+every_fault = pytest.mark.parametrize("known", known_faults.KNOWN_FAULTS, ids=lambda known: known.reason)
+
+
+@every_fault
+def test_each_entry_of_the_table_is_told_as_known_where_it_shows(
+    known: KnownFault, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def with_fault(*args: Any) -> Any:
+        examination = examine(*args)
+        assert examination.profile.counts[CHECKS[known.check].fact] == 0
+        return replace(examination, profile=examination.profile.with_counts({CHECKS[known.check].fact: 7}))
+
+    monkeypatch.setattr(quality_gate, "examine", with_fault)
+    verdict = gated_day_of(known, tmp_path)
+    assert f"known fault (7): {known.reason}, {known.link}" in verdict.reasons
+    assert not [reason for reason in verdict.reasons if "known_faults_gone" in reason]
+
+
+@every_fault
+def test_each_entry_of_the_table_is_reported_as_outdated_where_the_day_is_whole(
+    known: KnownFault, tmp_path: Path
+) -> None:
+    verdict = gated_day_of(known, tmp_path)
+    assert verdict.condition is Condition.DEGRADED
+    assert "known_faults_gone: 1" in " | ".join(verdict.reasons)
+    assert known.reason not in " | ".join(verdict.reasons)

@@ -160,7 +160,7 @@ def maintain(
     left = results[Step.REPAIR].completed().left if orders else ()
     reaches = results[Step.COLLECT].completed().reaches
     if as_json:
-        facts = {"reaches": {reach.table: reach.as_of for reach in reaches}, "faults": [*map(asdict, left)]}
+        facts = {"reaches": {reach.table: reach.as_of.isoformat() for reach in reaches}, "faults": [*map(asdict, left)]}
         print_json({"status": "failed" if left else "succeeded", "counts": counts, **facts})
     else:
         _print_maintenance(counts, dry_run)

@@ -36,7 +36,7 @@ up: setup ## Airflow with its UI on the embedded lake, at http://127.0.0.1:8080
 
 test: setup lint types contracts unit ## Lint, types, architecture and tests
 
-lint: setup ## Style, common mistakes, names and English
+lint: setup ## Style, common mistakes, lengths, names and English
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/python -m tests.style

@@ -8,9 +8,10 @@ from contextlib import contextmanager
 
 import polars as pl
 
+from crypto_lakehouse.expectations import Check, Expectation
 from crypto_lakehouse.lake.partition import Partition
 from crypto_lakehouse.marts import MARTS
-from crypto_lakehouse.spec import Check, Column, Derivation, Expectation, Mart, MartInput
+from crypto_lakehouse.spec import Column, Derivation, Mart, MartInput
 from crypto_lakehouse.vocabulary import Interval, LogicalType, PartitionSpan
 
 KLINES, METRICS = "binance_um_klines", "binance_um_metrics"

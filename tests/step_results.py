@@ -5,7 +5,8 @@ from typing import Any
 
 from crypto_lakehouse.runs.codec import to_json
 from crypto_lakehouse.runs.figures import PlanFigures, PullFigures
-from crypto_lakehouse.runs.results import PlanOutcome, PullOutcome, Status, StepError, StepResult
+from crypto_lakehouse.runs.outcomes import PlanOutcome, PullOutcome
+from crypto_lakehouse.runs.results import Status, StepError, StepResult
 from crypto_lakehouse.vocabulary import Step
 
 STARTED = datetime(2025, 1, 1, tzinfo=UTC)

@@ -47,6 +47,8 @@ ELSEWHERE: dict[str, tuple[str, str]] = {
         (
             "crypto_lakehouse/spec.py",
             "crypto_lakehouse/columns.py",
+            "crypto_lakehouse/expectations.py",
+            "crypto_lakehouse/layouts.py",
             "crypto_lakehouse/datasets/__init__.py",
             "crypto_lakehouse/datasets/binance.py",
             "crypto_lakehouse/datasets/binance_futures.py",
@@ -112,6 +114,7 @@ ELSEWHERE: dict[str, tuple[str, str]] = {
         ),
         ("crypto_lakehouse/gold/test_mart_runs.py", "a mart of the tests goes through whole runs"),
     ),
+    "crypto_lakehouse/runs/outcomes.py": ("crypto_lakehouse/runs/test_results.py", DECLARATIONS),
     "crypto_lakehouse/exchange/session.py": ("crypto_lakehouse/test_http_limits.py", OVER_HTTP),
     "crypto_lakehouse/instruments/fetching.py": ("crypto_lakehouse/instruments/test_updating.py", OVER_HTTP),
     **dict.fromkeys(

@@ -1,104 +1,18 @@
-"""The Silver columns and source layouts that datasets share, so that a name has one meaning everywhere.
+"""The Silver columns that datasets share, so that a name has one meaning everywhere.
 
-Positions and names of source columns come from the archive. If an archive name is wrong, the Silver name is correct.
+Names of source columns come from the archive. If an archive name is wrong, the Silver name is correct.
 For example, `quote_volume` of COIN-M contains the base-asset volume (binance-public-data issue 267).
 """
 
 from dataclasses import replace
 from datetime import date
 
-from crypto_lakehouse.spec import Column, Derivation, HeaderRule, SourceLayout
+from crypto_lakehouse.spec import Column, Derivation
 from crypto_lakehouse.vocabulary import LogicalType
 
 _T = LogicalType
 US = "us since epoch, UTC"
 SYMBOL = Column("symbol", _T.STRING, "", "Raw symbol as in the archive key", derivation=Derivation.OBJECT_SYMBOL)
-
-KLINE_SOURCE = (
-    "open_time",
-    "open",
-    "high",
-    "low",
-    "close",
-    "volume",
-    "close_time",
-    "quote_volume",
-    "count",
-    "taker_buy_volume",
-    "taker_buy_quote_volume",
-    "ignore",
-)
-
-
-def _layout(header: HeaderRule, *columns: str) -> SourceLayout:
-    return SourceLayout(columns, header)
-
-
-SPOT_KLINE_LAYOUT = _layout(HeaderRule.NEVER, *KLINE_SOURCE)
-FUTURES_KLINE_LAYOUT = _layout(HeaderRule.SOMETIMES, *KLINE_SOURCE)
-
-_AGG_TRADE_SOURCE = (
-    "agg_trade_id",
-    "price",
-    "quantity",
-    "first_trade_id",
-    "last_trade_id",
-    "transact_time",
-    "is_buyer_maker",
-)
-SPOT_AGG_TRADE_LAYOUT = _layout(HeaderRule.NEVER, *_AGG_TRADE_SOURCE, "is_best_match")
-FUTURES_AGG_TRADE_LAYOUT = _layout(HeaderRule.SOMETIMES, *_AGG_TRADE_SOURCE)
-
-SPOT_TRADE_LAYOUT = _layout(
-    HeaderRule.NEVER, "id", "price", "qty", "quote_qty", "time", "is_buyer_maker", "is_best_match"
-)
-UM_TRADE_LAYOUT = _layout(HeaderRule.SOMETIMES, "id", "price", "qty", "quote_qty", "time", "is_buyer_maker")
-CM_TRADE_LAYOUT = _layout(HeaderRule.SOMETIMES, "id", "price", "qty", "base_qty", "time", "is_buyer_maker")
-
-BOOK_TICKER_LAYOUT = _layout(
-    HeaderRule.ALWAYS,
-    "update_id",
-    "best_bid_price",
-    "best_bid_qty",
-    "best_ask_price",
-    "best_ask_qty",
-    "transaction_time",
-    "event_time",
-)
-BOOK_DEPTH_LAYOUT = _layout(HeaderRule.ALWAYS, "timestamp", "percentage", "depth", "notional")
-METRICS_LAYOUT = _layout(
-    HeaderRule.ALWAYS,
-    "create_time",
-    "symbol",
-    "sum_open_interest",
-    "sum_open_interest_value",
-    "count_toptrader_long_short_ratio",
-    "sum_toptrader_long_short_ratio",
-    "count_long_short_ratio",
-    "sum_taker_long_short_vol_ratio",
-)
-FUNDING_LAYOUT = _layout(HeaderRule.ALWAYS, "calc_time", "funding_interval_hours", "last_funding_rate")
-_LIQUIDATION_SOURCE = (
-    "side",
-    "order_type",
-    "time_in_force",
-    "original_quantity",
-    "price",
-    "average_price",
-    "order_status",
-    "last_fill_quantity",
-    "accumulated_fill_quantity",
-)
-LIQUIDATION_LAYOUT = _layout(HeaderRule.ALWAYS, "time", *_LIQUIDATION_SOURCE)
-LIQUIDATION_WITH_SYMBOL_LAYOUT = _layout(HeaderRule.ALWAYS, "time", "symbol", *_LIQUIDATION_SOURCE)
-BVOL_LAYOUT = _layout(HeaderRule.ALWAYS, "calc_time", "symbol", "base_asset", "quote_asset", "index_value")
-EOH_LAYOUT = _layout(
-    HeaderRule.ALWAYS,
-    *("date", "hour", "symbol", "underlying", "type", "strike", "open", "high", "low", "close"),
-    *("volume_contracts", "volume_usdt", "best_bid_price", "best_ask_price", "best_bid_qty", "best_ask_qty"),
-    *("best_buy_iv", "best_sell_iv", "mark_price", "mark_iv", "delta", "gamma", "vega", "theta"),
-    *("openinterest_contracts", "openinterest_usdt"),
-)
 
 
 def _price(name: str, meaning: str, source: str = "", unit: str = "quote per base", nullable: bool = False) -> Column:
@@ -169,9 +83,6 @@ def _fine(column: Column) -> Column:
     return replace(column, scale=FINE_SCALE)
 
 
-# The fields of the exchange's own row: its answers become lines as they are.
-COINBASE_KLINE_LAYOUT = _layout(HeaderRule.NEVER, "time", "low", "high", "open", "close", "volume")
-KRAKEN_KLINE_LAYOUT = _layout(HeaderRule.NEVER, "time", "open", "high", "low", "close", "vwap", "volume", "count")
 PLAIN_KLINE_COLUMNS = (
     SYMBOL,
     _time("open_time", "Start of the kline, inclusive", "time"),
@@ -232,8 +143,6 @@ def trade_columns(quantity: Column, value: Column, *, best_match: bool) -> tuple
     )
 
 
-COINBASE_TRADE_LAYOUT = _layout(HeaderRule.NEVER, "trade_id", "side", "size", "price", "time")
-KRAKEN_TRADE_LAYOUT = _layout(HeaderRule.NEVER, "trade_id", "price", "volume", "time", "side", "order_type")
 _PLAIN_TRADE_COLUMNS = (
     SYMBOL,
     _integer("trade_id", "id", "Identifier of the trade, ascending per symbol"),

@@ -11,21 +11,12 @@ from types import MappingProxyType
 
 from crypto_lakehouse.checkout import require_checkout, write_changed
 from crypto_lakehouse.datasets import DATASETS
+from crypto_lakehouse.expectations import Expectation
 from crypto_lakehouse.field_ids import extended_record, parse_record, render_record
 from crypto_lakehouse.marts import tables
 from crypto_lakehouse.quality.checks import CHECKS
 from crypto_lakehouse.silver.row_rules import ROW_RULES
-from crypto_lakehouse.spec import (
-    DECIMALS,
-    Column,
-    Dataset,
-    Derivation,
-    Expectation,
-    HeaderRule,
-    SourceLayout,
-    Table,
-    TimeEncoding,
-)
+from crypto_lakehouse.spec import DECIMALS, Column, Dataset, Derivation, HeaderRule, SourceLayout, Table, TimeEncoding
 from crypto_lakehouse.verbs import VERBS, Area, Reach
 from crypto_lakehouse.vocabulary import Frequency, LogicalType, PartitionSpan, Stamp
 

@@ -4,6 +4,9 @@ from collections.abc import Callable
 from datetime import UTC, date, datetime, time, timedelta
 from decimal import Decimal
 
+HOUR_US = 3_600_000_000
+DAY_US = 24 * HOUR_US
+
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _FIRST_IN_MICROSECONDS = 10**15
 

@@ -15,7 +15,8 @@ from crypto_lakehouse.progress import Progress, no_progress
 from crypto_lakehouse.runs.figures import RunFigures
 from crypto_lakehouse.runs.history import RunStatus, figures_of, refusals_of, status_of
 from crypto_lakehouse.runs.orders import Order, PlanRequest, first_order_key, write_order
-from crypto_lakehouse.runs.results import PlanOutcome, ReportOutcome, StepResult
+from crypto_lakehouse.runs.outcomes import PlanOutcome, ReportOutcome
+from crypto_lakehouse.runs.results import StepResult
 from crypto_lakehouse.settings import Settings
 from crypto_lakehouse.steps import run_step
 from crypto_lakehouse.verbs import Stage, stages_of, verb_of

@@ -32,16 +32,8 @@ from crypto_lakehouse.runs.orders import (
     order_of_step,
     write_order,
 )
-from crypto_lakehouse.runs.results import (
-    GapsOutcome,
-    PlanOutcome,
-    RepairOutcome,
-    ReportOutcome,
-    Status,
-    StepResult,
-    read_result,
-    result_key,
-)
+from crypto_lakehouse.runs.outcomes import GapsOutcome, PlanOutcome, RepairOutcome, ReportOutcome
+from crypto_lakehouse.runs.results import Status, StepResult, read_result, result_key
 from crypto_lakehouse.schedule import covered_days, with_lookback
 from crypto_lakehouse.settings import Settings, load_settings
 from crypto_lakehouse.telemetry import readable

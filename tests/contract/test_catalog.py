@@ -13,6 +13,7 @@ from typing import Any
 
 import pytest
 
+from crypto_lakehouse.catalog import embedded
 from crypto_lakehouse.catalog.catalog import Catalog
 from crypto_lakehouse.catalog.embedded import EmbeddedCatalog
 from crypto_lakehouse.catalog.glue import BATCH, GlueCatalog
@@ -111,6 +112,23 @@ def test_a_partition_that_was_published_or_taken_out_meanwhile_is_another_genera
     catalog.publish([record(one)])
     assert catalog.publish([record(one, "2")], {}) == [record(one, "2")], "it was not there, and is now"
     assert catalog.partition(one) == record(one)
+
+
+@pytest.mark.parametrize("is_numbered_anew", [True, False], ids=["new numbers", "control: the same numbers"])
+def test_a_publisher_of_a_former_catalog_file_is_refused_by_the_rebuilt_one(
+    is_numbered_anew: bool, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    if not is_numbered_anew:
+        plain = embedded._SCHEMA.replace("random() & 0x3fffffffffffffff", "0")
+        assert plain != embedded._SCHEMA
+        monkeypatch.setattr(embedded, "_SCHEMA", plain)
+    catalog, one = EmbeddedCatalog(tmp_path / "catalog.sqlite"), partition(KLINES)
+    catalog.publish([record(one)])
+    seen = {entry.partition: entry.generation for entry in catalog.partitions(KLINES)}
+    assert catalog.set_aside()
+    catalog.publish([record(one, "2")])
+    assert bool(catalog.publish([record(one)], seen)) is is_numbered_anew
+    assert catalog.partition(one) == record(one, "2" if is_numbered_anew else "1")
 
 
 def test_a_glue_call_that_another_one_overwrites_is_told(aws: str) -> None:

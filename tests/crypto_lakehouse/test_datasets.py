@@ -10,8 +10,9 @@ from crypto_lakehouse.columns import SYMBOL
 from crypto_lakehouse.datasets import DATASETS, dataset
 from crypto_lakehouse.endpoints.spec import RestShape
 from crypto_lakehouse.errors import InvalidRequest, SpecificationError
+from crypto_lakehouse.expectations import Check
 from crypto_lakehouse.schedule import DAILY_CRON, FREQUENT_CRON, cron
-from crypto_lakehouse.spec import Check, Column, Dataset, Derivation
+from crypto_lakehouse.spec import Column, Dataset, Derivation
 from crypto_lakehouse.vocabulary import DataType, Exchange, Frequency, Interval, LogicalType, Market
 
 EVERY = pytest.mark.parametrize("row", DATASETS, ids=lambda row: row.name)

@@ -29,7 +29,7 @@ from crypto_lakehouse.runs.figures import (
     RunFigures,
 )
 from crypto_lakehouse.runs.orders import PlanRequest, read_order
-from crypto_lakehouse.runs.results import (
+from crypto_lakehouse.runs.outcomes import (
     ConformOutcome,
     GateOutcome,
     Outcome,
@@ -38,9 +38,8 @@ from crypto_lakehouse.runs.results import (
     PublishOutcome,
     PullOutcome,
     ReportOutcome,
-    Status,
-    StepResult,
 )
+from crypto_lakehouse.runs.results import Status, StepResult
 from crypto_lakehouse.settings import ExchangeSettings, Settings
 from crypto_lakehouse.vocabulary import Step
 

@@ -135,6 +135,12 @@ def counted(bucket: FakeBucket, versions: dict[str, str], tmp_path_factory: pyte
     return calls
 
 
+def first_message(outcome: Outcome) -> str:
+    """Returns what the command says of its first failure: of a step, or of the run where no step began."""
+    message: str = outcome.document.get("failures", [outcome.document.get("error")])[0]["message"]
+    return message
+
+
 def point(calls: int, part: float) -> int:
     """Returns the number of the call at so much of a run, from 1."""
     return 1 + int(part * (calls - 1))
@@ -164,8 +170,7 @@ def test_a_call_of_the_system_fails(
     if lasts:
         assert outcome.code != 0
     if outcome.code and error == "ENOSPC":
-        (message, *_) = [failure["message"] for failure in outcome.document["failures"]]
-        assert message.startswith(f"no space is left for {lake.place.root}/")
+        assert first_message(outcome).startswith(f"no space is left for {lake.place.root}/")
 
 
 def test_without_the_translation_a_full_disk_would_be_a_bug(lake: Lake, counted: Counter[str]) -> None:

@@ -3,7 +3,8 @@
 from typing import Any
 
 from crypto_lakehouse.runs.figures import PullFigures
-from crypto_lakehouse.runs.results import PullOutcome, Status, StepError, StepResult
+from crypto_lakehouse.runs.outcomes import PullOutcome
+from crypto_lakehouse.runs.results import Status, StepError, StepResult
 from crypto_lakehouse.vocabulary import Step
 from tests.step_results import STARTED, SUBJECT
 

@@ -25,15 +25,8 @@ from crypto_lakehouse.runs.orders import (
     run_folder,
     write_order,
 )
-from crypto_lakehouse.runs.results import (
-    GapsOutcome,
-    InstrumentsOutcome,
-    PlanOutcome,
-    RepairOutcome,
-    Status,
-    StepResult,
-    result_key,
-)
+from crypto_lakehouse.runs.outcomes import GapsOutcome, InstrumentsOutcome, PlanOutcome, RepairOutcome
+from crypto_lakehouse.runs.results import Status, StepResult, result_key
 from crypto_lakehouse.settings import load_settings
 from crypto_lakehouse.vocabulary import Market, Step
 from tests.step_results import failed_pull, idle_plan, succeeded_pull

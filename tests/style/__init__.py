@@ -1,1 +1,1 @@
-"""Checks of names and English, which `make lint` runs over the code and the documentation."""
+"""Checks of lengths, names and English, which `make lint` runs over the code and the documentation."""

@@ -6,7 +6,7 @@ from collections import Counter
 from collections.abc import Iterator
 from pathlib import Path
 
-from tests.style.code import check_comments, check_names, check_strings, loop_targets
+from tests.style.code import check_comments, check_length, check_names, check_strings, loop_targets
 from tests.style.prose import Finding, check_markdown
 
 PROJECT = Path(__file__).parents[2]
@@ -31,6 +31,8 @@ def findings(project: Path) -> Iterator[Finding]:
         yield from check_names(path, tree)
         yield from check_strings(path, tree)
         yield from check_comments(path, source)
+    for module in [module for folder in (*CODE, "tests") for module in sorted((project / folder).rglob("*.py"))]:
+        yield from check_length(module.relative_to(project).as_posix(), module.read_text(encoding="utf-8"))
     if targets["one"] > MAX_SHARE_OF_ONE * targets.total():
         message = f"{targets['one']} of {targets.total()} variables of loops are called 'one': use nouns"
         yield Finding(", ".join(CODE), 0, message)

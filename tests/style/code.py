@@ -1,4 +1,4 @@
-"""Checks of code: names of variables, and the English of docstrings, messages and comments."""
+"""Checks of code: lengths, names of variables, and the English of docstrings, messages and comments."""
 
 import ast
 import inspect
@@ -15,6 +15,8 @@ VAGUE = frozenset({"held", "said", "found", "asked", "told", "thing", "things", 
 MAX_WORDS = 34
 """Words of one sentence in code. Entries for arguments join several facts with a colon or a semicolon."""
 _MIN_WORDS = 3
+MAX_LINES = 400
+"""Lines of a module. A longer one has more than one concept."""
 _CODE = re.compile(r"\s*(SELECT|CREATE|INSERT|UPDATE|DELETE|PRAGMA|WITH|BEGIN|<|\{)")
 _ENTRY = re.compile(r"(\s+\w[\w.*]*( \(.*\))?: )|(\s*([-*|]|\d+\.) )")
 
@@ -33,6 +35,13 @@ def check_names(path: str, tree: ast.AST) -> Iterator[Finding]:
             yield Finding(path, line, "the name 'one' outside a comprehension or lambda of one line: use a noun")
         elif name == "row" and _annotation(node) in {"Dataset", "Table", "Mart"}:
             yield Finding(path, line, "the name 'row' for a dataset: a row is a row of data")
+
+
+def check_length(path: str, source: str) -> Iterator[Finding]:
+    """Yields a finding where a module is too long."""
+    lines = source.count("\n")
+    if lines > MAX_LINES:
+        yield Finding(path, MAX_LINES + 1, f"a module of {lines} lines, allowed are {MAX_LINES}: split it by concept")
 
 
 def loop_targets(tree: ast.AST) -> Iterator[str]:

@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from tests.style.__main__ import PROJECT, findings
-from tests.style.code import check_comments, check_names, check_strings, loop_targets
+from tests.style.code import MAX_LINES, check_comments, check_length, check_names, check_strings, loop_targets
 from tests.style.prose import MAX_WORDS, check_markdown, markdown_paragraphs
 
 GOOD_PAGE = """# Title
@@ -135,6 +135,23 @@ def test_a_bad_file_in_each_folder_is_found(folder: str, tmp_path: Path) -> None
     module.parent.mkdir(parents=True)
     module.write_text('"""Whoever reads this."""\nfound = 1\n', encoding="utf-8")
     assert [finding.path for finding in findings(tmp_path)] == [f"{folder}/package/module.py"] * 2
+
+
+def test_a_module_that_is_too_long_is_found() -> None:
+    assert list(check_length("module.py", "a = 1\n" * MAX_LINES)) == []
+    (finding,) = check_length("module.py", "a = 1\n" * (MAX_LINES + 1))
+    assert (finding.line, f"{MAX_LINES + 1} lines" in finding.message) == (MAX_LINES + 1, True)
+
+
+@pytest.mark.parametrize("folder", ["include", "dags", "plugins", "tests"])
+def test_a_module_that_is_too_long_is_found_in_each_folder(folder: str, tmp_path: Path) -> None:
+    (tmp_path / "README.md").write_text("Fine.", encoding="utf-8")
+    module = tmp_path / folder / "package" / "module.py"
+    module.parent.mkdir(parents=True)
+    module.write_text("a = 1\n" * MAX_LINES, encoding="utf-8")
+    assert list(findings(tmp_path)) == []
+    module.write_text("a = 1\n" * (MAX_LINES + 1), encoding="utf-8")
+    assert [finding.path for finding in findings(tmp_path)] == [f"{folder}/package/module.py"]
 
 
 def test_this_project_has_no_finding() -> None:

@@ -19,6 +19,8 @@ from crypto_lakehouse.spec import Table
 from crypto_lakehouse.vocabulary import Condition, Interval
 
 _BUSY_SECONDS = 60.0
+# Each file numbers its publications from a random start: a publisher that was stopped while the file was replaced must
+# not find a number that it has seen in the former one.
 _SCHEMA = """
 CREATE TABLE IF NOT EXISTS tables (name TEXT PRIMARY KEY) WITHOUT ROWID;
 CREATE TABLE IF NOT EXISTS partitions (
@@ -30,7 +32,7 @@ CREATE TABLE IF NOT EXISTS partitions (
     PRIMARY KEY (dataset, partition)
 ) WITHOUT ROWID;
 CREATE TABLE IF NOT EXISTS publications (generation INTEGER NOT NULL);
-INSERT INTO publications SELECT 0 WHERE NOT EXISTS (SELECT 1 FROM publications);
+INSERT INTO publications SELECT random() & 0x3fffffffffffffff WHERE NOT EXISTS (SELECT 1 FROM publications);
 CREATE INDEX IF NOT EXISTS by_symbol ON partitions (dataset, symbol, kline_interval, first_day);
 """
 _COLUMNS = (

@@ -15,7 +15,7 @@ from crypto_lakehouse.vocabulary import Step
 
 if TYPE_CHECKING:
     from crypto_lakehouse.runs.orders import InstrumentsOrder
-    from crypto_lakehouse.runs.results import InstrumentsOutcome
+    from crypto_lakehouse.runs.outcomes import InstrumentsOutcome
     from crypto_lakehouse.settings import Settings
 
 app = typer.Typer(help="Update the instrument master: which instrument had a symbol, and when.", rich_markup_mode=None)

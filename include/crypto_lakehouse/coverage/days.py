@@ -7,7 +7,7 @@ from datetime import date, datetime, timedelta
 
 import numpy as np
 
-from crypto_lakehouse.coverage.grid import DAY_US, Points
+from crypto_lakehouse.coverage.grid import Points
 from crypto_lakehouse.coverage.holes import (
     MissingSpan,
     at_most,
@@ -19,7 +19,7 @@ from crypto_lakehouse.coverage.known_faults import KnownFault
 from crypto_lakehouse.coverage.lifetime import clipped
 from crypto_lakehouse.coverage.records import NO_OBJECT, DayCoverage, Hole, PartitionVersion, refusal_in_words
 from crypto_lakehouse.coverage.row_times import HOURS, RowTimes
-from crypto_lakehouse.instants import instant, microseconds
+from crypto_lakehouse.instants import DAY_US, instant, microseconds
 from crypto_lakehouse.lake.records import Manifest, RefusedRow
 from crypto_lakehouse.vocabulary import DayCondition, HoleKind, Source
 

@@ -8,9 +8,10 @@ from itertools import pairwise
 import numpy as np
 import polars as pl
 
-from crypto_lakehouse.coverage.grid import HOUR_US, FixedGrid, Points
+from crypto_lakehouse.coverage.grid import FixedGrid, Points
 from crypto_lakehouse.coverage.holes import MissingSpan
 from crypto_lakehouse.coverage.lifetime import ALWAYS, Bounds, clipped
+from crypto_lakehouse.instants import HOUR_US
 from crypto_lakehouse.vocabulary import HoleKind
 
 FUNDING_HOURS = (1, 2, 4, 8)

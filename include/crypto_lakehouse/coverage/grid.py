@@ -11,11 +11,10 @@ from typing import Protocol
 import numpy as np
 import numpy.typing as npt
 
+from crypto_lakehouse.instants import DAY_US
 from crypto_lakehouse.lake.partition import Partition
 from crypto_lakehouse.vocabulary import Interval
 
-DAY_US = 86_400_000_000
-HOUR_US = 3_600_000_000
 MONDAY_US = 4 * DAY_US
 """1970-01-05, the first Monday of the epoch."""
 

@@ -10,8 +10,8 @@ from datetime import datetime
 import numpy as np
 import polars as pl
 
-from crypto_lakehouse.coverage.grid import DAY_US, Grid, Points
-from crypto_lakehouse.instants import microseconds
+from crypto_lakehouse.coverage.grid import Grid, Points
+from crypto_lakehouse.instants import DAY_US, microseconds
 from crypto_lakehouse.vocabulary import HoleKind
 
 MAX_HOLES = 1000

@@ -9,9 +9,9 @@ from dataclasses import dataclass
 from datetime import date, datetime, timedelta
 from fnmatch import fnmatchcase
 
+from crypto_lakehouse.expectations import Check
 from crypto_lakehouse.instants import midnight
 from crypto_lakehouse.lake.partition import Partition
-from crypto_lakehouse.spec import Check
 from crypto_lakehouse.vocabulary import Interval
 
 _ISSUES = "https://github.com/binance/binance-public-data/issues"

@@ -5,9 +5,8 @@ from datetime import date, datetime
 
 import polars as pl
 
-from crypto_lakehouse.coverage.grid import DAY_US
 from crypto_lakehouse.coverage.lifetime import UNKNOWN_LIFETIME, Bounds, Lifetime
-from crypto_lakehouse.instants import instant, microseconds
+from crypto_lakehouse.instants import DAY_US, instant, microseconds
 from crypto_lakehouse.lake.log import AppendLog
 from crypto_lakehouse.lake.storage import Storage
 

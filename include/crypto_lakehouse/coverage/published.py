@@ -6,11 +6,10 @@ from datetime import date, timedelta
 
 import polars as pl
 
-from crypto_lakehouse.coverage.grid import DAY_US
 from crypto_lakehouse.coverage.lifetime import UNKNOWN_LIFETIME, Lifetime, clipped
 from crypto_lakehouse.coverage.log import CoverageFrames, read_frames
 from crypto_lakehouse.coverage.records import EMPTY_DAY, DayCoverage, PartitionVersion
-from crypto_lakehouse.instants import microseconds, midnight
+from crypto_lakehouse.instants import DAY_US, microseconds, midnight
 from crypto_lakehouse.lake.partition import Partition
 from crypto_lakehouse.lake.records import BronzeObject, Verdict
 from crypto_lakehouse.lake.storage import Storage

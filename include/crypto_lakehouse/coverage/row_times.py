@@ -6,11 +6,12 @@ import numpy as np
 import polars as pl
 
 from crypto_lakehouse.coverage.distances import Pauses, Payments
-from crypto_lakehouse.coverage.grid import DAY_US, HOUR_US, FixedGrid, Grid, Points, grid_of, learned_anchor
+from crypto_lakehouse.coverage.grid import FixedGrid, Grid, Points, grid_of, learned_anchor
 from crypto_lakehouse.coverage.holes import IdGaps, MissingSpan, covered_bounds, grid_points
 from crypto_lakehouse.coverage.lifetime import UNKNOWN_LIFETIME, Bounds, Lifetime, clipped
+from crypto_lakehouse.expectations import Check, Expectation
+from crypto_lakehouse.instants import DAY_US, HOUR_US
 from crypto_lakehouse.lake.partition import Partition
-from crypto_lakehouse.spec import Check, Expectation
 from crypto_lakehouse.vocabulary import Interval
 
 HOURS = FixedGrid(HOUR_US)

@@ -4,6 +4,7 @@ from datetime import date
 from functools import partial
 
 from crypto_lakehouse import columns as c
+from crypto_lakehouse import layouts
 from crypto_lakehouse.datasets.binance_futures import CM, UM
 from crypto_lakehouse.datasets.parts import (
     ALWAYS,
@@ -35,7 +36,7 @@ SPOT = (
         intervals=SPOT_INTERVALS,
         monthly_only_intervals=MONTHLY_ONLY_INTERVALS,
         interval_spans=SECONDS_BY_DAY,
-        layouts=(c.SPOT_KLINE_LAYOUT,),
+        layouts=(layouts.SPOT_KLINE,),
         columns=c.LINEAR_KLINE_COLUMNS,
         key=("open_time",),
         event_time="open_time",
@@ -53,7 +54,7 @@ SPOT = (
         data_type=DataType.AGG_TRADES,
         witness=Witness.IDS,
         rest=rest.agg_trades(Market.SPOT),
-        layouts=(c.SPOT_AGG_TRADE_LAYOUT,),
+        layouts=(layouts.SPOT_AGG_TRADE,),
         columns=c.agg_trade_columns("base_quantity", "base", best_match=True),
         key=("agg_trade_id",),
         event_time="transact_time",
@@ -65,7 +66,7 @@ SPOT = (
         data_type=DataType.TRADES,
         witness=Witness.IDS_WITH_HOLES,
         rest=rest.trades(Market.SPOT),
-        layouts=(c.SPOT_TRADE_LAYOUT,),
+        layouts=(layouts.SPOT_TRADE,),
         columns=c.trade_columns(c.BASE_QUANTITY, c.QUOTE_QUANTITY, best_match=True),
         key=("trade_id",),
         event_time="trade_time",
@@ -79,7 +80,7 @@ OPTION = (
     _option(
         data_type=DataType.BVOL_INDEX,
         witness=Witness.CADENCE,
-        layouts=(c.BVOL_LAYOUT,),
+        layouts=(layouts.BVOL,),
         columns=c.BVOL_COLUMNS,
         key=("calc_time",),
         event_time="calc_time",
@@ -93,7 +94,7 @@ OPTION = (
     _option(
         data_type=DataType.EOH_SUMMARY,
         witness=Witness.CADENCE,
-        layouts=(c.EOH_LAYOUT,),
+        layouts=(layouts.EOH,),
         columns=c.EOH_COLUMNS,
         key=("hour_time", "option_symbol"),
         event_time="hour_time",

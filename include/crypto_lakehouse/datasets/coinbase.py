@@ -1,9 +1,11 @@
 """The datasets of Coinbase: spot, without an archive; all rows come from REST."""
 
 from crypto_lakehouse import columns as c
+from crypto_lakehouse import layouts
 from crypto_lakehouse.datasets.parts import ALWAYS, PLAIN_TICK_RULES, plain_kline_rules
 from crypto_lakehouse.endpoints import coinbase as rest
-from crypto_lakehouse.spec import Check, Dataset, Expectation
+from crypto_lakehouse.expectations import Check, Expectation
+from crypto_lakehouse.spec import Dataset
 from crypto_lakehouse.vocabulary import DataType, Exchange, Interval, Market, PartitionSpan, Witness
 
 COINBASE = (
@@ -15,7 +17,7 @@ COINBASE = (
         frequencies=(),
         rest=rest.KLINES,
         intervals=(Interval.M1, Interval.M5, Interval.M15, Interval.H1, Interval.H6, Interval.D1),
-        layouts=(c.COINBASE_KLINE_LAYOUT,),
+        layouts=(layouts.COINBASE_KLINE,),
         columns=c.PLAIN_KLINE_COLUMNS,
         key=("open_time",),
         event_time="open_time",
@@ -33,7 +35,7 @@ COINBASE = (
         witness=Witness.IDS,
         frequencies=(),
         rest=rest.TRADES,
-        layouts=(c.COINBASE_TRADE_LAYOUT,),
+        layouts=(layouts.COINBASE_TRADE,),
         columns=c.COINBASE_TRADE_COLUMNS,
         key=("trade_id",),
         event_time="trade_time",

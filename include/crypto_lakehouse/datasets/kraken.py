@@ -1,9 +1,11 @@
 """The datasets of Kraken: spot, without an archive; all rows come from REST."""
 
 from crypto_lakehouse import columns as c
+from crypto_lakehouse import layouts
 from crypto_lakehouse.datasets.parts import ALWAYS, GRID_COMPLETE, PLAIN_TICK_RULES, plain_kline_rules
 from crypto_lakehouse.endpoints import kraken as rest
-from crypto_lakehouse.spec import Check, Dataset, Expectation
+from crypto_lakehouse.expectations import Check, Expectation
+from crypto_lakehouse.spec import Dataset
 from crypto_lakehouse.vocabulary import DataType, Exchange, Interval, Market, PartitionSpan, Witness
 
 KRAKEN = (
@@ -16,7 +18,7 @@ KRAKEN = (
         rest=rest.KLINES,
         # Weeks and fortnights exist too; on which day they begin is not documented.
         intervals=(Interval.M1, Interval.M5, Interval.M15, Interval.M30, Interval.H1, Interval.H4, Interval.D1),
-        layouts=(c.KRAKEN_KLINE_LAYOUT,),
+        layouts=(layouts.KRAKEN_KLINE,),
         columns=c.KRAKEN_KLINE_COLUMNS,
         key=("open_time",),
         event_time="open_time",
@@ -39,7 +41,7 @@ KRAKEN = (
         witness=Witness.IDS_WITH_HOLES,
         frequencies=(),
         rest=rest.TRADES,
-        layouts=(c.KRAKEN_TRADE_LAYOUT,),
+        layouts=(layouts.KRAKEN_TRADE,),
         columns=c.KRAKEN_TRADE_COLUMNS,
         key=("trade_id",),
         event_time="trade_time",

@@ -1,6 +1,6 @@
 """What rows of the table share: frequencies, intervals and the rules of their gates. Standard library only."""
 
-from crypto_lakehouse.spec import Check, Expectation
+from crypto_lakehouse.expectations import Check, Expectation
 from crypto_lakehouse.vocabulary import Frequency, Interval, PartitionSpan
 
 DAILY_AND_MONTHLY = (Frequency.DAILY, Frequency.MONTHLY)

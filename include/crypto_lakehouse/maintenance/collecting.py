@@ -18,7 +18,8 @@ from crypto_lakehouse.lake.storage import Storage, StoredObject
 from crypto_lakehouse.lake.verdicts import VerdictLog
 from crypto_lakehouse.lake.versions import DAMAGED_FOLDER, DATA_FILE
 from crypto_lakehouse.marts import tables
-from crypto_lakehouse.runs.results import BuildOutcome, ConformOutcome, read_result
+from crypto_lakehouse.runs.outcomes import BuildOutcome, ConformOutcome
+from crypto_lakehouse.runs.results import read_result
 from crypto_lakehouse.settings import MaintenanceSettings
 from crypto_lakehouse.spec import Dataset, Table
 from crypto_lakehouse.vocabulary import Step

@@ -19,7 +19,8 @@ from crypto_lakehouse.lake.records import BronzeObject, Candidate, PublishedPart
 from crypto_lakehouse.lake.storage import Storage, StoredObject
 from crypto_lakehouse.lake.verdicts import LoggedVerdict, VerdictLog
 from crypto_lakehouse.lake.versions import file_sha256
-from crypto_lakehouse.runs.results import GateOutcome, read_result
+from crypto_lakehouse.runs.outcomes import GateOutcome
+from crypto_lakehouse.runs.results import read_result
 from crypto_lakehouse.spec import Dataset, Table
 from crypto_lakehouse.symbols import symbol_from_key
 from crypto_lakehouse.vocabulary import ChecksumStatus, Condition, Frequency, Interval, Source, Step

@@ -13,9 +13,9 @@ from dataclasses import dataclass
 from types import MappingProxyType
 from typing import TYPE_CHECKING
 
+from crypto_lakehouse.expectations import Check, Expectation
 from crypto_lakehouse.lake.partition import Partition
 from crypto_lakehouse.quality import counts
-from crypto_lakehouse.spec import Check, Expectation
 from crypto_lakehouse.vocabulary import HoleKind
 
 if TYPE_CHECKING:

@@ -6,9 +6,9 @@ The module loads no engine when it is imported.
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
+from crypto_lakehouse.expectations import Expectation
 from crypto_lakehouse.lake.partition import Partition
 from crypto_lakehouse.silver.row_rules import ROW_RULES
-from crypto_lakehouse.spec import Expectation
 
 if TYPE_CHECKING:
     import polars as pl

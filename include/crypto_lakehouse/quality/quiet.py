@@ -6,8 +6,8 @@ from typing import Any
 import numpy as np
 import polars as pl
 
+from crypto_lakehouse.expectations import Check
 from crypto_lakehouse.lake.partition import Partition
-from crypto_lakehouse.spec import Check
 
 BUSY_SHARE = 0.01
 """A series is busy if at most this share of its rows has no trade."""

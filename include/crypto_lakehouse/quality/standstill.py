@@ -4,8 +4,8 @@ from dataclasses import dataclass, field
 
 import polars as pl
 
+from crypto_lakehouse.expectations import Check
 from crypto_lakehouse.lake.partition import Partition
-from crypto_lakehouse.spec import Check
 
 _ENOUGH_SAMPLES = 10
 """With fewer samples in an hour, one single value is no fault."""

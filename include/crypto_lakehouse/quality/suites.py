@@ -6,9 +6,10 @@ GX judges a small table with one row of facts per partition, so that a whole bat
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
+from crypto_lakehouse.expectations import Expectation
 from crypto_lakehouse.quality.checks import CHECKS
 from crypto_lakehouse.quality.profile import Facts
-from crypto_lakehouse.spec import Dataset, Expectation, Table
+from crypto_lakehouse.spec import Dataset, Table
 from crypto_lakehouse.vocabulary import MergeStrategy
 
 if TYPE_CHECKING:

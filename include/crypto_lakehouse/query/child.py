@@ -14,7 +14,7 @@ from pathlib import Path
 
 from crypto_lakehouse.errors import LakehouseError
 from crypto_lakehouse.query.limits import QueryLimits, too_large_result, too_much_memory
-from crypto_lakehouse.query.question import END, ERROR, READY, ROWS, Question
+from crypto_lakehouse.query.question import END, ERROR, READY, ROWS, TAKEN, Question
 from crypto_lakehouse.query.session import answer
 from crypto_lakehouse.query.transfer import encoded
 
@@ -36,6 +36,7 @@ def main(requests: Connection, answers: Connection) -> None:
             os._exit(0)
         # We trust the parent. It does not trust us: what it gets is Arrow and JSON.
         question: Question = pickle.loads(request)  # noqa: S301
+        answers.send_bytes(TAKEN)
         threading.Thread(target=_answer, args=(question, answers), daemon=True).start()
 
 

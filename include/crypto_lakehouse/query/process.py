@@ -21,7 +21,7 @@ import pyarrow as pa
 
 from crypto_lakehouse.errors import InvalidRequest, LakehouseError, SourceUnavailable
 from crypto_lakehouse.query.limits import QueryLimits, QueryResult, too_large_result, too_late, too_much_memory
-from crypto_lakehouse.query.question import ERROR, ROWS, Question
+from crypto_lakehouse.query.question import ERROR, ROWS, TAKEN, Question
 from crypto_lakehouse.query.transfer import decoded, unknown_type
 
 _START_SECONDS, _END_SECONDS = 60.0, 5.0
@@ -31,6 +31,10 @@ _VARIABLES = ("LANG", "LC_ALL", "TZ")
 """The variables of our environment that a process of a query gets. Others may be secrets."""
 _S3_VARIABLES = ("HOME", "SSL_CERT_FILE", "HTTP_PROXY", "HTTPS_PROXY", "NO_PROXY")
 """Further variables for a lake in S3, besides those that start with AWS_: the process reads the lake with our role."""
+
+
+class _NotTaken(SourceUnavailable):
+    """The process ended before it took the query: the query is not at fault."""
 
 
 class QueryEngine:
@@ -53,7 +57,13 @@ class QueryEngine:
             InvalidRequest: The statement is not valid, or exceeds its limits.
             SourceUnavailable: A file could not be read, or the process did not start.
         """
-        process = self._process()
+        try:
+            return self._ask(self._process(), question)
+        except _NotTaken:
+            # For example, the kernel killed it while it was idle.
+            return self._ask(self._new_process(), question)
+
+    def _ask(self, process: "_QueryProcess", question: Question) -> QueryResult:
         try:
             return process.ask(question)
         finally:
@@ -72,6 +82,9 @@ class QueryEngine:
             if process.is_alive:
                 return process
             process.end()
+        return self._new_process()
+
+    def _new_process(self) -> "_QueryProcess":
         return _QueryProcess(_environment(reads_s3=self._reads_s3))
 
 
@@ -95,7 +108,7 @@ class _QueryProcess:
     def __init__(self, environment: Mapping[str, str]) -> None:
         (their_requests, requests), (answers, their_answers) = os.pipe(), os.pipe()
         self._requests, self._answers = Connection(requests, readable=False), Connection(answers, writable=False)
-        self._is_started = self.is_free = self._is_late = False
+        self._is_started = self.is_free = self._is_late = self._is_taken = False
         try:
             self._process = subprocess.Popen(  # noqa: S603  our own program
                 [sys.executable, "-P", "-m", "crypto_lakehouse.query.child", str(their_requests), str(their_answers)],
@@ -118,7 +131,7 @@ class _QueryProcess:
 
     def ask(self, question: Question) -> QueryResult:
         """Returns the rows of a query. Afterwards the process is free, or is to be ended."""
-        self.is_free = False
+        self.is_free = self._is_taken = False
         try:
             self._await_start()
             timer = threading.Timer(question.limits.timeout_seconds, self._end_late)
@@ -157,6 +170,9 @@ class _QueryProcess:
             self._answers.poll(None)
             message = self._answers.recv_bytes()
             kind, content = message[:1], message[1:]
+            if kind == TAKEN:
+                self._is_taken = True
+                continue
             if kind == ROWS:
                 streams.append(content)
                 left -= len(content)
@@ -176,6 +192,8 @@ class _QueryProcess:
         code = self._process.poll()
         if self._is_late or code == -signal.SIGXCPU:
             return too_late(limits)
+        if not self._is_taken:
+            return _NotTaken(f"the process of the query ended with code {code} before it took the query", "Try again")
         if code in {-signal.SIGABRT, -signal.SIGKILL, -signal.SIGBUS}:
             # A library that gets no memory aborts, and the kernel kills where the machine has none left.
             return too_much_memory(limits)

@@ -6,8 +6,8 @@ from dataclasses import dataclass
 from crypto_lakehouse.query.limits import QueryLimits
 from crypto_lakehouse.query.views import View
 
-READY, ROWS, END, ERROR = b"r", b"b", b"d", b"e"
-"""The first byte of each message: ready for a query, an Arrow stream, the end, an error."""
+READY, TAKEN, ROWS, END, ERROR = b"r", b"t", b"b", b"d", b"e"
+"""The first byte of each message: ready for a query, a query was taken, an Arrow stream, the end, an error."""
 
 
 @dataclass(frozen=True, slots=True)

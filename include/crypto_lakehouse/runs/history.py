@@ -12,7 +12,8 @@ from crypto_lakehouse.lake.storage import Storage
 from crypto_lakehouse.marts import table
 from crypto_lakehouse.runs.figures import RunFigures
 from crypto_lakehouse.runs.orders import PlanRequest, read_order
-from crypto_lakehouse.runs.results import ConformOutcome, PlanOutcome, PullOutcome, Status, StepResult, read_result
+from crypto_lakehouse.runs.outcomes import ConformOutcome, PlanOutcome, PullOutcome
+from crypto_lakehouse.runs.results import Status, StepResult, read_result
 from crypto_lakehouse.telemetry import Level
 from crypto_lakehouse.verbs import stages_of
 from crypto_lakehouse.vocabulary import Step

@@ -10,7 +10,8 @@ from itertools import pairwise
 from types import MappingProxyType
 from typing import TYPE_CHECKING
 
-from crypto_lakehouse.spec import Check, Dataset, Expectation
+from crypto_lakehouse.expectations import Check, Expectation
+from crypto_lakehouse.spec import Dataset
 
 if TYPE_CHECKING:
     import polars as pl

@@ -10,13 +10,13 @@ from dataclasses import dataclass, field
 import numpy as np
 
 from crypto_lakehouse.errors import ContentRefused
+from crypto_lakehouse.expectations import RefusalBound
 from crypto_lakehouse.instants import instant, microseconds
 from crypto_lakehouse.lake.records import RefusedRow
 from crypto_lakehouse.silver.inputs import InputObject, Segment
 from crypto_lakehouse.silver.parse import ADVICE
 from crypto_lakehouse.silver.separate import ParsedLines
 from crypto_lakehouse.silver.shape import ShapedRows
-from crypto_lakehouse.spec import RefusalBound
 
 
 @dataclass(frozen=True, slots=True)

@@ -14,17 +14,19 @@ import polars as pl
 
 from crypto_lakehouse.columns import metrics_stamp_lag
 from crypto_lakehouse.errors import ContentRefused
+from crypto_lakehouse.expectations import Expectation
+from crypto_lakehouse.instants import HOUR_US
 from crypto_lakehouse.lake.table_schema import polars_type
 from crypto_lakehouse.silver.inputs import Segment, allowed_times
 from crypto_lakehouse.silver.parse import ADVICE, SYMBOL_SOURCES, SourceShape
 from crypto_lakehouse.silver.row_rules import RowRule, row_rules
-from crypto_lakehouse.spec import DECIMALS, Column, Dataset, Derivation, Expectation, TimeEncoding
+from crypto_lakehouse.spec import DECIMALS, Column, Dataset, Derivation, TimeEncoding
 from crypto_lakehouse.vocabulary import LogicalType, TimeUnit
 
 _MS = (10**12, 10**13)
 _US = (10**15, 10**16)
 _END_OF_CALENDAR = 253_402_300_800_000_000
-_FIVE_MINUTES, _HOUR = 300_000_000, 3_600_000_000
+_FIVE_MINUTES = 300_000_000
 _UNIT_BOUNDS = {TimeUnit.MILLISECONDS.value: _MS, TimeUnit.MICROSECONDS.value: _US}
 _STRIKE = r"^(\d{6})-(\d{1,10}(?:\.\d{1,8})?)$"
 _TEXT_TIME = r"^\d{4}-\d\d-\d\d ([01]\d|2[0-3]):[0-5]\d:[0-5]\d$"
@@ -258,7 +260,7 @@ def _hour_time(_shifts: pl.Expr) -> pl.Expr:
 _DERIVED: dict[Derivation, Callable[[pl.Expr], pl.Expr]] = {
     Derivation.PERIOD_START: lambda shifts: _timestamp(_create_time() - shifts),
     Derivation.PERIOD_END: lambda shifts: _timestamp(_create_time() - shifts + _FIVE_MINUTES),
-    Derivation.FUNDING_TIME: lambda _: _timestamp(_nearest(_from_epoch(pl.col("calc_time")), _HOUR)),
+    Derivation.FUNDING_TIME: lambda _: _timestamp(_nearest(_from_epoch(pl.col("calc_time")), HOUR_US)),
     Derivation.DATE_AND_HOUR: _hour_time,
     Derivation.STRIKE_EXPIRY: lambda _: pl.col("strike").str.extract(_STRIKE, 1).str.to_date("%y%m%d", strict=False),
     Derivation.STRIKE_PRICE: lambda _: (

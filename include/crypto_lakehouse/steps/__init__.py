@@ -23,7 +23,8 @@ from crypto_lakehouse.marts import tables
 from crypto_lakehouse.ownership import scratch_folder
 from crypto_lakehouse.progress import Progress, no_progress
 from crypto_lakehouse.runs.orders import Order, order_of_step
-from crypto_lakehouse.runs.results import Outcome, Status, StepError, StepResult, write_result
+from crypto_lakehouse.runs.outcomes import Outcome
+from crypto_lakehouse.runs.results import Status, StepError, StepResult, write_result
 from crypto_lakehouse.settings import Settings
 from crypto_lakehouse.steps.context import StepContext
 from crypto_lakehouse.telemetry import Level

@@ -15,7 +15,7 @@ from crypto_lakehouse.lake.versions import store_candidate, verify_candidate
 from crypto_lakehouse.marts import mart as mart_of_name
 from crypto_lakehouse.runs.figures import BuildFigures
 from crypto_lakehouse.runs.orders import TransformOrder
-from crypto_lakehouse.runs.results import BuildOutcome, PartitionWithoutRows
+from crypto_lakehouse.runs.outcomes import BuildOutcome, PartitionWithoutRows
 from crypto_lakehouse.steps.context import StepContext
 from crypto_lakehouse.steps.former import loss_of
 

@@ -5,7 +5,7 @@ from crypto_lakehouse.lake.storage import StoredObject
 from crypto_lakehouse.maintenance.collecting import collectable
 from crypto_lakehouse.runs.figures import CollectFigures
 from crypto_lakehouse.runs.orders import CollectOrder
-from crypto_lakehouse.runs.results import CollectOutcome, Reach
+from crypto_lakehouse.runs.outcomes import CollectOutcome, Reach
 from crypto_lakehouse.steps.context import StepContext
 
 

@@ -13,12 +13,12 @@ from crypto_lakehouse.lake.staleness import behind_inputs
 from crypto_lakehouse.lake.versions import store_candidate
 from crypto_lakehouse.runs.figures import ConformFigures
 from crypto_lakehouse.runs.orders import TransformOrder
-from crypto_lakehouse.runs.results import ConformOutcome, PartitionWithoutRows
+from crypto_lakehouse.runs.outcomes import ConformOutcome, PartitionWithoutRows
 from crypto_lakehouse.silver.conform import ConformedPartition, InputObject
 from crypto_lakehouse.silver.conform import conform as conform_partitions
 from crypto_lakehouse.steps.context import StepContext
-from crypto_lakehouse.steps.former import compare_with_former, held_back_partitions
 from crypto_lakehouse.steps.inputs import bronze_inputs
+from crypto_lakehouse.steps.rebuilt import compare_with_former, held_back_partitions
 
 FETCH_THREADS = 8
 """Bronze objects fetched at once from a remote store."""

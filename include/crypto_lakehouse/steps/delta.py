@@ -13,7 +13,7 @@ from crypto_lakehouse.lake.bronze import BronzeLog, BronzeMark
 from crypto_lakehouse.lake.records import BronzeObject, RequestSpan
 from crypto_lakehouse.runs.figures import DeltaFigures, total
 from crypto_lakehouse.runs.orders import DeltaOrder
-from crypto_lakehouse.runs.results import DeltaOutcome
+from crypto_lakehouse.runs.outcomes import DeltaOutcome
 from crypto_lakehouse.spec import Dataset
 from crypto_lakehouse.steps.context import StepContext
 from crypto_lakehouse.symbols import unknown_symbol

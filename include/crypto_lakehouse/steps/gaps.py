@@ -6,7 +6,7 @@ from crypto_lakehouse.coverage.filling import fills
 from crypto_lakehouse.coverage.log import CoverageLog
 from crypto_lakehouse.runs.figures import GapsFigures
 from crypto_lakehouse.runs.orders import GapsOrder
-from crypto_lakehouse.runs.results import GapsOutcome
+from crypto_lakehouse.runs.outcomes import GapsOutcome
 from crypto_lakehouse.steps.context import StepContext
 
 

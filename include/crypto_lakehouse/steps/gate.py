@@ -5,8 +5,10 @@ from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from pathlib import Path
 
+from crypto_lakehouse import telemetry
 from crypto_lakehouse.coverage.log import CoverageFrames, write_frames
 from crypto_lakehouse.coverage.records import VERSION_DIGITS, LoggedRefusedRow, PartitionVersion, ReconciledDay
+from crypto_lakehouse.errors import CorruptObject
 from crypto_lakehouse.lake.partition import Partition
 from crypto_lakehouse.lake.records import Candidate, Verdict
 from crypto_lakehouse.lake.versions import file_sha256, verify_candidate
@@ -15,32 +17,44 @@ from crypto_lakehouse.quality import gate as quality_gate
 from crypto_lakehouse.quality.evidence import partition_evidence
 from crypto_lakehouse.runs.figures import GateFigures
 from crypto_lakehouse.runs.orders import TransformOrder
-from crypto_lakehouse.runs.results import BuildOutcome, ConformOutcome, GateOutcome, PartitionWithoutRows, read_outcome
+from crypto_lakehouse.runs.outcomes import (
+    BuildOutcome,
+    ConformOutcome,
+    DamagedCandidate,
+    GateOutcome,
+    PartitionWithoutRows,
+)
+from crypto_lakehouse.runs.results import read_outcome
 from crypto_lakehouse.runs.sums import write_sums
 from crypto_lakehouse.spec import Mart, Table
 from crypto_lakehouse.steps.context import StepContext
+from crypto_lakehouse.telemetry import Level
 from crypto_lakehouse.vocabulary import Condition, Step
 
 
 def gate(context: StepContext, order: TransformOrder) -> GateOutcome:
     """Reads the batch's candidates back, judges them, and keeps the evidence below `quality/`.
 
+    A candidate whose file is gone or damaged is not judged. The publish step ends with its error, after it has
+    published the other partitions.
+
     Raises:
-        LakehouseError: A candidate no longer has the bytes that were written, or the lake did not answer.
+        LakehouseError: The lake did not answer.
     """
     table = table_of_name(order.dataset)
     made = _made(context, table)
     verdicts = [_without_rows(order.dataset, partition) for partition in made.without_rows]
     frames = CoverageFrames.of(refused_rows=_refused_rows(table, made.without_rows))
     docs = folder = ""
-    if made.candidates:
+    files, damaged = _read_back(context, made.candidates)
+    if files:
         republished = made.republished if isinstance(made, ConformOutcome) else ()
-        judged, docs = _judge(context, table, made.candidates, republished, frames)
+        judged, docs = _judge(context, table, files, republished, frames)
         verdicts += judged
         folder = evidence_folder(context.order_key)
     elif frames.refused_rows.height:
         folder = _keep_frames(context, frames)
-    return GateOutcome(_figures(verdicts), tuple(verdicts), docs, folder)
+    return GateOutcome(_figures(verdicts), tuple(verdicts), docs, folder, tuple(damaged))
 
 
 def _made(context: StepContext, table: Table) -> ConformOutcome | BuildOutcome:
@@ -75,18 +89,33 @@ def _keep_frames(context: StepContext, frames: CoverageFrames) -> str:
     return folder
 
 
+def _read_back(
+    context: StepContext, candidates: Sequence[Candidate]
+) -> tuple[list[tuple[Candidate, Path]], list[DamagedCandidate]]:
+    """Returns the candidates that are as they were written, with their files, and the others."""
+    downloads = context.work_folder / "candidates"
+    downloads.mkdir()
+    files, damaged = list[tuple[Candidate, Path]](), list[DamagedCandidate]()
+    for candidate in candidates:
+        try:
+            files.append((candidate, verify_candidate(context.storage, candidate, downloads)))
+        except CorruptObject as error:
+            telemetry.event("candidate_damaged", Level.ERROR, partition=error.partition, fault=error.what)
+            damaged.append(DamagedCandidate(candidate.partition, error.what, error.advice))
+    return files, damaged
+
+
 def _judge(
     context: StepContext,
     table: Table,
-    candidates: Sequence[Candidate],
+    files: Sequence[tuple[Candidate, Path]],
     republished: Sequence[ReconciledDay],
     others: CoverageFrames,
 ) -> tuple[list[Verdict], str]:
     """Returns the verdicts and the key of the Data Docs; an empty key where there are none."""
-    downloads, results = context.work_folder / "candidates", context.work_folder / "results"
-    downloads.mkdir()
+    results = context.work_folder / "results"
     results.mkdir()
-    files = [(candidate, verify_candidate(context.storage, candidate, downloads)) for candidate in candidates]
+    candidates = [candidate for candidate, _ in files]
     judged = quality_gate.gate(table, files, results, partition_evidence(context.storage, table, candidates))
     compared = CoverageFrames.of(reconciled=_with_versions(republished, candidates))
     write_frames(results, judged.coverage.joined(compared).joined(others))
@@ -110,13 +139,17 @@ def _with_losses(verdicts: Sequence[Verdict], republished: Sequence[ReconciledDa
 
 
 def _with_versions(republished: Sequence[ReconciledDay], candidates: Sequence[Candidate]) -> list[ReconciledDay]:
-    """Returns the days with the version of the candidate that they are about, which conform could not know."""
+    """Returns the days of the candidates with their versions, which conform could not know."""
     versions = {candidate.partition: candidate.sha256[:VERSION_DIGITS] for candidate in candidates}
 
     def versioned(partition: PartitionVersion) -> PartitionVersion:
         return replace(partition, version=versions[partition.partition])
 
-    return [replace(day, partition_version=versioned(day.partition_version)) for day in republished]
+    return [
+        replace(day, partition_version=versioned(day.partition_version))
+        for day in republished
+        if day.partition_version.partition in versions
+    ]
 
 
 def evidence_folder(order_key: str) -> str:

@@ -6,7 +6,7 @@ from crypto_lakehouse.instruments.fetching import fetch_exchange_info
 from crypto_lakehouse.instruments.updating import update_instruments
 from crypto_lakehouse.runs.figures import InstrumentsFigures
 from crypto_lakehouse.runs.orders import InstrumentsOrder
-from crypto_lakehouse.runs.results import InstrumentsOutcome
+from crypto_lakehouse.runs.outcomes import InstrumentsOutcome
 from crypto_lakehouse.steps.context import StepContext
 
 

@@ -18,13 +18,13 @@ from crypto_lakehouse.coverage.log import CoverageLog
 from crypto_lakehouse.errors import InvalidRequest
 from crypto_lakehouse.exchange.missing import batched
 from crypto_lakehouse.instants import midnight, utc_now
+from crypto_lakehouse.instruments.lifetimes import known_lifetimes
 from crypto_lakehouse.lake.bronze import BronzeLog
 from crypto_lakehouse.lake.partition import Partition, partitions_between
 from crypto_lakehouse.lake.selection import Selection
 from crypto_lakehouse.lake.staleness import stale_partitions
 from crypto_lakehouse.lake.verdicts import VerdictLog
 from crypto_lakehouse.marts import table as table_of_name
-from crypto_lakehouse.quality.evidence import known_lifetimes
 from crypto_lakehouse.runs.figures import PlanFigures
 from crypto_lakehouse.runs.history import run_log
 from crypto_lakehouse.runs.orders import (
@@ -37,7 +37,7 @@ from crypto_lakehouse.runs.orders import (
     TransformOrder,
     write_order,
 )
-from crypto_lakehouse.runs.results import PlanOutcome
+from crypto_lakehouse.runs.outcomes import PlanOutcome
 from crypto_lakehouse.settings import Settings
 from crypto_lakehouse.spec import Dataset, Mart
 from crypto_lakehouse.steps.context import StepContext

@@ -27,7 +27,8 @@ from crypto_lakehouse.lake.versions import verify_candidate
 from crypto_lakehouse.marts import table as table_of_name
 from crypto_lakehouse.runs.figures import PublishFigures
 from crypto_lakehouse.runs.orders import TransformOrder
-from crypto_lakehouse.runs.results import GateOutcome, PublishOutcome, read_outcome
+from crypto_lakehouse.runs.outcomes import GateOutcome, PublishOutcome
+from crypto_lakehouse.runs.results import read_outcome
 from crypto_lakehouse.spec import Dataset, Table
 from crypto_lakehouse.steps.context import StepContext
 from crypto_lakehouse.steps.inputs import inputs_of
@@ -53,6 +54,10 @@ def publish(context: StepContext, order: TransformOrder) -> PublishOutcome:
     """
     gated = read_outcome(context.storage, context.order_key, GateOutcome)
     publication = _Publication(context, order, table_of_name(order.dataset), open_catalog(context.settings), gated)
+    publication.damaged += [
+        CorruptObject(damaged.what, damaged.advice, dataset=order.dataset, partition=damaged.partition)
+        for damaged in gated.damaged
+    ]
     waiting = gated.verdicts
     for _ in range(ATTEMPTS):
         if waiting:

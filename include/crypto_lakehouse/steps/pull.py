@@ -5,7 +5,7 @@ from crypto_lakehouse.archive.pulling import pull as pull_objects
 from crypto_lakehouse.lake.records import RefusedInput
 from crypto_lakehouse.runs.figures import PullFigures
 from crypto_lakehouse.runs.orders import PullOrder
-from crypto_lakehouse.runs.results import PullOutcome
+from crypto_lakehouse.runs.outcomes import PullOutcome
 from crypto_lakehouse.steps.context import StepContext
 from crypto_lakehouse.vocabulary import ChecksumStatus
 

@@ -9,7 +9,8 @@ from crypto_lakehouse.maintenance.verifying import verify
 from crypto_lakehouse.marts import tables
 from crypto_lakehouse.runs.figures import RepairFigures
 from crypto_lakehouse.runs.orders import RepairOrder, first_order_key
-from crypto_lakehouse.runs.results import RepairOutcome, ScrubOutcome, read_outcome
+from crypto_lakehouse.runs.outcomes import RepairOutcome, ScrubOutcome
+from crypto_lakehouse.runs.results import read_outcome
 from crypto_lakehouse.steps.context import StepContext
 from crypto_lakehouse.vocabulary import Step
 

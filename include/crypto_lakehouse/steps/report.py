@@ -16,13 +16,8 @@ from crypto_lakehouse.marts import table as table_of_name
 from crypto_lakehouse.reports.quality_report import DatasetSection, PartitionLine, quality_report
 from crypto_lakehouse.runs.history import RunRecord, read_run, refusals_of, run_log
 from crypto_lakehouse.runs.orders import PlanRequest
-from crypto_lakehouse.runs.results import (
-    AnyOutcome,
-    GateOutcome,
-    ReportOutcome,
-    StepResult,
-    read_result,
-)
+from crypto_lakehouse.runs.outcomes import GateOutcome, ReportOutcome
+from crypto_lakehouse.runs.results import AnyOutcome, StepResult, read_result
 from crypto_lakehouse.runs.sums import write_sums
 from crypto_lakehouse.steps.context import StepContext
 from crypto_lakehouse.vocabulary import Step

@@ -4,7 +4,7 @@ from crypto_lakehouse.catalog.opening import open_catalog
 from crypto_lakehouse.maintenance.scrubbing import scrub as scrub_lake
 from crypto_lakehouse.runs.figures import ScrubFigures
 from crypto_lakehouse.runs.orders import ScrubOrder
-from crypto_lakehouse.runs.results import ScrubOutcome
+from crypto_lakehouse.runs.outcomes import ScrubOutcome
 from crypto_lakehouse.steps.context import StepContext
 
 

@@ -11,9 +11,9 @@ from crypto_lakehouse.coverage.days import FaultsByKind, PartitionCoverage, part
 from crypto_lakehouse.coverage.known_faults import KnownFault
 from crypto_lakehouse.coverage.records import DayCoverage, Hole, PartitionVersion
 from crypto_lakehouse.coverage.row_times import RowTimes
+from crypto_lakehouse.expectations import Check
 from crypto_lakehouse.lake.partition import Partition
 from crypto_lakehouse.lake.records import Manifest, ManifestInput
-from crypto_lakehouse.spec import Check
 from crypto_lakehouse.vocabulary import ChecksumStatus, DayCondition, HoleKind, Source
 
 MIDNIGHT = datetime(2024, 1, 1, tzinfo=UTC)

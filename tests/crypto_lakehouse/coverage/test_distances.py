@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from crypto_lakehouse.coverage.distances import Pauses, Payments
-from crypto_lakehouse.coverage.grid import HOUR_US
+from crypto_lakehouse.instants import HOUR_US
 from crypto_lakehouse.vocabulary import HoleKind
 
 EPOCH = datetime(1970, 1, 1, tzinfo=UTC)

@@ -7,8 +7,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from crypto_lakehouse.coverage.grid import DAY_US, HOUR_US, FixedGrid, Grid, grid_of, learned_anchor
-from crypto_lakehouse.instants import instant, microseconds
+from crypto_lakehouse.coverage.grid import FixedGrid, Grid, grid_of, learned_anchor
+from crypto_lakehouse.instants import DAY_US, HOUR_US, instant, microseconds
 from crypto_lakehouse.lake.partition import Partition
 
 START, END = datetime(2023, 11, 1, tzinfo=UTC), datetime(2024, 4, 1, tzinfo=UTC)

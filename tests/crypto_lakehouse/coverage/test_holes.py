@@ -8,7 +8,7 @@ import polars as pl
 from hypothesis import given
 from hypothesis import strategies as st
 
-from crypto_lakehouse.coverage.grid import DAY_US, HOUR_US, FixedGrid
+from crypto_lakehouse.coverage.grid import FixedGrid
 from crypto_lakehouse.coverage.holes import (
     MAX_HOLES,
     IdGaps,
@@ -19,6 +19,7 @@ from crypto_lakehouse.coverage.holes import (
     uncovered_spans,
 )
 from crypto_lakehouse.coverage.lifetime import ALWAYS
+from crypto_lakehouse.instants import DAY_US, HOUR_US
 from crypto_lakehouse.vocabulary import HoleKind
 
 MIDNIGHT = datetime(2024, 1, 1, tzinfo=UTC)

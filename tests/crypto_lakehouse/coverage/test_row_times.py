@@ -6,9 +6,9 @@ import polars as pl
 from hypothesis import given
 from hypothesis import strategies as st
 
-from crypto_lakehouse.coverage.grid import DAY_US, HOUR_US, FixedGrid, Points
+from crypto_lakehouse.coverage.grid import FixedGrid, Points
 from crypto_lakehouse.coverage.row_times import RowTimes
-from crypto_lakehouse.instants import microseconds
+from crypto_lakehouse.instants import DAY_US, HOUR_US, microseconds
 from crypto_lakehouse.lake.partition import Partition
 
 MIDNIGHT = datetime(2024, 1, 1, tzinfo=UTC)

@@ -4,8 +4,8 @@ import subprocess
 import sys
 
 from crypto_lakehouse.datasets import DATASETS
+from crypto_lakehouse.expectations import Check, Expectation
 from crypto_lakehouse.quality.checks import CHECKS
-from crypto_lakehouse.spec import Check, Expectation
 
 
 def test_every_check_has_a_row_and_is_used() -> None:

@@ -6,10 +6,10 @@ import polars as pl
 import pytest
 
 from crypto_lakehouse.datasets import dataset
+from crypto_lakehouse.expectations import Check
 from crypto_lakehouse.lake.partition import Partition
 from crypto_lakehouse.quality.checks import CHECKS
 from crypto_lakehouse.quality.counts import IS_NEW
-from crypto_lakehouse.spec import Check
 
 BANDS = (-5, -4, -3, -2, -1, 1, 2, 3, 4, 5)
 

@@ -14,12 +14,12 @@ from crypto_lakehouse.coverage import known_faults
 from crypto_lakehouse.coverage.known_faults import KnownFault
 from crypto_lakehouse.datasets import dataset
 from crypto_lakehouse.demo.synthetic import synthetic_csv, write_object
+from crypto_lakehouse.expectations import Check
 from crypto_lakehouse.lake.partition import Partition, partitions_between, span_start
 from crypto_lakehouse.lake.records import Verdict
 from crypto_lakehouse.quality.gate import GateOutcome, gate
 from crypto_lakehouse.settings import ConformSettings
 from crypto_lakehouse.silver.conform import ConformedPartition, conform
-from crypto_lakehouse.spec import Check
 from crypto_lakehouse.vocabulary import Condition, Frequency, Interval
 from tests.archive_builder import input_at
 from tests.crypto_lakehouse.quality.conformed import DAY, candidate_of

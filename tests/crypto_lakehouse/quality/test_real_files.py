@@ -5,13 +5,13 @@ from pathlib import Path
 import pytest
 
 from crypto_lakehouse.archive.keys import parse_key
+from crypto_lakehouse.expectations import Check
 from crypto_lakehouse.lake.partition import partitions_between
 from crypto_lakehouse.quality.profile import profile
 from crypto_lakehouse.quality.suites import Rule, rules
 from crypto_lakehouse.settings import ConformSettings
 from crypto_lakehouse.silver.conform import conform
 from crypto_lakehouse.silver.row_rules import ROW_RULES
-from crypto_lakehouse.spec import Check
 from tests.archive_builder import input_at
 from tests.crypto_lakehouse.silver.test_differential import REAL
 

@@ -6,9 +6,10 @@ from pathlib import Path
 import pytest
 
 from crypto_lakehouse.datasets import DATASETS
+from crypto_lakehouse.expectations import Check, Expectation
 from crypto_lakehouse.quality.profile import profile
 from crypto_lakehouse.quality.suites import Rule, rules, suite
-from crypto_lakehouse.spec import Check, Dataset, Expectation
+from crypto_lakehouse.spec import Dataset
 from tests.crypto_lakehouse.quality.conformed import made
 
 

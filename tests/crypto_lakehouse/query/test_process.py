@@ -18,7 +18,7 @@ from crypto_lakehouse.query.limits import QueryLimits
 from crypto_lakehouse.query.process import QueryEngine, _environment, _QueryProcess
 from crypto_lakehouse.query.question import Question
 from crypto_lakehouse.settings import PREFIX, QuerySettings, Settings, load_settings
-from tests.waiting import wait_until
+from tests.waiting import is_running, wait_until
 
 LIMITS = QueryLimits(memory_mib=200, timeout_seconds=0.7, max_result_mib=20)
 _HALVES = ", ".join(f"t{i} AS (SELECT * FROM t{i - 1} UNION ALL SELECT * FROM t{i - 1})" for i in range(1, 40))
@@ -71,11 +71,6 @@ def peak_mib(pid: int) -> float:
     status = Path(f"/proc/{pid}/status").read_text(encoding="utf-8")
     # A process that has ended uses none.
     return int((status.partition("VmHWM:")[2].split() or ["0"])[0]) / 1024
-
-
-def is_running(pid: int) -> bool:
-    status = Path(f"/proc/{pid}/stat")
-    return status.exists() and status.read_text(encoding="utf-8").rpartition(")")[2].split()[0] != "Z"
 
 
 @pytest.fixture
@@ -175,6 +170,8 @@ def test_a_process_runs_the_next_query_and_is_replaced_where_it_has_ended(engine
         engine.run(Question("SELEC", {}, QueryLimits()))
     assert pid_of(engine) == first, "an error of a statement leaves the process as it is"
     os.kill(first, signal.SIGKILL)
+    # At once, too: the process may still look alive.
+    assert engine.run(question).frame.item() == 1
     wait_until(lambda: not is_running(first))
     assert engine.run(question).frame.item() == 1
     with pytest.raises(InvalidRequest, match="longer than"):

@@ -30,7 +30,7 @@ from crypto_lakehouse.runs.figures import (
     RunFigures,
     ScrubFigures,
 )
-from crypto_lakehouse.runs.results import (
+from crypto_lakehouse.runs.outcomes import (
     OUTCOME_TYPES,
     BuildOutcome,
     CollectOutcome,
@@ -48,6 +48,8 @@ from crypto_lakehouse.runs.results import (
     RepairOutcome,
     ReportOutcome,
     ScrubOutcome,
+)
+from crypto_lakehouse.runs.results import (
     Status,
     StepError,
     StepResult,

@@ -16,13 +16,14 @@ from crypto_lakehouse.archive.keys import ArchiveKey
 from crypto_lakehouse.datasets import DATASETS, dataset
 from crypto_lakehouse.demo.synthetic import synthetic_csv, write_object
 from crypto_lakehouse.exchange.missing import Series
+from crypto_lakehouse.expectations import Check
 from crypto_lakehouse.lake.records import ColumnDifference, Manifest, Reconciliation
 from crypto_lakehouse.lake.versions import store_candidate
 from crypto_lakehouse.quality.gate import gate
 from crypto_lakehouse.silver import buffers, range_merge
 from crypto_lakehouse.silver.inputs import InputObject
 from crypto_lakehouse.silver.reconcile import PRECEDENCE, Pairs, Tally, tally
-from crypto_lakehouse.spec import Check, Dataset
+from crypto_lakehouse.spec import Dataset
 from crypto_lakehouse.vocabulary import Condition, Frequency, Interval, MergeStrategy, Source
 from tests.archive_builder import input_at
 from tests.rest_fixtures import OpenLake

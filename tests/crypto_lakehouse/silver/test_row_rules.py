@@ -8,8 +8,8 @@ import polars as pl
 import pytest
 
 from crypto_lakehouse.datasets import DATASETS
+from crypto_lakehouse.expectations import Check, Expectation
 from crypto_lakehouse.silver.row_rules import ROW_RULES, row_rules
-from crypto_lakehouse.spec import Check, Expectation
 
 NAME = ("option_symbol", "underlying", "option_type", "expiry_date", "strike_price")
 DAY = date(2023, 10, 27)

@@ -6,9 +6,9 @@ from pathlib import Path
 import pytest
 
 from crypto_lakehouse.errors import ContentRefused
+from crypto_lakehouse.expectations import RefusalBound
 from crypto_lakehouse.lake.records import Manifest, RefusedRow
 from crypto_lakehouse.silver.set_aside import BoundCheck
-from crypto_lakehouse.spec import RefusalBound
 from crypto_lakehouse.vocabulary import Frequency
 from tests.archive_builder import agg_trade_rows, kline_rows
 from tests.conforming import MARCH, SPOT_KLINES, TRADES, build, kline_input, trades_input

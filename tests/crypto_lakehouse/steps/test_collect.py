@@ -17,7 +17,7 @@ from crypto_lakehouse.maintenance.verifying import verify
 from crypto_lakehouse.running import run_alone
 from crypto_lakehouse.runs.figures import CollectFigures
 from crypto_lakehouse.runs.orders import CollectOrder
-from crypto_lakehouse.runs.results import CollectOutcome, Reach
+from crypto_lakehouse.runs.outcomes import CollectOutcome, Reach
 from crypto_lakehouse.vocabulary import Step
 from tests.crypto_lakehouse.steps.batches import planned
 from tests.crypto_lakehouse.steps.test_scrub import UM, filled

@@ -1,6 +1,7 @@
 """The conform step builds what differs from what is published, and says of the rest why it is not there."""
 
-from crypto_lakehouse.runs.results import ConformOutcome, Status
+from crypto_lakehouse.runs.outcomes import ConformOutcome
+from crypto_lakehouse.runs.results import Status
 from crypto_lakehouse.vocabulary import Step
 from tests.crypto_lakehouse.steps.batches import FIRST, UM, planned
 from tests.small_lake import SmallLake, put_in_all

@@ -1,36 +1,32 @@
-"""Where the archive replaced an object, conform compares the new rows with the published ones."""
+"""What readers would lose if a new version replaced the published one."""
 
+from dataclasses import replace
 from pathlib import Path
 
-from crypto_lakehouse.runs.results import ConformOutcome
-from crypto_lakehouse.vocabulary import Step
-from tests.crypto_lakehouse.steps.batches import FIRST, UM, planned
-from tests.small_lake import SmallLake, dropped
-
-ALL = (Step.PULL, Step.CONFORM, Step.GATE, Step.PUBLISH)
-
-
-def test_a_first_version_has_nothing_to_be_compared_with(small: SmallLake) -> None:
-    small.publish(UM, FIRST)
-    outcome: ConformOutcome = planned(small).run(*ALL[:2]).completed()
-    assert outcome.republished == ()
+from crypto_lakehouse.catalog.opening import open_catalog
+from crypto_lakehouse.datasets import dataset
+from crypto_lakehouse.lake.manifest import read_manifest
+from crypto_lakehouse.progress import no_progress
+from crypto_lakehouse.steps.context import StepContext
+from crypto_lakehouse.steps.former import fetched, loss_of
+from tests.crypto_lakehouse.steps.batches import FIRST, SECOND, UM
+from tests.small_lake import SmallLake
 
 
-def test_rows_that_a_replaced_object_no_longer_has_are_counted_by_day(small: SmallLake) -> None:
-    small.publish(UM, FIRST, dropped(5, 8))
-    planned(small).run(*ALL)
-    small.publish(UM, FIRST)
-    outcome: ConformOutcome = planned(small).run(*ALL[:2]).completed()
-    (day,) = outcome.republished
-    assert (day.day.isoformat(), day.equal, outcome.figures.days_republished) == (FIRST, 21, 1)
-    assert day.only_kept == 3
-
-
-def test_a_published_file_that_is_gone_does_not_prevent_the_rebuild(small: SmallLake) -> None:
-    small.publish(UM, FIRST, dropped(5, 8))
-    planned(small).run(*ALL)
+def test_a_version_with_fewer_days_than_the_published_one_is_a_loss(small: SmallLake, tmp_path: Path) -> None:
+    for day in (FIRST, SECOND):
+        small.publish(UM, day)
+    small.run(UM, FIRST, SECOND)
+    (published,) = open_catalog(small.settings).partitions(dataset(UM))
+    context = StepContext(small.settings, small.storage, "", tmp_path, no_progress)
+    with fetched(context, published) as former:
+        assert former is not None
+        same = read_manifest(former)
+    fewer = replace(same, covered=((same.covered[0][0], f"{SECOND}T00:00:00+00:00"),))
+    assert loss_of(context, same, published) == ""
+    assert f"would lose 1 days from {SECOND} to {SECOND}" in loss_of(context, fewer, published)
     (file,) = Path(small.settings.lake).glob("silver/**/version=*/*.parquet")
     file.unlink()
-    small.publish(UM, FIRST)
-    outcome: ConformOutcome = planned(small).run(*ALL[:2]).completed()
-    assert (outcome.figures.candidates, outcome.republished) == (1, ())
+    with fetched(context, published) as former:
+        assert former is None
+    assert loss_of(context, fewer, published) == "", "a file that is gone protects nothing"

@@ -9,7 +9,8 @@ from crypto_lakehouse.errors import InvalidRequest
 from crypto_lakehouse.running import run_alone
 from crypto_lakehouse.runs.figures import GapsFigures
 from crypto_lakehouse.runs.orders import GapsOrder, first_order_key, write_order
-from crypto_lakehouse.runs.results import GapsOutcome, Status, read_outcome
+from crypto_lakehouse.runs.outcomes import GapsOutcome
+from crypto_lakehouse.runs.results import Status, read_outcome
 from crypto_lakehouse.steps import run_step
 from crypto_lakehouse.vocabulary import Step
 from tests.small_lake import SmallLake, dropped

@@ -12,7 +12,8 @@ from crypto_lakehouse.instruments.log import InstrumentLog
 from crypto_lakehouse.lake.local import LocalStorage
 from crypto_lakehouse.running import run_alone
 from crypto_lakehouse.runs.orders import InstrumentsOrder, run_folder
-from crypto_lakehouse.runs.results import InstrumentsOutcome, Status
+from crypto_lakehouse.runs.outcomes import InstrumentsOutcome
+from crypto_lakehouse.runs.results import Status
 from crypto_lakehouse.settings import ArchiveSettings, ExchangeSettings, Settings
 from crypto_lakehouse.vocabulary import Frequency, Interval, Market, Step
 from tests.crypto_lakehouse.instruments.bodies import body, um_symbol

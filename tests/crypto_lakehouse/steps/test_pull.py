@@ -1,7 +1,7 @@
 """The pull step counts what came, what has no checksum, and what was quarantined."""
 
 from crypto_lakehouse.lake.bronze import BronzeLog
-from crypto_lakehouse.runs.results import PullOutcome
+from crypto_lakehouse.runs.outcomes import PullOutcome
 from crypto_lakehouse.vocabulary import Step
 from tests.crypto_lakehouse.steps.batches import FIRST, SECOND, UM, planned
 from tests.small_lake import SmallLake

@@ -7,7 +7,8 @@ from crypto_lakehouse.datasets import dataset
 from crypto_lakehouse.maintenance.verifying import verify
 from crypto_lakehouse.running import run_alone
 from crypto_lakehouse.runs.orders import RepairOrder, ScrubOrder
-from crypto_lakehouse.runs.results import RepairOutcome, Status
+from crypto_lakehouse.runs.outcomes import RepairOutcome
+from crypto_lakehouse.runs.results import Status
 from crypto_lakehouse.vocabulary import Step
 from tests.crypto_lakehouse.steps.test_scrub import UM, filled, flip
 from tests.small_lake import SmallLake

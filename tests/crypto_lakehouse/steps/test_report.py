@@ -4,7 +4,8 @@ import pytest
 
 from crypto_lakehouse.errors import ArchiveFileMissing, QualityGateFailed
 from crypto_lakehouse.runs.history import read_run
-from crypto_lakehouse.runs.results import ReportOutcome, result_key
+from crypto_lakehouse.runs.outcomes import ReportOutcome
+from crypto_lakehouse.runs.results import result_key
 from crypto_lakehouse.steps.report import dataset_section, run_coverage
 from crypto_lakehouse.vocabulary import Step
 from tests.crypto_lakehouse.steps.batches import FIRST, UM, planned

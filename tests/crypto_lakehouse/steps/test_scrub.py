@@ -7,7 +7,7 @@ from crypto_lakehouse.lake.storage import Storage
 from crypto_lakehouse.maintenance import scrubbing
 from crypto_lakehouse.running import run_alone
 from crypto_lakehouse.runs.orders import ScrubOrder
-from crypto_lakehouse.runs.results import ScrubOutcome
+from crypto_lakehouse.runs.outcomes import ScrubOutcome
 from crypto_lakehouse.vocabulary import Step
 from tests.small_lake import SmallLake, dropped
 

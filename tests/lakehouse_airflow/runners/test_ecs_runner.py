@@ -1,16 +1,8 @@
-"""Steps as tasks on ECS: the provider's own operator, client and trigger against moto's server on loopback.
-
-moto starts no containers, so a task's command is run here as a process with the task's variables, before moto walks the
-task through its states.
-"""
+"""Steps as tasks on ECS: the provider's own operator, client and trigger against moto's server on loopback."""
 
 import json
-import os
-import subprocess
-import sys
 import time
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -28,6 +20,7 @@ from tests.lakehouse_airflow.runners.conftest import (
     step_script,
     task_context,
 )
+from tests.lakehouse_airflow.runners.ecs_fleet import Fleet, ends_soon, stays_running
 from tests.waiting import STANDSTILL_SECONDS
 
 pytest.importorskip("airflow.providers.amazon", reason="the provider is not installed")
@@ -36,39 +29,6 @@ pytestmark = pytest.mark.filterwarnings("ignore")
 CANARY = "canary-31fd"
 REGION = "us-east-1"
 CLUSTER = "crypto-lakehouse"
-
-
-@dataclass
-class Fleet:
-    """What the tasks run, and what ECS says of them."""
-
-    lake: Path
-    program: str = ""
-    # None: as the process ended.
-    said_code: int | None = None
-    fails_to_start: bool = False
-    tasks: list[Any] = field(default_factory=list)
-    environments: list[dict[str, str]] = field(default_factory=list)
-
-    def started(self, task: Any) -> None:
-        self.tasks.append(task)
-        # moto leaves it pending for good.
-        container = task.containers[0]
-        container.last_status = "STOPPED"
-        if self.fails_to_start:
-            task.stop_code, task.stopped_reason = "TaskFailedToStart", "CannotPullContainerError: no such image"
-            container.exitCode = None
-            return
-        [told] = task.overrides["containerOverrides"]
-        environment = {one["name"]: one["value"] for one in told["environment"]}
-        self.environments.append(environment)
-        mounted = {name: str(self.lake) if value == "/lake" else value for name, value in environment.items()}
-        run = subprocess.run(
-            [sys.executable, "-c", self.program, *told["command"]],
-            env={"PATH": os.environ["PATH"], **mounted},
-            check=False,
-        )
-        container.exitCode = run.returncode if self.said_code is None else self.said_code
 
 
 @pytest.fixture(scope="module")
@@ -399,16 +359,3 @@ def test_a_task_that_does_not_end_is_given_up(operator: Any, fleet: Fleet) -> No
     with pytest.raises(AirflowException, match="left no result"):
         finished(operator(timeout_seconds=2), task_context())
     assert fleet.tasks[0].desired_status == "STOPPED", "where a worker waits, it stops the task"
-
-
-def stays_running() -> None:
-    from moto.moto_api import state_manager
-
-    state_manager.set_transition("ecs::task", {"progression": "manual", "times": 1_000})
-
-
-def ends_soon(fleet: Fleet) -> None:
-    from moto.moto_api import state_manager
-
-    assert fleet.tasks[0].last_status == "RUNNING"
-    state_manager.set_transition("ecs::task", {"progression": "manual", "times": 1})

@@ -16,14 +16,13 @@ from crypto_lakehouse.endpoints.spec import RestEndpoint, RestShape, RestSource
 from crypto_lakehouse.errors import SchemaDrift
 from crypto_lakehouse.exchange.bodies import Answer, decode
 from crypto_lakehouse.exchange.rows import end_of, parsed, rows_in, time_of
-from crypto_lakehouse.instants import epoch_microseconds, microseconds
+from crypto_lakehouse.instants import HOUR_US, epoch_microseconds, microseconds
 from crypto_lakehouse.silver.decode.blocks import Block, InflationBounds
 from crypto_lakehouse.silver.inputs import InputObject
 from crypto_lakehouse.silver.sniff import Sniffed
 from crypto_lakehouse.spec import Dataset
 from crypto_lakehouse.vocabulary import Interval, Stamp
 
-_HOUR_US = 3_600_000_000
 _ODD = (LookupError, TypeError, ValueError, ArithmeticError, AttributeError, RecursionError)
 """What reading a row of another form raises."""
 _FLAGS = {True: "true", False: "false"}
@@ -51,7 +50,8 @@ def answers_block(input_object: InputObject, content: bytes, dataset: Dataset, b
         raise SchemaDrift("its row of the table names no REST source", partition=input_object.object.key)
     answers = [answer for answer in decode(content, bounds.max_bytes) if answer.status == 200]
     try:
-        lines = list(_LINES[dataset.rest.shape](answers, dataset.rest, input_object))
+        # A row that is not used may be on two pages, and is set aside once.
+        lines = dict.fromkeys(_LINES[dataset.rest.shape](answers, dataset.rest, input_object))
     except _ODD as error:
         raise SchemaDrift(
             f"an answer has another form: {type(error).__name__} {error}",
@@ -172,7 +172,7 @@ def _texts(*values: Any) -> list[str]:
 
 
 def _hours(earlier: int, later: int) -> int:
-    return round((epoch_microseconds(later) - epoch_microseconds(earlier)) / _HOUR_US)
+    return round((epoch_microseconds(later) - epoch_microseconds(earlier)) / HOUR_US)
 
 
 def _metric_lines(answers: Sequence[Answer], source: RestSource, input_object: InputObject) -> Iterator[bytes]:

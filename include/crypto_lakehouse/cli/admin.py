@@ -158,10 +158,14 @@ def maintain(
             results[step] = run_alone(step, order, settings, progress)
     counts = {step.value: result.counts() for step, result in results.items()}
     left = results[Step.REPAIR].completed().left if orders else ()
+    reaches = results[Step.COLLECT].completed().reaches
     if as_json:
-        print_json({"status": "failed" if left else "succeeded", "counts": counts, "faults": [*map(asdict, left)]})
+        facts = {"reaches": {reach.table: reach.as_of.isoformat() for reach in reaches}, "faults": [*map(asdict, left)]}
+        print_json({"status": "failed" if left else "succeeded", "counts": counts, **facts})
     else:
         _print_maintenance(counts, dry_run)
+        for reach in reaches:
+            print(f"reads of {reach.table} then reach back to --as-of {reach.as_of.isoformat()}")
     for fault in left:
         note(f"error: {fault}")
     if left:

@@ -55,16 +55,27 @@ ResultOption = Annotated[
 ]
 
 
+AsOfOption = Annotated[
+    str, typer.Option("--as-of", help="Show what readers saw at this time: 2025-01-31 or 2025-01-31T08:00, UTC. [now]")
+]
+
+
 @app.command(
     epilog=examples(
         "query info", "query info binance_um_klines --symbols BTCUSDT", "query info binance_spot_klines --json"
     )
 )
-def info(dataset: DatasetArgument = "", *, symbols: options.SymbolsOption = None, as_json: JsonOption = False) -> None:
+def info(
+    dataset: DatasetArgument = "",
+    *,
+    symbols: options.SymbolsOption = None,
+    as_of: AsOfOption = "",
+    as_json: JsonOption = False,
+) -> None:
     """Show what is published: symbols, intervals, first and last time, rows."""
     from crypto_lakehouse.query import Lake
 
-    published = Lake.open().info(dataset, symbols=options.checked_symbols(symbols or ()))
+    published = Lake.open().info(dataset, symbols=options.checked_symbols(symbols or ()), as_of=as_of or None)
     if as_json:
         print_json(published.to_dicts())
     elif published.is_empty():
@@ -185,6 +196,7 @@ def universe(
         'query sql "SELECT * FROM binance_um_funding_rate" --format csv --output funding.csv',
         "query sql \"FROM binance_spot_klines WHERE period = '2025-01'\" --format parquet --output b.parquet",
         'query sql "SHOW TABLES" --json',
+        'query sql "SELECT count(*) FROM binance_um_klines" --as-of 2025-01-31T08:00',
         "query sql - < query.sql",
     )
 )
@@ -197,6 +209,7 @@ def sql(
     timeout: TimeoutOption = None,
     memory_mib: MemoryOption = None,
     max_result_mib: ResultOption = None,
+    as_of: AsOfOption = "",
     as_json: JsonOption = False,
 ) -> None:
     """Run one SELECT statement over the published partitions. The statement can only read them."""
@@ -214,7 +227,7 @@ def sql(
         timeout_seconds=timeout or lake.limits.timeout_seconds,
         max_result_mib=max_result_mib or lake.limits.max_result_mib,
     )
-    result = lake.query(statement, limits)
+    result = lake.query(statement, limits, as_of=as_of or None)
     _write(result, chosen, output)
     if result.truncated:
         note(f"cut off after {rows:,} rows; --max-rows raises the limit")

@@ -1,7 +1,8 @@
 """The verdict log: the verdict of the gate on every candidate. The catalog can be rebuilt from it."""
 
 import json
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
+from dataclasses import dataclass
 from datetime import datetime
 from typing import NamedTuple
 
@@ -41,6 +42,48 @@ class LoggedVerdict(NamedTuple):
     verdict: Verdict
     run_id: str
     at: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class History:
+    """Which version of each partition readers saw when, by a verdict log.
+
+    People ask about a time, so the recorded times of the verdicts answer. Of several verdicts that were recorded by
+    then, the last one in the log counts, as it does for readers.
+
+    Args:
+        publishable: The verdicts that let a version be published, in the order of the log.
+        complete_since: From when on the log is complete; None if it never lost a verdict.
+    """
+
+    publishable: pl.DataFrame
+    complete_since: datetime | None
+
+    def at(self, instant: datetime) -> dict[str, LoggedVerdict]:
+        """Returns the verdict on the version that readers saw at an instant, of each partition that they saw."""
+        return _by_partition(self.publishable.filter(pl.col("at") <= instant))
+
+    def seen_until(self) -> dict[str, datetime | None]:
+        """Returns until when readers saw each version, by its file; None for the newest version of a partition."""
+        # A clock that was ahead or behind does not disturb this: it is the same rule as in `at`.
+        until = pl.col("at").cum_min(reverse=True).shift(-1).over("partition")
+        seen = self.publishable.with_columns(until.alias("until")).filter(
+            pl.col("until").is_null() | (pl.col("until") > pl.col("at"))
+        )
+        # The same bytes may have been published several times.
+        is_newest, last = pl.col("until").is_null().any(), pl.col("until").max()
+        per_file = seen.group_by("file").agg(pl.when(is_newest).then(None).otherwise(last).alias("until"))
+        return dict(per_file.iter_rows())
+
+    def reach(self, stored: Collection[str]) -> datetime | None:
+        """Returns the earliest instant since when every version that readers saw is kept; None if all are kept.
+
+        Args:
+            stored: The files of the versions that are kept.
+        """
+        gone = [until for file, until in self.seen_until().items() if until is not None and file not in stored]
+        limits = [*gone, *([self.complete_since] if self.complete_since else [])]
+        return max(limits, default=None)
 
 
 class VerdictLog:
@@ -87,12 +130,20 @@ class VerdictLog:
         Raises:
             CorruptObject: The log is damaged: an older verdict could pass for the newest.
         """
-        rows = self._log(table).read(skip_damage=skip_damage)
-        return _by_partition(
-            rows.filter(
-                pl.col("condition").is_in([condition.value for condition in Condition if condition.is_published])
-            )
-        )
+        return _by_partition(_publishable(self._log(table).read(skip_damage=skip_damage)))
+
+    def history(self, table: Table) -> History:
+        """Returns which version of each partition readers saw when.
+
+        Raises:
+            CorruptObject: The log is damaged.
+        """
+        log = self._log(table)
+        # Before the rows: a verdict that is appended meanwhile is no lost one.
+        head = log.head()
+        rows = log.read()
+        lost = max(set(range(1, head + 1)) - set(rows[SEQUENCE]), default=0)
+        return History(_publishable(rows), _complete_since(rows, lost) if lost else None)
 
     def versions(self, table: Table) -> set[tuple[str, str]]:
         """Returns partition and sha256 of every verdict that can be read, old and new."""
@@ -125,6 +176,19 @@ def _row(verdict: Verdict, run_id: str, at: datetime) -> dict[str, object]:
     candidate = {name: getattr(verdict.candidate, name) for name in Candidate.__slots__}
     reasons = json.dumps(verdict.reasons, ensure_ascii=False)
     return {**candidate, "condition": verdict.condition.value, "reasons": reasons, "run_id": run_id, "at": at}
+
+
+def _complete_since(rows: pl.DataFrame, lost: int) -> datetime | None:
+    """Returns since when the rows tell what readers saw, although the commit with the number `lost` has no rows."""
+    # A repair restores what readers saw last, and nothing that they saw before.
+    restored = rows.filter(pl.col(SEQUENCE) < lost)["at"].max()
+    return restored or rows["at"].min()  # type: ignore[return-value]
+
+
+def _publishable(rows: pl.DataFrame) -> pl.DataFrame:
+    return rows.filter(
+        pl.col("condition").is_in([condition.value for condition in Condition if condition.is_published])
+    )
 
 
 def _by_partition(rows: pl.DataFrame) -> dict[str, LoggedVerdict]:

@@ -1,9 +1,10 @@
 """Removes what no reader and no run needs any more. Files that are younger than the grace are kept.
 
-The grace is wall time: it gives readers time to end, and runs time to finish. It never decides what is newest.
+The grace is wall time: it gives readers time to end, and runs time to finish. It never decides what is newest. For a
+version it starts when the version is replaced, so that readers can look back at least as far.
 """
 
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 
@@ -33,12 +34,14 @@ class Collectable:
         objects: Stored objects that no record of a Bronze log names.
         runs: Files of runs and of their evidence.
         damaged: Damaged files that a repair set aside.
+        reaches: How far back readers can look afterwards, by table; only tables of which earlier versions are gone.
     """
 
     versions: list[StoredObject] = field(default_factory=list)
     objects: list[StoredObject] = field(default_factory=list)
     runs: list[StoredObject] = field(default_factory=list)
     damaged: list[StoredObject] = field(default_factory=list)
+    reaches: dict[str, datetime] = field(default_factory=dict)
 
     def remove(self, storage: Storage) -> None:
         """Removes the files: runs last, because they show which candidates have an unknown outcome."""
@@ -66,7 +69,10 @@ def collectable(
     files = Collectable()
     for table in tables():
         unknown = _unknown_candidates(storage, table)
-        files.versions += _old_versions(catalog, storage, table, old, unknown)
+        versions, reach = _old_versions(catalog, storage, table, old, unknown)
+        files.versions += versions
+        if reach is not None:
+            files.reaches[table.name] = reach
         if isinstance(table, Dataset):
             files.objects += _uncommitted(storage, table, old)
         files.runs += _old_runs(storage, table.name, older, set(unknown.values()))
@@ -76,18 +82,21 @@ def collectable(
 
 
 def _old_versions(
-    catalog: Catalog, storage: Storage, table: Table, old: datetime, unknown: dict[str, str]
-) -> Iterator[StoredObject]:
-    """Yields the versions that are older than the grace and that nothing names."""
+    catalog: Catalog, storage: Storage, table: Table, old: datetime, unknown: Collection[str]
+) -> tuple[list[StoredObject], datetime | None]:
+    """Returns the versions that are no longer needed, and how far back readers can look without them.
+
+    Nothing names them, they were written before the grace started, and since then no reader has found them published.
+    """
     # Listed first: a version that is published after the listing is younger than the grace.
-    files = [file for file in storage.list(f"{table_folder(table)}/") if file.key.endswith(f"/{DATA_FILE}")]
-    if not files:
-        return
-    logged = VerdictLog(storage).latest_publishable(table).values()
-    named = {record.file for record in catalog.partitions(table)} | {each.verdict.candidate.file for each in logged}
-    for file in files:
-        if file.key not in named and file.key not in unknown and file.modified_at < old:
-            yield file
+    stored = {file.key: file for file in storage.list(f"{table_folder(table)}/") if file.key.endswith(f"/{DATA_FILE}")}
+    if not stored:
+        return [], None
+    history = VerdictLog(storage).history(table)
+    seen = {file for file, until in history.seen_until().items() if until is None or until >= old}
+    kept = seen | {record.file for record in catalog.partitions(table)} | set(unknown)
+    gone = [file for file in stored.values() if file.key not in kept and file.modified_at < old]
+    return gone, history.reach(set(stored) - {file.key for file in gone})
 
 
 def _unknown_candidates(storage: Storage, table: Table) -> dict[str, str]:

@@ -16,18 +16,24 @@ from crypto_lakehouse.errors import ArchiveFileMissing, InvalidRequest
 from crypto_lakehouse.instruments.instrument import listed_on
 from crypto_lakehouse.instruments.log import InstrumentLog
 from crypto_lakehouse.lake.opening import open_storage
-from crypto_lakehouse.lake.partition import Partition
 from crypto_lakehouse.lake.records import PublishedPartition
 from crypto_lakehouse.query.arguments import Instant, checked_instant, checked_kind, checked_market, checked_patterns
+from crypto_lakehouse.query.as_of import PublishedAt
 from crypto_lakehouse.query.limits import QueryLimits, QueryResult
 from crypto_lakehouse.query.process import QueryEngine
-from crypto_lakehouse.query.published import PartitionFilter, published_partitions, published_summary, require_files
+from crypto_lakehouse.query.published import (
+    PartitionFilter,
+    Publications,
+    PublishedNow,
+    check_named,
+    published_partitions,
+    published_summary,
+)
 from crypto_lakehouse.query.question import Question
 from crypto_lakehouse.query.scans import scan_files
 from crypto_lakehouse.query.views import CoverageView, FileView, FrameView, ScanView, View, named_in
 from crypto_lakehouse.settings import ExchangeSettings, Settings, load_settings
 from crypto_lakehouse.spec import Dataset, Table
-from crypto_lakehouse.symbols import nearest_symbols, unknown_symbol
 from crypto_lakehouse.vocabulary import InstrumentKind, Interval, Market
 
 INSTRUMENTS = "instruments"
@@ -90,20 +96,27 @@ class Lake:
         """Returns the names of the datasets that the lake has tables for."""
         return [name for name in self.tables() if isinstance(marts.table(name), Dataset)]
 
-    def info(self, dataset: str = "", *, symbols: Sequence[str] = ()) -> pl.DataFrame:
-        """Returns what is published: one row per dataset or mart, interval and symbol. Reads only the catalog.
+    def info(self, dataset: str = "", *, symbols: Sequence[str] = (), as_of: Instant | None = None) -> pl.DataFrame:
+        """Returns what is published: one row per dataset or mart, interval and symbol. Reads no data file.
 
         Args:
             dataset: Name of a dataset or mart. By default all.
             symbols: Symbols, or globs of `*` and `?`. By default all.
+            as_of: Returns what was published at this time, also where its versions are not kept any more.
 
         Raises:
-            InvalidRequest: There is no such dataset or mart.
+            InvalidRequest: There is no such dataset or mart, or nothing is known of so early a time.
         """
         tables = [marts.table(name) for name in ([dataset] if dataset else self.tables())]
-        return published_summary(self._catalog, tables, PartitionFilter(symbols))
+        return published_summary(self._publications(as_of), tables, PartitionFilter(symbols))
 
-    def scan(
+    def _publications(self, as_of: Instant | None) -> Publications:
+        instant = checked_instant(as_of)
+        if instant is None:
+            return PublishedNow(self._catalog, self._storage)
+        return PublishedAt(self._catalog, self._storage, instant)
+
+    def scan(  # noqa: PLR0913 - all but the first are named where they are given
         self,
         dataset: str,
         *,
@@ -111,6 +124,7 @@ class Lake:
         interval: Interval | str | None = None,
         start: Instant | None = None,
         end: Instant | None = None,
+        as_of: Instant | None = None,
     ) -> pl.LazyFrame:
         """Returns the rows of a dataset or mart from `start` to before `end`. Opens only files that can have such rows.
 
@@ -123,39 +137,29 @@ class Lake:
             interval: The kline interval. By default all.
             start: First event time, inclusive.
             end: End of the event times, exclusive.
+            as_of: Returns the rows that readers saw at this time. By default the rows of now.
 
         Raises:
             ArchiveFileMissing: Nothing that fits is published.
             CorruptObject: A published file is gone.
-            InvalidRequest: A name or a time is not valid, or nothing is published of a symbol that is no glob.
+            InvalidRequest: A name or a time is not valid, nothing is published of a symbol that is no glob, or a
+                version of the time `as_of` is not kept any more.
         """
         table = marts.table(dataset)
         first, last, wanted = checked_instant(start), checked_instant(end), checked_patterns(symbols)
         needed = PartitionFilter(wanted, checked_interval(table, interval), first, last)
-        published = published_partitions(self._catalog, table, needed)
+        source = self._publications(as_of)
+        published = published_partitions(source, table, needed)
         if not published:
             request = f"for symbols {wanted or 'any'}, interval {interval or 'any'}, {start} to {end}"
-            raise _nothing_published(table, request)
-        self._check_named(table, wanted)
-        require_files(self._storage, published)
+            raise _nothing_published(table, request, as_of)
+        check_named(source, table, wanted)
+        source.require_files(table, published)
         hidden = [key for key in table.partition_keys if key != "kline_interval"]
         frame = scan_files(table.partition_keys, self._files(published), self._settings.storage).drop(hidden)
         if first is not None:
             frame = frame.filter(pl.col(table.event_time) >= first)
         return frame if last is None else frame.filter(pl.col(table.event_time) < last)
-
-    def _check_named(self, table: Table, patterns: Sequence[str]) -> None:
-        """Refuses a symbol of which nothing is published: a result without it would look complete.
-
-        Raises:
-            UnknownSymbol: There is such a symbol. A glob may match nothing.
-        """
-        named = [pattern for pattern in patterns if not set(pattern) & set("*?")]
-        unknown = [symbol for symbol in named if not self._catalog.partitions(table, symbols=[symbol])]
-        if unknown:
-            records = self._catalog.partitions(table)
-            known = {Partition.parse(table, record.partition).symbol for record in records}
-            raise unknown_symbol(unknown[0], "the lake", nearest_symbols(unknown[0], known), table.name)
 
     def coverage(
         self,
@@ -267,7 +271,12 @@ class Lake:
         return listed.filter(pl.col("kind").is_in(wanted)) if wanted else listed
 
     def scan_instrument(
-        self, dataset: str, instrument_id: str, *, interval: Interval | str | None = None
+        self,
+        dataset: str,
+        instrument_id: str,
+        *,
+        interval: Interval | str | None = None,
+        as_of: Instant | None = None,
     ) -> pl.LazyFrame:
         """Returns the rows of one instrument, without rows of other instruments that had the same symbol.
 
@@ -275,10 +284,11 @@ class Lake:
             dataset: Name of the dataset.
             instrument_id: For example `LITUSDT@2021-02-05`. `Lake.instruments` lists the ids.
             interval: The kline interval. By default all.
+            as_of: Returns the rows that readers saw at this time, see `scan`. The instrument is the newest version.
 
         Raises:
             ArchiveFileMissing: There is no such instrument, or none of its rows are published.
-            InvalidRequest: The dataset or the interval is not valid.
+            InvalidRequest: The dataset, the interval or `as_of` is not valid.
         """
         master = self.instruments(dataset_named(dataset).market)
         matching = master.filter(pl.col("instrument_id") == instrument_id)
@@ -289,11 +299,10 @@ class Lake:
         last_day = instrument["valid_to"]
         ends = [instrument["settles_at"], None if last_day is None else checked_instant(last_day + timedelta(days=1))]
         end = min((moment for moment in ends if moment is not None), default=None)
-        return self.scan(
-            dataset, symbols=instrument["symbol"], interval=interval, start=instrument["valid_from"], end=end
-        )
+        start = instrument["valid_from"]
+        return self.scan(dataset, symbols=instrument["symbol"], interval=interval, start=start, end=end, as_of=as_of)
 
-    def sql(self, text: str, limits: QueryLimits | None = None) -> pl.DataFrame:
+    def sql(self, text: str, limits: QueryLimits | None = None, *, as_of: Instant | None = None) -> pl.DataFrame:
         """Returns the rows of one SELECT statement.
 
         Every dataset and mart is a table, with its partition values as columns. Further tables are `coverage`, `gaps`,
@@ -302,59 +311,71 @@ class Lake:
         Args:
             text: The statement.
             limits: The limits of the query. By default the limits of the settings.
+            as_of: The tables have the rows that readers saw at this time. Then only datasets, marts and `instruments`
+                are tables.
 
         Raises:
-            InvalidRequest: The statement is not valid, or exceeds its limits in rows, time, memory or size.
+            InvalidRequest: The statement is not valid, or exceeds its limits in rows, time, memory or size, or a
+                version of the time `as_of` is not kept any more.
             ArchiveFileMissing: The statement names a table of which nothing is published.
             CorruptObject: A published file of a table that the statement names is gone.
         """
         bounds = limits or self._limits
-        result = self.query(text, bounds)
+        result = self.query(text, bounds, as_of=as_of)
         if result.truncated:
             what = f"the query returns more than {bounds.max_rows:,} rows"
             raise InvalidRequest(what, "Aggregate, add LIMIT, or use Lake.scan")
         return result.frame
 
-    def query(self, text: str, limits: QueryLimits | None = None) -> QueryResult:
+    def query(self, text: str, limits: QueryLimits | None = None, *, as_of: Instant | None = None) -> QueryResult:
         """Returns the same rows as `sql`, but cuts off rows beyond the limit instead of raising an error.
 
         Args:
             text: The statement.
             limits: The limits of the query. By default the limits of the settings.
+            as_of: See `sql`.
 
         Raises:
-            InvalidRequest: The statement is not valid, or exceeds its limits in time, memory or size.
+            InvalidRequest: The statement is not valid, or exceeds its limits in time, memory or size, or a version of
+                the time `as_of` is not kept any more.
             ArchiveFileMissing: The statement names a table of which nothing is published.
             CorruptObject: A published file of a table that the statement names is gone.
         """
         names = named_in(text, [*(table.name for table in marts.tables()), INSTRUMENTS, *TABLES])
         # A query without a table name may list the tables: SHOW TABLES.
         listed = names or [*self.tables(), INSTRUMENTS, *TABLES]
+        source = self._publications(as_of)
+        if source.instant is not None:
+            # They are about now.
+            listed = [name for name in listed if name not in TABLES]
         # In a query of `coverage` and similar tables, the name of a dataset may be a value to filter by.
         required = bool(names) and not set(names) & set(TABLES)
-        views = {name: self._view(name, required=required) for name in listed}
+        views = {name: self._view(name, source, required=required) for name in listed}
         existing = {name: view for name, view in views.items() if view is not None}
         return self._engine.run(Question(text, existing, limits or self._limits))
 
-    def _view(self, name: str, *, required: bool) -> View | None:
+    def _view(self, name: str, source: Publications, *, required: bool) -> View | None:
         if name in TABLES:
             # The process of the query gets no key that it does not need.
             settings = self._settings.model_copy(update={"exchange": ExchangeSettings()})
             return CoverageView(name, settings, tuple(self.tables()))
         if name != INSTRUMENTS:
-            return self._table_view(marts.table(name), required=required)
-        masters = pl.concat([self._masters.latest(market) for market in Market])
+            return self._table_view(marts.table(name), source, required=required)
+        versions, instant = self._masters, source.instant
+        masters = pl.concat(
+            versions.latest(market) if instant is None else versions.as_of(market, instant) for market in Market
+        )
         if masters.is_empty() and required:
             raise _no_master(None)
         return None if masters.is_empty() else FrameView.of(masters)
 
-    def _table_view(self, table: Table, *, required: bool) -> View | None:
-        published = self._catalog.partitions(table)
+    def _table_view(self, table: Table, source: Publications, *, required: bool) -> View | None:
+        published = source.partitions(table)
         if not published:
             if required:
-                raise _nothing_published(table, "")
+                raise _nothing_published(table, "", source.instant)
             return None
-        require_files(self._storage, published)
+        source.require_files(table, published)
         keys, files = table.partition_keys, self._files(published)
         # DuckDB reads *, ? and brackets in a path as a glob.
         if self._root.startswith("s3://") or re.search(r"[*?\[\]{}]", self._root):
@@ -370,6 +391,6 @@ def _no_master(market: Market | None) -> ArchiveFileMissing:
     return ArchiveFileMissing(what, f"Run `crypto-lakehouse instruments update --market {market or Market.UM}`")
 
 
-def _nothing_published(table: Table, request: str) -> ArchiveFileMissing:
-    what = f"nothing is published {request}".strip()
+def _nothing_published(table: Table, request: str, as_of: Instant | None) -> ArchiveFileMissing:
+    what = f"nothing {'is published' if as_of is None else f'was published at {as_of}'} {request}".strip()
     return ArchiveFileMissing(what, "See `crypto-lakehouse query info` or Lake.info()", dataset=table.name)

@@ -1,10 +1,11 @@
-"""The published partitions that a request needs, by the catalog alone."""
+"""The published partitions that a request needs, by the catalog alone, or by the verdict log for an earlier instant."""
 
 from collections.abc import Collection, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import date, datetime, timedelta
 from fnmatch import fnmatchcase
+from typing import Protocol
 
 import polars as pl
 
@@ -15,6 +16,7 @@ from crypto_lakehouse.lake.partition import Partition
 from crypto_lakehouse.lake.records import PublishedPartition
 from crypto_lakehouse.lake.storage import Storage
 from crypto_lakehouse.spec import Table
+from crypto_lakehouse.symbols import nearest_symbols, unknown_symbol
 from crypto_lakehouse.vocabulary import Condition, Interval
 
 _EXISTS_THREADS = 16
@@ -72,10 +74,61 @@ class PartitionFilter:
         return not (ends_before or starts_after)
 
 
-def published_partitions(catalog: Catalog, table: Table, needed: PartitionFilter) -> list[PublishedPartition]:
+class Publications(Protocol):
+    """What is published: now, or at an earlier instant."""
+
+    @property
+    def instant(self) -> datetime | None:
+        """The earlier instant, or None for now."""
+
+    def partitions(
+        self,
+        table: Table,
+        *,
+        symbols: Collection[str] | None = None,
+        interval: Interval | None = None,
+        first_day: date | None = None,
+        last_day: date | None = None,
+    ) -> list[PublishedPartition]:
+        """Returns the published partitions that touch the days given, both inclusive, sorted by name."""
+
+    def require_files(self, table: Table, published: Sequence[PublishedPartition]) -> None:
+        """Checks that the files of published partitions are there, before an engine opens them.
+
+        Raises:
+            CorruptObject: The file of a version that readers see now is gone.
+            InvalidRequest: The file of an earlier version is not kept any more.
+        """
+
+
+class PublishedNow:
+    """What is published now, by the catalog.
+
+    Args:
+        catalog: The catalog.
+        storage: The lake.
+    """
+
+    def __init__(self, catalog: Catalog, storage: Storage) -> None:
+        self._storage = storage
+        self.partitions = catalog.partitions
+        self.instant: datetime | None = None
+
+    def require_files(self, _: Table, published: Sequence[PublishedPartition]) -> None:
+        """Checks that the files of published partitions are there, before an engine opens them.
+
+        Raises:
+            CorruptObject: A file is gone; the message names its partition and what to do.
+        """
+        gone = files_gone(self._storage, published)
+        if gone:
+            raise file_is_gone(gone)
+
+
+def published_partitions(source: Publications, table: Table, needed: PartitionFilter) -> list[PublishedPartition]:
     """Returns the published partitions of a table that can have rows for a request."""
     # The catalog prunes by day. The first and last time of each file then prune within the day.
-    candidates = catalog.partitions(
+    candidates = source.partitions(
         table,
         symbols=needed.exact_symbols,
         interval=needed.interval,
@@ -88,28 +141,40 @@ def published_partitions(catalog: Catalog, table: Table, needed: PartitionFilter
     return [record for record in overlapping if needed.has_symbol(Partition.parse(table, record.partition).symbol)]
 
 
-def require_files(storage: Storage, published: Sequence[PublishedPartition]) -> None:
-    """Checks that the files of published partitions are there, before an engine opens them.
-
-    Raises:
-        CorruptObject: A file is gone; the message names its partition and what to do.
-    """
+def files_gone(storage: Storage, published: Sequence[PublishedPartition]) -> list[PublishedPartition]:
+    """Returns the published partitions whose files are not there."""
     with ThreadPoolExecutor(_EXISTS_THREADS) as pool:
         present = pool.map(storage.exists, [partition.file for partition in published])
-        gone = [partition for partition, is_there in zip(published, present, strict=True) if not is_there]
-    if gone:
-        others = f", and {len(gone) - 1:,} other files are gone, too" if len(gone) > 1 else ""
-        raise CorruptObject(
-            f"its published file {gone[0].file} is gone{others}",
-            REPAIR_ADVICE,
-            dataset=gone[0].dataset,
-            partition=gone[0].partition,
-        )
+        return [partition for partition, is_there in zip(published, present, strict=True) if not is_there]
 
 
-def published_summary(catalog: Catalog, tables: Collection[Table], needed: PartitionFilter) -> pl.DataFrame:
+def file_is_gone(gone: Sequence[PublishedPartition]) -> CorruptObject:
+    """Returns the error about published partitions whose files are gone: what the first one is, and what to do."""
+    others = f", and {len(gone) - 1:,} other files are gone, too" if len(gone) > 1 else ""
+    return CorruptObject(
+        f"its published file {gone[0].file} is gone{others}",
+        REPAIR_ADVICE,
+        dataset=gone[0].dataset,
+        partition=gone[0].partition,
+    )
+
+
+def check_named(source: Publications, table: Table, patterns: Sequence[str]) -> None:
+    """Refuses a symbol of which nothing is published: a result without it would look complete.
+
+    Raises:
+        UnknownSymbol: There is such a symbol. A glob may match nothing.
+    """
+    named = [pattern for pattern in patterns if not set(pattern) & set("*?")]
+    unknown = [symbol for symbol in named if not source.partitions(table, symbols=[symbol])]
+    if unknown:
+        known = {Partition.parse(table, record.partition).symbol for record in source.partitions(table)}
+        raise unknown_symbol(unknown[0], "the lake", nearest_symbols(unknown[0], known), table.name)
+
+
+def published_summary(source: Publications, tables: Collection[Table], needed: PartitionFilter) -> pl.DataFrame:
     """Returns what is published: one row per table, interval and symbol, with the columns of INFO_SCHEMA."""
-    rows = [_row(table, record) for table in tables for record in published_partitions(catalog, table, needed)]
+    rows = [_row(table, record) for table in tables for record in published_partitions(source, table, needed)]
     series = ["dataset", "kline_interval", "symbol"]
     return (
         pl.LazyFrame(rows, schema=_PARTITION_SCHEMA, orient="row")

@@ -1,6 +1,7 @@
 """Outcomes: what the step of each verb did, for later steps and for people."""
 
 from dataclasses import dataclass, field
+from datetime import datetime
 
 from crypto_lakehouse.coverage.records import Fill, ReconciledDay
 from crypto_lakehouse.lake.faults import Fault
@@ -277,10 +278,24 @@ class RepairOutcome:
 
 
 @dataclass(frozen=True, slots=True)
+class Reach:
+    """How far back readers of a table can look: to the earliest instant of which every version is kept."""
+
+    table: str
+    as_of: datetime
+
+
+@dataclass(frozen=True, slots=True)
 class CollectOutcome:
-    """What a collection removed, or would remove."""
+    """What a collection removed, or would remove.
+
+    Args:
+        figures: In figures.
+        reaches: How far back readers can look afterwards; only tables of which earlier versions are gone.
+    """
 
     figures: CollectFigures
+    reaches: tuple[Reach, ...] = ()
 
     @property
     def is_idle(self) -> bool:

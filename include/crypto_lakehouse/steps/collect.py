@@ -5,7 +5,7 @@ from crypto_lakehouse.lake.storage import StoredObject
 from crypto_lakehouse.maintenance.collecting import collectable
 from crypto_lakehouse.runs.figures import CollectFigures
 from crypto_lakehouse.runs.orders import CollectOrder
-from crypto_lakehouse.runs.outcomes import CollectOutcome
+from crypto_lakehouse.runs.outcomes import CollectOutcome, Reach
 from crypto_lakehouse.steps.context import StepContext
 
 
@@ -32,7 +32,8 @@ def collect(context: StepContext, order: CollectOrder) -> CollectOutcome:
             damaged=len(files.damaged),
             damaged_bytes=_bytes(files.damaged),
             unfinished=unfinished,
-        )
+        ),
+        tuple(Reach(table, as_of) for table, as_of in files.reaches.items()),
     )
 
 

@@ -16,6 +16,7 @@ from crypto_lakehouse.cli import main
 from crypto_lakehouse.lake.partition import Partition
 from crypto_lakehouse.lake.records import PublishedPartition
 from crypto_lakehouse.vocabulary import Condition, Step
+from tests.crypto_lakehouse.query.test_as_of import BTC, FIRST, HOUR, PastLake
 
 LEAVES = (
     ["admin", "setup"],
@@ -118,6 +119,31 @@ def test_info_shows_coverage(lake_folder: Path, capsys: pytest.CaptureFixture[st
     assert main(["query", "info", "binance_um_funding_rate", "--json"]) == 0
     assert json.loads(capsys.readouterr().out)[0]["rows"] == 3
     assert main(["query", "info", "nonsense"]) == 64
+
+
+def test_an_earlier_instant_is_shown_and_its_limit_is_named(
+    lake_folder: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    past = PastLake(lake_folder)
+    old = past.publish(FIRST, 1)
+    past.publish(FIRST + HOUR, 2)
+    command = ["query", "sql", "SELECT close::INT AS n FROM binance_um_funding_rate", "--format", "csv", "--as-of"]
+    for as_of, number in (("2025-03-01T12:30", 1), ("2025-03-01T14:00:00+01:00", 2)):
+        assert main([*command, as_of]) == 0
+        assert capsys.readouterr().out == f"n\n{number}\n"
+    assert main(["query", "info", "--as-of", "2025-03-01", "--json"]) == 0
+    assert json.loads(capsys.readouterr().out) == []
+    assert main(["admin", "maintain", "--dry-run"]) == 0
+    assert "reach" not in capsys.readouterr().out, "all versions are kept"
+    old.unlink()
+    limit = "2025-03-01T13:00:00+00:00"
+    assert main([*command, "2025-03-01T12:30"]) == 64
+    assert f"{BTC}: " in (refusal := capsys.readouterr().err)
+    assert f"reach back to as_of {limit}" in refusal
+    assert main(["admin", "maintain", "--dry-run"]) == 0
+    assert f"reads of binance_um_funding_rate then reach back to --as-of {limit}" in capsys.readouterr().out
+    assert main(["admin", "maintain", "--dry-run", "--json"]) == 0
+    assert json.loads(capsys.readouterr().out)["reaches"] == {"binance_um_funding_rate": limit}
 
 
 def test_sql_prints_a_table_from_which_nothing_steers_the_terminal(

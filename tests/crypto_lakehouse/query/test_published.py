@@ -116,4 +116,4 @@ def test_coverage_is_asked_of_marts_as_of_datasets(catalog: EmbeddedCatalog, mar
     for found in (lake.coverage(days=days), lake.coverage(mart.name, days=days)):
         assert found.select("dataset", "symbol", "rows").rows() == [(mart.name, "BTCUSDT", 10)]
     # The process of a query does not know the mart of this test; the tables are the same in SQL.
-    assert lake._view("coverage", required=True).table_names == (KLINES.name, mart.name)
+    assert lake._view("coverage", lake._publications(None), required=True).table_names == (KLINES.name, mart.name)

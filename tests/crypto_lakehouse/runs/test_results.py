@@ -44,6 +44,7 @@ from crypto_lakehouse.runs.outcomes import (
     PlanOutcome,
     PublishOutcome,
     PullOutcome,
+    Reach,
     RepairOutcome,
     ReportOutcome,
     ScrubOutcome,
@@ -86,7 +87,7 @@ OUTCOMES: dict[Step, Outcome] = {
     Step.REPAIR: RepairOutcome(
         RepairFigures(faults=1), (FAULT,), (Fill("d", ("BTCUSDT",), (), date(2025, 1, 1), date(2025, 1, 2)),)
     ),
-    Step.COLLECT: CollectOutcome(CollectFigures(versions=1)),
+    Step.COLLECT: CollectOutcome(CollectFigures(versions=1), (Reach("d", datetime(2025, 1, 1, tzinfo=UTC)),)),
 }
 texts = st.text(st.characters(exclude_categories=["Cs"]), max_size=20)
 BOUNDS = datetime(2017, 1, 1), datetime(2035, 1, 1)  # noqa: DTZ001  Hypothesis takes no other

@@ -5,19 +5,23 @@ The inputs are made up after what users of these archives reported, and their ri
 
 import hashlib
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from crypto_lakehouse.demo.synthetic import zipped
 from crypto_lakehouse.layouts import KLINE_SOURCE
+from crypto_lakehouse.progress import Progress
 from crypto_lakehouse.query import Lake
 from crypto_lakehouse.running import RunSummary, new_run_id, run_pipeline
 from crypto_lakehouse.runs.orders import PlanRequest
+from crypto_lakehouse.runs.results import StepResult
 from crypto_lakehouse.settings import ArchiveSettings, ExchangeSettings, Settings
-from crypto_lakehouse.vocabulary import Frequency, Interval
+from crypto_lakehouse.steps import run_step
+from crypto_lakehouse.vocabulary import Frequency, Interval, Step
 from tests.archive_builder import archive_file, csv, epoch_ms, kline_rows
 from tests.fakes.bucket import FakeBucket, serving
 from tests.fakes.venue import HOUR, Answer, funding, kraken, venue
@@ -235,3 +239,37 @@ def test_rows_of_a_partition_that_are_all_refused_are_listed_though_it_has_no_fi
     assert (told["condition"], told["rows"]) == ("missing", 0)
     assert "refused: line" in told["reason"]
     assert lake.sql("SELECT count(*) FROM binance_spot_agg_trades").item() == 600
+
+
+@pytest.mark.parametrize("fault", ["flipped", "gone", "control: none"])
+def test_damaged_answers_are_requested_again_by_the_next_run(fault: str, tmp_path: Path) -> None:
+    top, requests = int(time.time()) // HOUR * HOUR, list[str]()
+    candles = [[top - HOUR * (719 - number), *("0.5",) * 5, "9.5", 3] for number in range(720)]
+    day, name = day_of(TODAY - 2 * DAY), "kraken_spot_klines"
+    fired: list[Path] = []
+
+    def answer(path: str, params: Mapping[str, str]) -> tuple[int, object]:
+        requests.append(path)
+        return kraken(candles)(path, params)
+
+    def damaging(verb: Step, key: str, chosen: Settings, progress: Progress) -> StepResult[Any]:
+        if verb is Step.CONFORM:
+            (path,) = (tmp_path / "lake").glob("bronze/*/rest/**/*.jsonl.gz")
+            data = path.read_bytes()
+            if fault == "gone":
+                path.unlink()
+            if fault == "flipped":
+                path.write_bytes(data[:40] + bytes([data[40] ^ 1]) + data[41:])
+            fired.append(path)
+        return run_step(verb, key, chosen, progress)
+
+    with venue(answer) as url:
+        chosen = settings(tmp_path, None, url)
+        request = PlanRequest(name, new_run_id("t"), day, day, ("SHIBUSD",), ("1h",))
+        run_pipeline(request, chosen, step=damaging)
+        assert fired, "the injector fired"
+        asked_before = sum(path.endswith("/OHLC") for path in requests)
+        assert run(chosen, name, (day, day), "SHIBUSD", ["1h"]).exit_code == 0
+    is_asked_again = sum(path.endswith("/OHLC") for path in requests) > asked_before
+    assert is_asked_again is (fault != "control: none")
+    assert Lake(chosen).sql("SELECT count(*) FROM kraken_spot_klines").item() == 24

@@ -6,9 +6,9 @@ from dataclasses import dataclass
 from crypto_lakehouse.catalog.opening import open_catalog
 from crypto_lakehouse.coverage.records import Fill
 from crypto_lakehouse.errors import LakehouseError
+from crypto_lakehouse.extras import require
 from crypto_lakehouse.lake.faults import Fault
 from crypto_lakehouse.lake.opening import open_storage
-from crypto_lakehouse.maintenance.repairing import repair as repair_faults
 from crypto_lakehouse.maintenance.verifying import verify
 from crypto_lakehouse.ownership import scratch_folder
 from crypto_lakehouse.progress import Progress, no_progress
@@ -16,6 +16,8 @@ from crypto_lakehouse.running import new_run_id, run_pipeline
 from crypto_lakehouse.runs.orders import PlanRequest
 from crypto_lakehouse.settings import Settings
 from crypto_lakehouse.spec import Table
+from crypto_lakehouse.verbs import verb_of
+from crypto_lakehouse.vocabulary import Step
 
 ROUNDS = 4
 """A damaged log hides other faults, and a mart waits for its inputs: a repair looks again after each round."""
@@ -54,13 +56,19 @@ def heal(
         progress: Listener for long work.
 
     Raises:
+        MissingExtra: A library that a repair needs is not installed; nothing was done.
         LakehouseError: The lake or the catalog did not answer.
     """
     catalog, storage = open_catalog(settings), open_storage(settings)
+    if repair:
+        require(*verb_of(Step.REPAIR).extras)
     left = verify(catalog, storage, tables, deep=deep, progress=progress)
     seen: dict[Fault, None] = dict.fromkeys(left)
     failures: dict[str, None] = {}
     for _ in range(ROUNDS if repair else 0):
+        # A repair makes Silver again. To verify, no library of conform is needed.
+        from crypto_lakehouse.maintenance.repairing import repair as repair_faults
+
         if not left:
             break
         with scratch_folder(settings.work_folder, "repair") as folder:

@@ -174,8 +174,10 @@ def write_plan(request: PlanRequest, settings: Settings, progress: Progress = no
     """Runs the plan step alone and returns its figures and the orders it wrote, JSON-ready.
 
     Raises:
+        MissingExtra: A library that the plan needs is not installed; nothing was done.
         LakehouseError: The plan failed.
     """
+    require(*verb_of(Step.PLAN).extras)
     key = write_first_order(Step.PLAN, request, settings)
     result = run_step(Step.PLAN, key, settings, progress)
     orders = [order_key for keys in result.completed().orders.values() for order_key in keys]
@@ -189,6 +191,8 @@ def explain(request: PlanRequest, settings: Settings, progress: Progress = no_pr
     Raises:
         LakehouseError: The listing failed or is suspect, or the request is not acceptable.
     """
+    require(*verb_of(Step.PLAN).extras)
+
     from crypto_lakehouse.steps.context import StepContext
     from crypto_lakehouse.steps.plan import compare
 

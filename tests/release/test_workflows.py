@@ -133,7 +133,7 @@ def test_the_slow_set_runs_every_night_and_make_test_leaves_it_out() -> None:
         "make test-slow"
     ]
     makefile = (PROJECT / "Makefile").read_text(encoding="utf-8")
-    assert "pytest -n 2 --dist worksteal -m 'not slow'" in makefile
+    assert "pytest -n 4 --dist worksteal -m 'not slow'" in makefile
     assert "pytest -m slow" in makefile
 
 

@@ -8,6 +8,7 @@ import pytest
 
 from crypto_lakehouse.cli import main
 from crypto_lakehouse.datasets import dataset
+from crypto_lakehouse.errors import UnknownSymbol
 from crypto_lakehouse.settings import PREFIX, load_settings
 from crypto_lakehouse.vocabulary import Interval
 from tests.crypto_lakehouse.exchange.venue_lake import KLINES, TRADES, AskedLake, candle_lines, tick_lines, yesterday
@@ -82,15 +83,16 @@ def test_kraken_tells_of_its_newest_720_candles_and_the_rest_is_noted_as_out_of_
     ("name", "intervals"),
     [("coinbase_spot_klines", ["1h"]), ("coinbase_spot_trades", []), ("kraken_spot_trades", [])],
 )
-def test_an_unknown_symbol_is_asked_for_once_and_leaves_its_refusal(
+def test_an_unknown_symbol_fails_by_name_in_every_run_and_leaves_nothing(
     name: str, intervals: list[str], asked_lake: Asked
 ) -> None:
-    lake, exchange = asked_lake
-    assert lake.run(name, "NOUSD", (DAY, DAY), intervals).status == "succeeded"
-    assert lake.held(name)["symbol"].to_list() == ["NOUSD"]
-    asked = len(exchange.requests)
-    assert lake.run(name, "NOUSD", (DAY, DAY), intervals).status == "nothing_to_do"
-    assert len(exchange.requests) == asked
+    lake, _ = asked_lake
+    for _ in range(2):
+        (failure, report) = lake.run(name, "NOUSD", (DAY, DAY), intervals).failures
+        assert isinstance(failure.error, UnknownSymbol)
+        assert "NOUSD" in str(failure.error)
+        assert "NOUSD" in str(report.error)
+    assert lake.held(name).is_empty()
 
 
 def test_a_glob_needs_what_the_lake_holds(asked_lake: Asked) -> None:

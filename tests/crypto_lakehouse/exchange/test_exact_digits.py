@@ -49,8 +49,8 @@ def test_numbers_without_quotes_keep_every_digit(open_venue: OpenVenue) -> None:
 
 
 def test_more_decimals_than_are_kept_are_refused(open_venue: OpenVenue) -> None:
-    outcome = conform_body(open_venue(END), "coinbase_spot_klines", f"[[{SECOND},1,1,1,1,0.123456789]]")
-    assert "more than 8 decimals" in outcome.refused[0].reason
+    outcome = conform_body(open_venue(END), "coinbase_spot_klines", f"[[{SECOND},1,1,1,1,0.1234567890123]]")
+    assert "more than 12 decimals" in outcome.refused[0].reason
 
 
 def test_what_is_finer_than_a_microsecond_is_cut_and_the_rows_stay_apart(open_venue: OpenVenue) -> None:

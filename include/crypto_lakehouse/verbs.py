@@ -69,6 +69,7 @@ class Area(Enum):
     GOLD_VERSIONS = ("gold/*/version=*",)
     VERDICTS = ("silver/*/verdicts/*", "gold/*/verdicts/*")
     COVERAGE = ("coverage/*",)
+    LIFETIMES = ("lifetimes/*",)
     EVIDENCE = ("quality/*",)
     REPORTS = ("quality/*/report.html", "quality/*/report.sha256")
     INSTRUMENTS = ("instruments/*",)
@@ -143,8 +144,8 @@ VERBS: tuple[Verb, ...] = (
         is_mapped=False,
         extras=("pull",),
         reach=Reach.ARCHIVE,
-        reads=(Area.RUNS, *_LOGS),
-        writes=(Area.MAPPED_ORDERS, Area.RUN_LOG),
+        reads=(Area.RUNS, *_LOGS, Area.LIFETIMES),
+        writes=(Area.MAPPED_ORDERS, Area.RUN_LOG, Area.LIFETIMES),
         catalog=CatalogAccess.READ,
         help="Compare the archive with the lake and write the orders of the other steps.",
     ),
@@ -201,7 +202,8 @@ VERBS: tuple[Verb, ...] = (
         order_stem="transform",
         image=Image.QUALITY,
         extras=("gate",),
-        reads=(Area.RUNS, Area.SILVER_VERSIONS, Area.GOLD_VERSIONS),
+        # What a partition may lack is judged by the refused objects and the life of its symbol.
+        reads=(Area.RUNS, Area.SILVER_VERSIONS, Area.GOLD_VERSIONS, *_LOGS, Area.LIFETIMES),
         writes=(Area.EVIDENCE,),
         help="Judge the candidates of a batch.",
     ),
@@ -234,7 +236,7 @@ VERBS: tuple[Verb, ...] = (
         order_stem="gaps",
         is_mapped=False,
         subject=Subject.LAKE,
-        reads=(Area.RUNS, Area.COVERAGE),
+        reads=(Area.RUNS, Area.COVERAGE, Area.BRONZE_LOG, Area.BRONZE_QUARANTINE, Area.LIFETIMES),
         catalog=CatalogAccess.READ,
         help="Find the days whose data is missing and may still be had.",
     ),
@@ -273,7 +275,7 @@ VERBS: tuple[Verb, ...] = (
         is_mapped=False,
         subject=Subject.LAKE,
         extras=("conform",),
-        reads=(Area.RUNS, Area.BRONZE, *_VERSIONS, *_LOGS, Area.INSTRUMENTS),
+        reads=(Area.RUNS, Area.BRONZE, *_VERSIONS, *_LOGS, Area.LIFETIMES, Area.INSTRUMENTS),
         # It never writes an object of Bronze: only a pull or the exchange brings those bytes again.
         writes=(*_VERSIONS, *_LOGS, Area.INSTRUMENTS, Area.RUN_LOG, Area.SET_ASIDE),
         # A damaged file is copied below `damaged/` first.

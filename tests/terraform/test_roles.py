@@ -96,6 +96,7 @@ TO_TASKS = {"iam:PassedToService": "ecs-tasks.amazonaws.com"}
 STEP_ROLE = f"arn:aws:iam::123456789012:role/{NAME}-step-publish"
 
 RUN_LOG = "runs/binance_um_klines/log/000000000002.commit"
+LIFETIMES = "lifetimes/binance_um_klines/000000000001.commit"
 PLACE = "maintenance/scrub.json"
 ASIDE = f"damaged/0123456789abcdef/{DATA}"
 
@@ -109,6 +110,10 @@ TRIPLES: tuple[tuple[bool, str, str, str, dict[str, str]], ...] = (
     (False, "plan", "s3:PutObject", BRONZE_LOG, {}),
     (True, "plan", "s3:PutObject", RUN_LOG, {}),
     (False, "plan", "s3:DeleteObject", RUN_LOG, {}),
+    (True, "plan", "s3:PutObject", LIFETIMES, {}),
+    (True, "gate", "s3:GetObject", LIFETIMES, {}),
+    (True, "gaps", "s3:GetObject", LIFETIMES, {}),
+    (False, "gate", "s3:PutObject", LIFETIMES, {}),
     (True, "plan", "glue:GetPartitions", TABLE, {}),
     (False, "plan", "glue:BatchUpdatePartition", TABLE, {}),
     (True, "pull", "s3:PutObject", OBJECT, {}),

@@ -20,7 +20,8 @@ locals {
   replica_bucket = "${local.name}-replica-${local.account_id}"
   lake_uri       = "s3://${local.lake_bucket}"
 
-  # Sizes that Fargate sells. Conform needs memory for a batch and room for its inputs; the others wait for the network.
+  # Sizes that Fargate sells. Conform needs memory for a batch and room for its inputs, and so does a repair, which makes
+  # partitions again; scrub and collect hold the list of all files; the others wait for the network.
   default_size = { cpu = 512, memory = 2048, storage_gib = 21 }
   step_sizes = {
     pull    = { cpu = 1024, memory = 2048, storage_gib = 50 }
@@ -28,6 +29,9 @@ locals {
     conform = { cpu = 4096, memory = 16384, storage_gib = 100 }
     build   = { cpu = 2048, memory = 8192, storage_gib = 50 }
     gate    = { cpu = 2048, memory = 8192, storage_gib = 50 }
+    scrub   = { cpu = 1024, memory = 4096, storage_gib = 21 }
+    repair  = { cpu = 4096, memory = 16384, storage_gib = 100 }
+    collect = { cpu = 1024, memory = 4096, storage_gib = 21 }
   }
   steps = {
     for step, verb in var.verbs : step => merge(
@@ -46,14 +50,16 @@ locals {
 
   # What every process of the lakehouse is told, steps and Airflow alike.
   settings = {
-    CRYPTO_LAKEHOUSE_ARCHIVE__BUCKET        = var.archive.bucket
-    CRYPTO_LAKEHOUSE_ARCHIVE__REGION        = var.archive.region
-    CRYPTO_LAKEHOUSE_CATALOG__GLUE_DATABASE = module.glue.database
-    CRYPTO_LAKEHOUSE_CATALOG__KIND          = "glue"
-    CRYPTO_LAKEHOUSE_CATALOG__REGION        = var.region
-    CRYPTO_LAKEHOUSE_EXCHANGE__ENABLED      = tostring(var.internet_egress)
-    CRYPTO_LAKEHOUSE_LAKE                   = local.lake_uri
-    CRYPTO_LAKEHOUSE_STORAGE__REGION        = var.region
+    CRYPTO_LAKEHOUSE_ARCHIVE__BUCKET            = var.archive.bucket
+    CRYPTO_LAKEHOUSE_ARCHIVE__REGION            = var.archive.region
+    CRYPTO_LAKEHOUSE_CATALOG__GLUE_DATABASE     = module.glue.database
+    CRYPTO_LAKEHOUSE_CATALOG__KIND              = "glue"
+    CRYPTO_LAKEHOUSE_CATALOG__REGION            = var.region
+    CRYPTO_LAKEHOUSE_EXCHANGE__ENABLED          = tostring(var.internet_egress)
+    CRYPTO_LAKEHOUSE_LAKE                       = local.lake_uri
+    CRYPTO_LAKEHOUSE_MAINTENANCE__EVIDENCE_DAYS = tostring(var.run_days)
+    CRYPTO_LAKEHOUSE_MAINTENANCE__SCRUB_DAYS    = tostring(var.scrub_days)
+    CRYPTO_LAKEHOUSE_STORAGE__REGION            = var.region
   }
 
   # What Airflow is told beside: where it starts steps. A step's task definition is prefix, hyphen and its name.

@@ -19,7 +19,8 @@ module "logs" {
 }
 
 # Bronze, Silver and the records of runs are prefixes of one bucket: the pipeline knows one root, what a partition was
-# made from lies beside it, and rights and lifecycles go by prefix.
+# made from lies beside it, and rights and lifecycles go by prefix. No rule of the bucket removes current objects: only the
+# step `collect` knows what a reader, a log or an unfinished run still needs.
 module "lake" {
   source             = "./modules/bucket"
   name               = local.lake_bucket
@@ -28,7 +29,6 @@ module "lake" {
   force_destroy      = var.force_destroy
   noncurrent_days    = var.noncurrent_days
   tiered_prefixes    = ["bronze/", "silver/", "gold/"]
-  expirations        = { "runs/" = var.run_days, "quality/" = var.run_days }
   archive_after_days = var.bronze_archive_after_days
 }
 

@@ -189,9 +189,25 @@ variable "noncurrent_days" {
 }
 
 variable "run_days" {
-  description = "How long work orders, results and quality reports of runs are kept."
+  description = "How long work orders, results and quality reports of runs, and damaged files, are kept; collect removes them."
   type        = number
   default     = 400
+
+  validation {
+    condition     = var.run_days >= 30
+    error_message = "At least 30 days: a run may be continued so long."
+  }
+}
+
+variable "scrub_days" {
+  description = "A weekly scrub reads each stored file once in so many days. S3 checks its own bytes, and a file that is read costs the full price for the next 30 days."
+  type        = number
+  default     = 364
+
+  validation {
+    condition     = var.scrub_days >= 7
+    error_message = "At least 7 days: a scrub starts once a week."
+  }
 }
 
 variable "log_days" {

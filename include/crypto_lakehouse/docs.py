@@ -251,7 +251,7 @@ def between_markers(text: str, inner: str) -> str:
 
 def render_verbs() -> str:
     """Returns the page of the verbs: purpose, image, network and rights of each verb."""
-    head = ("verb", "what it does", "image", "connects to", "reads", "writes", "catalog")
+    head = ("verb", "what it does", "image", "connects to", "reads", "writes", "removes", "catalog")
     rows = [
         (
             f"`{verb.step}`",
@@ -260,6 +260,7 @@ def render_verbs() -> str:
             _REACHES[verb.reach],
             _areas(verb.reads),
             _areas(verb.writes),
+            _areas((*verb.folds, *verb.deletes)),
             verb.catalog.value,
         )
         for verb in VERBS

@@ -116,6 +116,10 @@ class CorruptObject(PermanentError):
     """A stored file no longer has the bytes that were written."""
 
 
+class ObjectArchived(PermanentError):
+    """The store holds an object where it cannot be read at once, such as in an archive tier."""
+
+
 class PlaceUnusable(PermanentError):
     """A file or folder is read-only, may not be used by this user, or is not what it must be."""
 

@@ -58,6 +58,8 @@ class Area(Enum):
     # Three digits are enough: a plan writes at most 1,000 orders of a kind, 000 to 999.
     MAPPED_ORDERS = ("runs/*/pull-???.json", "runs/*/delta-???.json", "runs/*/transform-???.json")
     RUN_LOG = ("runs/*/log/*",)
+    # Orders and results of runs; the run log has no such names.
+    RUN_RECORDS = ("runs/*.json",)
     BRONZE = ("bronze/*",)
     BRONZE_OBJECTS = ("bronze/*/objects/*",)
     BRONZE_ANSWERS = ("bronze/*/rest/*",)
@@ -67,6 +69,7 @@ class Area(Enum):
     GOLD_VERSIONS = ("gold/*/version=*",)
     VERDICTS = ("silver/*/verdicts/*", "gold/*/verdicts/*")
     COVERAGE = ("coverage/*",)
+    LIFETIMES = ("lifetimes/*",)
     EVIDENCE = ("quality/*",)
     REPORTS = ("quality/*/report.html", "quality/*/report.sha256")
     INSTRUMENTS = ("instruments/*",)
@@ -141,8 +144,8 @@ VERBS: tuple[Verb, ...] = (
         is_mapped=False,
         extras=("pull",),
         reach=Reach.ARCHIVE,
-        reads=(Area.RUNS, *_LOGS),
-        writes=(Area.MAPPED_ORDERS, Area.RUN_LOG),
+        reads=(Area.RUNS, *_LOGS, Area.LIFETIMES, Area.INSTRUMENTS),
+        writes=(Area.MAPPED_ORDERS, Area.RUN_LOG, Area.LIFETIMES),
         catalog=CatalogAccess.READ,
         help="Compare the archive with the lake and write the orders of the other steps.",
     ),
@@ -199,7 +202,8 @@ VERBS: tuple[Verb, ...] = (
         order_stem="transform",
         image=Image.QUALITY,
         extras=("gate",),
-        reads=(Area.RUNS, Area.SILVER_VERSIONS, Area.GOLD_VERSIONS),
+        # What a partition may lack is judged by the refused objects and the life of its symbol.
+        reads=(Area.RUNS, Area.SILVER_VERSIONS, Area.GOLD_VERSIONS, *_LOGS, Area.LIFETIMES),
         writes=(Area.EVIDENCE,),
         help="Judge the candidates of a batch.",
     ),
@@ -232,7 +236,7 @@ VERBS: tuple[Verb, ...] = (
         order_stem="gaps",
         is_mapped=False,
         subject=Subject.LAKE,
-        reads=(Area.RUNS, Area.COVERAGE),
+        reads=(Area.RUNS, Area.COVERAGE, Area.BRONZE_LOG, Area.BRONZE_QUARANTINE, Area.LIFETIMES),
         catalog=CatalogAccess.READ,
         help="Find the days whose data is missing and may still be had.",
     ),
@@ -271,10 +275,18 @@ VERBS: tuple[Verb, ...] = (
         is_mapped=False,
         subject=Subject.LAKE,
         extras=("conform",),
-        reads=(Area.RUNS, Area.BRONZE, *_VERSIONS, *_LOGS, Area.INSTRUMENTS, Area.EVIDENCE),
+        reads=(Area.RUNS, Area.BRONZE, *_VERSIONS, *_LOGS, Area.LIFETIMES, Area.INSTRUMENTS),
+        # It never writes an object of Bronze: only a pull or the exchange brings those bytes again.
         writes=(*_VERSIONS, *_LOGS, Area.INSTRUMENTS, Area.RUN_LOG, Area.SET_ASIDE),
         # A damaged file is copied below `damaged/` first.
-        deletes=(Area.BRONZE, *_VERSIONS, *_LOGS, Area.INSTRUMENTS, Area.RUNS, Area.EVIDENCE),
+        deletes=(
+            Area.BRONZE_OBJECTS,
+            Area.BRONZE_ANSWERS,
+            *_VERSIONS,
+            *_LOGS,
+            Area.INSTRUMENTS,
+            Area.RUN_LOG,
+        ),
         catalog=CatalogAccess.REPAIR,
         help="Mend what is missing or damaged from another copy or layer, and name the runs that bring the rest again.",
     ),
@@ -285,12 +297,13 @@ VERBS: tuple[Verb, ...] = (
         order_stem="collect",
         is_mapped=False,
         subject=Subject.LAKE,
-        reads=(Area.RUNS, Area.BRONZE_LOG, Area.BRONZE_OBJECTS, Area.BRONZE_ANSWERS, *_VERSIONS, Area.VERDICTS),
+        # It judges data by names and times, and reads only logs and results. It removes no log.
+        reads=(Area.RUNS, Area.BRONZE_LOG, Area.VERDICTS),
         deletes=(
             Area.BRONZE_OBJECTS,
             Area.BRONZE_ANSWERS,
             *_VERSIONS,
-            Area.RUNS,
+            Area.RUN_RECORDS,
             Area.EVIDENCE,
             Area.SET_ASIDE,
         ),

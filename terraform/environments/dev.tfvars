@@ -15,4 +15,5 @@ watched_datasets        = []
 
 steps = {
   conform = { cpu = 2048, memory = 8192, storage_gib = 30 }
+  repair  = { cpu = 2048, memory = 8192, storage_gib = 30 }
 }

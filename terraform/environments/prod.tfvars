@@ -15,5 +15,8 @@ watched_datasets = [
 
 steps = {
   conform = { cpu = 8192, memory = 32768, storage_gib = 200 }
+  repair  = { cpu = 8192, memory = 32768, storage_gib = 200 }
+  scrub   = { cpu = 2048, memory = 16384, storage_gib = 21 }
+  collect = { cpu = 2048, memory = 16384, storage_gib = 21 }
   gate    = { cpu = 2048, memory = 16384, storage_gib = 100 }
 }

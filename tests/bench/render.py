@@ -10,6 +10,7 @@ from tests.bench.ours import NAME
 
 RESULTS = Path(__file__).parent / "results"
 PAGE = Path(__file__).parents[2] / "docs" / "performance.md"
+IMAGES = Path(__file__).parents[2] / "images"
 Result = Mapping[str, Any]
 
 _INTRODUCTION = """# Performance
@@ -103,6 +104,12 @@ def _facts(result: Result) -> Iterator[str]:
     yield from table(["figure", "value"], [[name.replace("_", " "), value] for name, value in result.items()])
 
 
+def _images(result: Result) -> Iterator[str]:
+    """Yields the figures of the images that there are today; results of older ones stay in the file."""
+    today = tuple(f"{dockerfile.parent.name}_" for dockerfile in IMAGES.glob("*/Dockerfile"))
+    yield from _facts({name: value for name, value in result.items() if name.startswith(today)})
+
+
 def _hostile(result: Result) -> Iterator[str]:
     names = list(next(iter(result.values())))
     yield "Each fault is in one otherwise valid file of 1,440 klines."
@@ -141,6 +148,6 @@ _SECTIONS: dict[str, tuple[str, Callable[[Result], Iterator[str]]]] = {
     "startup": ("Cold starts, seconds", _facts),
     "runners": ("Runners: conform of one day, from the call to the finished result", _facts),
     "throughput": ("A DAG run with the local and with the Docker runner; the goal is 0.8 of the throughput", _facts),
-    "builds": ("Building the images without a cache", _facts),
+    "builds": ("Building the images without a cache", _images),
     "hostile": ("Faults that packages accept", _hostile),
 }

@@ -27,7 +27,9 @@ pytestmark = [pytest.mark.containers, pytest.mark.timeout(1800), pytest.mark.fil
 
 DAY = date(2025, 1, 1)
 EXCHANGE_TIME = datetime(2025, 1, 4, 4, 0, tzinfo=UTC)
-OTHER_DAGS = ("fill_gaps", "instruments")
+# The maintenance is the last one: then there is something to read, to mend and to bring again.
+OTHER_DAGS = ("fill_gaps", "instruments", "maintenance")
+DAMAGED = "binance_um_klines"
 WITH_A_GAP = "binance_spot_klines"
 
 
@@ -77,8 +79,15 @@ def runs_of_every_dag(images: Engine, place: Place, tmp_path_factory: pytest.Tem
     runs = [dataset_run(dataset) for dataset in sorted(DATASETS, key=lambda dataset: dataset not in with_data())]
     with ThreadPoolExecutor(2) as pool:
         halves = list(pool.map(run, ("first", "second"), (runs[::2], runs[1::2])))
+    lose_object(place.lake)
     last = run("last", [{"dag_id": name, "conf": {}} for name in OTHER_DAGS])
     return [*halves, last]
+
+
+def lose_object(lake: SmallLake) -> None:
+    """Removes an object from Bronze, so that the maintenance has to note it and to trigger a run that brings it."""
+    (stored,) = Path(lake.settings.lake).glob(f"bronze/{DAMAGED}/objects/**/*.zip")
+    stored.unlink()
 
 
 @pytest.fixture(scope="module")
@@ -147,6 +156,18 @@ def test_a_gap_was_found_and_every_fill_was_triggered(place: Place, outcomes: Ma
     assert fills[WITH_A_GAP]["first_day"] == str(DAY), "the day with the hole"
     assert fills["binance_spot_trades"]["first_day"] > str(DAY), "the control: that day is complete"
     assert logs.count("end task task_id=fill ") == len(fills)
+
+
+def test_the_lake_was_read_and_a_lost_object_was_noted_and_brought_again(
+    place: Place, outcomes: Mapping[str, str], logs: str
+) -> None:
+    assert outcomes["maintenance"] == "success"
+    (scrubbed,), (repaired,), (collected,) = (results(place, step) for step in ("scrub", "repair", "collect"))
+    assert scrubbed["outcome"]["figures"]["files_read"] > 0
+    assert [fault["table"] for fault in repaired["outcome"]["left"]] == [DAMAGED]
+    assert [run["dataset"] for run in repaired["outcome"]["runs"]] == [DAMAGED]
+    assert logs.count("end task task_id=heal ") == 1
+    assert not any(collected["outcome"]["figures"].values()), "nothing is older than the grace"
 
 
 def results(place: Place, step: str) -> list[dict[str, Any]]:

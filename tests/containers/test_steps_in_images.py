@@ -10,12 +10,20 @@ import pytest
 from crypto_lakehouse.lake.opening import open_storage
 from crypto_lakehouse.progress import Progress, no_progress
 from crypto_lakehouse.query import Lake
-from crypto_lakehouse.running import new_run_id, run_pipeline
-from crypto_lakehouse.runs.orders import PlanRequest
+from crypto_lakehouse.running import new_run_id, run_alone, run_pipeline
+from crypto_lakehouse.runs.orders import (
+    CollectOrder,
+    GapsOrder,
+    InstrumentsOrder,
+    Order,
+    PlanRequest,
+    RepairOrder,
+    ScrubOrder,
+)
 from crypto_lakehouse.runs.results import StepResult, read_result
 from crypto_lakehouse.settings import ExchangeSettings, Settings
-from crypto_lakehouse.verbs import DATASET_RUN, verb_of
-from crypto_lakehouse.vocabulary import Step
+from crypto_lakehouse.verbs import DATASET_RUN, VERBS, verb_of
+from crypto_lakehouse.vocabulary import Market, Step
 from tests.containers.conftest import open_to_all
 from tests.containers.engine import STRICT, Engine, image
 from tests.fakes.exchange import LocalExchange
@@ -24,6 +32,14 @@ from tests.small_lake import SmallLake, small_lake
 pytestmark = [pytest.mark.containers, pytest.mark.timeout(7200)]
 
 KLINES = "binance_spot_klines"
+ALONE: dict[Step, Order] = {
+    Step.GAPS: GapsOrder("care"),
+    Step.INSTRUMENTS: InstrumentsOrder(Market.SPOT, "care"),
+    Step.SCRUB: ScrubOrder("care"),
+    Step.REPAIR: RepairOrder("care"),
+    Step.COLLECT: CollectOrder("care"),
+}
+"""The verbs that are no part of a run of a table, in the order in which they are tried."""
 
 
 @pytest.fixture
@@ -81,6 +97,40 @@ def test_a_whole_run_in_the_images_publishes_what_archive_and_exchange_have(
     days = Lake(lake.settings).coverage(KLINES, days=(date(2025, 1, 1), date(2025, 1, 3))).to_dicts()
     assert [day["rows"] for day in days] == [24, 24, 24]
     assert [day["sources"] for day in days] == ["archive_daily", "archive_daily", "rest"]
+
+
+def test_every_verb_is_tried_in_its_image() -> None:
+    of_datasets = {step for stage in DATASET_RUN for step in stage.steps}
+    # There is no mart that could be built, so of `build` only the start is tried: see `test_images`.
+    assert of_datasets | set(ALONE) == {verb.step for verb in VERBS} - {Step.BUILD}
+
+
+def test_the_care_of_a_lake_in_the_images_mends_a_file_that_has_rotted(
+    images: Engine, place: tuple[SmallLake, LocalExchange]
+) -> None:
+    lake, exchange = place
+    lake.run(KLINES, "2025-01-01", "2025-01-02")
+    rows = lake.lake.scan(KLINES).collect()
+    (published,) = Path(lake.settings.lake).glob(f"silver/{KLINES}/**/data.parquet")
+    sound = published.read_bytes()
+    published.write_bytes(sound[:-9] + bytes([sound[-9] ^ 1]) + sound[-8:])
+    environment = {
+        "CRYPTO_LAKEHOUSE_ARCHIVE__ENDPOINT_URL": lake.bucket.endpoint,
+        "CRYPTO_LAKEHOUSE_EXCHANGE__SPOT_URL": f"{exchange.url}/spot",
+        # The whole lake at once.
+        "CRYPTO_LAKEHOUSE_MAINTENANCE__SCRUB_DAYS": "7",
+    }
+    in_images = InImages(images, environment)
+    outcomes = {
+        step: run_alone(step, order, settings_of(lake, exchange), run=in_images).completed()
+        for step, order in ALONE.items()
+    }
+    assert in_images.done == list(ALONE)
+    assert outcomes[Step.SCRUB].figures.files_damaged == 1
+    repaired = outcomes[Step.REPAIR].figures
+    assert (repaired.faults, repaired.faults_mended, repaired.faults_left) == (1, 1, 0)
+    assert published.read_bytes() == sound
+    assert lake.lake.scan(KLINES).collect().equals(rows)
 
 
 def test_the_image_of_a_pull_refuses_other_steps_and_tells_errors_apart(images: Engine, tmp_path: Path) -> None:

@@ -14,6 +14,7 @@ from crypto_lakehouse.errors import (
     ArchiveFileMissing,
     InvalidRequest,
     LakehouseError,
+    ObjectArchived,
     PlaceUnusable,
     SourceUnavailable,
 )
@@ -135,7 +136,12 @@ def test_a_racing_conditional_write_is_tried_again(aws: str) -> None:
     assert lasting.fired > 2
 
 
-ANSWERS = {"SlowDown": SourceUnavailable, "InternalError": SourceUnavailable, "AccessDenied": PlaceUnusable}
+ANSWERS = {
+    "SlowDown": SourceUnavailable,
+    "InternalError": SourceUnavailable,
+    "AccessDenied": PlaceUnusable,
+    "InvalidObjectState": ObjectArchived,
+}
 
 
 @pytest.mark.parametrize("code", ANSWERS)

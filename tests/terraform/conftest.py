@@ -22,6 +22,7 @@ from crypto_lakehouse.vocabulary import Market, Step
 from tests.fakes.bucket import FakeBucket, serving
 from tests.small_lake import SmallLake
 from tests.terraform.calls import CallLog, recording
+from tests.terraform.care import Care
 from tests.terraform.stand_in import stand_in
 from tests.terraform.terraforming import STATE_BUCKET, Applied, Tools, Workspace, find_tools, workspace
 
@@ -125,12 +126,14 @@ def project_tree() -> Path:
 
 @dataclass(frozen=True)
 class PipelineRun:
-    """A run of the pipeline on what was applied, and what it asked AWS for."""
+    """A run of the pipeline and the care of its lake on what was applied, and what they asked AWS for."""
 
     settings: Settings
     summary: RunSummary
     calls: CallLog
     rows_read: int
+    repairs: dict[str, Any]
+    collected: Any
 
 
 @pytest.fixture(scope="session")
@@ -155,7 +158,21 @@ def pipeline_run(deployment: Deployment, tmp_path_factory: pytest.TempPathFactor
             run_alone(Step.INSTRUMENTS, InstrumentsOrder(Market.UM, "test"), settings, run=_noted(calls))
             calls.caller = "reader"
             rows = Lake(settings).scan(DATASET, symbols=["BTCUSDT"], interval="1h").collect().height
-    return PipelineRun(settings, summary, calls, rows)
+            repairs, collected = _cared_for(settings, calls)
+    return PipelineRun(settings, summary, calls, rows, repairs, collected)
+
+
+def _cared_for(settings: Settings, calls: CallLog) -> tuple[dict[str, Any], Any]:
+    care, repairs = Care(settings, DATASET), {}
+    for damage in (care.damage_files, care.damage_records, care.lose_object):
+        calls.caller = "somebody"
+        damage()
+        calls.caller = "orchestrator"
+        repairs[damage.__name__] = care.scrub_and_repair(damage.__name__, _noted(calls))
+    calls.caller = "somebody"
+    care.leave_behind()
+    calls.caller = "orchestrator"
+    return repairs, care.collect_later(_noted(calls))
 
 
 @contextmanager

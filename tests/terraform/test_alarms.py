@@ -15,8 +15,8 @@ from crypto_lakehouse.cli import main
 from crypto_lakehouse.errors import SourceUnavailable
 from crypto_lakehouse.lake.opening import open_storage
 from crypto_lakehouse.progress import Progress
-from crypto_lakehouse.running import new_run_id, run_pipeline
-from crypto_lakehouse.runs.orders import PlanRequest
+from crypto_lakehouse.running import new_run_id, run_alone, run_pipeline
+from crypto_lakehouse.runs.orders import PlanRequest, RepairOrder, ScrubOrder
 from crypto_lakehouse.runs.results import StepResult, read_result
 from crypto_lakehouse.settings import Settings, load_settings
 from crypto_lakehouse.vocabulary import Step
@@ -31,6 +31,7 @@ OWN = f"CryptoLakehouse/{NAME}"
 FINISHED = Counted(OWN, "FinishedRuns", 1, (("dataset", KLINES),))
 FAILED = Counted(OWN, "FailedSteps", 1)
 QUARANTINED = Counted(OWN, "Quarantined", 1)
+DAMAGED = Counted(OWN, "Damaged", 1)
 
 
 @pytest.fixture
@@ -94,7 +95,7 @@ def test_alarms_look_at_all_that_filters_count_and_at_nothing_else(
     assert (
         watched
         == emitted
-        == {(OWN, one.metric, frozenset(dict(one.dimensions))) for one in (FINISHED, FAILED, QUARANTINED)}
+        == {(OWN, one.metric, frozenset(dict(one.dimensions))) for one in (FINISHED, FAILED, QUARANTINED, DAMAGED)}
     )
     late = {one["dimensions"]["dataset"] for one in alarms if one["metric_name"] == "FinishedRuns"}
     assert late == {"binance_spot_klines", KLINES}
@@ -147,7 +148,7 @@ def sound(small: SmallLake) -> ArchiveKey:
         (wrong_checksum, [(Step.PULL, QUARANTINED)]),
         # The object, and the partition that is not what it should be without it.
         (unreadable, [(Step.CONFORM, QUARANTINED), (Step.PUBLISH, QUARANTINED)]),
-        (impossible_prices, [(Step.PUBLISH, QUARANTINED)]),
+        (impossible_prices, [(Step.CONFORM, QUARANTINED), (Step.PUBLISH, QUARANTINED)]),
     ],
 )
 def test_a_run_counts_as_finished_and_so_does_what_it_quarantined(
@@ -163,6 +164,22 @@ def test_a_run_counts_as_finished_and_so_does_what_it_quarantined(
     assert any("step_ended" in line for _, line in talking.lines), "the events are among the lines"
     assert talking.lines[-1][0] is Step.REPORT
     assert talking.counted(filters) == [*expected, (Step.REPORT, FINISHED)]
+
+
+@pytest.mark.parametrize(("is_lost", "expected"), [(False, []), (True, [(Step.REPAIR, DAMAGED)])])
+def test_what_a_repair_could_not_mend_is_told(
+    small: SmallLake, filters: list[dict[str, Any]], is_lost: bool, expected: list[tuple[Step, Counted]]
+) -> None:
+    small.publish(KLINES, DAY)
+    small.run(KLINES, DAY, DAY)
+    (stored,) = Path(small.settings.lake).glob("bronze/*/objects/**/*.zip")
+    if is_lost:
+        stored.unlink()
+    talking = Talking()
+    run_alone(Step.SCRUB, ScrubOrder("care"), small.settings, run=talking)
+    outcome = run_alone(Step.REPAIR, RepairOrder("care"), small.settings, run=talking).completed()
+    assert len(outcome.runs) == len(expected), "a run brings the object again"
+    assert talking.counted(filters) == expected
 
 
 @pytest.mark.parametrize("step", Step)

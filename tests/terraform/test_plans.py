@@ -66,6 +66,16 @@ def test_the_second_region_has_what_readers_read_and_what_it_is_made_of(planned:
     assert tiered == _tiered(made, "module.replica[0]") == {"bronze/", "silver/", "gold/"}
 
 
+def test_no_rule_of_the_lake_s_bucket_removes_what_collect_decides_about(planned: Planned) -> None:
+    made = planned("prod")
+    rules = {
+        name: made[f"module.{name}.aws_s3_bucket_lifecycle_configuration.this"]["rule"] for name in ("lake", "logs")
+    }
+    days = {name: [each["days"] for rule in held for each in rule["expiration"]] for name, held in rules.items()}
+    assert any(days["logs"]), "the control: such a rule would be seen"
+    assert not any(days["lake"]), "the logs of the lake are as old as the lake"
+
+
 def _tiered(made: Resources, bucket: str) -> set[str]:
     rules = made[f"{bucket}.aws_s3_bucket_lifecycle_configuration.this"]["rule"]
     return {rule["filter"][0]["prefix"] for rule in rules if rule["transition"]}

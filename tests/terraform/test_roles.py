@@ -18,7 +18,7 @@ LAKE = f"arn:aws:s3:::{NAME}-lake-123456789012"
 
 
 @pytest.mark.parametrize(
-    "who", ["orchestrator", "plan", "pull", "conform", "gate", "publish", "report", "gaps", "instruments", "reader"]
+    "who", ["orchestrator", "reader", *(step.value for step in Step if step not in {Step.DELTA, Step.BUILD})]
 )
 def test_a_role_allows_every_call_that_its_step_made(
     pipeline_run: PipelineRun, deployment: Deployment, who: str
@@ -33,9 +33,34 @@ def test_a_role_allows_every_call_that_its_step_made(
 
 def test_no_other_step_s_role_would_do_for_publish(pipeline_run: PipelineRun, deployment: Deployment) -> None:
     made = pipeline_run.calls.requests["publish"]
+    # A repair points readers at what it made again. But it may not write the result of a publish.
     for step in set(Step) - {Step.PUBLISH}:
         policies = role_policies(deployment, step.value)
         assert not all(allows(policies, one) for one in made), step
+
+
+def test_every_kind_of_damage_was_there_and_was_mended_under_the_roles(pipeline_run: PipelineRun) -> None:
+    files, records, lost = (pipeline_run.repairs[kind] for kind in ("damage_files", "damage_records", "lose_object"))
+    assert (files.figures.faults, files.figures.faults_left) == (2, 0)
+    assert records.figures.faults >= 5
+    assert records.figures.faults_left == 0
+    assert [run.dataset for run in lost.runs] == ["binance_um_klines"]
+    collected = pipeline_run.collected.figures
+    assert min(collected.objects, collected.runs, collected.damaged) > 0
+
+
+def test_a_repair_and_a_collection_made_every_kind_of_change_that_their_roles_allow(pipeline_run: PipelineRun) -> None:
+    made = pipeline_run.calls.requests
+    assert {"glue:BatchCreatePartition", "glue:DeletePartition"} <= {one.action for one in made["repair"]}
+    assert {"bronze", "silver", "coverage", "runs", "instruments"} <= removed_below(pipeline_run, "repair")
+    assert {"bronze", "runs", "quality", "damaged"} <= removed_below(pipeline_run, "collect")
+    assert removed_below(pipeline_run, "scrub") == set()
+
+
+def removed_below(pipeline_run: PipelineRun, who: str) -> set[str]:
+    """Returns the first folders of the lake that a role removed something from."""
+    keys = [one.resource for one in pipeline_run.calls.requests[who] if one.action == "s3:DeleteObject"]
+    return {key.removeprefix(f"{LAKE}/").partition("/")[0] for key in keys}
 
 
 def role_policies(deployment: Deployment, who: str) -> list[dict[str, Any]]:
@@ -70,6 +95,11 @@ VERSIONS = "instruments/binance_um/versions/20240501T000000-0.parquet"
 TO_TASKS = {"iam:PassedToService": "ecs-tasks.amazonaws.com"}
 STEP_ROLE = f"arn:aws:iam::123456789012:role/{NAME}-step-publish"
 
+RUN_LOG = "runs/binance_um_klines/log/000000000002.commit"
+LIFETIMES = "lifetimes/binance_um_klines/000000000001.commit"
+PLACE = "maintenance/scrub.json"
+ASIDE = f"damaged/0123456789abcdef/{DATA}"
+
 TRIPLES: tuple[tuple[bool, str, str, str, dict[str, str]], ...] = (
     (True, "plan", "s3:GetObject", f"{RUN}/plan.json", {}),
     (True, "plan", "s3:PutObject", f"{RUN}/pull-000.json", {}),
@@ -78,6 +108,12 @@ TRIPLES: tuple[tuple[bool, str, str, str, dict[str, str]], ...] = (
     (False, "plan", "s3:PutObject", f"{RUN}/plan.json", {}),
     (False, "plan", "s3:GetObject", OBJECT, {}),
     (False, "plan", "s3:PutObject", BRONZE_LOG, {}),
+    (True, "plan", "s3:PutObject", RUN_LOG, {}),
+    (False, "plan", "s3:DeleteObject", RUN_LOG, {}),
+    (True, "plan", "s3:PutObject", LIFETIMES, {}),
+    (True, "gate", "s3:GetObject", LIFETIMES, {}),
+    (True, "gaps", "s3:GetObject", LIFETIMES, {}),
+    (False, "gate", "s3:PutObject", LIFETIMES, {}),
     (True, "plan", "glue:GetPartitions", TABLE, {}),
     (False, "plan", "glue:BatchUpdatePartition", TABLE, {}),
     (True, "pull", "s3:PutObject", OBJECT, {}),
@@ -104,6 +140,7 @@ TRIPLES: tuple[tuple[bool, str, str, str, dict[str, str]], ...] = (
     (False, "gate", "glue:BatchCreatePartition", TABLE, {}),
     (True, "publish", "glue:BatchCreatePartition", TABLE, {}),
     (True, "publish", "glue:BatchUpdatePartition", TABLE, {}),
+    (True, "publish", "s3:GetObject", DATA, {}),
     (True, "publish", "s3:PutObject", VERDICTS, {}),
     (True, "publish", "s3:PutObject", COVERAGE, {}),
     (False, "publish", "glue:DeletePartition", TABLE, {}),
@@ -114,6 +151,8 @@ TRIPLES: tuple[tuple[bool, str, str, str, dict[str, str]], ...] = (
     (False, "publish", "s3:PutObject", EVIDENCE, {}),
     (True, "report", "s3:PutObject", REPORT, {}),
     (True, "report", "s3:DeleteObject", VERDICTS, {}),
+    (True, "report", "s3:DeleteObject", RUN_LOG, {}),
+    (False, "report", "s3:DeleteObject", f"{RUN}/plan.json", {}),
     (False, "report", "s3:DeleteObject", DATA, {}),
     (False, "report", "s3:DeleteObject", OBJECT, {}),
     (False, "report", "s3:PutObject", EVIDENCE, {}),
@@ -137,6 +176,61 @@ TRIPLES: tuple[tuple[bool, str, str, str, dict[str, str]], ...] = (
     (True, "gaps", "glue:GetTables", TABLE, {}),
     (False, "gaps", "s3:PutObject", COVERAGE, {}),
     (False, "gaps", "s3:GetObject", DATA, {}),
+    (True, "orchestrator", "s3:PutObject", "runs/lake/test-00000000/scrub.json", {}),
+    (True, "orchestrator", "s3:PutObject", "runs/lake/test-00000000/repair.json", {}),
+    (True, "orchestrator", "s3:PutObject", "runs/lake/test-00000000/collect.json", {}),
+    (False, "orchestrator", "s3:DeleteObject", "runs/lake/test-00000000/collect.json", {}),
+    (True, "scrub", "s3:GetObject", OBJECT, {}),
+    (True, "scrub", "s3:GetObject", REST, {}),
+    (True, "scrub", "s3:GetObject", DATA, {}),
+    (True, "scrub", "s3:PutObject", PLACE, {}),
+    (True, "scrub", "s3:PutObject", "runs/lake/test-00000000/scrub.scrub.result.json", {}),
+    (True, "scrub", "glue:GetPartitions", TABLE, {}),
+    (False, "scrub", "s3:PutObject", OBJECT, {}),
+    (False, "scrub", "s3:PutObject", DATA, {}),
+    (False, "scrub", "s3:DeleteObject", DATA, {}),
+    (False, "scrub", "s3:DeleteObject", PLACE, {}),
+    (False, "scrub", "s3:GetObject", EVIDENCE, {}),
+    (False, "scrub", "glue:BatchUpdatePartition", TABLE, {}),
+    (False, "scrub", "glue:DeletePartition", TABLE, {}),
+    (True, "repair", "s3:PutObject", DATA, {}),
+    (True, "repair", "s3:DeleteObject", DATA, {}),
+    (True, "repair", "s3:PutObject", ASIDE, {}),
+    (True, "repair", "s3:DeleteObject", OBJECT, {}),
+    (True, "repair", "s3:PutObject", BRONZE_LOG, {}),
+    (True, "repair", "s3:DeleteObject", VERDICTS, {}),
+    (True, "repair", "s3:DeleteObject", RUN_LOG, {}),
+    (True, "repair", "glue:BatchCreatePartition", TABLE, {}),
+    (True, "repair", "glue:DeletePartition", TABLE, {}),
+    (False, "repair", "s3:PutObject", OBJECT, {}),
+    (False, "repair", "s3:PutObject", REST, {}),
+    (False, "repair", "s3:DeleteObject", ASIDE, {}),
+    (False, "repair", "s3:DeleteObject", f"{RUN}/plan.json", {}),
+    (False, "repair", "s3:DeleteObject", EVIDENCE, {}),
+    (False, "repair", "s3:DeleteObject", PLACE, {}),
+    (False, "repair", "s3:PutObject", f"{RUN}/transform-000.gate.result.json", {}),
+    (False, "repair", "s3:DeleteObjectVersion", DATA, {}),
+    (False, "repair", "glue:DeleteTable", TABLE, {}),
+    (False, "repair", "glue:UpdateTable", TABLE, {}),
+    (False, "repair", "glue:DeletePartition", TABLE.replace("lakehouse_staging", "lakehouse_prod"), {}),
+    (True, "collect", "s3:GetObject", BRONZE_LOG, {}),
+    (True, "collect", "s3:DeleteObject", DATA, {}),
+    (True, "collect", "s3:DeleteObject", OBJECT, {}),
+    (True, "collect", "s3:DeleteObject", REST, {}),
+    (True, "collect", "s3:DeleteObject", EVIDENCE, {}),
+    (True, "collect", "s3:DeleteObject", ASIDE, {}),
+    (True, "collect", "s3:DeleteObject", f"{RUN}/plan.plan.result.json", {}),
+    (True, "collect", "glue:GetPartitions", TABLE, {}),
+    (False, "collect", "s3:DeleteObject", BRONZE_LOG, {}),
+    (False, "collect", "s3:DeleteObject", VERDICTS, {}),
+    (False, "collect", "s3:DeleteObject", COVERAGE, {}),
+    (False, "collect", "s3:DeleteObject", RUN_LOG, {}),
+    (False, "collect", "s3:DeleteObject", VERSIONS, {}),
+    (False, "collect", "s3:GetObject", DATA, {}),
+    (False, "collect", "s3:PutObject", DATA, {}),
+    (False, "collect", "s3:DeleteObjectVersion", DATA, {}),
+    (False, "collect", "glue:DeletePartition", TABLE, {}),
+    (False, "reader", "s3:GetObject", ASIDE, {}),
     (False, "orchestrator", "s3:PutObject", DATA, {}),
     (True, "orchestrator", "ecs:ListTasks", "*", CLUSTER),
     (False, "orchestrator", "ecs:ListTasks", "*", OTHER_CLUSTER),
@@ -179,6 +273,28 @@ def test_a_role_may_do_this_and_not_that(
 ) -> None:
     arn = resource if resource.startswith("arn:") else f"{LAKE}/{resource}"
     assert allows(role_policies(deployment, who), Request(action, arn, context)) is allowed
+
+
+@pytest.mark.parametrize("key", [OBJECT, REST, DATA, DATA.replace("silver/", "gold/")])
+def test_nobody_but_repair_and_collect_deletes_data_and_nobody_for_good(deployment: Deployment, key: str) -> None:
+    policies = {who: role_policies(deployment, who) for who in ROLES}
+
+    def deleting(action: str) -> set[str]:
+        return {who for who, held in policies.items() if allows(held, Request(action, f"{LAKE}/{key}"))}
+
+    assert deleting("s3:DeleteObject") == {"collect", "repair"}
+    # The bucket keeps a deleted object for noncurrent_days.
+    assert deleting("s3:DeleteObjectVersion") == set()
+
+
+def test_nobody_but_publish_and_repair_changes_what_readers_see(deployment: Deployment) -> None:
+    policies = {who: role_policies(deployment, who) for who in ROLES}
+
+    def may(action: str) -> set[str]:
+        return {who for who, held in policies.items() if allows(held, Request(action, TABLE))}
+
+    assert may("glue:BatchCreatePartition") == may("glue:BatchUpdatePartition") == {"publish", "repair"}
+    assert may("glue:DeletePartition") == {"repair"}
 
 
 ROLES = (*(step.value for step in Step), "orchestrator", "execution", "reader")

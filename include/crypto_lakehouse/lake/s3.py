@@ -12,7 +12,13 @@ from boto3.exceptions import Boto3Error
 from botocore.config import Config
 from botocore.exceptions import BotoCoreError, ClientError
 
-from crypto_lakehouse.errors import ArchiveFileMissing, LakehouseError, PlaceUnusable, SourceUnavailable
+from crypto_lakehouse.errors import (
+    ArchiveFileMissing,
+    LakehouseError,
+    ObjectArchived,
+    PlaceUnusable,
+    SourceUnavailable,
+)
 from crypto_lakehouse.foreign_errors import translated
 from crypto_lakehouse.lake.local import validated_key
 from crypto_lakehouse.lake.storage import StoredObject
@@ -25,6 +31,7 @@ _MISSING = {"404", "NoSuchKey", "NotFound"}
 _TAKEN = {"412", "PreconditionFailed"}
 _RACING = {"409", "ConditionalRequestConflict"}
 _DENIED = {"401", "403", "AccessDenied", "AllAccessDisabled", "InvalidAccessKeyId", "NoSuchBucket"}
+_ARCHIVED = {"InvalidObjectState"}
 _CONFLICT_ATTEMPTS = 5
 
 
@@ -180,6 +187,9 @@ class S3Storage:
         code = _code(answer)
         if code in _MISSING:
             return ArchiveFileMissing(f"the lake holds no {key}", f"Looked in {self.uri}")
+        if code in _ARCHIVED:
+            what = f"{self.uri} answered {code}: {key} lies in an archive tier"
+            return ObjectArchived(what, "Restore it with `aws s3api restore-object`, and repeat when it is there")
         if code in _DENIED:
             return PlaceUnusable(
                 f"{self.uri} answered {code} for {key}", "Check the bucket's name and the rights of the role"

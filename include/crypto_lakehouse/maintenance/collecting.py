@@ -22,7 +22,8 @@ from crypto_lakehouse.runs.outcomes import BuildOutcome, ConformOutcome
 from crypto_lakehouse.runs.results import read_result
 from crypto_lakehouse.settings import MaintenanceSettings
 from crypto_lakehouse.spec import Dataset, Table
-from crypto_lakehouse.vocabulary import Step
+from crypto_lakehouse.verbs import Subject
+from crypto_lakehouse.vocabulary import Exchange, Market, Step
 
 
 @dataclass(slots=True)
@@ -76,7 +77,9 @@ def collectable(
         if isinstance(table, Dataset):
             files.objects += _uncommitted(storage, table, old)
         files.runs += _old_runs(storage, table.name, older, set(unknown.values()))
-    files.runs += _old_runs(storage, "lake", older, set())
+    markets = (f"{exchange}_{market}" for exchange in Exchange for market in Market)
+    for subject in (Subject.LAKE.value, *markets):
+        files.runs += _old_runs(storage, subject, older, set())
     files.damaged += [file for file in storage.list(DAMAGED_FOLDER) if file.modified_at < older]
     return files
 

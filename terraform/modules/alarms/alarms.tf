@@ -27,6 +27,20 @@ resource "aws_cloudwatch_metric_alarm" "quarantined" {
   alarm_actions       = [aws_sns_topic.this.arn]
 }
 
+resource "aws_cloudwatch_metric_alarm" "damaged" {
+  alarm_name          = "${var.name}-damaged"
+  alarm_description   = "Files of the lake are missing or damaged and could not be mended at once: see docs/maintenance.md"
+  namespace           = local.namespace
+  metric_name         = "Damaged"
+  statistic           = "Sum"
+  period              = 3600
+  evaluation_periods  = 1
+  threshold           = 1
+  comparison_operator = "GreaterThanOrEqualToThreshold"
+  treat_missing_data  = "notBreaching"
+  alarm_actions       = [aws_sns_topic.this.arn]
+}
+
 resource "aws_cloudwatch_metric_alarm" "late" {
   for_each            = toset(var.watched_datasets)
   alarm_name          = "${var.name}-late-${each.value}"

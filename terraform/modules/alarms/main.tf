@@ -100,6 +100,20 @@ resource "aws_cloudwatch_log_metric_filter" "quarantined" {
   }
 }
 
+# Files that are missing or damaged, and that a repair could not mend.
+resource "aws_cloudwatch_log_metric_filter" "damaged" {
+  name           = "damaged"
+  log_group_name = var.log_groups["repair"]
+  pattern        = "{ $.step = \"repair\" && $.counts.faults_left > 0 }"
+
+  metric_transformation {
+    namespace = local.namespace
+    name      = "Damaged"
+    value     = "$.counts.faults_left"
+    unit      = "Count"
+  }
+}
+
 resource "aws_cloudwatch_log_metric_filter" "finished" {
   name           = "finished"
   log_group_name = var.log_groups["report"]

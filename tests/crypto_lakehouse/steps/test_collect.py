@@ -16,9 +16,9 @@ from crypto_lakehouse.errors import CorruptObject, InvalidRequest
 from crypto_lakehouse.maintenance.verifying import verify
 from crypto_lakehouse.running import run_alone
 from crypto_lakehouse.runs.figures import CollectFigures
-from crypto_lakehouse.runs.orders import CollectOrder
+from crypto_lakehouse.runs.orders import CollectOrder, GapsOrder, InstrumentsOrder
 from crypto_lakehouse.runs.outcomes import CollectOutcome, Reach
-from crypto_lakehouse.vocabulary import Step
+from crypto_lakehouse.vocabulary import Market, Step
 from tests.crypto_lakehouse.steps.batches import planned
 from tests.crypto_lakehouse.steps.test_scrub import UM, filled
 from tests.small_lake import SmallLake, dropped
@@ -76,6 +76,19 @@ def test_old_versions_leftovers_and_records_go_and_readers_keep_what_they_have(
     assert verify(open_catalog(small.settings), small.storage, [dataset(UM)], deep=True) == []
     assert list(Path(small.settings.lake).glob(f"runs/{UM}/*/*.json")) == []
     assert list(Path(small.settings.lake).glob(f"runs/{UM}/log/*")), "a log is no run"
+
+
+def test_records_of_the_runs_of_every_subject_go(small: SmallLake) -> None:
+    filled(small)
+    run_alone(Step.GAPS, GapsOrder("gaps"), small.settings)
+    run_alone(Step.INSTRUMENTS, InstrumentsOrder(Market.UM, "master", ask=False), small.settings)
+    aged(small)
+    subjects = {path.parts[-3] for path in Path(small.settings.lake).glob("runs/*/*/*.json")}
+    assert subjects == {UM, "lake", "binance_um"}
+    collect(small)
+    left = {path.parts[-3] for path in Path(small.settings.lake).glob("runs/*/*/*.json")}
+    assert left == {"lake"}, "the records of this collection"
+    assert list(Path(small.settings.lake).glob("instruments/binance_um/*/*")), "the master is no run"
 
 
 def test_nothing_that_is_younger_than_the_grace_goes(small: SmallLake, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -2,12 +2,16 @@
 
 from pathlib import Path
 
+import pytest
+
+from crypto_lakehouse.errors import ObjectArchived
 from crypto_lakehouse.lake.faults import FileKind
 from crypto_lakehouse.lake.storage import Storage
 from crypto_lakehouse.maintenance import scrubbing
 from crypto_lakehouse.running import run_alone
 from crypto_lakehouse.runs.orders import ScrubOrder
 from crypto_lakehouse.runs.outcomes import ScrubOutcome
+from crypto_lakehouse.settings import MaintenanceSettings
 from crypto_lakehouse.vocabulary import Step
 from tests.small_lake import SmallLake, dropped
 
@@ -74,6 +78,23 @@ def test_damage_of_every_stored_kind_is_named(small: SmallLake) -> None:
     assert sorted(kinds) == sorted([*[FileKind.BRONZE_OBJECT] * 4, *[FileKind.FORMER] * 2, FileKind.PUBLISHED]), (
         "the replaced object and the former version are of no newest one"
     )
+
+
+def test_objects_in_an_archive_tier_do_not_end_the_scrub(small: SmallLake, monkeypatch: pytest.MonkeyPatch) -> None:
+    filled(small)
+    original, refused = scrubbing.stored_sha256, []
+
+    def archived(storage: Storage, key: str, folder: Path) -> str:
+        if key.startswith("bronze/"):
+            refused.append(key)
+            raise ObjectArchived("lies in an archive tier", "Restore it")
+        return original(storage, key, folder)
+
+    monkeypatch.setattr(scrubbing, "stored_sha256", archived)
+    everything = small.settings.model_copy(update={"maintenance": MaintenanceSettings(scrub_days=7)})
+    outcome = run_alone(Step.SCRUB, ScrubOrder("r"), everything).completed()
+    assert len(refused) == 5
+    assert (outcome.figures.rounds_ended, outcome.faults) == (1, ())
 
 
 def test_a_scrub_of_an_empty_lake_has_nothing_to_do(small: SmallLake) -> None:

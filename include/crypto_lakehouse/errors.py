@@ -18,6 +18,7 @@ LakehouseError                  .dataset .partition .advice
    ├─ OutOfReach                  the exchange does not return such old days any more
    ├─ MissingExtra                a library of an optional extra is not installed
    ├─ CorruptObject               a stored file no longer has the bytes that were written
+   ├─ ObjectArchived              a stored object that cannot be read at once, such as in an archive tier
    ├─ PlaceUnusable               a file or folder is read-only, forbidden, or not of the right kind
    └─ InvalidRequest              a symbol, date, query or setting that is not valid
       └─ UnknownSymbol              the exchange or the endpoint does not have the symbol

@@ -14,6 +14,7 @@ TABLE = {
     "vocabulary.py",
     "endpoints/__init__.py",
     "columns.py",
+    "layouts.py",
     "datasets/__init__.py",
     "settings/exchange.py",
     "exchange/venues.py",
@@ -42,7 +43,7 @@ def files_that_name(exchange: Exchange) -> set[str]:
 
 
 @pytest.mark.parametrize("exchange", [Exchange.COINBASE, Exchange.KRAKEN])
-def test_an_exchange_is_known_by_name_in_nine_files(exchange: Exchange) -> None:
+def test_an_exchange_is_known_by_name_in_ten_files(exchange: Exchange) -> None:
     found = files_that_name(exchange)
     assert found == {*TABLE, *(f"{folder}/{exchange}.py" for folder in ("endpoints", "datasets", "exchange"))}
     assert all(f"`{name.replace(exchange, '<name>')}`" in PAGE for name in found)

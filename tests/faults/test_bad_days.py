@@ -297,7 +297,7 @@ def seconds(bucket: FakeBucket, versions: dict[str, str], tmp_path_factory: pyte
 
 
 @pytest.mark.parametrize(
-    "seed", [pytest.param(seed, marks=pytest.mark.slow if seed >= 7 else ()) for seed in range(200)]
+    "seed", [pytest.param(seed, marks=pytest.mark.slow if seed >= 3 else ()) for seed in range(200)]
 )
 def test_a_kill_at_any_time_and_one_more_run_leave_nothing_behind(seed: int, lake: Lake, seconds: float) -> None:
     chance = random.Random(seed)

@@ -29,7 +29,14 @@ ROW = dataset("binance_um_klines")
 KEY = ArchiveKey(ROW, Frequency.DAILY, "BTCUSDT", Interval.M1, date(2024, 1, 10))
 PARTITION = "kline_interval=1m/symbol_key=BTCUSDT/period=2024-01"
 # SIGTERM unwinds: before a boundary it leaves what it leaves after the one that comes before.
-CRASHES = crashes(BOUNDARIES, is_slow=lambda crash: crash.signal is signal.SIGTERM and not crash.is_after)
+TERMINATED_IN_CI = {"unzip", "log commit", "catalog"}
+"""SIGTERM ends a run by the same code at each boundary: a few of them show it, the slow set tries all."""
+CRASHES = crashes(
+    BOUNDARIES,
+    is_slow=lambda crash: (
+        crash.signal is signal.SIGTERM and not (crash.is_after and crash.boundary in TERMINATED_IN_CI)
+    ),
+)
 
 
 def publish_upstream(bucket: FakeBucket, csv: bytes) -> None:

@@ -1,16 +1,28 @@
-"""moto's server, quiet, with the one header without which Terraform waits for a lifecycle for ever."""
+"""moto's server, quiet, with two things without which Terraform waits for ever.
+
+They are a header of lifecycles, and that versions can be deleted where delete markers lie between them.
+"""
 
 import threading
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from typing import Any
 
+from moto.s3.models import FakeDeleteMarker
 from moto.server import DomainDispatcherApplication, create_backend_app
 from werkzeug.serving import WSGIRequestHandler, make_server
 
 Wsgi = Callable[[dict[str, Any], Any], Iterable[bytes]]
 
 _LIFECYCLE_HEADER = ("x-amz-transition-default-minimum-object-size", "all_storage_classes_128K")
+
+
+def _dispose(_marker: FakeDeleteMarker, _garbage: bool = False) -> None:
+    """Does nothing: moto disposes of everything that a list of versions loses, and a marker holds no file."""
+
+
+# Without it, moto 5.2.5 answers DeleteObjects with 500, and Terraform repeats the request until its own limit.
+FakeDeleteMarker.dispose = _dispose  # type: ignore[attr-defined]
 
 
 class _Quiet(WSGIRequestHandler):

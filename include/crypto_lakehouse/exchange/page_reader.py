@@ -27,7 +27,7 @@ Doubt = Callable[[list[Any]], bool]
 _UNITS = {Stamp.EPOCH: 1000, Stamp.SECONDS: 1_000_000, Stamp.ISO: 1_000_000, Stamp.NANOSECONDS: 1}
 """The resolution of a request's times in microseconds; a nanosecond counts as one."""
 
-_RETRIED = "The next run requests it again"
+REQUESTED_AGAIN = "The next run requests it again"
 
 
 @dataclass(frozen=True, slots=True)
@@ -105,7 +105,7 @@ class PageReader:
             page = second if reason or not is_doubtful(second_rows) or len(second_rows) >= len(rows) else page
             reason = fault(self.rows(page))
         if reason:
-            raise SourceUnavailable(f"{self.endpoint.path} {reason}", _RETRIED)
+            raise SourceUnavailable(f"{self.endpoint.path} {reason}", REQUESTED_AGAIN)
         return page
 
     def confirmed(self, params: Params, fault: Fault, doubt: Fault) -> Page:
@@ -122,7 +122,7 @@ class PageReader:
         if not reason and not fault(first) and self._names(first) - self._names(second):
             reason = doubt(second) or ("" if second else "returned nothing")
         if reason:
-            raise SourceUnavailable(f"{self.endpoint.path} {reason}", _RETRIED)
+            raise SourceUnavailable(f"{self.endpoint.path} {reason}", REQUESTED_AGAIN)
         return page
 
     def _fetched(self, params: Params) -> Page:

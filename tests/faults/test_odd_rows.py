@@ -97,6 +97,18 @@ def test_a_still_finer_price_costs_its_row(tmp_path: Path) -> None:
     assert "0.0000000000001" in row["text"]
 
 
+@pytest.mark.parametrize("time_of_row", [None, "what", 10**30])
+def test_a_row_of_an_exchange_without_a_readable_time_costs_itself(time_of_row: object, tmp_path: Path) -> None:
+    top = int(time.time()) // HOUR * HOUR
+    candles: list[list[object]] = [[top - HOUR * (719 - number), *("0.5",) * 5, "9.5", 3] for number in range(720)]
+    next(row for row in candles if row[0] == TODAY - 2 * DAY + 5 * HOUR)[0] = time_of_row
+    lake, summary = asked(tmp_path, "kraken_spot_klines", kraken(candles), "SHIBUSD", "1h")
+    assert summary.exit_code == 0
+    assert summary.counts()["gate"]["partitions_degraded"] == 1
+    assert lake.sql("SELECT count(*) FROM kraken_spot_klines").item() == 23
+    assert lake.refused_rows("kraken_spot_klines").height == 1
+
+
 def test_a_candle_of_kraken_without_trades_is_kept_as_it_is(tmp_path: Path) -> None:
     candles = [[TODAY - DAY * (719 - number), *("1.024497",) * 4, "0.000000", "0.00000000", 0] for number in range(720)]
     _, summary = asked(tmp_path, "kraken_spot_klines", kraken(candles), "ADAEUR", "1d")

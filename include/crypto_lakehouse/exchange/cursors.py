@@ -11,6 +11,7 @@ from crypto_lakehouse.exchange.page_reader import (
     ascending_between,
     number_of,
     row_time,
+    rows_of,
     written,
 )
 
@@ -30,7 +31,7 @@ def after_time(reader: PageReader) -> Iterator[Page]:
         rows = reader.rows(page)
         numbers = {number_of(row, reader.endpoint) for row in rows}
         if known and numbers <= known:
-            if len(rows) >= reader.endpoint.page_rows:
+            if reader.is_full(page):
                 raise SourceUnavailable(f"{reader.endpoint.path} has no page after {after}", REQUESTED_AGAIN)
             return
         yield page
@@ -73,7 +74,7 @@ def below_identifier(reader: PageReader) -> Iterator[Page]:
         # This page is the evidence that nothing was traded since.
         yield newest
         return
-    wanted, top = _first_number(reader, rows, start), number_of(rows[-1], reader.endpoint)
+    wanted, top = _first_number(reader, newest, start), number_of(rows[-1], reader.endpoint)
     while wanted <= top:
         chunk = _from_number(reader, wanted, top)
         yield from chunk
@@ -96,23 +97,36 @@ def _newest(reader: PageReader, since: int) -> Page:
     return reader.page({}, lambda _: "") if rows and is_old(rows) else page
 
 
-def _first_number(reader: PageReader, newest: list[Any], start: int) -> int:
-    """Returns the identifier of the first row at or after an instant, by binary search."""
+def _first_number(reader: PageReader, newest: Page, start: int) -> int:
+    """Returns the identifier of the first row at or after an instant, by binary search.
+
+    Odd rows just before it may be of the request, too: then it is the identifier after the last row that is not.
+    """
     endpoint = reader.endpoint
-    top = middle = high = number_of(newest[-1], endpoint)
-    rows, low = newest, 1
+    page, rows = newest, reader.rows(newest)
+    top = middle = high = number_of(rows[-1], endpoint)
+    low = after_earlier = 1
     while True:
-        times = [row_time(row, endpoint) for row in rows]
-        if not times or times[-1] < start:
+        earlier = [row for row in rows if row_time(row, endpoint) < start]
+        if len(earlier) == len(rows):
             low = middle + 1
-        elif times[0] >= start:
-            high = number_of(rows[0], endpoint)
+            after_earlier = number_of(rows[-1], endpoint) + 1 if rows and _ends_oddly(page, reader) else low
+        elif earlier:
+            first, later = number_of(earlier[-1], endpoint) + 1, rows[len(earlier)]
+            every = rows_of(page, endpoint)
+            return first if every[every.index(later) - 1] != earlier[-1] else number_of(later, endpoint)
         else:
-            return next(number_of(row, endpoint) for row, time in zip(rows, times, strict=True) if time >= start)
+            high = number_of(rows[0], endpoint)
         if low >= high:
-            return high
+            return min(high, after_earlier)
         middle = (low + high) // 2
-        rows = reader.rows(_below(reader, middle + 1, top))
+        page = _below(reader, middle + 1, top)
+        rows = reader.rows(page)
+
+
+def _ends_oddly(page: Page, reader: PageReader) -> bool:
+    """Returns whether the newest row of a page is odd."""
+    return reader.rows(page)[-1:] != rows_of(page, reader.endpoint)[-1:]
 
 
 def _from_number(reader: PageReader, wanted: int, top: int) -> list[Page]:

@@ -5,13 +5,14 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from functools import partial
+from typing import Any
 
 from crypto_lakehouse.columns import metrics_stamp_lag
 from crypto_lakehouse.endpoints.spec import Query, RestShape, RestSource
 from crypto_lakehouse.errors import InvalidRequest, OutOfReach, UnknownSymbol
 from crypto_lakehouse.exchange.bodies import Answer, encode
 from crypto_lakehouse.exchange.client import ExchangeClient, Page
-from crypto_lakehouse.exchange.page_reader import FetchPage, RowRequest, row_end, row_time, rows_of
+from crypto_lakehouse.exchange.page_reader import KLINES, FetchPage, RowRequest, is_readable, row_end, row_time, rows_of
 from crypto_lakehouse.exchange.paging import pages
 from crypto_lakehouse.instants import instant, microseconds, utc_now
 from crypto_lakehouse.lake.records import BronzeObject, RequestSpan
@@ -32,8 +33,6 @@ LIVE_EDGE = timedelta(hours=1)
 
 _REST_INTERVAL = {Interval.MO1: "1M"}
 """Intervals whose name in REST is not the archive's name."""
-
-_KLINES = frozenset({RestShape.ARRAYS, RestShape.CANDLES})
 
 _REFUSED = 400
 """Status of an answer that is a refusal; conform takes rows only from answers of status 200."""
@@ -223,8 +222,8 @@ def _answers(collected: Sequence[Page]) -> tuple[Answer, ...]:
 def _complete_to(page: Page, fetch: _Fetch) -> datetime | None:
     """Returns up to when a page has all rows; a kline that is still open does not count. None without rows."""
     source, endpoint = fetch.source, fetch.source.endpoints[0]
-    rows = rows_of(page, endpoint)
-    if source.shape in _KLINES:
+    rows = _readable_rows(page, fetch)
+    if source.shape in KLINES:
         ends = [row_end(row, source, fetch.request.step) for row in rows]
         closed = [end for end in ends if end <= fetch.closed_by]
         return instant(closed[-1]) if closed else None
@@ -239,11 +238,21 @@ def _complete_to(page: Page, fetch: _Fetch) -> datetime | None:
 
 def _has_open_kline(page: Page, fetch: _Fetch) -> bool:
     """Returns whether a kline that opened before the end of the span is still open."""
-    if fetch.source.shape not in _KLINES:
+    if fetch.source.shape not in KLINES:
         return False
     endpoint, end = fetch.source.endpoints[0], microseconds(fetch.span.end)
-    before = [row for row in rows_of(page, endpoint) if row_time(row, endpoint) < end]
+    rows = _readable_rows(page, fetch)
+    if rows[-1:] != rows_of(page, endpoint)[-1:] and end + fetch.request.step > fetch.closed_by:
+        # The newest row is odd, and may be the open one.
+        return True
+    before = [row for row in rows if row_time(row, endpoint) < end]
     return any(row_end(row, fetch.source, fetch.request.step) > fetch.closed_by for row in before)
+
+
+def _readable_rows(page: Page, fetch: _Fetch) -> list[Any]:
+    """Returns the rows of a page that tell how far it reaches; conform sets the others aside."""
+    source, endpoint = fetch.source, fetch.source.endpoints[0]
+    return [row for row in rows_of(page, endpoint) if is_readable(row, source, endpoint, fetch.request.step)]
 
 
 def store(answered: AnsweredSpan, dataset: Dataset, wanted: RequestSpan, storage: Storage) -> BronzeObject:

@@ -1,11 +1,11 @@
 """One endpoint, read page by page: how a page is requested, and when it is requested again before it is accepted."""
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from itertools import pairwise
 from typing import Any
 
-from crypto_lakehouse.endpoints.spec import RestEndpoint, RestSource
+from crypto_lakehouse.endpoints.spec import RestEndpoint, RestShape, RestSource
 from crypto_lakehouse.errors import SchemaDrift, SourceUnavailable
 from crypto_lakehouse.exchange.client import Page
 from crypto_lakehouse.exchange.rows import end_of, rows_in, time_of
@@ -26,6 +26,9 @@ Doubt = Callable[[list[Any]], bool]
 
 _UNITS = {Stamp.EPOCH: 1000, Stamp.SECONDS: 1_000_000, Stamp.ISO: 1_000_000, Stamp.NANOSECONDS: 1}
 """The resolution of a request's times in microseconds; a nanosecond counts as one."""
+
+KLINES = frozenset({RestShape.ARRAYS, RestShape.CANDLES})
+"""The shapes whose rows are klines, which have an end."""
 
 REQUESTED_AGAIN = "The next run requests it again"
 
@@ -49,12 +52,24 @@ class RowRequest:
 
 @dataclass(frozen=True, slots=True)
 class PageReader:
-    """Reads the rows of one request from one endpoint."""
+    """Reads the rows of one request from one endpoint.
+
+    An odd row has no time, identifier or end that can be read. Pages follow each other by the other rows. The odd row
+    stays in the answer, and conform sets it aside.
+
+    Args:
+        source: The source.
+        endpoint: Its endpoint.
+        request: Which rows to request.
+        fetch_page: Requests a page.
+        odd: The odd rows so far: at the border of two pages one may come twice.
+    """
 
     source: RestSource
     endpoint: RestEndpoint
     request: RowRequest
     fetch_page: FetchPage
+    odd: set[str] = field(default_factory=set)
 
     @property
     def start(self) -> int:
@@ -74,12 +89,32 @@ class PageReader:
         return {**named, **dict(self.request.parameters), **({limit: self.endpoint.page_rows} if limit else {})}
 
     def rows(self, page: Page) -> list[Any]:
-        """Returns the rows of a page, oldest first.
+        """Returns the rows of a page without odd ones, oldest first.
 
         Raises:
-            SchemaDrift: Its content is no list.
+            SchemaDrift: Its content is no list, or most of its rows are odd and were on no page before.
         """
-        return rows_of(page, self.endpoint)
+        rows = rows_of(page, self.endpoint)
+        odd = [row for row in rows if not is_readable(row, self.source, self.endpoint, self.request.step)]
+        if not odd:
+            return rows
+        new = [row for row in odd if repr(row) not in self.odd]
+        if 2 * len(new) > len(rows):
+            raise SchemaDrift(
+                f"{len(odd)} of {len(rows)} rows of {self.endpoint.path} have no time or identifier that can be read,"
+                f" such as {foreign(odd[0])}",
+                "Compare them with its documentation",
+            )
+        self.odd.update(map(repr, new))
+        return [row for row in rows if row not in odd]
+
+    def is_full(self, page: Page) -> bool:
+        """Returns whether a page has as many rows as it can have, odd ones included."""
+        return len(rows_of(page, self.endpoint)) >= self.endpoint.page_rows
+
+    def has_odd_rows(self, page: Page) -> bool:
+        """Returns whether a page has odd rows; it is then requested once more."""
+        return len(self.rows(page)) < len(rows_of(page, self.endpoint))
 
     def between(self, start: int, stop: int) -> dict[str, str | int]:
         """Returns the parameters that request the time from `start` up to but without `stop`, in microseconds."""
@@ -88,7 +123,7 @@ class PageReader:
         return {query.start: written(start, query.stamp), query.end: written(stop - unit, query.stamp)}
 
     def page(self, params: Params, fault: Fault, doubt: Doubt | None = None) -> Page:
-        """Returns a page; one that is wrong, doubtful or empty is requested once more.
+        """Returns a page; one that is wrong, doubtful or empty, or has odd rows, is requested once more.
 
         The cache of an exchange that fails gives such pages. Of two doubtful pages, the one with more rows is taken.
 
@@ -99,7 +134,7 @@ class PageReader:
         page = self._fetched(params)
         rows = self.rows(page)
         reason = fault(rows)
-        if reason or is_doubtful(rows):
+        if reason or is_doubtful(rows) or self.has_odd_rows(page):
             second = self._fetched(params)
             second_rows = self.rows(second)
             page = second if reason or not is_doubtful(second_rows) or len(second_rows) >= len(rows) else page
@@ -115,7 +150,7 @@ class PageReader:
             SourceUnavailable: The page is wrong twice, or has fewer rows the second time.
         """
         first = self.rows(page := self._fetched(params))
-        if first and not fault(first) and not doubt(first):
+        if first and not fault(first) and not doubt(first) and not self.has_odd_rows(page):
             return page
         second = self.rows(page := self._fetched(params))
         reason = fault(second)
@@ -156,6 +191,19 @@ def rows_of(page: Page, endpoint: RestEndpoint) -> list[Any]:
         raise SchemaDrift(
             f"{page.answer.path} returned no list: {foreign(page.answer.body)}", "Look at its documentation"
         ) from error
+
+
+def is_readable(row: Any, source: RestSource, endpoint: RestEndpoint, step: int) -> bool:
+    """Returns whether a row has what paging needs: a time, an identifier where rows have one, and a kline's end."""
+    try:
+        row_time(row, endpoint)
+        if endpoint.has_identifier:
+            number_of(row, endpoint)
+        if source.shape in KLINES:
+            row_end(row, source, step)
+    except SchemaDrift:
+        return False
+    return True
 
 
 def row_time(row: Any, endpoint: RestEndpoint) -> int:

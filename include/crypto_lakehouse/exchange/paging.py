@@ -21,6 +21,7 @@ from crypto_lakehouse.exchange.page_reader import (
     is_short_of,
     number_of,
     row_time,
+    rows_of,
 )
 from crypto_lakehouse.foreign_text import foreign
 from crypto_lakehouse.instants import HOUR_US
@@ -77,7 +78,7 @@ def _newest(reader: PageReader) -> Iterator[Page]:
     page = reader.confirmed({}, ascending_between(0, None, reader.endpoint), stops_early)
     rows = reader.rows(page)
     # A shorter page is the symbol's whole life.
-    if len(rows) >= reader.endpoint.page_rows and row_time(rows[0], reader.endpoint) > start:
+    if reader.is_full(page) and row_time(rows[0], reader.endpoint) > start:
         raise SourceUnavailable(
             f"{reader.endpoint.path} no longer has {reader.request.span.start}", "The request came too late"
         )
@@ -113,8 +114,9 @@ def _located(reader: PageReader, locator: RestEndpoint) -> Page:
     """Returns the page that starts at the first trade of the first aggregate at or after the start."""
     aggregates = PageReader(RestSource((locator,), reader.source.shape), locator, reader.request, reader.fetch_page)
     page = _first_by_time(aggregates)
-    rows = aggregates.rows(page)
-    return _from_identifier(reader, _first_trade(rows[0], locator)) if rows else page
+    # The first of all rows: the trades of an odd one would be left out without a trace.
+    first = rows_of(page, locator)[:1] if aggregates.rows(page) else []
+    return _from_identifier(reader, _first_trade(first[0], locator)) if first else page
 
 
 def _first_trade(aggregate: Any, locator: RestEndpoint) -> int:

@@ -27,7 +27,8 @@ if TYPE_CHECKING:
 class QuarantinedObject:
     """An archive object that was not accepted into Bronze, the reason, and the series and time that it is of.
 
-    One tag is of the zip, the other of its CHECKSUM.
+    One tag is of the zip, the other of its CHECKSUM. `bronze_head` is the number of the newest commit of the log of
+    objects when the writer looked at the source: a record of the object after it is newer than this entry.
     """
 
     key: str
@@ -40,6 +41,7 @@ class QuarantinedObject:
     start: datetime | None = None
     end: datetime | None = None
     checksum_etag: str = ""
+    bronze_head: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -194,11 +196,12 @@ class BronzeLog:
             objects: The objects.
             since: As for `commit`: an object that got another record since then is left out.
         """
-        folder = _quarantine_folder(dataset)
+        folder, mark = _quarantine_folder(dataset), since or self.mark(dataset)
+        entries = [replace(refused, bronze_head=mark.objects) for refused in objects]
 
         def body_after(head: int) -> bytes | None:
             newer = set() if since is None else self._newer(folder, since.quarantined, head)
-            return json_body([asdict(refused) for refused in objects if refused.key not in newer])
+            return json_body([asdict(entry) for entry in entries if entry.key not in newer])
 
         append(self._storage, folder, body_after)
 
@@ -210,9 +213,10 @@ class BronzeLog:
 
     def refusals(self, dataset: str) -> list[QuarantinedObject]:
         """Returns the quarantined objects of which no later version was accepted, by key."""
-        accepted = dict(self.latest(dataset).select("key", "seen_at").iter_rows())
+        # By numbers of commits: clocks have no say.
+        accepted = dict(self._log(dataset).read(skip_damage=True).select("key", "sequence").iter_rows())
         entries = sorted(self.quarantined(dataset).items())
-        return [entry for key, entry in entries if key not in accepted or accepted[key] < entry.seen_at]
+        return [entry for key, entry in entries if accepted.get(key, 0) <= entry.bronze_head]
 
     def compact(self, dataset: str) -> int:
         """Merges the log files of a dataset into one if there are many. Returns the number of replaced files."""

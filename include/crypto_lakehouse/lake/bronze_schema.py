@@ -35,5 +35,6 @@ QUARANTINE_SCHEMA = pl.Schema(
         "interval": pl.String(),
         "start": _TIME,
         "end": _TIME,
+        "bronze_head": pl.Int64(),
     }
 )

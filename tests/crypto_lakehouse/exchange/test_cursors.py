@@ -12,7 +12,7 @@ from crypto_lakehouse.endpoints.spec import RestEndpoint
 from crypto_lakehouse.errors import SourceUnavailable
 from crypto_lakehouse.exchange.bodies import Answer
 from crypto_lakehouse.exchange.client import Page
-from crypto_lakehouse.exchange.page_reader import RowRequest, rows_of
+from crypto_lakehouse.exchange.page_reader import RowRequest, is_readable, rows_of
 from crypto_lakehouse.exchange.paging import pages
 from crypto_lakehouse.exchange.venue import Params
 from crypto_lakehouse.instants import instant
@@ -52,6 +52,11 @@ class Endpoint:
 
 def taken(name: str, one: Endpoint) -> list[int]:
     """Returns the identifiers that the pages hold of the stretch."""
+    return taken_with_odd(name, one)[0]
+
+
+def taken_with_odd(name: str, one: Endpoint) -> tuple[list[int], list[object]]:
+    """Returns the identifiers that the pages hold of the stretch, and the rows that cannot be read."""
     row = dataset(name)
     assert row.rest is not None
     known = row.rest.endpoints[0]
@@ -64,9 +69,14 @@ def taken(name: str, one: Endpoint) -> list[int]:
     )
     ask = one.coinbase if name.startswith("coinbase") else one.kraken
     found: list[int] = []
+    odd: list[object] = []
     for page in pages(row.rest, endpoint, RowRequest("A", Span(START, END), 0), ask):
-        found += [int(told[endpoint.identifier]) for told in rows_of(page, endpoint)]
-    return found
+        for told in rows_of(page, endpoint):
+            if is_readable(told, row.rest, endpoint, 0):
+                found.append(int(told[endpoint.identifier]))
+            else:
+                odd.append(told)
+    return found, odd
 
 
 def wanted(trades: Sequence[Trade]) -> list[int]:
@@ -120,3 +130,38 @@ def test_no_trade_since_long_before_is_told_by_the_newest_page_alone() -> None:
     assert wanted(one.trades) == []
     assert taken("coinbase_spot_trades", one) == list(range(90, 100))
     assert len(one.asked) == 2
+
+
+@dataclass
+class Oddly(Endpoint):
+    """The same, in which the trade of one identifier has no readable time, or no readable identifier."""
+
+    odd: int = 0
+    has_identifier: bool = False
+
+    def coinbase(self, endpoint: RestEndpoint, params: Params) -> Page:
+        return self._with_odd(super().coinbase(endpoint, params), endpoint)
+
+    def kraken(self, endpoint: RestEndpoint, params: Params) -> Page:
+        return self._with_odd(super().kraken(endpoint, params), endpoint)
+
+    def _with_odd(self, page: Page, endpoint: RestEndpoint) -> Page:
+        for row in rows_of(page, endpoint):
+            if row[endpoint.identifier] == self.odd:
+                row[endpoint.time if self.has_identifier else endpoint.identifier] = "?"
+        return page
+
+
+@pytest.mark.parametrize("has_identifier", [True, False])
+@pytest.mark.parametrize("name", ["coinbase_spot_trades", "kraken_spot_trades"])
+@pytest.mark.parametrize("start", [0, 7, 20, 34])
+def test_an_odd_trade_costs_itself_wherever_it_is(name: str, start: int, has_identifier: bool) -> None:
+    # The very first trade of a history may be alone on a page, which is then refused.
+    for odd in range(2, 41):
+        # The request starts with the trade after `start`; others are older.
+        trades = [(number, ORIGIN + (number - start - 1) * 1_000_000) for number in range(1, 41)]
+        one = Oddly(trades, 6, odd=odd, has_identifier=has_identifier)
+        found, odd_rows = taken_with_odd(name, one)
+        assert set(wanted(trades)) - {odd} <= set(found), odd
+        assert list(dict.fromkeys(found)) == sorted(set(found)), odd
+        assert odd <= start or odd_rows, "it is kept as received"

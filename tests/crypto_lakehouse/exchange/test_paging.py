@@ -13,7 +13,7 @@ from crypto_lakehouse.endpoints.spec import Paging, RateLimit, RestEndpoint, Res
 from crypto_lakehouse.errors import SchemaDrift, SourceUnavailable
 from crypto_lakehouse.exchange.bodies import Answer
 from crypto_lakehouse.exchange.client import Page
-from crypto_lakehouse.exchange.page_reader import RowRequest
+from crypto_lakehouse.exchange.page_reader import FetchPage, PageReader, RowRequest, rows_of
 from crypto_lakehouse.exchange.paging import pages
 from crypto_lakehouse.spans import Span
 
@@ -274,3 +274,89 @@ def test_what_is_no_list_is_drift(content: object) -> None:
     answer = Answer(START, "rows", {}, 200, None, "{}")
     with pytest.raises(SchemaDrift, match="no list"):
         list(pages(origin, origin.endpoints[0], request(0, 5), lambda *_: Page(answer, content)))
+
+
+def oddly(ask: FetchPage, *odd: int, times: int = 1000) -> FetchPage:
+    """Returns the same exchange, in which rows of these numbers have nothing readable, so many times."""
+    left = [times]
+
+    def fetch(endpoint: RestEndpoint, params: Mapping[str, str | int]) -> Page:
+        page = ask(endpoint, params)
+        for place, row in enumerate(page.content):
+            number = row["a"] if isinstance(row, dict) else row[1]
+            if number in odd and left[0]:
+                left[0] -= 1
+                page.content[place] = {"odd": number}
+        return page
+
+    return fetch
+
+
+def numbers_in(fetch: FetchPage, origin: RestSource, wanted: RowRequest) -> tuple[list[int], int]:
+    """Returns the numbers of the rows of all pages, and how many odd ones there were."""
+    rows = [row for page in pages(origin, origin.endpoints[0], wanted, fetch) for row in page.content]
+    good = [row for row in rows if not (isinstance(row, dict) and "odd" in row)]
+    return [row["a"] if isinstance(row, dict) else row[1] for row in good], len(rows) - len(good)
+
+
+@pytest.mark.parametrize("paging", BY_QUESTION)
+@pytest.mark.parametrize("odd", [0, 1, 19, 20, 21, 39, 58, 59])
+def test_an_odd_row_costs_itself_wherever_it_is_on_its_page(paging: Paging, odd: int) -> None:
+    ask = oddly(InMemory(minutes(list(range(60)))), odd)
+    found, odd_rows = numbers_in(ask, source(paging, 20), request(0, 60))
+    assert found == [number for number in range(60) if number != odd]
+    assert odd_rows >= 1, "it is kept as received"
+
+
+@pytest.mark.parametrize("paging", BY_QUESTION)
+def test_a_row_that_is_odd_once_costs_nothing(paging: Paging) -> None:
+    found, odd_rows = numbers_in(
+        oddly(InMemory(minutes(list(range(60)))), 30, times=1), source(paging, 20), request(0, 60)
+    )
+    assert (found, odd_rows) == (list(range(60)), 0)
+
+
+@pytest.mark.parametrize("paging", BY_QUESTION)
+def test_a_page_of_mostly_odd_rows_is_refused(paging: Paging) -> None:
+    ask = oddly(InMemory(minutes(list(range(60)))), *range(20, 31))
+    with pytest.raises(SchemaDrift, match="11 of 20 rows of rows have no time or identifier"):
+        numbers_in(ask, source(paging, 20), request(0, 60))
+
+
+@pytest.mark.parametrize("odd", [0, 1, 718, 719])
+def test_of_the_newest_rows_an_odd_one_costs_itself_and_hides_no_missing_past(odd: int) -> None:
+    origin = source(Paging.NEWEST, 720)
+    rows: list[Any] = [{"odd": number} if number == odd else row for number, row in enumerate(minutes([*range(720)]))]
+    page = Page(Answer(START, "rows", {}, 200, None, ""), rows)
+    assert [one.content for one in pages(origin, origin.endpoints[0], request(5, 718), lambda *_: page)] == [rows]
+    with pytest.raises(SourceUnavailable, match="no longer has"):
+        # The page is as full as it can be: what was before its first row is unknown.
+        list(pages(origin, origin.endpoints[0], request(-5, 718), lambda *_: page))
+
+
+@pytest.mark.parametrize("odd", [3599, 3600, 3601])
+def test_an_odd_first_aggregate_locates_no_later_trade(odd: int) -> None:
+    trades = [{"T": START_MS + number * 1000, "a": number} for number in range(6000)]
+    locator = RestEndpoint("aggs", "public", LIMIT, 1, 1000, Paging.ID, "T", "a")
+    origin = source(Paging.ID, 50, locator)
+
+    def fetch(endpoint: RestEndpoint, params: Mapping[str, str | int]) -> Page:
+        page = InMemory(trades)(endpoint, params)
+        if endpoint is locator:
+            rows = [{"odd": one["a"]} if one["a"] == odd else {**one, "f": one["a"]} for one in page.content]
+            return Page(page.answer, rows)
+        return page
+
+    if odd == 3600:
+        with pytest.raises(SchemaDrift, match="no first trade"):
+            numbers_in(fetch, origin, request(60, 100, 0))
+    else:
+        found, _ = numbers_in(fetch, origin, request(60, 100, 0))
+        assert [number for number in found if 3600 <= number < 6000] == list(range(3600, 6000))
+
+
+def test_control_without_the_rule_one_odd_row_fails_the_request(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(PageReader, "rows", lambda reader, page: rows_of(page, reader.endpoint))
+    ask = oddly(InMemory(minutes(list(range(60)))), 30)
+    with pytest.raises(SchemaDrift, match="has no time"):
+        numbers_in(ask, source(Paging.TIME, 20), request(0, 60))

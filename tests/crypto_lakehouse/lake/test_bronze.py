@@ -110,6 +110,32 @@ def test_quarantined_objects_are_remembered_with_the_newest_reason(bronze: Bronz
     assert bronze.quarantined(ROW.name) == {"a": second}
 
 
+@pytest.mark.parametrize("clock", [SEEN.replace(year=2016), SEEN, SEEN.replace(year=2036)])
+def test_an_acceptance_ends_a_refusal_and_a_refusal_follows_it_whatever_a_clock_said(
+    clock: datetime, bronze: BronzeLog
+) -> None:
+    refused = QuarantinedObject("a", "1", "ChecksumMismatch", "bad", SEEN)
+    bronze.quarantine(ROW.name, [refused], bronze.mark(ROW.name))
+    assert [entry.key for entry in bronze.refusals(ROW.name)] == ["a"]
+    bronze.commit([held("a", etag="2", seen_at=clock)])
+    assert bronze.refusals(ROW.name) == []
+    before = bronze.mark(ROW.name)
+    bronze.quarantine(ROW.name, [replace(refused, etag="3")], before)
+    assert [entry.etag for entry in bronze.refusals(ROW.name)] == ["3"]
+    for number in range(100):
+        bronze.commit([held(f"other {number}", seen_at=clock)])
+    assert bronze.compact(ROW.name)
+    assert [entry.etag for entry in bronze.refusals(ROW.name)] == ["3"]
+
+
+def test_a_refusal_by_a_writer_that_was_stopped_does_not_count_after_a_later_acceptance(bronze: BronzeLog) -> None:
+    stopped = bronze.mark(ROW.name)
+    bronze.commit([held("a", etag="2")])
+    late = QuarantinedObject("a", "1", "ChecksumMismatch", "bad", SEEN.replace(year=2036))
+    bronze.quarantine(ROW.name, [late], stopped)
+    assert bronze.refusals(ROW.name) == []
+
+
 def verdict(condition: Condition, digest: str) -> Verdict:
     return Verdict(Candidate(ROW.name, PARTITION.name, "l", "f", "s", 1, 1, digest, SEEN, SEEN), condition)
 

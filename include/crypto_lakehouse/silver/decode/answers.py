@@ -50,7 +50,8 @@ def answers_block(input_object: InputObject, content: bytes, dataset: Dataset, b
         raise SchemaDrift("its row of the table names no REST source", partition=input_object.object.key)
     answers = [answer for answer in decode(content, bounds.max_bytes) if answer.status == 200]
     try:
-        lines = list(_LINES[dataset.rest.shape](answers, dataset.rest, input_object))
+        # A row that is not used may be on two pages, and is set aside once.
+        lines = dict.fromkeys(_LINES[dataset.rest.shape](answers, dataset.rest, input_object))
     except _ODD as error:
         raise SchemaDrift(
             f"an answer has another form: {type(error).__name__} {error}",

@@ -10,8 +10,7 @@ from collections.abc import Iterable
 from datetime import date, timedelta
 
 from crypto_lakehouse.archive.listing import FolderDays
-from crypto_lakehouse.coverage.lifetime import Bounds, Lifetime
-from crypto_lakehouse.instants import microseconds, midnight
+from crypto_lakehouse.coverage.lifetime import Bounds, Lifetime, bounds_of_days
 from crypto_lakehouse.vocabulary import Frequency
 
 OVER_AFTER = timedelta(days=15)
@@ -33,8 +32,8 @@ def _starts(folders_of: dict[Frequency, FolderDays]) -> Bounds | None:
         return None
     daily, monthly = firsts.get(Frequency.DAILY), firsts.get(Frequency.MONTHLY)
     if daily is not None and (monthly is None or daily.replace(day=1) <= monthly):
-        return _day_bounds(daily, daily)
-    return _day_bounds(monthly, _last_of_month(monthly)) if monthly else None
+        return bounds_of_days(daily, daily)
+    return bounds_of_days(monthly, _last_of_month(monthly)) if monthly else None
 
 
 def _ends(folders_of: dict[Frequency, FolderDays], today: date) -> Bounds | None:
@@ -43,12 +42,8 @@ def _ends(folders_of: dict[Frequency, FolderDays], today: date) -> Bounds | None
         return None
     if not daily.last_day < monthly.last_day <= _last_of_month(daily.last_day):
         return None
-    end = _day_bounds(daily.last_day, daily.last_day)[1]
+    end = bounds_of_days(daily.last_day, daily.last_day)[1]
     return end, end
-
-
-def _day_bounds(first: date, last: date) -> Bounds:
-    return microseconds(midnight(first)), microseconds(midnight(last + timedelta(days=1)))
 
 
 def _last_of_month(day: date) -> date:

@@ -62,13 +62,14 @@ def rebuild(catalog: Catalog, storage: Storage, tables: Sequence[Table], *, forg
     set_aside = ""
     if catalog.faults():
         tables = all_tables()
-        readable = {table.name: _readable(catalog, table) for table in tables}
+        readable = {table.name: readable_entries(catalog, table) for table in tables}
         set_aside = catalog.set_aside()
     rebuilt = {table.name: _rebuilt(catalog, storage, table, readable.get(table.name), forget) for table in tables}
     return Rebuilt(rebuilt, set_aside)
 
 
-def _readable(catalog: Catalog, table: Table) -> list[PublishedPartition]:
+def readable_entries(catalog: Catalog, table: Table) -> list[PublishedPartition]:
+    """Returns the catalog's entries of a table; none where the catalog is damaged."""
     try:
         return catalog.partitions(table)
     except CorruptObject:

@@ -13,12 +13,12 @@ from crypto_lakehouse.cli.arguments import split_values
 from crypto_lakehouse.datasets import DATASETS, dataset
 from crypto_lakehouse.errors import InvalidRequest
 from crypto_lakehouse.instants import utc_now
+from crypto_lakehouse.lake.selection import EARLIEST
 from crypto_lakehouse.runs.orders import PlanRequest
 from crypto_lakehouse.spec import Dataset, Table
 from crypto_lakehouse.symbols import validated_pattern
 from crypto_lakehouse.vocabulary import DataType, Exchange, Market
 
-EARLIEST = date(2017, 1, 1)
 """No exchange of the datasets has data before this day."""
 MAX_SYMBOLS = 5000
 

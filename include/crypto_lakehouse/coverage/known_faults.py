@@ -9,12 +9,11 @@ from dataclasses import dataclass
 from datetime import date, datetime, timedelta
 from fnmatch import fnmatchcase
 
+from crypto_lakehouse.coverage.known_holes import issue_address
 from crypto_lakehouse.expectations import Check
 from crypto_lakehouse.instants import midnight
 from crypto_lakehouse.lake.partition import Partition
 from crypto_lakehouse.vocabulary import Interval
-
-_ISSUES = "https://github.com/binance/binance-public-data/issues"
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,22 +55,18 @@ class KnownFault:
         return start < midnight(self.last_day + timedelta(days=1)) and end > midnight(self.first_day)
 
 
-def _issue(number: int) -> str:
-    return f"{_ISSUES}/{number}"
-
-
 KNOWN_FAULTS: tuple[KnownFault, ...] = (
     KnownFault(
         "binance_spot_klines", "BTCUSDT", date(2017, 12, 4), date(2017, 12, 17), Check.ON_GRID,
-        "minute klines start off the minute", _issue(14), Interval.M1,
+        "minute klines start off the minute", issue_address(14), Interval.M1,
     ),
     KnownFault(
         "binance_um_book_depth", "BTCUSDT", date(2026, 9, 4), date(2026, 9, 30), Check.NOT_STALE,
-        "inner ask bands stand still from 2026-09-03 12:00 UTC on", _issue(496),
+        "inner ask bands stand still from 2026-09-03 12:00 UTC on", issue_address(496),
     ),
     KnownFault(
         "binance_um_mark_price_klines", "*", date(2023, 11, 10), date(2023, 11, 10), Check.GRID_COMPLETE,
-        "mark prices are missing from 03:40 to 04:00", _issue(484), Interval.M5,
+        "mark prices are missing from 03:40 to 04:00", issue_address(484), Interval.M5,
     ),
 )  # fmt: skip
 """Every tolerated fault."""

@@ -8,6 +8,8 @@ from dataclasses import dataclass, replace
 from datetime import UTC, date, datetime, timedelta
 from fnmatch import fnmatchcase
 
+from crypto_lakehouse.instants import midnight
+
 _ISSUES = "https://github.com/binance/binance-public-data/issues"
 
 
@@ -41,13 +43,13 @@ class KnownHole:
 
     def has_all_of(self, day: date) -> bool:
         """Returns whether the hole lasts for a whole UTC day."""
-        start = datetime(day.year, day.month, day.day, tzinfo=UTC)
+        start = midnight(day)
         return self.start <= start and start + timedelta(days=1) <= self.end
 
 
 def _days(datasets: tuple[str, ...], symbol: str, first: date, last: date, reason: str) -> KnownHole:
-    start = datetime(first.year, first.month, first.day, tzinfo=UTC)
-    end = datetime(last.year, last.month, last.day, tzinfo=UTC) + timedelta(days=1)
+    start = midnight(first)
+    end = midnight(last) + timedelta(days=1)
     return KnownHole(datasets, symbol, start, end, reason)
 
 
@@ -57,7 +59,8 @@ def _minutes(first: date, last: date) -> KnownHole:
     return replace(_days(_PRICE_KLINES, "*", first, last, _NO_MINUTES), longest=timedelta(minutes=66))
 
 
-def _issue(number: int) -> str:
+def issue_address(number: int) -> str:
+    """Returns the address of an issue in the repository of Binance's archive."""
     return f"{_ISSUES}/{number}"
 
 
@@ -66,11 +69,11 @@ _BVOL, _EOH, _CM_METRICS = ("binance_option_bvol_index",), ("binance_option_eoh_
 # The API returns all days of klines and funding, but only the last two or thirty days of the following types.
 _FUTURES = tuple(f"binance_{market}_{kind}" for market in ("um", "cm") for kind in ("agg_trades", "trades", "metrics"))
 _PRICE_KLINES = ("binance_*_mark_price_klines", "binance_*_index_price_klines")
-_NO_MINUTES = f"minutes without a price, empty in the API too: {_issue(483)}"
-_NOT_UPLOADED = f"the day's files were never uploaded: {_issue(336)}"
+_NO_MINUTES = f"minutes without a price, empty in the API too: {issue_address(483)}"
+_NOT_UPLOADED = f"the day's files were never uploaded: {issue_address(336)}"
 
 KNOWN_HOLES: tuple[KnownHole, ...] = (
-    _days(_SPOT, "USDCUSDT", date(2022, 9, 27), date(2023, 3, 10), f"trading was suspended: {_issue(242)}"),
+    _days(_SPOT, "USDCUSDT", date(2022, 9, 27), date(2023, 3, 10), f"trading was suspended: {issue_address(242)}"),
     KnownHole(
         _SPOT,
         "CVCUSDT",
@@ -87,7 +90,7 @@ KNOWN_HOLES: tuple[KnownHole, ...] = (
         "*",
         datetime(2024, 2, 16, 13, 30, tzinfo=UTC),
         datetime(2024, 2, 17, tzinfo=UTC),
-        f"the day's file ends at 13:30: {_issue(335)}",
+        f"the day's file ends at 13:30: {issue_address(335)}",
     ),
     _days(_CM_METRICS, "BTCUSD_PERP", date(2024, 3, 4), date(2024, 6, 8), "not in the archive: others' listings"),
     _days(_CM_METRICS, "BTCUSD_PERP", date(2023, 9, 25), date(2023, 9, 25), "not in the archive: others' listings"),
@@ -96,11 +99,11 @@ KNOWN_HOLES: tuple[KnownHole, ...] = (
     _minutes(date(2020, 12, 17), date(2020, 12, 17)),
     _minutes(date(2022, 7, 12), date(2022, 7, 13)),
     _minutes(date(2024, 8, 12), date(2024, 8, 12)),
-    _days(_BVOL, "*", date(2023, 9, 25), date(2023, 9, 25), f"not in the archive: {_issue(370)}"),
-    _days(_BVOL, "*", date(2023, 10, 24), date(2023, 10, 24), f"not in the archive: {_issue(370)}"),
-    _days(_BVOL, "*", date(2024, 6, 11), date(2024, 6, 12), f"not in the archive: {_issue(370)}"),
-    _days(_BVOL, "*", date(2024, 6, 30), date(2024, 6, 30), f"not in the archive: {_issue(370)}"),
-    _days(_BVOL, "*", date(2025, 12, 15), date(2026, 1, 4), f"21 days were not published: {_issue(499)}"),
+    _days(_BVOL, "*", date(2023, 9, 25), date(2023, 9, 25), f"not in the archive: {issue_address(370)}"),
+    _days(_BVOL, "*", date(2023, 10, 24), date(2023, 10, 24), f"not in the archive: {issue_address(370)}"),
+    _days(_BVOL, "*", date(2024, 6, 11), date(2024, 6, 12), f"not in the archive: {issue_address(370)}"),
+    _days(_BVOL, "*", date(2024, 6, 30), date(2024, 6, 30), f"not in the archive: {issue_address(370)}"),
+    _days(_BVOL, "*", date(2025, 12, 15), date(2026, 1, 4), f"21 days were not published: {issue_address(499)}"),
     _days(_EOH, "*", date(2023, 9, 8), date(2023, 9, 18), "not in the archive: others' listings"),
     _days(_EOH, "*", date(2023, 9, 25), date(2023, 9, 25), "not in the archive: others' listings"),
 )

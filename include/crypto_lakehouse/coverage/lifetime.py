@@ -2,6 +2,9 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from datetime import date, timedelta
+
+from crypto_lakehouse.instants import microseconds, midnight
 
 Bounds = tuple[int, int]
 """A half-open span in microseconds since the epoch."""
@@ -36,6 +39,15 @@ class Lifetime:
 
 
 UNKNOWN_LIFETIME = Lifetime()
+
+
+def bounds_of_days(first: date, last: date) -> Bounds:
+    """Returns the bounds of UTC days, the last one included.
+
+    >>> bounds_of_days(date(1970, 1, 1), date(1970, 1, 2))
+    (0, 172800000000)
+    """
+    return microseconds(midnight(first)), microseconds(midnight(last + timedelta(days=1)))
 
 
 def clipped(spans: Sequence[Bounds], bounds: Bounds) -> list[Bounds]:

@@ -105,7 +105,6 @@ _LOG_SCHEMA = pl.Schema(
 """The columns of all kinds: a row has nulls in the columns of the other kinds."""
 
 _RECONCILED_KEY = ("partition", "day", "kept", "other", "version", "only_kept")
-_SERIES = ("symbol", "kline_interval")
 _HOLE_KEY = ("partition", "kind", "start", "end")
 
 

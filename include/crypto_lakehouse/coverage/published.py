@@ -6,17 +6,15 @@ from datetime import date, timedelta
 
 import polars as pl
 
-from crypto_lakehouse.coverage.lifetime import UNKNOWN_LIFETIME, Lifetime, clipped
+from crypto_lakehouse.coverage.identifiers import IDENTIFIED
+from crypto_lakehouse.coverage.lifetime import UNKNOWN_LIFETIME, Lifetime, bounds_of_days, clipped
 from crypto_lakehouse.coverage.log import CoverageFrames, read_frames
 from crypto_lakehouse.coverage.records import EMPTY_DAY, DayCoverage, PartitionVersion
-from crypto_lakehouse.instants import DAY_US, microseconds, midnight
 from crypto_lakehouse.lake.partition import Partition
 from crypto_lakehouse.lake.records import BronzeObject, Verdict
 from crypto_lakehouse.lake.storage import Storage
 from crypto_lakehouse.spec import Dataset
 from crypto_lakehouse.vocabulary import Condition, DayCondition, Source, Witness
-
-_IDENTIFIED = (Witness.IDS, Witness.IDS_WITH_HOLES)
 
 
 def published_coverage(storage: Storage, folder: str, verdicts: Sequence[Verdict]) -> CoverageFrames:
@@ -61,8 +59,7 @@ def unreadable_days(
         expected = dataset.rows_per_day(partition.interval)
         life = lifetimes.get((partition.symbol, str(partition.interval or "")), UNKNOWN_LIFETIME).bounds(None, None)
         for day, sources in sorted(_sources_by_day(partition, objects.get(partition.name, ())).items()):
-            start = microseconds(midnight(day))
-            if not clipped([(start, start + DAY_US)], life):
+            if not clipped([bounds_of_days(day, day)], life):
                 continue
             is_proven = verdict.condition is Condition.EMPTY and proves_emptiness(dataset, sources)
             yield DayCoverage(
@@ -88,7 +85,7 @@ def proves_emptiness(dataset: Dataset, sources: Collection[Source]) -> bool:
         return True
     rest = dataset.rest
     returns_all = rest is not None and rest.reach_days is None and rest.reach_rows is None
-    return Source.REST in sources and returns_all and (is_rare or dataset.witness in _IDENTIFIED)
+    return Source.REST in sources and returns_all and (is_rare or dataset.witness in IDENTIFIED)
 
 
 def _reason(verdict: Verdict) -> str:

@@ -4,15 +4,15 @@ from datetime import timedelta
 
 import polars as pl
 
+from crypto_lakehouse.coverage.queries import SERIES
 from crypto_lakehouse.coverage.records import refusal_in_words
 from crypto_lakehouse.lake.bronze import BronzeLog
 from crypto_lakehouse.lake.storage import Storage
 
-_SERIES = ("symbol", "kline_interval")
 _TIME = pl.Datetime("us", "UTC")
 _SPANS = pl.Schema(
     {
-        **dict.fromkeys(_SERIES, pl.String()),
+        **dict.fromkeys(SERIES, pl.String()),
         "first": pl.Date(),
         "last": pl.Date(),
         "words": pl.String(),
@@ -37,4 +37,4 @@ def refused_days(storage: Storage, dataset_name: str) -> pl.DataFrame:
     spans = pl.DataFrame(rows, schema=_SPANS, orient="row")
     days = spans.with_columns(pl.date_ranges("first", "last").alias("day")).explode("day", empty_as_null=False)
     words, seen = pl.col("words").sort().str.join("; "), pl.col("seen_at").max()
-    return days.group_by(*_SERIES, "day").agg(words.alias("refused"), seen.alias("refused_at"))
+    return days.group_by(*SERIES, "day").agg(words.alias("refused"), seen.alias("refused_at"))

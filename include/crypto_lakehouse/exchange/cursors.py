@@ -5,9 +5,15 @@ from typing import Any
 
 from crypto_lakehouse.errors import SourceUnavailable
 from crypto_lakehouse.exchange.client import Page
-from crypto_lakehouse.exchange.page_reader import PageReader, ascending_between, number_of, row_time, rows_of, written
-
-_RETRIED = "The next run requests it again"
+from crypto_lakehouse.exchange.page_reader import (
+    REQUESTED_AGAIN,
+    PageReader,
+    ascending_between,
+    number_of,
+    row_time,
+    rows_of,
+    written,
+)
 
 
 def after_time(reader: PageReader) -> Iterator[Page]:
@@ -26,7 +32,7 @@ def after_time(reader: PageReader) -> Iterator[Page]:
         numbers = {number_of(row, reader.endpoint) for row in rows}
         if known and numbers <= known:
             if reader.is_full(page):
-                raise SourceUnavailable(f"{reader.endpoint.path} has no page after {after}", _RETRIED)
+                raise SourceUnavailable(f"{reader.endpoint.path} has no page after {after}", REQUESTED_AGAIN)
             return
         yield page
         if not rows or row_time(rows[-1], reader.endpoint) >= end:
@@ -134,7 +140,9 @@ def _from_number(reader: PageReader, wanted: int, top: int) -> list[Page]:
         collected.append(page)
         upper = number_of(rows[0], reader.endpoint)
     if not collected:
-        raise SourceUnavailable(f"{reader.endpoint.path} has none of {wanted} to {upper}, but newer ones", _RETRIED)
+        raise SourceUnavailable(
+            f"{reader.endpoint.path} has none of {wanted} to {upper}, but newer ones", REQUESTED_AGAIN
+        )
     return collected[::-1]
 
 

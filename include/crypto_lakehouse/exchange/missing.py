@@ -4,13 +4,12 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 
-from crypto_lakehouse.instants import midnight
+from crypto_lakehouse.instants import instant, midnight
 from crypto_lakehouse.lake.partition import next_span_start
 from crypto_lakehouse.lake.records import RequestSpan
 from crypto_lakehouse.spans import Span, subtract
 from crypto_lakehouse.vocabulary import Interval, PartitionSpan
 
-_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _A_MONDAY = datetime(1970, 1, 5, tzinfo=UTC)
 
 
@@ -63,7 +62,7 @@ def _first_kline(interval: Interval, start: datetime) -> Span:
         opens = start if is_first else midnight(next_span_start(PartitionSpan.MONTH, start.date()))
         return Span(opens, midnight(next_span_start(PartitionSpan.MONTH, opens.date())))
     length = timedelta(microseconds=interval.microseconds)
-    origin = _A_MONDAY if interval is Interval.W1 else _EPOCH
+    origin = _A_MONDAY if interval is Interval.W1 else instant(0)
     opens = origin - (origin - start) // length * length
     return Span(opens, opens + length)
 

@@ -30,7 +30,7 @@ _UNITS = {Stamp.EPOCH: 1000, Stamp.SECONDS: 1_000_000, Stamp.ISO: 1_000_000, Sta
 KLINES = frozenset({RestShape.ARRAYS, RestShape.CANDLES})
 """The shapes whose rows are klines, which have an end."""
 
-_RETRIED = "The next run requests it again"
+REQUESTED_AGAIN = "The next run requests it again"
 
 
 @dataclass(frozen=True, slots=True)
@@ -140,7 +140,7 @@ class PageReader:
             page = second if reason or not is_doubtful(second_rows) or len(second_rows) >= len(rows) else page
             reason = fault(self.rows(page))
         if reason:
-            raise SourceUnavailable(f"{self.endpoint.path} {reason}", _RETRIED)
+            raise SourceUnavailable(f"{self.endpoint.path} {reason}", REQUESTED_AGAIN)
         return page
 
     def confirmed(self, params: Params, fault: Fault, doubt: Fault) -> Page:
@@ -157,7 +157,7 @@ class PageReader:
         if not reason and not fault(first) and self._names(first) - self._names(second):
             reason = doubt(second) or ("" if second else "returned nothing")
         if reason:
-            raise SourceUnavailable(f"{self.endpoint.path} {reason}", _RETRIED)
+            raise SourceUnavailable(f"{self.endpoint.path} {reason}", REQUESTED_AGAIN)
         return page
 
     def _fetched(self, params: Params) -> Page:

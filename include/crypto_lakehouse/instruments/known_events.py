@@ -8,10 +8,11 @@ from dataclasses import dataclass
 from datetime import UTC, date, datetime, timedelta
 from enum import StrEnum
 
+from crypto_lakehouse.coverage.known_holes import issue_address
 from crypto_lakehouse.errors import SpecificationError
+from crypto_lakehouse.instants import instant_from_iso as _at
 from crypto_lakehouse.vocabulary import Market
 
-_ISSUES = "https://github.com/binance/binance-public-data/issues"
 _SPLITS = "https://github.com/lostleaf/binance_datatool (config/binance_candle_split.json)"
 _SWAPPED = "suspended and relisted; the prices before and after are not one series"
 
@@ -76,27 +77,20 @@ class KnownEvent:
         return self.started_at.date() if self.started_at else None
 
 
-def _issue(number: int) -> str:
-    return f"{_ISSUES}/{number}"
-
-
-def _at(text: str) -> datetime:
-    return datetime.fromisoformat(text).replace(tzinfo=UTC)
-
-
 def _relisted(market: Market, symbol: str, ended: str, started: str) -> KnownEvent:
     return KnownEvent(market, symbol, EventKind.RELISTING, _SWAPPED, _SPLITS, _at(ended), _at(started))
 
 
 def _settled(symbol: str, ended: str, issue: int) -> KnownEvent:
     reason = "settled; the archive lists rows from then on"
-    return KnownEvent(Market.UM, symbol, EventKind.SETTLEMENT, reason, _issue(issue), _at(ended))
+    return KnownEvent(Market.UM, symbol, EventKind.SETTLEMENT, reason, issue_address(issue), _at(ended))
 
 
 KNOWN_EVENTS: tuple[KnownEvent, ...] = (
     KnownEvent(
         Market.UM, "LITUSDT", EventKind.REUSE,
-        "Litentry was settled, Lighter was listed; 417 funding rows of 0.0001 follow the settlement", _issue(495),
+        "Litentry was settled, Lighter was listed; 417 funding rows of 0.0001 follow the settlement",
+        issue_address(495),
         _at("2025-01-31T09:00"), _at("2025-12-23T17:30"),
     ),
     KnownEvent(
@@ -111,14 +105,14 @@ KNOWN_EVENTS: tuple[KnownEvent, ...] = (
         successor="1000LUNCUSDT",
     ),
     KnownEvent(
-        Market.SPOT, "NANOUSDT", EventKind.RENAME, "Nano is XNO since 2022-01", _issue(238), successor="XNOUSDT",
+        Market.SPOT, "NANOUSDT", EventKind.RENAME, "Nano is XNO since 2022-01", issue_address(238), successor="XNOUSDT",
     ),
     KnownEvent(
-        Market.SPOT, "BTTUSDT", EventKind.RENAME, "BitTorrent is BTTC since 2022-01, redenominated", _issue(311),
+        Market.SPOT, "BTTUSDT", EventKind.RENAME, "BitTorrent is BTTC since 2022-01, redenominated", issue_address(311),
         successor="BTTCUSDT",
     ),
     KnownEvent(
-        Market.SPOT, "USDCUSDT", EventKind.SUSPENSION, "delisted and listed again: the same pair", _issue(242),
+        Market.SPOT, "USDCUSDT", EventKind.SUSPENSION, "delisted and listed again: the same pair", issue_address(242),
         _at("2022-09-27T00:00"), _at("2023-03-10T00:00"),
     ),
     KnownEvent(

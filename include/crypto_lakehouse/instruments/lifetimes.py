@@ -7,9 +7,9 @@ import polars as pl
 
 from crypto_lakehouse.archive.lifetimes import listed_lifetimes
 from crypto_lakehouse.archive.listing import FolderDays
-from crypto_lakehouse.coverage.lifetime import UNKNOWN_LIFETIME, Bounds, Lifetime
+from crypto_lakehouse.coverage.lifetime import UNKNOWN_LIFETIME, Lifetime, bounds_of_days
 from crypto_lakehouse.coverage.lifetimes import LifetimeLog, Series
-from crypto_lakehouse.instants import DAY_US, HOUR_US, microseconds, midnight
+from crypto_lakehouse.instants import HOUR_US
 from crypto_lakehouse.instruments.log import InstrumentLog
 from crypto_lakehouse.instruments.naming import parse_symbol
 from crypto_lakehouse.lake.storage import Storage
@@ -58,15 +58,11 @@ def _instrument_lifetimes(storage: Storage, dataset: Dataset, symbols: Iterable[
             pl.col("valid_from").min(), pl.when(pl.col("valid_to").null_count() == 0).then(pl.col("valid_to").max())
         )
         for symbol, first, last in spans.iter_rows():
-            lifetimes[symbol] = Lifetime(_on(first) if first else None, _on(last) if last else None)
+            lifetimes[symbol] = Lifetime(*(bounds_of_days(day, day) if day else None for day in (first, last)))
     for symbol in symbols:
         day = parse_symbol(dataset.market, symbol).delivery_day
         if day is not None:
             start = lifetimes.get(symbol, UNKNOWN_LIFETIME).starts
-            lifetimes[symbol] = Lifetime(start, (_on(day)[0] + DELIVERY_HOUR * HOUR_US, _on(day)[1]))
+            midnight_us, end = bounds_of_days(day, day)
+            lifetimes[symbol] = Lifetime(start, (midnight_us + DELIVERY_HOUR * HOUR_US, end))
     return lifetimes
-
-
-def _on(day: date) -> Bounds:
-    start = microseconds(midnight(day))
-    return start, start + DAY_US

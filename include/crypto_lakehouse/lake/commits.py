@@ -20,9 +20,9 @@ from datetime import UTC, datetime
 from itertools import pairwise
 
 from crypto_lakehouse.errors import ArchiveFileMissing, CorruptObject, SourceUnavailable
+from crypto_lakehouse.lake.faults import REPAIR
 from crypto_lakehouse.lake.storage import Storage
 
-REPAIR_ADVICE = "Run `crypto-lakehouse catalog verify --repair`"
 READ_THREADS = 16
 
 _HEADER = b"crypto-lakehouse commit sha256="
@@ -95,7 +95,7 @@ class LogFault:
     @property
     def error(self) -> CorruptObject:
         """The error that names the dataset, the file and what to do."""
-        return CorruptObject(f"{self.key} {self.what}", REPAIR_ADVICE, dataset=self.key.split("/")[1])
+        return CorruptObject(f"{self.key} {self.what}", REPAIR, dataset=self.key.split("/")[1])
 
 
 def commit_key(prefix: str, number: int) -> str:

@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from crypto_lakehouse.catalog.catalog import Catalog
-from crypto_lakehouse.catalog.rebuilding import published_record, rebuild, verdict_of
+from crypto_lakehouse.catalog.rebuilding import published_record, readable_entries, rebuild, verdict_of
 from crypto_lakehouse.coverage.log import CoverageLog
 from crypto_lakehouse.coverage.records import VERSION_DIGITS, Fill
 from crypto_lakehouse.errors import ArchiveFileMissing, PermanentError
@@ -25,7 +25,7 @@ from crypto_lakehouse.lake.verdicts import VerdictLog
 from crypto_lakehouse.lake.versions import set_aside, verify_candidate
 from crypto_lakehouse.maintenance.logs import instrument_logs, logs_of, mend
 from crypto_lakehouse.maintenance.restoring import restore
-from crypto_lakehouse.maintenance.surviving import lost_verdicts, readable_entries, unlisted_objects, verdicts_of_files
+from crypto_lakehouse.maintenance.surviving import lost_verdicts, unlisted_objects, verdicts_of_files
 from crypto_lakehouse.maintenance.traces import published_inputs
 from crypto_lakehouse.marts import table as table_of_name
 from crypto_lakehouse.marts import tables as all_tables

@@ -10,12 +10,12 @@ import polars as pl
 
 from crypto_lakehouse.archive.keys import ArchiveKey
 from crypto_lakehouse.catalog.catalog import Catalog
-from crypto_lakehouse.catalog.rebuilding import verdict_of
-from crypto_lakehouse.errors import CorruptObject, InvalidRequest, LakehouseError
+from crypto_lakehouse.catalog.rebuilding import readable_entries, verdict_of
+from crypto_lakehouse.errors import InvalidRequest, LakehouseError
 from crypto_lakehouse.lake.bronze import BronzeLog
 from crypto_lakehouse.lake.manifest import read_manifest
 from crypto_lakehouse.lake.partition import table_folder
-from crypto_lakehouse.lake.records import BronzeObject, Candidate, PublishedPartition, Verdict
+from crypto_lakehouse.lake.records import BronzeObject, Candidate, Verdict
 from crypto_lakehouse.lake.storage import Storage, StoredObject
 from crypto_lakehouse.lake.verdicts import LoggedVerdict, VerdictLog
 from crypto_lakehouse.lake.versions import file_sha256
@@ -139,14 +139,6 @@ def lost_verdicts(catalog: Catalog, storage: Storage, table: Table) -> list[Logg
         if name not in logged and (name not in lost or lost[name].at < of_run.at):
             lost[name] = of_run
     return list(lost.values())
-
-
-def readable_entries(catalog: Catalog, table: Table) -> list[PublishedPartition]:
-    """Returns the catalog's entries of a table; none where the catalog is damaged."""
-    try:
-        return catalog.partitions(table)
-    except CorruptObject:
-        return []
 
 
 def verdicts_of_files(storage: Storage, table: Table, known: Collection[str], folder: Path) -> list[LoggedVerdict]:

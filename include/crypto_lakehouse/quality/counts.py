@@ -3,12 +3,11 @@
 The module loads no engine when it is imported.
 """
 
-from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 from crypto_lakehouse.expectations import Expectation
 from crypto_lakehouse.lake.partition import Partition
-from crypto_lakehouse.silver.row_rules import ROW_RULES
+from crypto_lakehouse.silver.row_rules import ROW_RULES, columns_of
 
 if TYPE_CHECKING:
     import polars as pl
@@ -34,17 +33,11 @@ def _count(condition: "pl.Expr") -> "pl.Expr":
     return (condition & pl.col(IS_NEW)).sum()
 
 
-def _columns(names: Sequence[str]) -> "list[pl.Expr]":
-    import polars as pl
-
-    return [pl.col(name) for name in names]
-
-
 def repeated_keys(partition: Partition, _: Expectation) -> "pl.Expr":
     """Returns how many rows repeat the key of the row before."""
     import polars as pl
 
-    return _count(pl.all_horizontal([key.eq_missing(key.shift()) for key in _columns(partition.table.key)]))
+    return _count(pl.all_horizontal([key.eq_missing(key.shift()) for key in columns_of(partition.table.key)]))
 
 
 def times_out_of_order(partition: Partition, _: Expectation) -> "pl.Expr":
@@ -56,13 +49,13 @@ def times_out_of_order(partition: Partition, _: Expectation) -> "pl.Expr":
 
 def outside_partition(partition: Partition, _: Expectation) -> "pl.Expr":
     """Returns how many rows lie outside the days of the partition."""
-    [time] = _columns([partition.table.event_time])
+    [time] = columns_of([partition.table.event_time])
     return _count((time < partition.start) | (time >= partition.end))
 
 
 def wrong_close_times(partition: Partition, _: Expectation) -> "pl.Expr":
     """Returns how many close times are not the next open time minus one unit."""
-    open_time, close_time = _columns(["open_time", "close_time"])
+    open_time, close_time = columns_of(["open_time", "close_time"])
     step = partition.interval.microseconds if partition.interval else None
     next_open = open_time.dt.offset_by("1mo" if step is None else f"{step}us")
     # A close time is inclusive: one unit, a millisecond or a microsecond, before the next open time.
@@ -76,7 +69,7 @@ def breaking_rows(_: Partition, expectation: Expectation) -> "pl.Expr":
 
 def not_increasing(_: Partition, expectation: Expectation) -> "pl.Expr":
     """Returns how many identifiers are not above the one before."""
-    return _count(_columns(expectation.columns)[0].diff() <= 0)
+    return _count(columns_of(expectation.columns)[0].diff() <= 0)
 
 
 def price_spikes(partition: Partition, expectation: Expectation) -> "pl.Expr":
@@ -94,18 +87,18 @@ def price_spikes(partition: Partition, expectation: Expectation) -> "pl.Expr":
 
 def off_boundary(_: Partition, expectation: Expectation) -> "pl.Expr":
     """Returns how many times are farther from their boundary than the limit."""
-    time, boundary = _columns(expectation.columns)
+    time, boundary = columns_of(expectation.columns)
     return _count((time - boundary).dt.total_microseconds().abs() > expectation.limit * 1_000_000)
 
 
 def unknown_funding_interval(_: Partition, expectation: Expectation) -> "pl.Expr":
     """Returns how many intervals are none of the usual ones."""
-    return _count(~_columns(expectation.columns)[0].is_in(list(FUNDING_HOURS)))
+    return _count(~columns_of(expectation.columns)[0].is_in(list(FUNDING_HOURS)))
 
 
 def overlapping_ranges(_: Partition, expectation: Expectation) -> "pl.Expr":
     """Returns how many rows begin with a trade that the row before has."""
-    first, last = _columns(expectation.columns)
+    first, last = columns_of(expectation.columns)
     return _count(first <= last.shift())
 
 
@@ -113,7 +106,7 @@ def skipped_trades(_: Partition, expectation: Expectation) -> "pl.Expr":
     """Returns how many trades lie between aggregates with consecutive identifiers."""
     import polars as pl
 
-    identifier, first, last = _columns(expectation.columns)
+    identifier, first, last = columns_of(expectation.columns)
     skipped = first - last.shift() - 1
     return pl.when(pl.col(IS_NEW) & (identifier.diff() == 1) & (skipped > 0)).then(skipped).otherwise(0).sum()
 
@@ -122,7 +115,7 @@ def missing_bands(partition: Partition, expectation: Expectation) -> "pl.Expr":
     """Returns how many bands of whole percents are missing in the snapshots of the block."""
     import polars as pl
 
-    [time] = _columns([partition.table.event_time])
+    [time] = columns_of([partition.table.event_time])
     bands = _count(pl.col(expectation.columns[0]).abs().is_between(1, expectation.limit))
     snapshots = _count(time.ne_missing(time.shift()))
     # A block may begin within a snapshot: what one block has too much, the block before has too little.
@@ -133,8 +126,8 @@ def depth_decreases(partition: Partition, expectation: Expectation) -> "pl.Expr"
     """Returns how many bands have less than a narrower band of their side."""
     import polars as pl
 
-    distance, *amounts = _columns(expectation.columns)
-    [time] = _columns([partition.table.event_time])
+    distance, *amounts = columns_of(expectation.columns)
+    [time] = columns_of([partition.table.event_time])
     is_side = (time == time.shift()) & (distance.sign() == distance.shift().sign())
     # Bids ascend to the mid price, asks ascend from it.
     falls = [pl.when(distance < 0).then(one > one.shift()).otherwise(one < one.shift()) for one in amounts]

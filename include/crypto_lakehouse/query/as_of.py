@@ -7,7 +7,7 @@ from crypto_lakehouse.catalog.catalog import Catalog
 from crypto_lakehouse.catalog.rebuilding import published_record
 from crypto_lakehouse.errors import CorruptObject, InvalidRequest
 from crypto_lakehouse.instants import utc_now
-from crypto_lakehouse.lake.commits import REPAIR_ADVICE
+from crypto_lakehouse.lake.faults import REPAIR
 from crypto_lakehouse.lake.partition import Partition, table_folder
 from crypto_lakehouse.lake.records import PublishedPartition
 from crypto_lakehouse.lake.storage import Storage
@@ -98,7 +98,7 @@ class PublishedAt:
         unknown = [record for record in published if (record.partition, record.sha256) not in logged]
         if unknown:
             what = "the verdict log lacks its published version, so it does not tell what was published before"
-            raise CorruptObject(what, REPAIR_ADVICE, dataset=table.name, partition=unknown[0].partition)
+            raise CorruptObject(what, REPAIR, dataset=table.name, partition=unknown[0].partition)
         return history
 
     def _reach(self, table: Table, history: History) -> str:

@@ -11,7 +11,7 @@ import polars as pl
 
 from crypto_lakehouse.catalog.catalog import Catalog
 from crypto_lakehouse.errors import CorruptObject
-from crypto_lakehouse.lake.commits import REPAIR_ADVICE
+from crypto_lakehouse.lake.faults import REPAIR
 from crypto_lakehouse.lake.partition import Partition
 from crypto_lakehouse.lake.records import PublishedPartition
 from crypto_lakehouse.lake.storage import Storage
@@ -153,7 +153,7 @@ def file_is_gone(gone: Sequence[PublishedPartition]) -> CorruptObject:
     others = f", and {len(gone) - 1:,} other files are gone, too" if len(gone) > 1 else ""
     return CorruptObject(
         f"its published file {gone[0].file} is gone{others}",
-        REPAIR_ADVICE,
+        REPAIR,
         dataset=gone[0].dataset,
         partition=gone[0].partition,
     )

@@ -11,9 +11,9 @@ from collections import deque
 from collections.abc import Generator, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
-from pathlib import Path
 
 from crypto_lakehouse.errors import CorruptObject, HostileArchive, LakehouseError
+from crypto_lakehouse.lake.versions import file_sha256
 from crypto_lakehouse.settings import ConformSettings
 from crypto_lakehouse.silver.decode.blocks import Block, InflationBounds
 from crypto_lakehouse.silver.decode.decoders import decoder_of
@@ -63,7 +63,7 @@ def stream_blocks(input_object: InputObject, dataset: Dataset, bounds: Inflation
     blocks: queue.Queue[Block | BaseException | None] = queue.Queue(_QUEUED_BLOCKS)
     stop = threading.Event()
     with ThreadPoolExecutor(2, "inflate") as pool:
-        digest = pool.submit(_file_digest, input_object.path)
+        digest = pool.submit(file_sha256, input_object.path)
         pool.submit(_fill, _Stream(input_object, dataset, bounds, digest), blocks, stop)
         try:
             while (item := blocks.get()) is not None:
@@ -137,11 +137,6 @@ def _bytes(input_object: InputObject) -> bytes:
 
 def _gone(input_object: InputObject) -> HostileArchive:
     return HostileArchive("cannot be read: it is not in the lake any more", partition=input_object.object.key)
-
-
-def _file_digest(path: Path) -> str:
-    with path.open("rb") as file:
-        return hashlib.file_digest(file, "sha256").hexdigest()
 
 
 def _verify(input_object: InputObject, sha256: str) -> None:

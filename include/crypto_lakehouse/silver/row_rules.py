@@ -35,7 +35,8 @@ class RowRule:
     is_wrong: Callable[[Expectation], "pl.Expr"]
 
 
-def _columns(names: Sequence[str]) -> "list[pl.Expr]":
+def columns_of(names: Sequence[str]) -> "list[pl.Expr]":
+    """Returns the expressions of columns."""
     import polars as pl
 
     return [pl.col(name) for name in names]
@@ -44,11 +45,11 @@ def _columns(names: Sequence[str]) -> "list[pl.Expr]":
 def _any(names: Sequence[str], is_wrong: "Callable[[pl.Expr], pl.Expr]") -> "pl.Expr":
     import polars as pl
 
-    return pl.any_horizontal([is_wrong(column) for column in _columns(names)])
+    return pl.any_horizontal([is_wrong(column) for column in columns_of(names)])
 
 
 def _ohlc_out_of_order(expectation: Expectation) -> "pl.Expr":
-    opened, high, low, close = _columns(expectation.columns)
+    opened, high, low, close = columns_of(expectation.columns)
     return (high < opened) | (high < close) | (low > opened) | (low > close)
 
 
@@ -61,25 +62,25 @@ def _negative(expectation: Expectation) -> "pl.Expr":
 
 
 def _first_above_second(expectation: Expectation) -> "pl.Expr":
-    first, second = _columns(expectation.columns)
+    first, second = columns_of(expectation.columns)
     return first > second
 
 
 def _crossed(expectation: Expectation) -> "pl.Expr":
-    bid, ask = _columns(expectation.columns)
+    bid, ask = columns_of(expectation.columns)
     # An ask of zero means that there is none.
     return (bid > ask) & (ask > 0)
 
 
 def _different(expectation: Expectation) -> "pl.Expr":
-    first, second = _columns(expectation.columns)
+    first, second = columns_of(expectation.columns)
     return first != second
 
 
 def _descending(expectation: Expectation) -> "pl.Expr":
     import polars as pl
 
-    return pl.any_horizontal([part > whole for part, whole in pairwise(_columns(expectation.columns))])
+    return pl.any_horizontal([part > whole for part, whole in pairwise(columns_of(expectation.columns))])
 
 
 def _off_words(expectation: Expectation) -> "pl.Expr":
@@ -90,7 +91,7 @@ def _floats(names: Sequence[str]) -> "list[pl.Expr]":
     import polars as pl
 
     # An estimate is enough: the tolerances are far above the error of a float.
-    return [column.cast(pl.Float64) for column in _columns(names)]
+    return [column.cast(pl.Float64) for column in columns_of(names)]
 
 
 def _value_off(expectation: Expectation) -> "pl.Expr":
@@ -127,12 +128,12 @@ def _base_outside(expectation: Expectation) -> "pl.Expr":
 
 
 def _count_off(expectation: Expectation) -> "pl.Expr":
-    count, volume = _columns(expectation.columns)
+    count, volume = columns_of(expectation.columns)
     return (count == 0) != (volume == 0)
 
 
 def _average_outside(expectation: Expectation) -> "pl.Expr":
-    average, low, high, volume = _columns(expectation.columns)
+    average, low, high, volume = columns_of(expectation.columns)
     return (volume > 0) & ((average < low) | (average > high))
 
 
@@ -148,7 +149,7 @@ def _beyond(expectation: Expectation) -> "pl.Expr":
 def _name_off(expectation: Expectation) -> "pl.Expr":
     import polars as pl
 
-    name, underlying, kind, expiry, strike = _columns(expectation.columns)
+    name, underlying, kind, expiry, strike = columns_of(expectation.columns)
     parts = name.str.split("-")
     number = parts.list.get(2, null_on_oob=True).cast(pl.Float64, strict=False)
     return (
@@ -161,7 +162,7 @@ def _name_off(expectation: Expectation) -> "pl.Expr":
 
 
 def _greeks_off(expectation: Expectation) -> "pl.Expr":
-    kind, delta, gamma, vega = _columns(expectation.columns)
+    kind, delta, gamma, vega = columns_of(expectation.columns)
     return (delta.abs() > 1) | (gamma < 0) | (vega < 0) | ((kind == "C") & (delta < 0)) | ((kind == "P") & (delta > 0))
 
 

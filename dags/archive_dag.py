@@ -21,17 +21,13 @@ from crypto_lakehouse.datasets import DATASETS
 from crypto_lakehouse.schedule import cron
 from crypto_lakehouse.spec import Dataset
 from lakehouse_airflow.choices import run_params
-from lakehouse_airflow.errors import log_failure
+from lakehouse_airflow.errors import retrying
 from lakehouse_airflow.operators import PlanOperator, ReportOperator, StepOperator, check_quarantine, returned
 
 DEFAULTS = {
-    "owner": "lakehouse",
-    "retries": 3,
-    "retry_delay": timedelta(seconds=30),
-    "retry_exponential_backoff": True,
+    **retrying(3, timedelta(seconds=30)),
     # A step that hangs frees its slot in a pool. No wait for an exchange takes longer.
     "execution_timeout": timedelta(hours=12),
-    "on_failure_callback": log_failure,
 }
 
 
@@ -58,6 +54,7 @@ def archive_dag(dataset: Dataset) -> DAG:
 
         @task_group(group_id="transform")
         def transform(work_order: str) -> None:
+            """Builds, judges and publishes the partitions of an order."""
             at_rest = {"work_order": work_order, "pool": "heavy"}
             # The archive's part is worth publishing although the exchange does not answer.
             rule = TriggerRule.ALL_DONE

@@ -16,7 +16,7 @@ from airflow.providers.standard.operators.trigger_dagrun import TriggerDagRunOpe
 from airflow.sdk import DAG, CronDataIntervalTimetable
 
 from crypto_lakehouse.schedule import GAPS_CRON
-from lakehouse_airflow.errors import log_failure
+from lakehouse_airflow.errors import retrying
 from lakehouse_airflow.operators import GapsOperator
 
 with DAG(
@@ -26,13 +26,7 @@ with DAG(
     start_date=datetime(2017, 8, 1, tzinfo=UTC),
     catchup=False,
     max_active_runs=1,
-    default_args={
-        "owner": "lakehouse",
-        "retries": 2,
-        "retry_delay": timedelta(minutes=5),
-        "retry_exponential_backoff": True,
-        "on_failure_callback": log_failure,
-    },
+    default_args=retrying(2, timedelta(minutes=5)),
     tags=["gaps"],
     doc_md=__doc__,
 ) as dag:

@@ -18,7 +18,7 @@ from airflow.sdk import DAG, CronDataIntervalTimetable
 
 from crypto_lakehouse.schedule import MAINTENANCE_CRON
 from crypto_lakehouse.vocabulary import Step
-from lakehouse_airflow.errors import log_failure
+from lakehouse_airflow.errors import retrying
 from lakehouse_airflow.operators import MaintenanceOperator
 
 with DAG(
@@ -28,13 +28,7 @@ with DAG(
     start_date=datetime(2017, 8, 1, tzinfo=UTC),
     catchup=False,
     max_active_runs=1,
-    default_args={
-        "owner": "lakehouse",
-        "retries": 2,
-        "retry_delay": timedelta(minutes=5),
-        "retry_exponential_backoff": True,
-        "on_failure_callback": log_failure,
-    },
+    default_args=retrying(2, timedelta(minutes=5)),
     tags=["maintenance"],
     doc_md=__doc__,
 ) as dag:

@@ -5,6 +5,7 @@ Airflow retries transient errors and no others.
 
 from collections.abc import Iterator
 from contextlib import contextmanager
+from datetime import timedelta
 from typing import Any, NoReturn
 
 from airflow.sdk import Context
@@ -63,6 +64,17 @@ def raise_without_result(step: Step, order_key: str, code: int) -> NoReturn:
     raise (AirflowFailException if is_permanent else AirflowException)(
         f"{step} left no result for {order_key} (exit code {code}): it did not finish"
     )
+
+
+def retrying(retries: int, first_delay: timedelta) -> dict[str, Any]:
+    """Returns the default arguments of a DAG whose tasks are retried, each time after a longer delay."""
+    return {
+        "owner": "lakehouse",
+        "retries": retries,
+        "retry_delay": first_delay,
+        "retry_exponential_backoff": True,
+        "on_failure_callback": log_failure,
+    }
 
 
 def log_failure(context: Context) -> None:

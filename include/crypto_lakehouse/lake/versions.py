@@ -36,8 +36,13 @@ def stored_sha256(storage: Storage, key: str, folder: Path) -> str:
     try:
         return file_sha256(path)
     finally:
-        if path.is_relative_to(folder):
-            path.unlink()
+        discard_download(path, folder)
+
+
+def discard_download(path: Path, folder: Path) -> None:
+    """Removes what was fetched into a folder; a store in a folder gives its own file, which stays."""
+    if path.is_relative_to(folder):
+        path.unlink()
 
 
 def set_aside(storage: Storage, key: str, folder: Path) -> str:

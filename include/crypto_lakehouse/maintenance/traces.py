@@ -12,6 +12,7 @@ from crypto_lakehouse.lake.faults import REPAIR, Fault, FileKind
 from crypto_lakehouse.lake.manifest import read_manifest
 from crypto_lakehouse.lake.records import PublishedPartition
 from crypto_lakehouse.lake.storage import Storage
+from crypto_lakehouse.lake.versions import discard_download
 from crypto_lakehouse.spec import Dataset, Table
 
 
@@ -66,7 +67,6 @@ def published_inputs(
             manifest = read_manifest(path)
         except PermanentError:
             continue
-        if path.is_relative_to(folder):
-            path.unlink()
+        discard_download(path, folder)
         inputs[entry.partition] = [(given.key, given.sha256) for given in manifest.inputs]
     return inputs

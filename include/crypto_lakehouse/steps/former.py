@@ -10,7 +10,7 @@ from pathlib import Path
 from crypto_lakehouse.errors import PermanentError
 from crypto_lakehouse.lake.manifest import read_manifest
 from crypto_lakehouse.lake.records import Manifest, PublishedPartition
-from crypto_lakehouse.lake.versions import verify_candidate
+from crypto_lakehouse.lake.versions import discard_download, verify_candidate
 from crypto_lakehouse.spans import Span, subtract
 from crypto_lakehouse.steps.context import StepContext
 from crypto_lakehouse.vocabulary import Source
@@ -63,6 +63,4 @@ def fetched(context: StepContext, published: PublishedPartition) -> Iterator[Pat
         yield None
         return
     yield path
-    if path.is_relative_to(folder):
-        # It is a download; a store in a folder gives the file itself.
-        path.unlink()
+    discard_download(path, folder)

@@ -7,12 +7,13 @@ meanwhile. So a run that was stopped at any line never replaces a newer answer b
 
 from collections.abc import Collection, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import asdict, dataclass, field
+from dataclasses import dataclass, field
 from datetime import datetime
 
 from crypto_lakehouse import telemetry
 from crypto_lakehouse.catalog.catalog import Catalog
 from crypto_lakehouse.catalog.opening import open_catalog
+from crypto_lakehouse.catalog.rebuilding import published_record
 from crypto_lakehouse.coverage.lifetimes import LifetimeLog
 from crypto_lakehouse.coverage.log import CoverageFrames, CoverageLog
 from crypto_lakehouse.coverage.published import published_coverage, unreadable_days
@@ -22,8 +23,8 @@ from crypto_lakehouse.lake.bronze import BronzeLog
 from crypto_lakehouse.lake.partition import Partition
 from crypto_lakehouse.lake.records import PublishedPartition, Verdict
 from crypto_lakehouse.lake.staleness import still_current
-from crypto_lakehouse.lake.verdicts import VerdictLog
-from crypto_lakehouse.lake.versions import verify_candidate
+from crypto_lakehouse.lake.verdicts import LoggedVerdict, VerdictLog
+from crypto_lakehouse.lake.versions import discard_download, verify_candidate
 from crypto_lakehouse.marts import table as table_of_name
 from crypto_lakehouse.runs.figures import PublishFigures
 from crypto_lakehouse.runs.orders import TransformOrder
@@ -127,9 +128,7 @@ class _Publication:
                 path = verify_candidate(self.context.storage, verdict.candidate, folder)
             except CorruptObject as error:
                 return error
-            if path.is_relative_to(folder):
-                # It is a download; a store in a folder gives the file itself.
-                path.unlink()
+            discard_download(path, folder)
             return None
 
         with ThreadPoolExecutor(_VERIFY_THREADS) as pool:
@@ -159,7 +158,7 @@ class _Publication:
         passed = [verdict for verdict in judged if verdict.condition.is_published]
         if not passed:
             return set()
-        records = [_record(verdict, self.order.run_id, now) for verdict in passed]
+        records = [published_record(LoggedVerdict(verdict, self.order.run_id, now)) for verdict in passed]
         refused = {record.partition for record in self.catalog.publish(records, seen)}
         if not self.catalog.is_conditional:
             self._restore_newer([record for record in records if record.partition not in refused])
@@ -175,7 +174,7 @@ class _Publication:
             newest = VerdictLog(self.context.storage).latest_publishable(self.table, skip_damage=True)
             logged = {record.partition: newest.get(record.partition) for record in records}
             newer = [
-                _record(verdict.verdict, verdict.run_id, verdict.at)
+                published_record(verdict)
                 for record in records
                 if (verdict := logged[record.partition]) and verdict.verdict.candidate.sha256 != record.sha256
             ]
@@ -209,14 +208,4 @@ def _log(verdict: Verdict) -> None:
         partition=verdict.candidate.partition,
         condition=verdict.condition.value,
         rows=verdict.candidate.rows,
-    )
-
-
-def _record(verdict: Verdict, run_id: str, now: datetime) -> PublishedPartition:
-    return PublishedPartition(
-        **asdict(verdict.candidate),
-        condition=verdict.condition,
-        reasons=verdict.reasons,
-        run_id=run_id,
-        published_at=now,
     )

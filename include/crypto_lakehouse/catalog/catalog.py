@@ -10,7 +10,22 @@ from crypto_lakehouse.spec import Table
 from crypto_lakehouse.vocabulary import Interval
 
 
-class Catalog(Protocol):
+class PartitionSource(Protocol):
+    """What knows which version of each partition is published."""
+
+    def partitions(
+        self,
+        table: Table,
+        *,
+        symbols: Collection[str] | None = None,
+        interval: Interval | None = None,
+        first_day: date | None = None,
+        last_day: date | None = None,
+    ) -> list[PublishedPartition]:
+        """Returns the published partitions that touch the days given, both inclusive, sorted by name."""
+
+
+class Catalog(PartitionSource, Protocol):
     """The published version of each partition. `tests/contract` runs the same tests for both implementations."""
 
     def ensure_table(self, table: Table) -> None:
@@ -43,17 +58,6 @@ class Catalog(Protocol):
 
     def partition(self, partition: Partition) -> PublishedPartition | None:
         """Returns what readers see of a partition, or None."""
-
-    def partitions(
-        self,
-        table: Table,
-        *,
-        symbols: Collection[str] | None = None,
-        interval: Interval | None = None,
-        first_day: date | None = None,
-        last_day: date | None = None,
-    ) -> list[PublishedPartition]:
-        """Returns the published partitions that touch the days given, both inclusive, sorted by name."""
 
     def remove(self, partition: Partition) -> None:
         """Takes a partition away from readers; it is no error if it is not there."""

@@ -3,13 +3,13 @@
 from collections.abc import Collection, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
-from datetime import date, datetime, timedelta
+from datetime import datetime, timedelta
 from fnmatch import fnmatchcase
 from typing import Protocol
 
 import polars as pl
 
-from crypto_lakehouse.catalog.catalog import Catalog
+from crypto_lakehouse.catalog.catalog import Catalog, PartitionSource
 from crypto_lakehouse.errors import CorruptObject
 from crypto_lakehouse.lake.faults import REPAIR
 from crypto_lakehouse.lake.partition import Partition
@@ -74,23 +74,12 @@ class PartitionFilter:
         return not (ends_before or starts_after)
 
 
-class Publications(Protocol):
+class Publications(PartitionSource, Protocol):
     """What is published: now, or at an earlier instant."""
 
     @property
     def instant(self) -> datetime | None:
         """The earlier instant, or None for now."""
-
-    def partitions(
-        self,
-        table: Table,
-        *,
-        symbols: Collection[str] | None = None,
-        interval: Interval | None = None,
-        first_day: date | None = None,
-        last_day: date | None = None,
-    ) -> list[PublishedPartition]:
-        """Returns the published partitions that touch the days given, both inclusive, sorted by name."""
 
     def require_files(self, table: Table, published: Sequence[PublishedPartition]) -> None:
         """Checks that the files of published partitions are there, before an engine opens them.
@@ -166,7 +155,10 @@ def check_named(source: Publications, table: Table, patterns: Sequence[str]) -> 
         UnknownSymbol: There is such a symbol. A glob may match nothing.
     """
     named = [pattern for pattern in patterns if not set(pattern) & set("*?")]
-    unknown = [symbol for symbol in named if not source.partitions(table, symbols=[symbol])]
+    if not named:
+        return
+    there = {Partition.parse(table, record.partition).symbol for record in source.partitions(table, symbols=named)}
+    unknown = [symbol for symbol in named if symbol not in there]
     if unknown:
         known = {Partition.parse(table, record.partition).symbol for record in source.partitions(table)}
         raise unknown_symbol(unknown[0], "the lake", nearest_symbols(unknown[0], known), table.name)

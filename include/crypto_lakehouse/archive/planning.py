@@ -69,11 +69,12 @@ class PullPlan:
 NO_DAYS = pl.DataFrame(schema={"symbol": pl.String, "interval": pl.String, "first_day": pl.Date})
 
 
-def plan_pull(  # noqa: PLR0913, PLR0917 - the last two have defaults and are named where they are given
+def plan_pull(  # noqa: PLR0913 - the last two have defaults and are named where they are given
     selection: Selection,
     settings: Settings,
     bronze: BronzeLog,
     profile: TransferProfile,
+    *,
     progress: Progress = no_progress,
     doubtful: pl.DataFrame = NO_DAYS,
 ) -> PullPlan:

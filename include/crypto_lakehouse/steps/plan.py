@@ -123,10 +123,10 @@ def compare(context: StepContext, request: PlanRequest) -> Comparison:
     selection, profile = request.selection(), settings.transfer_profile(request.profile)
     dataset = selection.dataset
     coverage_log = CoverageLog(context.storage, skip_damage=True)
-    doubtful = doubtful_days(coverage_log, selection)
-    pull_plan = (
-        plan_pull(selection, settings, bronze, profile, context.progress, doubtful) if request.pull else PullPlan()
-    )
+    pull_plan = PullPlan()
+    if request.pull:
+        doubtful = doubtful_days(coverage_log, selection)
+        pull_plan = plan_pull(selection, settings, bronze, profile, progress=context.progress, doubtful=doubtful)
     if pull_plan.unseen and pull_plan.has_symbols and not (request.delta and can_be_requested(dataset, settings)):
         symbol, nearest = next(iter(pull_plan.unseen.items()))
         raise unknown_symbol(symbol, "the archive", nearest, dataset.name)

@@ -203,7 +203,7 @@ class Guard(ThreadingMixIn, UnixStreamServer):
     block_on_close = False
     request_queue_size = 1024
 
-    def __init__(  # noqa: PLR0913
+    def __init__(  # noqa: PLR0913 - the last three are limits, and are named where they are given
         self,
         path: Path,
         engine: Engine,

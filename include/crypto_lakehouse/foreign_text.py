@@ -75,6 +75,7 @@ def without_secrets(text: str) -> str:
 
 
 def _secrets_of_environment() -> list[str]:
+    # The address of a file with a secret is none. `Path.exists` raises for a secret that is too long for a path.
     return [
         value
         for name, value in os.environ.items()

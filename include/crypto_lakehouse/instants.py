@@ -1,6 +1,5 @@
 """Instants as datetimes, as microseconds since the epoch and as text, all UTC. Standard library only."""
 
-from collections.abc import Callable
 from datetime import UTC, date, datetime, time, timedelta
 from decimal import Decimal
 
@@ -10,8 +9,6 @@ DAY_US = 24 * HOUR_US
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _FIRST_IN_MICROSECONDS = 10**15
 
-_clock: Callable[[], datetime] = lambda: datetime.now(UTC)  # noqa: E731 - a name that tests replace
-
 
 def utc_now() -> datetime:
     """Returns what the clock of this machine shows. Every look at it is a call of this function.
@@ -20,6 +17,11 @@ def utc_now() -> datetime:
     about time by its nature, such as whether a file is overdue or which days can have data, and it is shown to people.
     """
     return _clock()
+
+
+def _clock() -> datetime:
+    # A name of its own, which tests replace.
+    return datetime.now(UTC)
 
 
 def microseconds(instant: datetime) -> int:

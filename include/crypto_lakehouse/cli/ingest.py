@@ -55,6 +55,7 @@ def _add(kind: DataType) -> None:
         delta: options.DeltaOption = True,
         as_json: JsonOption = False,
     ) -> None:
+        """Runs the datasets of the kind."""
         choice = (kind.slug, market, symbols, interval, start_date, end_date, profile)
         run_and_print(GivenOptions(*choice, delta=delta, exchange=exchange), as_json)
 

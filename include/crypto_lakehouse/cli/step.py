@@ -21,6 +21,7 @@ def _add(verb: Verb) -> None:
     order = f"runs/binance_um_klines/RUN/{verb.sample_order}"
 
     def command(work_order: WorkOrder, as_json: JsonOption = False) -> None:
+        """Carries out an order of the verb."""
         _run(verb.step, work_order, as_json)
 
     lines = (f"step {verb.step} --work-order {order}", f"step {verb.step} --work-order s3://lake/{order} --json")

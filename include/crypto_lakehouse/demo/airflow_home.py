@@ -105,6 +105,7 @@ def up(environment: Mapping[str, str]) -> int:
     )
 
     def end(_signal: int, _frame: object) -> None:
+        """Passes the request to end on to all processes of Airflow."""
         os.killpg(process.pid, signal.SIGTERM)
 
     for number in (signal.SIGINT, signal.SIGTERM):

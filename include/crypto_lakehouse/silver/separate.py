@@ -14,8 +14,6 @@ from crypto_lakehouse.errors import ContentRefused, LakehouseError, SchemaDrift
 from crypto_lakehouse.silver.parse import ADVICE, SourceShape, parse_block
 from crypto_lakehouse.silver.sniff import MAX_LINE_BYTES
 
-Numbers = "np.ndarray[tuple[int], np.dtype[np.int64]]"
-
 
 @dataclass(frozen=True, slots=True)
 class BadLine:

@@ -71,6 +71,7 @@ def _published(context: StepContext, partitions: list[Partition]) -> dict[str, P
 
 def _fetch(context: StepContext, objects: dict[str, BronzeObject]) -> list[InputObject]:
     def fetch(bronze_object: BronzeObject) -> InputObject:
+        """Returns an object with a local path."""
         try:
             return InputObject(bronze_object, context.storage.fetch(bronze_object.path, context.work_folder))
         except ArchiveFileMissing:

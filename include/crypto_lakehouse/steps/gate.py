@@ -143,6 +143,7 @@ def _with_versions(republished: Sequence[ReconciledDay], candidates: Sequence[Ca
     versions = {candidate.partition: candidate.sha256[:VERSION_DIGITS] for candidate in candidates}
 
     def versioned(partition: PartitionVersion) -> PartitionVersion:
+        """Returns a partition with the version of its candidate."""
         return replace(partition, version=versions[partition.partition])
 
     return [

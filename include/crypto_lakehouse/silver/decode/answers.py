@@ -100,6 +100,7 @@ def _array_lines(answers: Sequence[Answer], source: RestSource, input_object: In
     seen = set[int]()
 
     def fields(row: Any, answered_at: int) -> list[str] | None:
+        """Returns the fields of a row; None for a row that is known, outside the object, or not closed yet."""
         time = time_of(row, endpoint)
         is_closed = end_of(row, source, step) <= answered_at
         if time in seen or not _is_within(input_object, time) or not is_closed:
@@ -119,6 +120,7 @@ def _object_lines(answers: Sequence[Answer], source: RestSource, input_object: I
     seen = set[int]()
 
     def fields(row: Any) -> list[str] | None:
+        """Returns the fields of a row; None for a row that is known or outside the object."""
         number, time = int(row[endpoint.identifier]), time_of(row, endpoint)
         if number in seen or not _is_within(input_object, time):
             return None

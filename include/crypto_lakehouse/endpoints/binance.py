@@ -1,8 +1,8 @@
 """The REST endpoints of Binance.
 
-Weights and limits come from the exchange's documentation; reach and the limits without a header were measured by
-others (see docs/deltas.md). A page has the number of rows at which a row costs least: a request of futures klines costs
-2 for up to 499 rows, 5 for up to 1,000 and 10 for more.
+Weights and limits come from the exchange's documentation of October 2026; reach and the limits without a header were
+measured by others (see docs/deltas.md). A page has the number of rows at which a row costs least: a request of futures
+klines costs 2 for up to 499 rows, 5 for up to 1,000 and 10 for more.
 """
 
 from datetime import date
@@ -11,9 +11,9 @@ from crypto_lakehouse.endpoints.spec import Paging, RateLimit, RestEndpoint, Res
 from crypto_lakehouse.vocabulary import DataType, Market
 
 SPOT_WEIGHT = RateLimit("spot weight", 6000, 60, "x-mbx-used-weight-1m")
-UM_WEIGHT = RateLimit("um weight", 2400, 60, "x-mbx-used-weight-1m")
-CM_WEIGHT = RateLimit("cm weight", 2400, 60, "x-mbx-used-weight-1m")
-_WEIGHTS = {Market.SPOT: SPOT_WEIGHT, Market.UM: UM_WEIGHT, Market.CM: CM_WEIGHT}
+# Since 2026-06-30 the hosts of both futures markets count together, and so does the header of either.
+FUTURES_WEIGHT = RateLimit("futures weight", 2400, 60, "x-mbx-used-weight-1m", shared="binance futures")
+_WEIGHTS = {Market.SPOT: SPOT_WEIGHT, Market.UM: FUTURES_WEIGHT, Market.CM: FUTURES_WEIGHT}
 _SECTIONS = {Market.SPOT: "public", Market.UM: "fapiPublic", Market.CM: "dapiPublic"}
 _DATA_SECTIONS = {Market.UM: "fapiData", Market.CM: "dapiData"}
 
@@ -26,6 +26,8 @@ EXCHANGE_INFO = {
     for market, limit in _WEIGHTS.items()
 }
 _MICROSECONDS_FROM = date(2025, 1, 1)
+# Both futures markets refuse older aggregates with code -4166.
+_FUTURES_TRADES_REACH_DAYS = 2.0
 _AGG_TRADE_FIELDS = ("a", "p", "q", "f", "l", "T", "m")
 _TRADE_FIELDS = {
     Market.SPOT: ("id", "price", "qty", "quoteQty", "time", "isBuyerMaker", "isBestMatch"),
@@ -61,8 +63,7 @@ def agg_trades(market: Market) -> RestSource:
         (_agg_trades_endpoint(market),),
         RestShape.OBJECTS,
         (*_AGG_TRADE_FIELDS, "M") if is_spot else _AGG_TRADE_FIELDS,
-        # Measured on um: code -4166 after 48 hours. The others have no known limit.
-        reach_days=2.0 if market is Market.UM else None,
+        reach_days=None if is_spot else _FUTURES_TRADES_REACH_DAYS,
         microseconds_from=_MICROSECONDS_FROM if is_spot else None,
     )
 
@@ -71,7 +72,7 @@ def trades(market: Market) -> RestSource:
     """Returns the source of a market's trades."""
     is_spot = market is Market.SPOT
     # More than 500 rows are refused by the futures markets.
-    weight, rows = (25, 1000) if is_spot else (20, 500)
+    weight, rows = (25, 1000) if is_spot else (200, 500)
     endpoint = RestEndpoint(
         "historicalTrades", _SECTIONS[market], _WEIGHTS[market], weight, rows, Paging.ID, "time", "id"
     )
@@ -79,7 +80,8 @@ def trades(market: Market) -> RestSource:
         (endpoint,),
         RestShape.OBJECTS,
         _TRADE_FIELDS[market],
-        reach_days=2.0 if market is Market.UM else None,
+        # By identifier the endpoint reaches a month, but only aggregates lead from a time to an identifier.
+        reach_days=None if is_spot else _FUTURES_TRADES_REACH_DAYS,
         # Only aggregates are found by time; the first trade of an aggregate is where the trades of its time begin.
         locator=_agg_trades_endpoint(market),
         needs_key=not is_spot,

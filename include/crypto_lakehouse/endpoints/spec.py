@@ -48,12 +48,14 @@ class RateLimit:
         amount: Weight, or requests, in a window.
         window_seconds: The window's length; windows start at multiples of it, UTC.
         header: The answer's header with what is used, in lower case; empty where there is none.
+        shared: Name of the addresses that are counted together; empty where each address is counted for itself.
     """
 
     name: str
     amount: int
     window_seconds: int
     header: str = ""
+    shared: str = ""
 
 
 @dataclass(frozen=True, slots=True)

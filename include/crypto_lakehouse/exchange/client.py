@@ -31,12 +31,18 @@ from crypto_lakehouse.errors import (
     UnknownSymbol,
 )
 from crypto_lakehouse.exchange.bodies import Answer
-from crypto_lakehouse.exchange.limiter import REFUSAL_SECONDS, RateLimiter
+from crypto_lakehouse.exchange.limiter import (
+    ADVICE_WHEN_LIMITED,
+    ADVICE_WHEN_REFUSED,
+    REFUSAL_SECONDS,
+    RateLimiter,
+)
 from crypto_lakehouse.exchange.rows import time_of
-from crypto_lakehouse.exchange.session import reason_of
+from crypto_lakehouse.exchange.session import silence_of
 from crypto_lakehouse.exchange.venue import Meaning, Params, Transport, Venue
 from crypto_lakehouse.exchange.venues import VENUES
 from crypto_lakehouse.foreign_text import foreign
+from crypto_lakehouse.runbook import Entry, see
 from crypto_lakehouse.settings import ExchangeSettings
 from crypto_lakehouse.vocabulary import Exchange, Market
 
@@ -47,10 +53,11 @@ _LONGEST_STOP_SECONDS = 3 * 86_400.0
 """The longest ban that the exchange's documentation names."""
 _COUNT = re.compile(r"[0-9]{1,9}")
 
-_RETRIED = "The request is repeated"
-_LEGAL = "It does not serve this location. Run where the exchange may be used; spot has data-api.binance.vision"
-_FIREWALL = "Its firewall took the request for an attack, or the address is blocked: look at the request, then wait"
-
+_RETRIED = "The request is repeated, and a later run requests what is missing"
+_FIREWALL = (
+    "Its firewall blocks this address for a while, or for good. Wait an hour. If it goes on, run from another address, "
+    f"or set CRYPTO_LAKEHOUSE_EXCHANGE__ENABLED=false. {see(Entry.EXCHANGE_REFUSES)}"
+)
 
 _OF_MEANING: Mapping[Meaning, tuple[type[LakehouseError], str]] = {
     Meaning.TOO_OLD: (OutOfReach, "Only the archive has it"),
@@ -167,16 +174,17 @@ class ExchangeClient:
     def _refusal(self, endpoint: RestEndpoint, answer: Answer | None, error: Exception) -> LakehouseError:
         """Returns our error for a refusal; a refusal of the address stops every process first."""
         if answer is None:
-            return SourceUnavailable(f"{endpoint.path} did not answer: {reason_of(error)}", _RETRIED)
+            silence = silence_of(error)
+            return SourceUnavailable(f"{endpoint.path} did not answer: {silence.reason}", silence.advice or _RETRIED)
         code, words = map(foreign, self._venue.error(answer.body))
         what = " ".join(part for part in (f"{endpoint.path} answered {answer.status}", code, words) if part)
         meaning = self._venue.meaning(answer.status, code)
         if meaning is Meaning.WAIT:
-            self.limiter.stop(self._retry_after(answer.status), what)
-            return RateLimited(what, "Every process waits until the exchange's time is up")
+            self.limiter.stop(endpoint.limit, self._retry_after(answer.status), what)
+            return RateLimited(what, f"All processes wait until the exchange's time is up. {ADVICE_WHEN_LIMITED}")
         if meaning is Meaning.BLOCKED:
-            self.limiter.stop(REFUSAL_SECONDS, what, is_refusal=True)
-            return ExchangeRefused(what, _LEGAL if answer.status == 451 else _FIREWALL)
+            self.limiter.stop(endpoint.limit, REFUSAL_SECONDS, what, is_refusal=True)
+            return ExchangeRefused(what, ADVICE_WHEN_REFUSED if answer.status == 451 else _FIREWALL)
         kind, advice = _OF_MEANING[meaning]
         return kind(what, advice)
 

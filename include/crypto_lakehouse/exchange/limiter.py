@@ -1,8 +1,8 @@
 """One budget per exchange address, shared by every task and process of this machine.
 
-A small SQLite file holds what is used. A process reserves weight before a request, and corrects the figure by the
-header of the answer, which also counts other programs behind the same address. A refusal of one process (429, 418)
-stops all of them until the exchange's time is up.
+Addresses that the exchange counts together have one budget. A small SQLite file holds what is used. A process reserves
+weight before a request, and corrects the figure by the header of the answer, which also counts other programs behind
+the same address. A refusal of one process (429, 418) stops all of them until the exchange's time is up.
 """
 
 import sqlite3
@@ -15,9 +15,21 @@ from pathlib import Path
 from crypto_lakehouse.endpoints.spec import RateLimit
 from crypto_lakehouse.errors import ExchangeRefused, RateLimited
 from crypto_lakehouse.foreign_errors import translated
+from crypto_lakehouse.runbook import Entry, see
 
 REFUSAL_SECONDS = 3600.0
 """How long no process sends a request after the exchange refused the address itself."""
+
+ADVICE_WHEN_REFUSED = (
+    "Run at a location that the exchange serves, or behind a proxy there. Or do without it: set "
+    f"CRYPTO_LAKEHOUSE_EXCHANGE__ENABLED=false. {see(Entry.EXCHANGE_REFUSES)}"
+)
+"""What helps where the exchange refuses this address. The file of the budget stays: all processes use it."""
+
+ADVICE_WHEN_LIMITED = (
+    "Nothing is to be done: a later run requests the rest. If it happens often, another program uses this address: "
+    f"lower CRYPTO_LAKEHOUSE_EXCHANGE__BUDGET_SHARE. {see(Entry.EXCHANGE_LIMITS)}"
+)
 
 _LOCK_SECONDS = 30.0
 _SCHEMA = """
@@ -34,7 +46,7 @@ class RateLimiter:
 
     Args:
         path: The shared file.
-        address: The exchange's host; the exchange counts per host and per address of ours.
+        address: The exchange's host. The exchange counts per host, or per group of hosts, and per address of ours.
         share: The part of each limit that all our processes may use together.
         max_wait_seconds: Longest wait for the end of a stop.
         clock: Seconds since the epoch, by the exchange's clock where it is known: its budget windows are UTC minutes.
@@ -56,7 +68,7 @@ class RateLimiter:
             ExchangeRefused: It refused this address a short while ago.
         """
         while True:
-            self._wait_out_stop()
+            self._wait_out_stops(limit)
             wait = self._reserve(limit, weight)
             if wait <= 0:
                 return
@@ -68,33 +80,50 @@ class RateLimiter:
             amount = max(used, self._used(connection, limit))
             self._write(connection, limit, amount)
 
-    def stop(self, seconds: float, reason: str, *, is_refusal: bool = False) -> None:
-        """Stops every process that uses this address for so many seconds, or for the rest of a longer stop."""
-        with self._transaction() as connection:
-            connection.execute(
-                "INSERT INTO stops VALUES (?, ?, ?, ?) ON CONFLICT (address) DO UPDATE SET "
-                "until = excluded.until, reason = excluded.reason, is_refusal = excluded.is_refusal "
-                "WHERE excluded.until > stops.until",
-                (self.address, self.clock() + seconds, reason, is_refusal),
-            )
+    def stop(self, limit: RateLimit, seconds: float, reason: str, *, is_refusal: bool = False) -> None:
+        """Stops every process that uses this address for so many seconds, or for the rest of a longer stop.
 
-    def _wait_out_stop(self) -> None:
+        Args:
+            limit: The limit of the request; a limit that other addresses share stops these too.
+            seconds: How long.
+            reason: The exchange's words.
+            is_refusal: Whether the exchange refused the address itself: then nobody waits for the end.
+        """
+        with self._transaction() as connection:
+            for address in self._addresses(limit):
+                connection.execute(
+                    "INSERT INTO stops VALUES (?, ?, ?, ?) ON CONFLICT (address) DO UPDATE SET "
+                    "until = excluded.until, reason = excluded.reason, is_refusal = excluded.is_refusal "
+                    "WHERE excluded.until > stops.until",
+                    (address, self.clock() + seconds, reason, is_refusal),
+                )
+
+    def _addresses(self, limit: RateLimit) -> tuple[str, ...]:
+        return (self.address, limit.shared) if limit.shared else (self.address,)
+
+    def _wait_out_stops(self, limit: RateLimit) -> None:
         while True:
             with self._transaction() as connection:
-                row = connection.execute(
-                    "SELECT until, reason, is_refusal FROM stops WHERE address = ?", (self.address,)
-                ).fetchone()
+                rows = [
+                    row
+                    for address in self._addresses(limit)
+                    for row in connection.execute(
+                        "SELECT until, reason, is_refusal FROM stops WHERE address = ?", (address,)
+                    )
+                ]
+            row = max(rows, default=None)
             wait = row[0] - self.clock() if row else 0.0
-            if wait <= 0:
+            if row is None or wait <= 0:
                 return
             if row[2]:
                 raise ExchangeRefused(
                     f"{self.address} refused us: {row[1]}; no process sends a request for {wait:.0f} s",
-                    f"Remove the cause; delete {self.path} to try at once",
+                    ADVICE_WHEN_REFUSED,
                 )
             if wait > self.max_wait_seconds:
                 raise RateLimited(
-                    f"{self.address} asked us to wait: {row[1]}; {wait:.0f} s are left", "Run it again then"
+                    f"{self.address} asked us to wait: {row[1]}; {wait:.0f} s are left",
+                    ADVICE_WHEN_LIMITED,
                 )
             self.sleep(wait)
 
@@ -108,18 +137,21 @@ class RateLimiter:
             self._write(connection, limit, used + weight)
             return 0.0
 
+    def _key(self, limit: RateLimit) -> tuple[str, str, int]:
+        return limit.shared or self.address, limit.name, self._window(limit)
+
     def _window(self, limit: RateLimit) -> int:
         return int(self.clock() // limit.window_seconds)
 
     def _used(self, connection: sqlite3.Connection, limit: RateLimit) -> int:
         row = connection.execute(
             "SELECT amount FROM used WHERE address = ? AND name = ? AND window = ?",
-            (self.address, limit.name, self._window(limit)),
+            self._key(limit),
         ).fetchone()
         return int(row[0]) if row else 0
 
     def _write(self, connection: sqlite3.Connection, limit: RateLimit, amount: int) -> None:
-        key = (self.address, limit.name, self._window(limit))
+        key = self._key(limit)
         connection.execute("INSERT OR REPLACE INTO used VALUES (?, ?, ?, ?)", (*key, amount))
         # The window before stays: the clocks of two processes may differ.
         connection.execute("DELETE FROM used WHERE address = ? AND name = ? AND window < ? - 1", key)

@@ -1,5 +1,9 @@
 """The HTTP session of a transport: every answer is bounded in bytes and in seconds."""
 
+import socket
+import ssl
+from collections.abc import Iterator
+from dataclasses import dataclass
 from typing import Any
 
 import requests
@@ -7,6 +11,7 @@ import urllib3
 from requests.adapters import HTTPAdapter
 
 from crypto_lakehouse.http_limits import AnswerBeyondLimits, AnswerLimits
+from crypto_lakehouse.runbook import Entry, see
 
 _MAX_REDIRECTS = 3
 
@@ -53,11 +58,57 @@ class _BoundedAdapter(HTTPAdapter):
         return response
 
 
-def reason_of(error: BaseException) -> str:
-    """Returns why there is no answer: the limit that it exceeds, or the kind of the error."""
-    cause: BaseException | None = error
-    while cause is not None:
+@dataclass(frozen=True, slots=True)
+class Silence:
+    """Why there is no answer.
+
+    Args:
+        reason: The limit that it exceeds, or what failed.
+        advice: What to look at; empty where there is nothing to do but to wait.
+    """
+
+    reason: str
+    advice: str = ""
+
+
+_KINDS = (
+    (
+        socket.gaierror,
+        Silence(
+            "the name of its host cannot be resolved",
+            f"Check the name server of this machine and CRYPTO_LAKEHOUSE_EXCHANGE__*_URL. {see(Entry.EXCHANGE_SILENT)}",
+        ),
+    ),
+    (
+        ssl.SSLError,
+        Silence(
+            "no trusted TLS connection was possible",
+            "Check the clock and the certificates of this machine, and whether a proxy opens the connection. "
+            f"{see(Entry.EXCHANGE_SILENT)}",
+        ),
+    ),
+)
+
+
+def silence_of(error: BaseException) -> Silence:
+    """Returns why there is no answer. Text of other libraries is not repeated: it has URLs, which may have keys."""
+    for cause in _causes(error):
         if isinstance(cause, AnswerBeyondLimits):
-            return str(cause)
-        cause = cause.__cause__
-    return type(error).__name__
+            return Silence(str(cause))
+        for kind, silence in _KINDS:
+            if isinstance(cause, kind):
+                return silence
+    return Silence(type(error).__name__)
+
+
+def _causes(error: BaseException) -> Iterator[BaseException]:
+    """Yields an error and what led to it; urllib3 keeps it in `reason`, requests in its arguments."""
+    waiting, seen = [error], set[int]()
+    while waiting:
+        cause = waiting.pop(0)
+        if id(cause) in seen:
+            continue
+        seen.add(id(cause))
+        yield cause
+        inner = (cause.__cause__, cause.__context__, getattr(cause, "reason", None), *cause.args)
+        waiting += [each for each in inner if isinstance(each, BaseException)]

@@ -7,10 +7,10 @@ import pyarrow as pa
 import pytest
 
 from crypto_lakehouse.datasets import DATASETS
-from crypto_lakehouse.endpoints.binance import CM_WEIGHT, SPOT_WEIGHT, UM_WEIGHT
+from crypto_lakehouse.endpoints.binance import FUTURES_WEIGHT, SPOT_WEIGHT
 from crypto_lakehouse.endpoints.spec import Paging, RateLimit, RestShape
 from crypto_lakehouse.spec import Dataset
-from crypto_lakehouse.vocabulary import Exchange, Interval
+from crypto_lakehouse.vocabulary import Exchange, Interval, Market
 from tests.rest_fixtures import OpenLake, open_lake
 from tests.rest_lake import utc
 
@@ -22,7 +22,8 @@ WITH_REST = [row for row in DATASETS if row.rest is not None and row.exchange is
 
 
 @pytest.mark.parametrize(
-    ("name", "limit"), [("BINANCE", SPOT_WEIGHT), ("BINANCE_FUTURES", UM_WEIGHT), ("BINANCE_DELIVERY", CM_WEIGHT)]
+    ("name", "limit"),
+    [("BINANCE", SPOT_WEIGHT), ("BINANCE_FUTURES", FUTURES_WEIGHT), ("BINANCE_DELIVERY", FUTURES_WEIGHT)],
 )
 def test_the_recorded_exchange_allowed_the_weight_of_the_table(name: str, limit: RateLimit) -> None:
     path = STREAM / f"{name}.jsonl.zst"
@@ -55,3 +56,32 @@ def test_a_page_of_each_endpoint_is_taken_and_costs_what_the_table_says(row: Dat
         assert 0 < len(rows) <= endpoint.page_rows
         assert len(rows) == endpoint.page_rows or row.rest.shape in {RestShape.FUNDING, RestShape.METRICS}
         assert endpoint.paging is not Paging.ID or endpoint.identifier in rows[0]
+
+
+def test_weights_and_reach_are_as_documented_in_october_2026() -> None:
+    by_name = {row.name: row for row in WITH_REST}
+
+    def ticks(name: str) -> tuple[int, int, float | None, bool]:
+        rest = by_name[name].rest
+        assert rest is not None
+        endpoint = rest.endpoints[0]
+        return endpoint.weight, endpoint.page_rows, rest.reach_days, rest.needs_key
+
+    assert ticks("binance_spot_agg_trades") == (4, 1000, None, False)
+    assert ticks("binance_spot_trades") == (25, 1000, None, False)
+    for market in ("um", "cm"):
+        assert ticks(f"binance_{market}_agg_trades") == (20, 1000, 2.0, False)
+        assert ticks(f"binance_{market}_trades") == (200, 500, 2.0, True)
+
+
+def test_both_futures_markets_draw_on_one_budget() -> None:
+    limits = {
+        row.market: endpoint.limit
+        for row in WITH_REST
+        if row.rest is not None and row.market is not Market.SPOT
+        for endpoint in row.rest.endpoints
+        if endpoint.limit.header
+    }
+    assert limits[Market.UM] == limits[Market.CM] == FUTURES_WEIGHT
+    assert (FUTURES_WEIGHT.amount, FUTURES_WEIGHT.window_seconds, bool(FUTURES_WEIGHT.shared)) == (2400, 60, True)
+    assert not SPOT_WEIGHT.shared

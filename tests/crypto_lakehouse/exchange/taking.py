@@ -58,7 +58,7 @@ def take_unguarded(path: Path, start: Any, taken: Any) -> None:
 
 def stop_all(path: Path, now: float) -> None:
     """Stops everybody, as one does who was told to wait."""
-    _limiter(path, now).stop(120, "418 of another process")
+    _limiter(path, now).stop(LIMIT, 120, "418 of another process")
 
 
 class FastTime:

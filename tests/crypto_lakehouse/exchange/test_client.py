@@ -1,6 +1,7 @@
 """Whatever a server answers, the client returns it as received or raises an error of ours; never anything else."""
 
 import json
+import socket
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -213,3 +214,44 @@ def test_what_a_firewall_echoes_is_not_repeated(asker: Asker, status: int, body:
         else:
             # The words of an answer that is no refusal are data, and are kept as received.
             assert "canary" in text
+
+
+@pytest.mark.parametrize(
+    ("status", "words"),
+    [
+        (451, "location that the exchange serves"),
+        (403, "Wait an hour"),
+        (429, "Nothing is to be done"),
+        (418, "Nothing is to be done"),
+    ],
+)
+def test_the_advice_of_a_refusal_is_one_that_helps(asker: Asker, status: int, words: str) -> None:
+    with answering(Reply(b"{}", status, {"Retry-After": "3000"})) as server:
+        for _ in range(2):
+            with pytest.raises(LakehouseError) as raised:
+                asker.client(server, attempts=1).request(TIME, {})
+            assert words in raised.value.advice or status == 403
+            assert "docs/runbook.md#the-exchange-" in raised.value.advice
+            # The file is the budget of all processes.
+            assert "limits.sqlite" not in str(raised.value)
+    assert server.asked == 1, "nobody asks again while the refusal lasts"
+
+
+def test_a_host_without_tls_or_without_a_name_is_told_with_what_to_check(
+    asker: Asker, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with answering(Reply(b"{}")) as server:
+        server.url = server.url.replace("http:", "https:")
+        client = asker.client(server, attempts=1)
+        with pytest.raises(SourceUnavailable, match="no trusted TLS connection") as raised:
+            client.request(TIME, {})
+        assert "clock and the certificates" in raised.value.advice
+
+        def unknown(*_: object, **__: object) -> None:
+            raise socket.gaierror(socket.EAI_NONAME, "Name or service not known")
+
+        monkeypatch.setattr(socket, "getaddrinfo", unknown)
+        with pytest.raises(SourceUnavailable, match="the name of its host cannot be resolved") as raised:
+            client.request(TIME, {})
+        assert "name server" in raised.value.advice
+    assert server.asked == 0

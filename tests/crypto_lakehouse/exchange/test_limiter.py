@@ -29,6 +29,7 @@ from tests.waiting import STANDSTILL_SECONDS
 
 LIMIT = RateLimit("weight", 100, 60, "x-used")
 OTHER = RateLimit("other", 10, 300)
+SHARED = RateLimit("shared weight", 100, 60, "x-used", shared="both")
 PROCESSES = multiprocessing.get_context("forkserver")
 NOON = 1_735_905_600.0
 """2025-01-03T12:00:00Z, the start of a window of any length used here."""
@@ -133,7 +134,7 @@ def test_windows_that_are_over_are_forgotten(tmp_path: Path, time: VirtualTime) 
 
 
 def test_a_stop_by_one_stops_all_until_its_time_is_up(tmp_path: Path, time: VirtualTime) -> None:
-    limiter(tmp_path, time).stop(120, "429")
+    limiter(tmp_path, time).stop(LIMIT, 120, "429")
     other = limiter(tmp_path, time)
     other.acquire(LIMIT, 1)
     assert time.slept == [120.0]
@@ -142,22 +143,62 @@ def test_a_stop_by_one_stops_all_until_its_time_is_up(tmp_path: Path, time: Virt
 
 
 def test_a_stop_of_another_address_stops_nobody_here(tmp_path: Path, time: VirtualTime) -> None:
-    limiter(tmp_path, time, name="b").stop(120, "429")
+    limiter(tmp_path, time, name="b").stop(LIMIT, 120, "429")
     limiter(tmp_path, time).acquire(LIMIT, 1)
     assert time.slept == []
 
 
+def test_addresses_that_share_a_limit_share_its_budget_and_its_stops(tmp_path: Path, time: VirtualTime) -> None:
+    one, other = (limiter(tmp_path, time, name=name) for name in ("um", "cm"))
+    one.acquire(SHARED, 30)
+    other.acquire(SHARED, 20)
+    assert time.slept == []
+    one.acquire(SHARED, 1)
+    assert time.now > NOON + 60, "the other address has used the rest of the window"
+    one.acquire(OTHER, 5)
+    other.acquire(OTHER, 5)
+    slept = len(time.slept)
+    other.stop(SHARED, 120, "429")
+    one.acquire(SHARED, 1)
+    assert len(time.slept) == slept + 1
+    one.acquire(OTHER, 0)
+    other.stop(OTHER, 120, "429 of a limit of its own")
+    one.acquire(SHARED, 1)
+    assert len(time.slept) == slept + 1, "a limit that is not shared stops its own address alone"
+
+
+def test_what_one_address_hears_is_used_counts_for_all_that_share_it(tmp_path: Path, time: VirtualTime) -> None:
+    one, other = (limiter(tmp_path, time, name=name) for name in ("um", "cm"))
+    one.acquire(SHARED, 1)
+    one.note_used(SHARED, 50)
+    other.acquire(SHARED, 1)
+    assert time.now > NOON + 60
+
+
+def test_the_advice_where_the_address_is_refused_never_costs_others_their_budget(
+    tmp_path: Path, time: VirtualTime
+) -> None:
+    one = limiter(tmp_path, time)
+    one.stop(LIMIT, REFUSAL_SECONDS, "451", is_refusal=True)
+    with pytest.raises(ExchangeRefused) as refused:
+        one.acquire(LIMIT, 1)
+    assert "location" in refused.value.advice
+    assert "CRYPTO_LAKEHOUSE_EXCHANGE__ENABLED=false" in refused.value.advice
+    assert "limits.sqlite" not in str(refused.value)
+    assert "delete" not in str(refused.value).lower()
+
+
 def test_a_shorter_stop_does_not_end_a_longer_one(tmp_path: Path, time: VirtualTime) -> None:
     one = limiter(tmp_path, time)
-    one.stop(100, "418")
-    one.stop(2, "429")
+    one.stop(LIMIT, 100, "418")
+    one.stop(LIMIT, 2, "429")
     one.acquire(LIMIT, 1)
     assert time.slept == [100.0]
 
 
 def test_a_stop_longer_than_we_wait_is_an_error_and_uses_nothing(tmp_path: Path, time: VirtualTime) -> None:
     one = limiter(tmp_path, time, max_wait=60)
-    one.stop(61, "banned")
+    one.stop(LIMIT, 61, "banned")
     with pytest.raises(RateLimited, match=r"banned; 61 s"):
         one.acquire(LIMIT, 50)
     time.now += 61
@@ -166,7 +207,7 @@ def test_a_stop_longer_than_we_wait_is_an_error_and_uses_nothing(tmp_path: Path,
 
 
 def test_a_refusal_of_the_address_is_an_error_for_all_for_an_hour(tmp_path: Path, time: VirtualTime) -> None:
-    limiter(tmp_path, time).stop(REFUSAL_SECONDS, "451 legal", is_refusal=True)
+    limiter(tmp_path, time).stop(LIMIT, REFUSAL_SECONDS, "451 legal", is_refusal=True)
     for _ in range(3):
         with pytest.raises(ExchangeRefused, match="451 legal"):
             limiter(tmp_path, time).acquire(LIMIT, 1)
@@ -181,7 +222,7 @@ def test_a_stop_set_while_one_waits_for_a_window_is_waited_out_too(tmp_path: Pat
 
     def sleep(seconds: float) -> None:
         if not time.slept:
-            limiter(tmp_path, time).stop(100, "418")
+            limiter(tmp_path, time).stop(LIMIT, 100, "418")
         time.sleep(seconds)
 
     one.sleep = sleep

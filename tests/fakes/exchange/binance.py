@@ -23,7 +23,7 @@ _FIRST_MICROSECONDS = 10**14
 _API = {Market.SPOT: "api/v3", Market.UM: "fapi/v1", Market.CM: "dapi/v1"}
 _INTERVALS = {("1M" if one is Interval.MO1 else one.value): one for one in Interval}
 _SPOT_WEIGHTS = {"klines": 2, "aggTrades": 4, "historicalTrades": 25, "exchangeInfo": 20}
-_TICK_WEIGHT = 20
+_FUTURES_WEIGHTS = {"aggTrades": 20, "historicalTrades": 200}
 _KLINE_TYPES = {
     "klines": DataType.KLINES,
     "markPriceKlines": DataType.MARK_PRICE_KLINES,
@@ -60,8 +60,10 @@ def kline_weight(limit: int) -> int:
 class BinanceMount:
     """One market's API."""
 
-    def __init__(self, market: Market, library: Library, symbols: Symbols) -> None:
-        self.budget = Budget(WEIGHT_LIMITS[market])
+    def __init__(
+        self, market: Market, library: Library, symbols: Symbols, shares_budget_with: "BinanceMount | None" = None
+    ) -> None:
+        self.budget = Budget(WEIGHT_LIMITS[market], shares_budget_with.budget if shares_budget_with else None)
         self._market = market
         self._library = library
         self._symbols = symbols
@@ -82,7 +84,7 @@ class BinanceMount:
         if name in _KLINE_TYPES:
             limit = request.params.get("limit", "")
             return Charge(Pool.WEIGHT, kline_weight(int(limit) if limit.isdigit() else 500))
-        return Charge(Pool.WEIGHT, _TICK_WEIGHT if name in ("aggTrades", "historicalTrades") else 1)
+        return Charge(Pool.WEIGHT, _FUTURES_WEIGHTS.get(name, 1))
 
     def respond(self, request: Request) -> Page | bytes:
         """Returns the answer's rows, or its body.
@@ -155,7 +157,7 @@ class BinanceMount:
         from_id = request.number("fromId")
         if self._market is not Market.SPOT and start is not None and end is not None and end - start >= _HOUR + 1000:
             raise Refused(-1127, "More than 1 hours between startTime and endTime.")
-        if self._market is Market.UM:
+        if self._market is not Market.SPOT:
             _refuse_too_old(request, history, (start, end), from_id)
         if from_id is None:
             return Page(self._between(request, history, limit))
@@ -164,7 +166,7 @@ class BinanceMount:
         return Page(history.from_id(from_id, limit))
 
     def _historical_trades(self, request: Request) -> Page:
-        if self._market is Market.UM and not request.headers.get("x-mbx-apikey"):
+        if self._market is not Market.SPOT and not request.headers.get("x-mbx-apikey"):
             raise Refused(-2014, "API-key format invalid.", 401)
         paging = Paging(500, 1000) if self._market is Market.SPOT else Paging(100, 500)
         symbol, limit = self._symbol(request), self._limit(request, paging)

@@ -58,16 +58,20 @@ class Budget:
 
     Args:
         weight_limit: Request weight of a minute; 0 is no limit.
+        shares_with: Another API, whose weight counts together with this one's.
     """
 
     weight_limit: int
+    shares_with: "Budget | None" = None
     requests_while_banned: int = 0
     _banned_until: float = 0.0
     _windows: dict[Pool, _Window] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
         self._windows = {
-            Pool.WEIGHT: _Window(self.weight_limit or 1 << 60, 60),
+            Pool.WEIGHT: self.shares_with._windows[Pool.WEIGHT]
+            if self.shares_with
+            else _Window(self.weight_limit or 1 << 60, 60),
             Pool.FUNDING: _Window(500, 300),
             Pool.DATA: _Window(1000, 300),
         }

@@ -81,8 +81,12 @@ class LocalExchange:
     ) -> None:
         library = Library(source or SyntheticRows(), DayCache())
         listed = symbols or Symbols()
+        um = BinanceMount(Market.UM, library, listed)
         self._mounts: dict[str, Mount] = {
-            **{market.value: BinanceMount(market, library, listed) for market in (Market.SPOT, Market.UM, Market.CM)},
+            "spot": BinanceMount(Market.SPOT, library, listed),
+            "um": um,
+            # Since 2026-06-30 an address has one weight for both futures APIs.
+            "cm": BinanceMount(Market.CM, library, listed, shares_budget_with=um),
             "coinbase": CoinbaseMount(library),
             "kraken": KrakenMount(library),
         }

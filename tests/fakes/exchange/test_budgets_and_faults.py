@@ -47,7 +47,8 @@ PAGES = (Fault.EMPTY_LIST, Fault.SHORT_PAGE, Fault.REPEATED_PAGE, Fault.OPEN_CAN
         (DEAR, 10),
         ("cm/dapi/v1/markPriceKlines?symbol=BTCUSD_PERP&interval=1m&limit=1", 1),
         ("um/fapi/v1/aggTrades?symbol=BTCUSDT", 20),
-        ("cm/dapi/v1/historicalTrades?symbol=BTCUSD_PERP", 20),
+        ("cm/dapi/v1/historicalTrades?symbol=BTCUSD_PERP", 200),
+        ("um/fapi/v1/historicalTrades?symbol=BTCUSDT", 200),
         ("um/fapi/v1/exchangeInfo", 1),
         ("um/fapi/v1/aggTrades?symbol=NOUSDT", 20),
     ],
@@ -85,7 +86,8 @@ def test_over_the_budget_comes_429_until_the_minute_ends(exchange: LocalExchange
     use_up(exchange)
     limited = ask(exchange, DEAR)
     assert (limited.status, limited.headers["Retry-After"], limited.json["code"]) == (429, "30", -1003)
-    assert ask(exchange, "spot/api/v3/time").status == 200, "each API has a budget of its own"
+    assert ask(exchange, "spot/api/v3/time").status == 200, "spot has a budget of its own"
+    assert ask(exchange, "cm/dapi/v1/time").status == 429, "um and cm have one together"
     clock.now += 30
     fresh = ask(exchange, DEAR)
     assert (fresh.status, fresh.headers[USED]) == (200, "10")

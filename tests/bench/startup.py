@@ -16,13 +16,18 @@ _NO_ORDER = "runs/binance_spot_klines/bench/none.json"
 """The step starts, loads its engine, opens the lake and finds that there is nothing to do."""
 
 
-def run_startup(repeats: int = 5) -> dict[str, Any]:
-    """Returns the median seconds of `step X --help` and of step X on an order that does not exist, of each step."""
+def run_startup(repeats: int = 5, steps: int = len(Step)) -> dict[str, Any]:
+    """Returns the median seconds of `step X --help` and of step X on an order that does not exist.
+
+    Args:
+        repeats: How often each is started.
+        steps: How many steps are measured, from the first of a run on; all where nothing else is said.
+    """
     program = [str(Path(sys.executable).with_name("crypto-lakehouse"))]
     with tempfile.TemporaryDirectory(prefix="bench-startup-") as folder:
         environment = {**os.environ, "CRYPTO_LAKEHOUSE_LAKE": f"{folder}/lake"}
         found: dict[str, Any] = {"python": _median([sys.executable, "-c", ""], environment, repeats)}
-        for step in Step:
+        for step in tuple(Step)[:steps]:
             found[f"step {step} --help"] = _median([*program, "step", step, "--help"], environment, repeats)
             order = [*program, "step", step, "--work-order", _NO_ORDER, "--json"]
             found[f"step {step} without its order"] = _median(order, environment, repeats)

@@ -109,6 +109,6 @@ def smoke(folder: Path) -> dict[str, Callable[[], Result]]:
         "gaps": lambda: alone("gaps", 3, 60),
         "reconcile": lambda: alone("reconcile", 1),
         "dag_parse": lambda: alone("dag_parse", 1),
-        "startup": lambda: alone("startup", 1),
+        "startup": lambda: alone("startup", 1, 2),
         "hostile": judge_all,
     }

@@ -7,12 +7,13 @@ from typing import Any
 import pytest
 
 from crypto_lakehouse.vocabulary import Step
-from tests.bench import contest, render, suite
+from tests.bench import contest, render, startup, suite
 from tests.bench.contest import NOT_INSTALLED
 from tests.bench.hostile import PASSES, sound
 from tests.bench.ours import NAME
 from tests.bench.peers import PEERS
 
+HOW = ("--help", "without its order")
 NAMES = (*suite.BENCHES, *suite.BY_HAND)
 
 
@@ -47,7 +48,16 @@ def test_the_other_benches_say_what_they_worked_on(kept: dict[str, Any]) -> None
     assert kept["reconcile"]["rows_in"] == 2 * 44_640
     assert (kept["reconcile"]["pairs_equal"], kept["reconcile"]["pairs_different"]) == (44_595, 45)
     assert kept["dag_parse"]["dags"] >= 27
-    assert len(kept["startup"]) == 1 + 2 * len(Step)
+    first, second, *_ = Step
+    assert list(kept["startup"]) == ["python", *(f"step {step} {how}" for step in (first, second) for how in HOW)]
+
+
+def test_the_starts_of_every_step_are_measured_where_figures_are_wanted(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(startup, "_median", lambda command, _environment, _repeats: command)
+    commands = startup.run_startup()
+    assert set(commands) == {"python", *(f"step {step} {how}" for step in Step for how in HOW)}
+    for step in Step:
+        assert commands[f"step {step} --help"][1:] == ["step", step, "--help"]
 
 
 def test_no_fault_passes_us_in_silence_and_a_sound_file_does(kept: dict[str, Any]) -> None:

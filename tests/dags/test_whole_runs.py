@@ -4,7 +4,7 @@ import json
 import sqlite3
 import subprocess
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import closing
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -33,15 +33,19 @@ class Place:
     exchange: LocalExchange
     environment: dict[str, str]
 
-    def run(self, folder: Path, dag_id: str = NAME, conf: dict[str, Any] | None = None) -> tuple[int, dict[str, str]]:
-        """Runs a DAG once; returns the exit code and the states of its tasks."""
+    def run(self, folder: Path, *runs: tuple[str, Mapping[str, Any]]) -> tuple[int, list["Ran"]]:
+        """Runs DAGs one after another, each with its conf; returns the exit code and what became of each run.
+
+        The runs share a process: Airflow takes longer to start than a task takes to run.
+        """
         orders = folder / "runs.json"
-        orders.write_text(json.dumps([{"dag_id": dag_id, "conf": CONF if conf is None else conf}]))
+        orders.write_text(json.dumps([{"dag_id": dag_id, "conf": conf} for dag_id, conf in runs]))
         command = [sys.executable, "-m", "lakehouse_airflow.run_dags", str(orders)]
-        code = subprocess.run(command, env=self.environment, capture_output=True, check=False).returncode
-        newest = "(SELECT run_id FROM dag_run WHERE dag_id = ? ORDER BY id DESC)"
-        states = self.rows(f"SELECT task_id, state FROM task_instance WHERE run_id = {newest}", dag_id)
-        return code, dict(states)
+        done = subprocess.run(command, env=self.environment, capture_output=True, text=True, check=False)
+        events = [json.loads(line[1:]) for line in done.stdout.splitlines() if line.startswith("@")]
+        ended = [(event["run_id"], event["state"]) for event in events if event["event"] == "end"]
+        assert len(ended) == len(runs), done.stderr[-4000:]
+        return done.returncode, [Ran(self, run_id, state) for run_id, state in ended]
 
     def rows(self, sql: str, *values: str) -> list[tuple[Any, ...]]:
         with closing(sqlite3.connect(f"{self.environment['AIRFLOW_HOME']}/airflow.db")) as held:
@@ -50,6 +54,25 @@ class Place:
     def published(self) -> dict[str, int]:
         catalog = EmbeddedCatalog(Path(self.lake.settings.lake) / "catalog" / "catalog.sqlite")
         return {one.partition: one.rows for one in catalog.partitions(dataset(NAME))}
+
+
+@dataclass(frozen=True)
+class Ran:
+    """One run of a DAG that has ended."""
+
+    place: Place
+    run_id: str
+    state: str
+
+    def tasks(self) -> list[tuple[str, str, int]]:
+        """Returns the name, the state and the number of tries of each task."""
+        return self.place.rows(
+            "SELECT task_id, state, try_number FROM task_instance WHERE run_id = ? ORDER BY task_id, state", self.run_id
+        )
+
+    @property
+    def states(self) -> dict[str, str]:
+        return {task: state for task, state, _ in self.tasks()}
 
 
 @pytest.fixture(scope="module")
@@ -67,7 +90,10 @@ def place(tmp_path: Path, prepared: Path) -> Iterator[Place]:
         extra = {
             "CRYPTO_LAKEHOUSE_ARCHIVE__ENDPOINT_URL": lake.bucket.endpoint,
             "CRYPTO_LAKEHOUSE_EXCHANGE__ENABLED": "true",
-            "CRYPTO_LAKEHOUSE_EXCHANGE__SPOT_URL": f"{exchange.url}/spot",
+            **{
+                f"CRYPTO_LAKEHOUSE_EXCHANGE__{name.upper()}_URL": f"{exchange.url}/{name}"
+                for name in ("spot", "um", "cm")
+            },
             "CRYPTO_LAKEHOUSE_EXCHANGE__LIMITS_FILE": str(tmp_path / "limits.sqlite"),
             # No waiting between tries.
             "AIRFLOW__CORE__MAX_TASK_RETRY_DELAY": "0",
@@ -77,46 +103,58 @@ def place(tmp_path: Path, prepared: Path) -> Iterator[Place]:
 
 
 def test_both_sides_meet_in_one_partition(place: Place, tmp_path: Path) -> None:
-    code, states = place.run(tmp_path)
-    assert (code, set(states.values())) == (0, {"success"})
+    code, [ran] = place.run(tmp_path, (NAME, CONF))
+    assert (code, ran.state, set(ran.states.values())) == (0, "success", {"success"})
     assert place.published() == {"kline_interval=1h/symbol_key=BTCUSDT/period=2025-01": 72}
 
 
 def test_an_exchange_that_refuses_us_holds_up_nothing_but_itself(place: Place, tmp_path: Path) -> None:
     place.exchange.inject(Fault.GEO_451, times=5, path="")
-    code, states = place.run(tmp_path)
+    code, [ran] = place.run(tmp_path, (NAME, CONF))
     assert place.exchange.fired[Fault.GEO_451] == 1
-    assert code == 1
+    assert (code, ran.state) == (1, "failed")
+    states = ran.states
     assert (states["delta"], states["transform.publish"], states["report"]) == ("failed", "success", "failed")
     assert place.published() == {"kline_interval=1h/symbol_key=BTCUSDT/period=2025-01": 48}
 
 
-def test_an_archive_that_fails_builds_nothing_from_halves(place: Place, tmp_path: Path) -> None:
+def test_a_refused_plan_and_an_archive_that_fails_make_their_runs_red(place: Place, tmp_path: Path) -> None:
     missing = [key for key in place.lake.bucket.objects if key.endswith(".zip")]
     place.lake.bucket.fault = lambda path: (404, b"") if any(key in path for key in missing) else None
-    code, states = place.run(tmp_path)
+    code, [refused, failed] = place.run(tmp_path, (NAME, {**CONF, "symbols": ["[!"]}), (NAME, CONF))
+    assert (code, refused.state, failed.state) == (1, "failed", "failed")
+    assert_a_refused_plan_is_reported_once(place, refused)
+    assert_an_archive_that_fails_builds_nothing_from_halves(place, failed)
+
+
+def assert_a_refused_plan_is_reported_once(place: Place, ran: Ran) -> None:
+    tries = [(task, tries) for task, state, tries in ran.tasks() if state == "failed"]
+    assert tries == [("plan", 1), ("report", 1)], "what cannot succeed is not tried again"
+    pages = [
+        page.read_text(encoding="utf-8") for page in Path(place.lake.settings.lake).glob("quality/*/*/report.html")
+    ]
+    assert sum("Failed steps</h3>\n<ul><li>plan: " in page for page in pages) == 1
+    assert len(pages) == 2, "one of each run"
+
+
+def assert_an_archive_that_fails_builds_nothing_from_halves(place: Place, ran: Ran) -> None:
     assert any(path.endswith(".zip") for path in place.lake.bucket.requests)
-    assert code == 1
-    assert states["pull"] == "failed"
-    assert states.get("transform.conform") != "success"
+    assert ran.states["pull"] == "failed"
+    assert ran.states.get("transform.conform") != "success"
     assert place.published() == {}
 
 
-def test_a_plan_that_is_refused_is_reported_once_and_the_run_is_red(place: Place, tmp_path: Path) -> None:
-    code, states = place.run(tmp_path, conf={**CONF, "symbols": ["[!"]})
-    assert (code, states["plan"], states["report"]) == (1, "failed", "failed")
-    newest = "(SELECT run_id FROM dag_run ORDER BY id DESC)"
-    tries = place.rows(f"SELECT task_id, try_number FROM task_instance WHERE state = 'failed' AND run_id = {newest}")
-    assert dict(tries) == {"plan": 1, "report": 1}, "what cannot succeed is not tried again"
-    (page,) = Path(place.lake.settings.lake).glob("quality/*/*/report.html")
-    assert "Failed steps</h3>\n<ul><li>plan: " in page.read_text(encoding="utf-8")
-
-
-def test_the_daily_dag_of_gaps_triggers_the_dataset_that_has_one(place: Place, tmp_path: Path) -> None:
+def test_the_dags_of_the_whole_lake_fill_gaps_and_make_masters(place: Place, tmp_path: Path) -> None:
     place.lake.publish(NAME, "2025-01-02", dropped(5, 8))
     place.lake.run(NAME, "2025-01-01", "2025-01-02")
-    code, states = place.run(tmp_path, "fill_gaps", {})
-    assert (code, states) == (0, {"find": "success", "fill": "success"})
+    code, [gaps, instruments] = place.run(tmp_path, ("fill_gaps", {}), ("instruments", {}))
+    assert code == 1
+    assert_the_daily_dag_of_gaps_triggered_the_dataset_that_has_one(place, gaps)
+    assert_the_weekly_dag_of_instruments_made_a_master_of_each_market(place, instruments)
+
+
+def assert_the_daily_dag_of_gaps_triggered_the_dataset_that_has_one(place: Place, ran: Ran) -> None:
+    assert (ran.state, ran.states) == ("success", {"find": "success", "fill": "success"})
     ((dag_id, conf),) = place.rows("SELECT dag_id, conf FROM dag_run WHERE run_type = 'operator_triggered'")
     asked = json.loads(conf)
     assert dag_id == NAME
@@ -124,12 +162,9 @@ def test_the_daily_dag_of_gaps_triggers_the_dataset_that_has_one(place: Place, t
     assert asked["fill"] is True
 
 
-def test_the_weekly_dag_of_instruments_makes_a_master_of_each_market(place: Place, tmp_path: Path) -> None:
+def assert_the_weekly_dag_of_instruments_made_a_master_of_each_market(place: Place, ran: Ran) -> None:
     # The fake bucket has daily klines of one interval of one market: the other markets have no symbol to list.
-    code, states = place.run(tmp_path, "instruments", {})
-    assert code == 1
-    tasks = place.rows("SELECT map_index, state FROM task_instance WHERE task_id = 'update'")
-    assert sorted(state for _, state in tasks) == ["failed", "failed", "failed", "success"], states
+    assert ran.tasks() == [*[("update", "failed", 1)] * 3, ("update", "success", 1)]
     versions = Path(place.lake.settings.lake).glob("instruments/binance_spot/versions/*")
     assert len(list(versions)) == 1
     (result,) = Path(place.lake.settings.lake).glob("runs/binance_spot/*/instruments.instruments.result.json")

@@ -29,7 +29,7 @@ def test_every_run_is_reported_and_a_failed_one_decides(
     from lakehouse_airflow import run_dags
 
     dags = {f"dag_{number}": FakeDag(state) for number, state in enumerate(states)}
-    monkeypatch.setattr(run_dags, "_dags", lambda: dags)
+    monkeypatch.setattr(run_dags, "_dag", dags.__getitem__)
     runs = [{"dag_id": name, "conf": {"symbols": [name]}} for name in dags]
     (tmp_path / "runs.json").write_text(json.dumps(runs))
     assert run_dags.main(tmp_path / "runs.json") == code
@@ -49,4 +49,25 @@ def test_dag_files_with_an_error_end_the_program(monkeypatch: pytest.MonkeyPatch
     broken = SimpleNamespace(import_errors={"dags/x.py": "SyntaxError"}, dags={})
     monkeypatch.setattr(dagbag, "DagBag", lambda: broken)
     with pytest.raises(SystemExit, match="DAG files do not load"):
-        run_dags._dags()
+        run_dags._dag("any")
+
+
+@pytest.mark.parametrize(("dag_id", "wanted"), [("binance_um_metrics", "binance_um_metrics"), ("fill_gaps", None)])
+def test_only_a_dag_that_triggers_none_is_loaded_alone(
+    dag_id: str, wanted: str | None, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from airflow.dag_processing import dagbag
+    from airflow.sdk import get_parsing_context
+
+    from lakehouse_airflow import run_dags
+
+    seen: list[str | None] = []
+
+    def bag() -> Any:
+        seen.append(get_parsing_context().dag_id)
+        return SimpleNamespace(import_errors={}, dags={dag_id: dag_id})
+
+    monkeypatch.setattr(dagbag, "DagBag", bag)
+    # The one before asked for another.
+    monkeypatch.setenv(run_dags._WANTED, "binance_um_klines")
+    assert (run_dags._dag(dag_id), seen) == (dag_id, [wanted])

@@ -9,7 +9,7 @@ import pytest
 from crypto_lakehouse.errors import InvalidRequest, LakehouseError
 from crypto_lakehouse.query import Lake, QueryLimits
 from crypto_lakehouse.query.session import select_statement
-from crypto_lakehouse.settings import Settings
+from tests.published_lake import build_published_lake
 
 CANARY = "canary-1f0c"
 SECRET_OF_THIS_PROGRAM = [CANARY]
@@ -127,16 +127,27 @@ GREEDY = (
 )
 
 
-@pytest.fixture
-def fill(lake: Lake, settings: Settings, tmp_path: Path) -> Callable[[str], str]:
+@pytest.fixture(scope="module")
+def root(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The folder of the lake and of the secret; no test changes anything in it."""
+    return tmp_path_factory.mktemp("session")
+
+
+@pytest.fixture(scope="module")
+def lake(root: Path) -> Lake:
+    """The published lake; one for all tests, because the process that answers queries takes long to start."""
+    return build_published_lake(root / "lake")
+
+
+@pytest.fixture(scope="module")
+def fill(lake: Lake, root: Path) -> Callable[[str], str]:
     """Fills a payload's places with real paths around the lake."""
-    secret = tmp_path / "secret.csv"
+    secret = root / "secret.csv"
     secret.write_text(f'{{"a": "{CANARY}"}}\n')
-    root = Path(settings.lake)
-    hidden = root / "silver" / "binance_um_klines" / "candidate.parquet"
+    hidden = root / "lake" / "silver" / "binance_um_klines" / "candidate.parquet"
     duckdb.connect().execute(f"COPY (SELECT '{CANARY}' AS a) TO '{hidden}'")
     data = min(path for path in root.rglob("data.parquet") if "um_klines" in str(path))
-    names = {"secret": secret, "out": tmp_path / "out", "data": data, "hidden": hidden, "root": tmp_path, "port": 9}
+    names = {"secret": secret, "out": root / "out", "data": data, "hidden": hidden, "root": root, "port": 9}
     return lambda payload: payload.format(**names)
 
 
@@ -147,15 +158,16 @@ def contents(root: Path) -> dict[str, bytes]:
 
 @pytest.mark.parametrize("payload", READS + WRITES + SETTINGS + NETWORK)
 def test_a_query_that_is_more_than_a_question_about_the_lake_is_refused_and_leaves_no_trace(
-    lake: Lake, fill: Callable[[str], str], tmp_path: Path, payload: str, monkeypatch: pytest.MonkeyPatch
+    lake: Lake, fill: Callable[[str], str], root: Path, payload: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.chdir(tmp_path)
-    before, text = contents(tmp_path), fill(payload)
+    monkeypatch.chdir(root)
+    text = fill(payload)
+    before = contents(root)
     with pytest.raises(LakehouseError) as refusal:
         lake.query(text)
     assert CANARY not in str(refusal.value)
-    assert contents(tmp_path) == before
-    assert sorted(path.name for path in tmp_path.iterdir()) == ["lake", "secret.csv"]
+    assert contents(root) == before
+    assert sorted(path.name for path in root.iterdir()) == ["lake", "secret.csv"]
 
 
 @pytest.mark.parametrize("payload", READS[:7])
@@ -165,9 +177,9 @@ def test_the_same_payload_reads_the_canary_in_a_session_that_is_not_locked(
     assert CANARY in str(duckdb.connect().sql(fill(payload)).to_arrow_table().to_pydict())
 
 
-def test_the_same_payload_writes_in_a_session_that_is_not_locked(fill: Callable[[str], str], tmp_path: Path) -> None:
+def test_the_same_payload_writes_in_a_session_that_is_not_locked(fill: Callable[[str], str], root: Path) -> None:
     duckdb.connect().execute(fill(WRITES[1]))
-    assert (tmp_path / "out").exists()
+    (root / "out").unlink()
 
 
 def test_a_published_file_may_be_read_by_name(lake: Lake, fill: Callable[[str], str]) -> None:

@@ -11,7 +11,7 @@ import pytest
 
 from tests.archive_builder import archive_file, epoch_ms, write_chunks
 
-ROWS = 6_000_000
+ROWS = 3_000_000
 ROWS_PER_CHUNK = 500_000
 PROBE = """
 import json, re, sys
@@ -68,7 +68,7 @@ def probe(path: Path, folder: Path, way: str) -> tuple[int, int, str]:
     return rows, megabytes, digest
 
 
-def test_a_day_of_six_million_trades_takes_less_than_400_mb_and_reading_it_whole_takes_more(
+def test_a_day_of_three_million_trades_takes_less_than_400_mb_and_reading_it_whole_takes_more(
     big_zip: Path, tmp_path: Path
 ) -> None:
     rows, streamed_mb, digest = probe(big_zip, tmp_path, "streamed")

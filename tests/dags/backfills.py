@@ -83,7 +83,8 @@ def create_backfills(airflow: ScheduledAirflow, reprocess: str = "none") -> None
         *(
             [
                 *("backfill", "create", "--dag-id", dag_id, "--from-date", start, "--to-date", end),
-                *("--max-active-runs", "8", "--reprocess-behavior", reprocess),
+                # As many tasks run at once. In each of its rounds, the scheduler would look at more runs in vain.
+                *("--max-active-runs", "4", "--reprocess-behavior", reprocess),
             ]
             for dag_id, (start, end) in SPANS.items()
         ),

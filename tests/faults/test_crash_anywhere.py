@@ -1,6 +1,7 @@
 """A run that dies anywhere leaves readers the old or the new version, and one rerun ends in the same bytes."""
 
 import hashlib
+import json
 import shutil
 import signal
 import threading
@@ -24,6 +25,7 @@ from crypto_lakehouse.vocabulary import Frequency, Interval
 from tests.fakes.bucket import FakeBucket, serving
 from tests.faults.crashing import BOUNDARIES, Crash, Run, crashes, processes, run_to_its_end
 from tests.faults.crashing import carry_out as carry_out_run
+from tests.prepared import prepared
 from tests.waiting import STANDSTILL_SECONDS
 
 ROW = dataset("binance_um_klines")
@@ -43,6 +45,12 @@ def is_slow(crash: Crash) -> bool:
 
 
 CRASHES = crashes(BOUNDARIES, is_slow)
+
+
+def version(number: int) -> bytes:
+    """Returns the rows of the day without its last `number` minutes."""
+    lines = synthetic_csv(KEY).split(b"\n")[:-1]
+    return b"\n".join(lines[: len(lines) - number]) + b"\n"
 
 
 def publish_upstream(bucket: FakeBucket, csv: bytes) -> None:
@@ -84,19 +92,28 @@ def bucket() -> Iterator[FakeBucket]:
 
 @pytest.fixture(scope="module")
 def versions(bucket: FakeBucket, tmp_path_factory: pytest.TempPathFactory) -> dict[str, str]:
-    """A lake with the first version, and the sha256 of both, as undisturbed runs make them."""
-    folder = tmp_path_factory.mktemp("reference")
-    first = synthetic_csv(KEY)
-    publish_upstream(bucket, first)
-    assert run_to_its_end(Run(folder / "lake", bucket.endpoint, "first")) == 0
-    old = seen(folder / "lake")
-    shutil.copytree(folder / "lake", folder / "seed")
-    # Published again with its last minute missing: degraded, and another version.
-    publish_upstream(bucket, b"\n".join(first.split(b"\n")[:-2]) + b"\n")
-    assert run_to_its_end(Run(folder / "lake", bucket.endpoint, "second")) == 0
-    new = seen(folder / "lake")
+    """A lake with the first version, and the sha256 of both, as undisturbed runs make them.
+
+    The archive has the second one.
+    """
+    folder = prepared(tmp_path_factory, "dataset", make_versions)
+    publish_upstream(bucket, version(1))
+    return {"seed": str(folder / "seed"), **json.loads((folder / "versions.json").read_text())}
+
+
+def make_versions(folder: Path) -> None:
+    """Runs the pipeline over both versions; keeps the lake with the first one, and their sha256."""
+    with serving(FakeBucket()) as bucket:
+        publish_upstream(bucket, version(0))
+        assert run_to_its_end(Run(folder / "lake", bucket.endpoint, "first")) == 0
+        old = seen(folder / "lake")
+        shutil.copytree(folder / "lake", folder / "seed")
+        # Published again with its last minute missing: degraded, and another version.
+        publish_upstream(bucket, version(1))
+        assert run_to_its_end(Run(folder / "lake", bucket.endpoint, "second")) == 0
+        new = seen(folder / "lake")
     assert old != new
-    return {"seed": str(folder / "seed"), "old": old, "new": new}
+    (folder / "versions.json").write_text(json.dumps({"old": old, "new": new}))
 
 
 class Reader:

@@ -1,5 +1,6 @@
 """A run of a mart that dies anywhere leaves readers the old or the new version, and one rerun converges."""
 
+import json
 import shutil
 import signal
 from collections.abc import Iterator
@@ -15,6 +16,7 @@ from crypto_lakehouse.lake.local import LocalStorage
 from crypto_lakehouse.maintenance.verifying import verify
 from tests.faults.crashing import MART_BOUNDARIES, Crash, Run, crashes, run_to_its_end
 from tests.hourly_mart import HOURLY_MART, KLINES, METRICS, registered
+from tests.prepared import prepared
 from tests.small_lake import dropped, small_lake
 
 DAY = "2024-01-10"
@@ -57,8 +59,18 @@ class Versions:
 
 @pytest.fixture(scope="module")
 def versions(tmp_path_factory: pytest.TempPathFactory) -> Versions:
-    folder = tmp_path_factory.mktemp("reference")
-    with small_lake(folder) as small:
+    return prepared_versions(tmp_path_factory)
+
+
+def prepared_versions(factory: pytest.TempPathFactory) -> Versions:
+    """Returns the lake that all tests of crashes in the mart start with."""
+    folder = prepared(factory, "mart", make_versions)
+    return Versions(folder / "seed", **json.loads((folder / "versions.json").read_text()))
+
+
+def make_versions(folder: Path) -> None:
+    """Publishes the mart, then an input anew; keeps that lake, and both versions of the mart."""
+    with registered(), small_lake(folder) as small:
         for name in (KLINES, METRICS):
             small.publish(name, DAY)
             small.run(name, DAY, DAY)
@@ -67,12 +79,11 @@ def versions(tmp_path_factory: pytest.TempPathFactory) -> Versions:
         old = seen(lake)
         small.publish(KLINES, DAY, dropped(5, 6))
         small.run(KLINES, DAY, DAY)
-    seed = folder / "seed"
-    shutil.copytree(lake, seed)
+    shutil.copytree(lake, folder / "seed")
     assert run_to_its_end(Run(lake, "", "second")) == 0
     new = seen(lake)
     assert old != new
-    return Versions(seed, old, new)
+    (folder / "versions.json").write_text(json.dumps({"old": old, "new": new}))
 
 
 @pytest.mark.parametrize("crash", CRASHES)

@@ -10,18 +10,19 @@ import pytest
 from crypto_lakehouse.catalog.embedded import EmbeddedCatalog
 from crypto_lakehouse.catalog.rebuilding import rebuild
 from crypto_lakehouse.coverage.log import CoverageLog
-from crypto_lakehouse.demo.synthetic import synthetic_csv
 from crypto_lakehouse.lake.local import LocalStorage
 from crypto_lakehouse.runs.history import RunStatus, read_run
 from crypto_lakehouse.runs.orders import first_order_key
 from crypto_lakehouse.spec import Table
 from crypto_lakehouse.vocabulary import Step
-from tests.fakes.bucket import FakeBucket, serving
+from tests.fakes.bucket import FakeBucket
 from tests.faults import test_crash_in_mart as of_mart
 from tests.faults.crashing import BOUNDARIES, MART_BOUNDARIES, Crash, Run, run_to_its_end, stopped
-from tests.faults.test_crash_anywhere import KEY, ROW, Reader, publish_upstream, seen
-from tests.hourly_mart import HOURLY_MART, KLINES, METRICS, registered
+from tests.faults.test_crash_anywhere import ROW, Reader, bucket, publish_upstream, seen, version, versions
+from tests.hourly_mart import HOURLY_MART, KLINES, registered
 from tests.small_lake import SmallLake, dropped, small_lake
+
+__all__ = ["bucket", "versions"]
 
 IN_CI = {("bronze commit", False), ("commit file", True), ("check inputs", True), ("log commit", True)}
 MART_IN_CI = {("check inputs", True), ("verdict log", True)}
@@ -37,25 +38,10 @@ def stops(boundaries: dict[str, str], in_ci: set[tuple[str, bool]]) -> list[obje
     ]
 
 
-def version(number: int) -> bytes:
-    """Returns the rows of the day without its last `number` minutes."""
-    lines = synthetic_csv(KEY).split(b"\n")[:-1]
-    return b"\n".join(lines[: len(lines) - number]) + b"\n"
-
-
 @pytest.fixture(scope="module")
-def bucket() -> Iterator[FakeBucket]:
-    with serving(FakeBucket()) as served:
-        yield served
-
-
-@pytest.fixture(scope="module")
-def seed(bucket: FakeBucket, tmp_path_factory: pytest.TempPathFactory) -> Path:
+def seed(versions: dict[str, str]) -> Path:
     """A lake with the first version of the day."""
-    lake = tmp_path_factory.mktemp("seed") / "lake"
-    publish_upstream(bucket, version(0))
-    assert run_to_its_end(Run(lake, bucket.endpoint, "first")) == 0
-    return lake
+    return Path(versions["seed"])
 
 
 def wake_after_newer(bucket: FakeBucket, lake: Path, crash: Crash, without: str = "") -> str:
@@ -111,14 +97,10 @@ def test_control_without_the_comparison_the_older_version_comes_back(
 
 @pytest.fixture(scope="module")
 def mart_seed(tmp_path_factory: pytest.TempPathFactory) -> Iterator[SmallLake]:
-    """A lake with a published mart that is behind its inputs."""
-    with registered(), small_lake(tmp_path_factory.mktemp("mart")) as small:
-        for name in (KLINES, METRICS):
-            small.publish(name, of_mart.DAY)
-            small.run(name, of_mart.DAY, of_mart.DAY)
-        assert run_to_its_end(Run(Path(small.settings.lake), "", "first")) == 0
-        small.publish(KLINES, of_mart.DAY, dropped(5, 6))
-        small.run(KLINES, of_mart.DAY, of_mart.DAY)
+    """A lake with a published mart that is behind its inputs, and an archive."""
+    folder = tmp_path_factory.mktemp("mart")
+    shutil.copytree(of_mart.prepared_versions(tmp_path_factory).seed, folder / "lake")
+    with registered(), small_lake(folder) as small:
         yield small
 
 

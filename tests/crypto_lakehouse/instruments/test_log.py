@@ -1,17 +1,19 @@
 """Versions of the master, and the record of what the exchange said."""
 
-from datetime import date
+from datetime import date, timedelta
 from pathlib import Path
 
+import polars as pl
 import pytest
 
 from crypto_lakehouse.errors import SchemaDrift
 from crypto_lakehouse.instruments.days import ArchiveDays, DaySpan
 from crypto_lakehouse.instruments.exchange_info import ABSENT, ExchangeInfoBody
-from crypto_lakehouse.instruments.instrument import Instrument
+from crypto_lakehouse.instruments.instrument import Instrument, instrument_frame
 from crypto_lakehouse.instruments.log import VERSION_SCHEMA, ExchangeInfoLog, InstrumentLog
 from crypto_lakehouse.instruments.master import build_instruments
 from crypto_lakehouse.lake.local import LocalStorage
+from crypto_lakehouse.lake.log import AppendLog
 from crypto_lakehouse.vocabulary import Market
 from tests.crypto_lakehouse.instruments.bodies import answer, at, um_symbol
 
@@ -59,10 +61,13 @@ def test_unchanged_content_appends_nothing(storage: LocalStorage) -> None:
 
 def test_many_versions_are_folded_into_one_file_without_loss(storage: LocalStorage) -> None:
     log = InstrumentLog(storage)
-    for number in range(100):
-        assert log.append(
-            Market.UM, instruments(f"A{number}USDT"), at(f"2026-01-01T00:{number // 60:02}:{number % 60:02}")
-        )
+    # As `append` writes them, which reads all earlier versions first.
+    versions = AppendLog(storage, "instruments/binance_um/versions/", VERSION_SCHEMA)
+    for number in range(99):
+        frame = instrument_frame(instruments(f"A{number}USDT"))
+        version_at = at("2026-01-01") + timedelta(seconds=number)
+        versions.append_frame(frame.with_columns(pl.lit(version_at, VERSION_SCHEMA["version_at"]).alias("version_at")))
+    assert log.append(Market.UM, instruments("A99USDT"), at("2026-01-01") + timedelta(seconds=99))
     assert log.compact(Market.UM) == 100
     assert sum("/compacted-" in file.key for file in storage.list("instruments/")) == 1
     # The commits stay until the next compaction; the compacted file is what is read.

@@ -115,7 +115,16 @@ def table(request: pytest.FixtureRequest, small: SmallLake) -> Iterator[Table]:
         yield table_of_name(request.param)
 
 
-@pytest.mark.parametrize("fault", ["gone", "flipped", "cut"])
+@pytest.mark.parametrize(
+    ("table", "fault"),
+    [
+        *((UM, fault) for fault in ("gone", "flipped", "cut")),
+        (HOURLY_MART.name, "gone"),
+        # The gate reads candidates of a mart back by the same lines.
+        *(pytest.param(HOURLY_MART.name, fault, marks=pytest.mark.slow) for fault in ("flipped", "cut")),
+    ],
+    indirect=["table"],
+)
 def test_a_candidate_damaged_before_the_gate_costs_its_partition_only(
     fault: str, table: Table, small: SmallLake
 ) -> None:

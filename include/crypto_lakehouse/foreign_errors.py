@@ -22,6 +22,7 @@ from crypto_lakehouse.errors import (
     SourceUnavailable,
 )
 from crypto_lakehouse.extras import as_missing_extra
+from crypto_lakehouse.termination import raise_if_ended
 
 _Make = Callable[[str, str], LakehouseError]
 
@@ -127,11 +128,14 @@ def translated(place: str) -> Iterator[None]:
     Raises:
         LakehouseError: The block raised such an error.
         RuntimeError: An engine panicked for a reason of its own.
+        SystemExit: The process was told to end, which the block made an error of.
+        KeyboardInterrupt: The same from the keyboard.
     """
     try:
         yield
     # This is an edge: what is not known stays as it is.
     except Exception as error:
+        raise_if_ended(error)
         known = known_error(error, place)
         if known is error:
             raise
@@ -140,6 +144,7 @@ def translated(place: str) -> Iterator[None]:
     except BaseException as panic:
         if type(panic).__name__ != _PANIC:
             raise
+        raise_if_ended(panic)
         raise _of_system(panic, place) or RuntimeError("an engine panicked") from panic
 
 

@@ -2,12 +2,8 @@
 
 import json
 import os
-import signal
 import sys
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
-from types import FrameType
-from typing import NoReturn
+from collections.abc import Sequence
 
 import typer
 
@@ -18,12 +14,12 @@ from crypto_lakehouse.errors import LakehouseError, TransientError
 from crypto_lakehouse.exit_codes import (
     EXIT_INTERRUPTED,
     EXIT_OK,
-    EXIT_TERMINATED,
     EXIT_UNEXPECTED,
     EXIT_USAGE,
 )
 from crypto_lakehouse.foreign_errors import translated
 from crypto_lakehouse.foreign_text import message
+from crypto_lakehouse.termination import terminable
 
 
 def exit_code(error: BaseException) -> int:
@@ -41,7 +37,7 @@ def run(app: typer.Typer, program: str, arguments: Sequence[str] | None = None) 
     """
     given = list(sys.argv[1:] if arguments is None else arguments) or ["--help"]
     try:
-        with _terminable(), telemetry.switched_on(), translated("the command"):
+        with terminable(), telemetry.switched_on(), translated("the command"):
             code = app(gathered(given), prog_name=program, standalone_mode=False)
             sys.stdout.flush()
             return code if isinstance(code, int) else EXIT_OK
@@ -58,20 +54,6 @@ def run(app: typer.Typer, program: str, arguments: Sequence[str] | None = None) 
     # This is the edge: every error becomes an exit code, and unexpected errors show their traceback.
     except Exception as error:
         return _report(error, program, "--json" in given)
-
-
-@contextmanager
-def _terminable() -> Iterator[None]:
-    """Turns SIGTERM into SystemExit, so that child processes and temporary folders are removed."""
-    before = signal.signal(signal.SIGTERM, _terminate)
-    try:
-        yield
-    finally:
-        signal.signal(signal.SIGTERM, before)
-
-
-def _terminate(_number: int, _frame: FrameType | None) -> NoReturn:
-    raise SystemExit(EXIT_TERMINATED)
 
 
 def _report(error: Exception, program: str, as_json: bool) -> int:

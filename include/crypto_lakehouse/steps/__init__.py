@@ -28,6 +28,7 @@ from crypto_lakehouse.runs.results import Status, StepError, StepResult, write_r
 from crypto_lakehouse.settings import Settings
 from crypto_lakehouse.steps.context import StepContext
 from crypto_lakehouse.telemetry import Level
+from crypto_lakehouse.termination import raise_if_ended
 from crypto_lakehouse.verbs import Subject, verb_of
 from crypto_lakehouse.vocabulary import Exchange, Market, Step
 
@@ -46,6 +47,7 @@ def run_step(step: Step, order_key: str, settings: Settings, progress: Progress 
     Raises:
         LakehouseError: The step failed; the result file contains the reason too, unless the lake cannot be written.
     """
+    raise_if_ended()
     storage = open_storage(settings)
     key = order_key.removeprefix(storage.uri).lstrip("/")
     attempt = _Attempt(step, *_order_place(key, step))

@@ -128,8 +128,8 @@ def translated(place: str) -> Iterator[None]:
     Raises:
         LakehouseError: The block raised such an error.
         RuntimeError: An engine panicked for a reason of its own.
-        SystemExit: The process was told to end, which the block made an error of.
-        KeyboardInterrupt: The same from the keyboard.
+        SystemExit: SIGTERM came, and the block made an error of it.
+        KeyboardInterrupt: The same for SIGINT.
     """
     try:
         yield

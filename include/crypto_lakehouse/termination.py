@@ -2,7 +2,7 @@
 
 Python raises such an exception in the code that runs at that moment. A library may make another error of it, such as
 the panic of an engine that was importing a module, or lose it. So the signal is remembered: where an error is
-translated, and before each step, the process ends as it was told to.
+translated, and before each step, the process ends as the signal demands.
 """
 
 import signal
@@ -20,7 +20,7 @@ def terminable() -> Iterator[None]:
     """Turns SIGTERM into SystemExit and SIGINT into KeyboardInterrupt in the block; for the main thread.
 
     Raises:
-        SystemExit: SIGTERM came, and the block ended as if none had.
+        SystemExit: SIGTERM came, and the block ended without it.
         KeyboardInterrupt: The same for SIGINT.
     """
     before = {number: signal.signal(number, _end) for number in (signal.SIGTERM, signal.SIGINT)}
@@ -34,7 +34,7 @@ def terminable() -> Iterator[None]:
 
 
 def raise_if_ended(error: BaseException | None = None) -> None:
-    """Ends the process if a signal told it to.
+    """Ends the process if a signal demanded it.
 
     Args:
         error: What a library made of it.

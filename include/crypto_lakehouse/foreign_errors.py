@@ -96,7 +96,7 @@ _PANIC = "PanicException"
 _NO_THREAD = "can't start new thread"
 _REASONS[_NO_THREAD] = errno.EAGAIN
 _BROKEN_PARQUET = "Invalid thrift: transport error"
-"""What Polars says if a system call fails while it writes the end of a Parquet file; it does not say which error."""
+"""The error of Polars if a system call fails at the end of a Parquet file; it does not name the system call."""
 _NO_MEMORY: dict[type[BaseException], str] = {
     MemoryError: "an allocation failed",
     BrokenExecutor: "a worker process was killed",

@@ -40,10 +40,9 @@ from tests.faults.disturbing import (
     SmallDisk,
     Traced,
     ingest,
-    killed,
-    programs_in,
     run,
 )
+from tests.faults.killing import killed, programs_in
 from tests.faults.test_crash_anywhere import ROW, bucket, seen, versions
 from tests.waiting import wait_until
 

@@ -17,7 +17,7 @@ from crypto_lakehouse.errors import InvalidRequest, LakehouseError, SourceUnavai
 from crypto_lakehouse.foreign_text import foreign
 from crypto_lakehouse.query.limits import QueryLimits, too_much_memory
 from crypto_lakehouse.query.transfer import transferable
-from crypto_lakehouse.query.views import VERSION, FileView, View
+from crypto_lakehouse.query.views import FileView, View, our_part
 
 BATCH_ROWS = 10_000
 MAX_TEXT = 100_000
@@ -96,11 +96,17 @@ def _create_view(connection: duckdb.DuckDBPyConnection, name: str, view: View) -
     if not isinstance(view, FileView):
         connection.register(name, view.frame())
         return
-    keys = ", ".join(f"{_quoted(key)}: 'VARCHAR'" for key in view.partition_keys)
+    # The engine would take each `name=value` of the path for a column: also one of a folder above the lake. So the
+    # values come from the end of the path. The engine skips files by such expressions, too.
+    depth = our_part(view.partition_keys, view.files[0]).count("/") + 1
+    values = ", ".join(
+        f"split_part(split_part(filename, '/', {number - depth}), '=', 2) AS \"{key}\""
+        for number, key in enumerate(view.partition_keys)
+    )
     # The name and the keys come from the dataset table, the files from the catalog. All are quoted.
     connection.execute(
-        f'CREATE VIEW "{name}" AS SELECT * EXCLUDE ({VERSION}) FROM read_parquet('  # noqa: S608
-        f"{_list(view.files)}, hive_partitioning = true, hive_types = {{{keys}}}, hive_types_autocast = false)"
+        f'CREATE VIEW "{name}" AS SELECT * EXCLUDE (filename), {values} FROM read_parquet('  # noqa: S608
+        f"{_list(view.files)}, hive_partitioning = false, filename = true)"
     )
 
 

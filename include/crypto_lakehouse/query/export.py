@@ -1,6 +1,7 @@
 """Query results as CSV, JSON and Parquet."""
 
 import json
+import math
 from datetime import date, datetime
 from decimal import Decimal
 from pathlib import Path
@@ -17,8 +18,12 @@ FORMULA_LEADS = ("=", "+", "-", "@", "\t", "\r")
 def csv_text(result: QueryResult) -> str:
     """Returns the rows as CSV. Text that a spreadsheet would read as a formula gets a leading apostrophe."""
     frame = result.frame
-    nested = [name for name, kind in frame.schema.items() if kind.is_nested()]
-    plain = frame.with_columns(pl.col(nested).map_elements(_nested_text, return_dtype=pl.String)) if nested else frame
+    unwritable = [name for name, kind in frame.schema.items() if kind.is_nested() or kind == pl.Duration]
+    binary = [name for name, kind in frame.schema.items() if kind == pl.Binary]
+    plain = frame.with_columns(
+        *(pl.Series(name, [_nested_text(value) for value in frame[name].to_list()], pl.String) for name in unwritable),
+        *(pl.col(name).bin.encode("hex") for name in binary),
+    )
     texts = [pl.col(name) for name, kind in plain.schema.items() if kind == pl.String]
     escaped = plain.with_columns(
         pl.when(text.str.contains(r"^[=+\-@\t\r]")).then(pl.lit("'") + text).otherwise(text).name.keep()
@@ -27,9 +32,8 @@ def csv_text(result: QueryResult) -> str:
     return escaped.rename({name: _escaped(name) for name in escaped.columns}).write_csv()
 
 
-def _nested_text(value: Any) -> str:
-    # Polars hands lists over as Series, whose own text is a table.
-    return str(value.to_list() if isinstance(value, pl.Series) else value)
+def _nested_text(value: Any) -> str | None:
+    return None if value is None else value if isinstance(value, str) else str(value)
 
 
 def _escaped(text: str) -> str:
@@ -39,16 +43,25 @@ def _escaped(text: str) -> str:
 def json_text(result: QueryResult) -> str:
     """Returns one JSON document: columns, rows as objects, and whether rows were cut off.
 
-    Decimals are strings, so that no digit is lost. Times are ISO text with their time zone.
+    Decimals are strings, so that no digit is lost. Times are ISO text with their time zone. JSON has no infinity and no
+    NaN: both are null.
     """
     frame = result.frame
     document = {
         "columns": [{"name": name, "type": str(kind)} for name, kind in frame.schema.items()],
-        "rows": frame.to_dicts(),
+        "rows": [_finite(row) for row in frame.iter_rows(named=True)],
         "row_count": frame.height,
         "truncated": result.truncated,
     }
-    return json.dumps(document, ensure_ascii=False, default=_json_value) + "\n"
+    return json.dumps(document, ensure_ascii=False, allow_nan=False, default=_json_value) + "\n"
+
+
+def _finite(value: Any) -> Any:
+    if isinstance(value, float):
+        return value if math.isfinite(value) else None
+    if isinstance(value, dict):
+        return {name: _finite(member) for name, member in value.items()}
+    return [_finite(member) for member in value] if isinstance(value, list | tuple) else value
 
 
 def _json_value(value: Any) -> Any:

@@ -3,7 +3,6 @@
 import pyarrow as pa
 import pytest
 
-from crypto_lakehouse.errors import InvalidRequest
 from crypto_lakehouse.query import Lake
 from crypto_lakehouse.query.transfer import decoded, encoded, transferable
 
@@ -35,9 +34,3 @@ def test_an_interval_becomes_a_duration(lake: Lake) -> None:
     )
     assert [str(value) for value in row.row(0)] == ["1 day, 0:00:00", "30 days, 0:00:00", "0:00:00.000005", "None"]
     assert lake.sql("SELECT * FROM gaps").columns == lake.gaps().columns
-
-
-def test_a_type_that_cannot_be_returned_is_refused_in_words(lake: Lake) -> None:
-    with pytest.raises(InvalidRequest, match="type that cannot be returned: u ") as refusal:
-        lake.sql("SELECT union_value(num := 2) AS u")
-    assert "Cast it" in refusal.value.advice

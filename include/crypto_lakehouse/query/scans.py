@@ -1,12 +1,14 @@
 """Published files as lazy frames, with the partition values as columns."""
 
 from collections.abc import Sequence
-from typing import Any
+from typing import Any, TypeVar
 
 import polars as pl
 
-from crypto_lakehouse.query.views import VERSION
+from crypto_lakehouse.query.views import VERSION, has_foreign_keys, value_pattern
 from crypto_lakehouse.settings import StorageSettings
+
+_PATH = "__path"
 
 
 def scan_files(partition_keys: Sequence[str], files: Sequence[str], storage: StorageSettings) -> pl.LazyFrame:
@@ -17,14 +19,39 @@ def scan_files(partition_keys: Sequence[str], files: Sequence[str], storage: Sto
         files: The files, at least one: paths, or addresses in S3.
         storage: Settings of the S3 store, where the lake is in S3.
     """
+    in_s3 = _in_s3(storage) if files[0].startswith("s3://") else {}
+    if has_foreign_keys(partition_keys, files[0]):
+        # Slower: a filter by a partition value does not skip files by their names.
+        frame = pl.scan_parquet(list(files), hive_partitioning=False, include_file_paths=_PATH, glob=False, **in_s3)
+        values = [pl.col(_PATH).str.extract(value_pattern(key)).alias(key) for key in partition_keys]
+        return frame.with_columns(values).drop(_PATH)
     hive = pl.Schema({name: pl.String() for name in (*partition_keys, VERSION)})
     return pl.scan_parquet(
         list(files),
         hive_partitioning=True,
         hive_schema=hive,
         glob=False,
-        **(_in_s3(storage) if files[0].startswith("s3://") else {}),
+        **in_s3,
     ).drop(VERSION)
+
+
+Frame = TypeVar("Frame", pl.DataFrame, pl.LazyFrame)
+
+
+def with_floats(frame: Frame) -> Frame:
+    """Returns a frame with floats for decimals, also within lists and structs."""
+    schema = frame.collect_schema()
+    return frame.cast(pl.Schema({name: _with_floats(kind) for name, kind in schema.items()}))
+
+
+def _with_floats(kind: Any) -> Any:
+    if isinstance(kind, pl.Decimal):
+        return pl.Float64()
+    if isinstance(kind, pl.List):
+        return pl.List(_with_floats(kind.inner))
+    if isinstance(kind, pl.Struct):
+        return pl.Struct({field.name: _with_floats(field.dtype) for field in kind.fields})
+    return kind
 
 
 def _in_s3(settings: StorageSettings) -> dict[str, Any]:

@@ -17,10 +17,11 @@ def csv_text(result: QueryResult) -> str:
     """Returns the rows as CSV. Text that a spreadsheet would read as a formula gets a leading apostrophe."""
     frame = result.frame
     nested = [name for name, kind in frame.schema.items() if kind.is_nested()]
-    plain = frame.with_columns(pl.col(nested).map_elements(_nested_text, return_dtype=pl.String)) if nested else frame
     # As in JSON: bytes are hexadecimal, durations are seconds.
-    plain = plain.with_columns(
-        selectors.binary().bin.encode("hex"), selectors.duration().dt.total_microseconds() / 1_000_000
+    plain = frame.with_columns(
+        *(pl.Series(name, [_nested_text(value) for value in frame[name].to_list()], pl.String) for name in nested),
+        selectors.binary().bin.encode("hex"),
+        selectors.duration().dt.total_microseconds() / 1_000_000,
     )
     texts = [pl.col(name) for name, kind in plain.schema.items() if kind == pl.String]
     escaped = plain.with_columns(
@@ -30,9 +31,8 @@ def csv_text(result: QueryResult) -> str:
     return escaped.rename({name: _escaped(name) for name in escaped.columns}).write_csv()
 
 
-def _nested_text(value: Any) -> str:
-    # Polars hands lists over as Series, whose own text is a table.
-    return json_text(value.to_list() if isinstance(value, pl.Series) else value)
+def _nested_text(value: Any) -> str | None:
+    return None if value is None else json_text(value)
 
 
 def _escaped(text: str) -> str:

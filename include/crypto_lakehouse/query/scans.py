@@ -1,14 +1,18 @@
-"""Published files as lazy frames, with the partition values as columns."""
+"""Published files as lazy frames, with the partition values as columns.
+
+The values come from our own part of the path only. A folder above the lake may be called `env=prod` or `symbol_key=x`.
+"""
 
 from collections.abc import Sequence
 from typing import Any, TypeVar
 
 import polars as pl
 
-from crypto_lakehouse.query.views import VERSION, has_foreign_keys, value_pattern
+from crypto_lakehouse.query.views import VERSION, our_part
 from crypto_lakehouse.settings import StorageSettings
 
-_PATH = "__path"
+_PATH = "path of the file"
+"""The column of the path: no table has a column of this name."""
 
 
 def scan_files(partition_keys: Sequence[str], files: Sequence[str], storage: StorageSettings) -> pl.LazyFrame:
@@ -19,20 +23,18 @@ def scan_files(partition_keys: Sequence[str], files: Sequence[str], storage: Sto
         files: The files, at least one: paths, or addresses in S3.
         storage: Settings of the S3 store, where the lake is in S3.
     """
-    in_s3 = _in_s3(storage) if files[0].startswith("s3://") else {}
-    if has_foreign_keys(partition_keys, files[0]):
-        # Slower: a filter by a partition value does not skip files by their names.
-        frame = pl.scan_parquet(list(files), hive_partitioning=False, include_file_paths=_PATH, glob=False, **in_s3)
-        values = [pl.col(_PATH).str.extract(value_pattern(key)).alias(key) for key in partition_keys]
-        return frame.with_columns(values).drop(_PATH)
-    hive = pl.Schema({name: pl.String() for name in (*partition_keys, VERSION)})
-    return pl.scan_parquet(
-        list(files),
-        hive_partitioning=True,
-        hive_schema=hive,
-        glob=False,
-        **in_s3,
-    ).drop(VERSION)
+    remote = _in_s3(storage) if files[0].startswith("s3://") else {}
+    own = our_part(partition_keys, files[0])
+    if "=" not in files[0].removesuffix(own):
+        # Polars skips files by these values.
+        hive = pl.Schema({name: pl.String() for name in (*partition_keys, VERSION)})
+        scan = pl.scan_parquet(list(files), hive_partitioning=True, hive_schema=hive, glob=False, **remote)
+        return scan.drop(VERSION)
+    scan = pl.scan_parquet(list(files), hive_partitioning=False, include_file_paths=_PATH, glob=False, **remote)
+    parts = pl.col(_PATH).str.split("/").list
+    places = {key: number - len(own.split("/")) for number, key in enumerate(partition_keys)}
+    values = [parts.get(place).str.strip_prefix(f"{key}=").alias(key) for key, place in places.items()]
+    return scan.with_columns(values).drop(_PATH)
 
 
 Frame = TypeVar("Frame", pl.DataFrame, pl.LazyFrame)

@@ -12,18 +12,14 @@ from contextlib import closing
 
 import duckdb
 import pyarrow as pa
-from duckdb.sqltypes import DuckDBPyType
 
 from crypto_lakehouse.errors import InvalidRequest, LakehouseError, SourceUnavailable
 from crypto_lakehouse.foreign_text import foreign
 from crypto_lakehouse.query.limits import QueryLimits, too_much_memory
-from crypto_lakehouse.query.transfer import transferable
-from crypto_lakehouse.query.views import VERSION, FileView, View, has_foreign_keys, value_pattern
+from crypto_lakehouse.query.transfer import in_words, transferable
+from crypto_lakehouse.query.views import FileView, View, our_part
 
 BATCH_ROWS = 10_000
-_IN_WORDS = frozenset({"bit", "bignum", "union", "geometry"})
-"""Types of DuckDB that have no like in Arrow or Polars: their values are returned as text."""
-_NESTED = frozenset({"list", "array", "struct", "map"})
 MAX_TEXT = 100_000
 """Maximum number of characters of a query."""
 
@@ -47,13 +43,9 @@ def answer(text: str, views: Mapping[str, View], limits: QueryLimits) -> Iterato
                 _create_view(connection, name, view)
             _lock(connection, [file for view in views.values() if isinstance(view, FileView) for file in view.files])
             # A batch in memory has no more rows than the result.
-            relation = connection.sql(statement)
-            names = relation.columns
-            reader = _in_known_types(connection, statement, relation).to_arrow_reader(
-                min(BATCH_ROWS, limits.max_rows + 1)
-            )
+            reader = in_words(connection.sql(statement)).to_arrow_reader(min(BATCH_ROWS, limits.max_rows + 1))
             with closing(reader):
-                yield from transferable(reader, names)
+                yield from transferable(reader)
     except MemoryError as error:
         raise too_much_memory(limits) from error
     # The engine's errors come as Arrow's once rows are streamed.
@@ -75,12 +67,14 @@ def select_statement(text: str) -> duckdb.Statement:
     # ValueError: DuckDB's Python client does not know every kind of statement of its parser (UPDATE EXTENSIONS).
     except (duckdb.Error, ValueError) as error:
         raise InvalidRequest(f"the query cannot be parsed: {_words(error)}", "See docs/query.md") from error
+    if kinds == ["MULTI"]:
+        what = "the query contains a PIVOT over values that it has to look up, which is several statements"
+        raise InvalidRequest(what, "Name them (PIVOT ... ON side IN ('buy', 'sell')), or use SELECT with FILTER")
     # EXPLAIN is not accepted either, because EXPLAIN ANALYZE runs the statement.
     if kinds != ["SELECT"]:
-        # PIVOT becomes several statements in the parser.
-        kinds_text = ", ".join("PIVOT" if kind == "MULTI" else kind for kind in kinds) or "no statement"
+        kinds_text = ", ".join(kinds) or "no statement"
         what = f"the query contains {kinds_text}; allowed is one SELECT"
-        raise InvalidRequest(what, "Queries can only read. Send one statement at a time; see docs/query.md")
+        raise InvalidRequest(what, "Queries can only read. Send one statement at a time")
     return statements[0]
 
 
@@ -105,43 +99,18 @@ def _create_view(connection: duckdb.DuckDBPyConnection, name: str, view: View) -
     if not isinstance(view, FileView):
         connection.register(name, view.frame())
         return
-    keys = view.partition_keys
-    # The name and the keys come from the dataset table, the files from the catalog. All are quoted.
-    if has_foreign_keys(keys, view.files[0]):
-        hidden = ["filename"]
-        values = [f"regexp_extract(filename, {_quoted(value_pattern(key))}, 1) AS {key}" for key in keys]
-        options = "hive_partitioning = false, filename = true"
-    else:
-        hidden, values = [VERSION, *keys], list(keys)
-        types = ", ".join(f"{_quoted(key)}: 'VARCHAR'" for key in keys)
-        options = f"hive_partitioning = true, hive_types = {{{types}}}, hive_types_autocast = false"
-    # DuckDB sorts hive keys by their names; here they have the order of the table.
-    connection.execute(
-        f'CREATE VIEW "{name}" AS SELECT * EXCLUDE ({", ".join(hidden)}), {", ".join(values)} '  # noqa: S608
-        f"FROM read_parquet({_list(view.files)}, {options})"
+    # The engine would take each `name=value` of the path for a column: also one of a folder above the lake. So the
+    # values come from the end of the path. The engine skips files by such expressions, too.
+    depth = our_part(view.partition_keys, view.files[0]).count("/") + 1
+    values = ", ".join(
+        f"split_part(split_part(filename, '/', {number - depth}), '=', 2) AS \"{key}\""
+        for number, key in enumerate(view.partition_keys)
     )
-
-
-def _in_known_types(
-    connection: duckdb.DuckDBPyConnection, statement: duckdb.Statement, relation: duckdb.DuckDBPyRelation
-) -> duckdb.DuckDBPyRelation:
-    """Returns a result with text for the columns whose type Arrow or Polars does not have."""
-    kinds = list(map(_is_known, relation.types))
-    if all(kinds):
-        return relation
-    columns = [f"c{number}" for number in range(len(kinds))]
-    chosen = [name if is_known else f"{name}::VARCHAR AS {name}" for name, is_known in zip(columns, kinds, strict=True)]
-    # The statement was parsed as one SELECT, so that it cannot end the brackets.
-    text = statement.query.strip().rstrip(";")
-    return connection.sql(f"SELECT {', '.join(chosen)} FROM (\n{text}\n) AS result({', '.join(columns)})")  # noqa: S608
-
-
-def _is_known(kind: DuckDBPyType, *, is_nested: bool = False) -> bool:
-    if kind.id in _IN_WORDS or (is_nested and kind.id == "interval"):
-        return False
-    if kind.id not in _NESTED:
-        return True
-    return all(_is_known(part, is_nested=True) for _, part in kind.children if isinstance(part, DuckDBPyType))
+    # The name and the keys come from the dataset table, the files from the catalog. All are quoted.
+    connection.execute(
+        f'CREATE VIEW "{name}" AS SELECT * EXCLUDE (filename), {values} FROM read_parquet('  # noqa: S608
+        f"{_list(view.files)}, hive_partitioning = false, filename = true)"
+    )
 
 
 def _lock(connection: duckdb.DuckDBPyConnection, files: Sequence[str]) -> None:

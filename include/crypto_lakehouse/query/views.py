@@ -18,23 +18,6 @@ VERSION = "version"
 """The hive key of the version folder of a partition. It is removed from the columns."""
 
 
-def has_foreign_keys(partition_keys: Sequence[str], file: str) -> bool:
-    """Returns whether folders above the table look like hive keys: `env=prod/lake/silver/...`.
-
-    An engine that reads hive keys would take them for columns of ours, or for the value of one.
-
-    >>> has_foreign_keys(["symbol_key"], "/env=prod/lake/silver/t/symbol_key=A/version=0/part.parquet")
-    True
-    """
-    folders = file.split("/")[:-1]
-    return sum("=" in folder for folder in folders) != len(partition_keys) + 1
-
-
-def value_pattern(key: str) -> str:
-    """Returns the pattern of a partition value in a path: of several folders of this key, the last is ours."""
-    return f"^.*/{key}=([^/]+)/"
-
-
 @dataclass(frozen=True, slots=True)
 class FileView:
     """A table as local files, which DuckDB reads itself."""
@@ -103,6 +86,15 @@ class FrameView:
 
 View = FileView | ScanView | CoverageView | FrameView
 """The rows of a table of a query."""
+
+
+def our_part(partition_keys: Sequence[str], file: str) -> str:
+    """Returns the end of a file's path that we named: partition values, version and file.
+
+    >>> our_part(("symbol_key", "date"), "/env=prod/silver/t/symbol_key=A/date=2025-01-01/version=1/data.parquet")
+    'symbol_key=A/date=2025-01-01/version=1/data.parquet'
+    """
+    return "/".join(file.split("/")[-len(partition_keys) - 2 :])
 
 
 def named_in(text: str, names: Sequence[str]) -> list[str]:

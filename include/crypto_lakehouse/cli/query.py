@@ -242,20 +242,26 @@ def _check_output(chosen: OutputFormat, output: Path | None) -> None:
 
 
 def _check_new(option: str, file: Path | None) -> None:
-    if file is not None and file.exists():
+    if file is None:
+        return
+    if file.is_dir():
+        raise InvalidRequest(f"{option} {file} is a folder", "Name a new file in it")
+    if file.exists():
         raise InvalidRequest(f"{option} {file} exists", "Name a new file: nothing is overwritten")
+    if not file.absolute().parent.is_dir():
+        raise InvalidRequest(f"{option} {file}: there is no folder {file.parent}", "Create it, or name another file")
 
 
 def _write(result: "QueryResult", chosen: OutputFormat, output: Path | None) -> None:
-    from crypto_lakehouse.query.export import csv_text, json_text, write_parquet
+    from crypto_lakehouse.query.export import csv_text, json_document, write_parquet
 
     if chosen is OutputFormat.TABLE:
-        print_table(result.frame.columns, result.frame.iter_rows())
+        print_table(result.frame.columns, result.frame.iter_rows(), grouped=False)
         return
     if chosen is OutputFormat.PARQUET and output is not None:
         write_parquet(result, output)
         return
-    text = csv_text(result) if chosen is OutputFormat.CSV else json_text(result)
+    text = csv_text(result) if chosen is OutputFormat.CSV else json_document(result)
     if output is None:
         sys.stdout.write(text)
     else:

@@ -4,7 +4,7 @@ The values come from our own part of the path only. A folder above the lake may 
 """
 
 from collections.abc import Sequence
-from typing import Any
+from typing import Any, TypeVar
 
 import polars as pl
 
@@ -35,6 +35,25 @@ def scan_files(partition_keys: Sequence[str], files: Sequence[str], storage: Sto
     places = {key: number - len(own.split("/")) for number, key in enumerate(partition_keys)}
     values = [parts.get(place).str.strip_prefix(f"{key}=").alias(key) for key, place in places.items()]
     return scan.with_columns(values).drop(_PATH)
+
+
+Frame = TypeVar("Frame", pl.DataFrame, pl.LazyFrame)
+
+
+def with_floats(frame: Frame) -> Frame:
+    """Returns a frame with floats for decimals, also within lists and structs."""
+    schema = frame.collect_schema()
+    return frame.cast(pl.Schema({name: _with_floats(kind) for name, kind in schema.items()}))
+
+
+def _with_floats(kind: Any) -> Any:
+    if isinstance(kind, pl.Decimal):
+        return pl.Float64()
+    if isinstance(kind, pl.List):
+        return pl.List(_with_floats(kind.inner))
+    if isinstance(kind, pl.Struct):
+        return pl.Struct({field.name: _with_floats(field.dtype) for field in kind.fields})
+    return kind
 
 
 def _in_s3(settings: StorageSettings) -> dict[str, Any]:

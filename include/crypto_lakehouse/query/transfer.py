@@ -97,7 +97,10 @@ def decoded(streams: Iterable[bytes]) -> pa.Table:
 
 
 def _renamed(columns: list[pa.Array], names: list[str]) -> pa.RecordBatch:
-    known = [_durations(column) if pa.types.is_interval(column.type) else column for column in columns]
+    known = [
+        _durations(name, column) if pa.types.is_interval(column.type) else column
+        for name, column in zip(names, columns, strict=True)
+    ]
     for name, column in zip(names, known, strict=True):
         _check_times(name, column)
     return pa.RecordBatch.from_arrays(known, names=names)
@@ -122,8 +125,13 @@ def _check_times(name: str, column: pa.Array) -> None:
             raise InvalidRequest(what, "Filter it with isfinite(), or cast the column to VARCHAR")
 
 
-def _durations(column: pa.Array) -> pa.Array:
-    return pa.array([None if value is None else _duration(value) for value in column.to_pylist()], pa.duration("us"))
+def _durations(name: str, column: pa.Array) -> pa.Array:
+    values = column.to_pylist()
+    try:
+        return pa.array([None if value is None else _duration(value) for value in values], pa.duration("us"))
+    except (OverflowError, pa.ArrowInvalid) as error:
+        what = f"column {foreign(name)} has an interval that is too long"
+        raise InvalidRequest(what, "Cast the column to VARCHAR") from error
 
 
 def _duration(value: pa.MonthDayNano) -> timedelta:

@@ -3,6 +3,7 @@
 import pyarrow as pa
 import pytest
 
+from crypto_lakehouse.errors import InvalidRequest
 from crypto_lakehouse.query import Lake
 from crypto_lakehouse.query.transfer import decoded, encoded, transferable
 
@@ -34,3 +35,8 @@ def test_an_interval_becomes_a_duration(lake: Lake) -> None:
     )
     assert [str(value) for value in row.row(0)] == ["1 day, 0:00:00", "30 days, 0:00:00", "0:00:00.000005", "None"]
     assert lake.sql("SELECT * FROM gaps").columns == lake.gaps().columns
+
+
+def test_an_interval_that_is_too_long_is_refused_at_once(lake: Lake) -> None:
+    with pytest.raises(InvalidRequest, match="column late has an interval that is too long"):
+        lake.sql("SELECT INTERVAL '99999999' YEAR AS late")

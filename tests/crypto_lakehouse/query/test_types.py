@@ -12,7 +12,7 @@ from crypto_lakehouse.cli.output import print_table
 from crypto_lakehouse.coverage.answers import TABLES
 from crypto_lakehouse.errors import InvalidRequest
 from crypto_lakehouse.query import Lake, QueryResult
-from crypto_lakehouse.query.export import csv_text, json_text, write_parquet
+from crypto_lakehouse.query.export import csv_text, json_document, write_parquet
 from tests.published_lake import PARTITIONS, build_published_lake
 
 # Values that a plain cast does not reach: nested, empty, null, infinite, and names that repeat.
@@ -68,7 +68,7 @@ def _refuse(word: str) -> None:
 
 
 def _write_all(result: QueryResult, folder: Path) -> None:
-    json.loads(json_text(result), parse_constant=_refuse)
+    json.loads(json_document(result), parse_constant=_refuse)
     assert csv_text(result).count("\n") > result.frame.height
     write_parquet(result, folder / "a.parquet")
     assert pl.read_parquet(folder / "a.parquet").equals(result.frame)
@@ -108,7 +108,7 @@ def test_a_value_without_a_type_of_arrow_is_the_engines_text(lake: Lake) -> None
 
 
 def test_json_has_null_where_a_value_is_no_number(lake: Lake) -> None:
-    document = json.loads(json_text(lake.query("SELECT 1::DOUBLE / 0 AS a, ['nan'::DOUBLE, 1.5] AS b")))
+    document = json.loads(json_document(lake.query("SELECT 1::DOUBLE / 0 AS a, ['nan'::DOUBLE, 1.5] AS b")))
     assert document["rows"] == [{"a": None, "b": [None, 1.5]}]
 
 

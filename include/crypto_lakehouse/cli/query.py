@@ -105,6 +105,7 @@ PngOption = Annotated[
 def coverage(
     *,
     data_type: options.DataTypeOption,
+    exchange: options.ExchangeOption = None,
     market: options.MarketOption = None,
     symbols: options.SymbolsOption = None,
     interval: options.IntervalsOption = None,
@@ -116,7 +117,9 @@ def coverage(
     as_json: JsonOption = False,
 ) -> None:
     """Show the coverage of each UTC day: rows, missing rows, sources, and the reason."""
-    selection = options.series_selection(GivenOptions(data_type, market, symbols, interval, start_date, end_date))
+    selection = options.series_selection(
+        GivenOptions(data_type, market, symbols, interval, start_date, end_date, exchange=exchange)
+    )
     for name, file in (("--html", html), ("--png", png)):
         _check_new(name, file)
     days = days_of(selection)
@@ -143,6 +146,7 @@ def coverage(
 def refused_rows(
     *,
     data_type: options.DataTypeOption,
+    exchange: options.ExchangeOption = None,
     market: options.MarketOption = None,
     symbols: options.SymbolsOption = None,
     interval: options.IntervalsOption = None,
@@ -153,7 +157,9 @@ def refused_rows(
     """Show the rows of source objects that cannot be true and were set aside, with line and reason."""
     from crypto_lakehouse.query import Lake
 
-    selection = options.series_selection(GivenOptions(data_type, market, symbols, interval, start_date, end_date))
+    selection = options.series_selection(
+        GivenOptions(data_type, market, symbols, interval, start_date, end_date, exchange=exchange)
+    )
     rows = Lake.open().refused_rows(
         selection.dataset.name,
         symbols=selection.symbols,

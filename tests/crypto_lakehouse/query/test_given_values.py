@@ -97,3 +97,11 @@ def test_a_statement_may_begin_with_a_comment() -> None:
     for text in ("-- all\nSELECT 1", "--all\nSELECT 1"):
         assert gathered(["query", "sql", text, "--json"]) == ["query", "sql", f" {text}", "--json"]
     assert gathered(["--output=a b", "--json"]) == ["--output=a b", "--json"]
+
+
+@pytest.mark.parametrize(
+    "command", [("query", "coverage"), ("query", "refused-rows"), ("gaps", "list"), ("gaps", "fill")]
+)
+def test_what_names_a_data_type_takes_an_exchange(command: tuple[str, ...], capsys: pytest.CaptureFixture[str]) -> None:
+    assert main([*command, "--data-type", "metrics", "--exchange", "kraken"]) == 64
+    assert "kraken has no metrics" in capsys.readouterr().err

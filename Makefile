@@ -31,7 +31,7 @@ $(VENV)/.ready: requirements.txt pyproject.toml
 demo: setup ## Run the whole pipeline on this machine: [ARCHIVE=DIR, or ARCHIVE=s3://BUCKET SYMBOLS=.. START=.. END=..]
 	@SYMBOLS="$(SYMBOLS)" START="$(START)" END="$(END)" $(BIN)/python -m crypto_lakehouse.demo "$(ARCHIVE)"
 
-up: setup ## Airflow with its UI on the embedded lake, at http://127.0.0.1:8080
+up: setup ## Airflow with its UI, on the lake of the demo if there is one: [AIRFLOW_PORT=8081]
 	@$(BIN)/python -m crypto_lakehouse.demo --up
 
 test: setup lint types contracts unit ## Lint, types, architecture and tests

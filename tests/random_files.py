@@ -1,17 +1,22 @@
-"""Random but sound archive files of any dataset and layout, from a seed."""
+"""Random archive files of any dataset and layout, from a seed."""
 
 import random
 from datetime import UTC, date, datetime, timedelta
+from functools import lru_cache
 
+from crypto_lakehouse.demo.synthetic import synthetic_csv
 from crypto_lakehouse.spec import Column, Dataset, HeaderRule, SourceLayout, TimeEncoding
-from crypto_lakehouse.vocabulary import Frequency, LogicalType, Market
+from crypto_lakehouse.vocabulary import Frequency, Interval, LogicalType, Market
 from tests.archive_builder import ArchiveFile
 
 DAYS = (date(2021, 5, 1), date(2023, 9, 29), date(2024, 12, 31), date(2025, 1, 1), date(2026, 6, 25))
 
 
 def random_file(dataset: Dataset, seed: int) -> tuple[ArchiveFile, bytes]:
-    """Returns a file's description and content: any layout, header or not, unit, number form, order, repeats."""
+    """Returns a file's description and content: any layout, header or not, unit, number form, order, repeats.
+
+    Each field has its form, but the fields of a row need not agree with each other.
+    """
     dice = random.Random(seed)
     frequency = dice.choice(dataset.frequencies)
     day = dice.choice(DAYS)
@@ -29,6 +34,27 @@ def random_file(dataset: Dataset, seed: int) -> tuple[ArchiveFile, bytes]:
     if layout.header is HeaderRule.ALWAYS or (layout.header is HeaderRule.SOMETIMES and dice.random() < 0.5):
         lines.insert(0, ",".join(layout.columns))
     return file, ("\n".join(lines) + dice.choice(["\n", "\n", ""])).encode()
+
+
+def sound_file(dataset: Dataset, seed: int) -> tuple[ArchiveFile, bytes]:
+    """Returns a file's description and content: a few rows that can be true, one after the other."""
+    dice = random.Random(seed)
+    file = ArchiveFile(
+        dataset,
+        date(2023, 10, 1),
+        dataset.sample_symbol,
+        Interval.M1 if dataset.has_interval else None,
+        dataset.frequencies[0],
+    )
+    header, rows = _sound_lines(file)
+    first = dice.randrange(max(1, len(rows) - 40))
+    return file, b"".join([*header, *rows[first : first + dice.randint(1, 40)]])
+
+
+@lru_cache(maxsize=1)
+def _sound_lines(file: ArchiveFile) -> tuple[list[bytes], list[bytes]]:
+    lines = synthetic_csv(file.key).splitlines(keepends=True)
+    return ([], lines) if lines[0][:1].isdigit() else (lines[:1], lines[1:])
 
 
 class _RowMaker:

@@ -79,7 +79,7 @@ def _value(column: Column, record: dict[str, str], key: ArchiveKey) -> Any:
 
 def _stamp(text: str) -> int:
     if text.isdigit():
-        return int(text) * (1000 if len(text) == 13 else 1)
+        return int(text) * (1 if int(text) >= 10**15 else 1000)
     return (datetime.strptime(text + "+0000", "%Y-%m-%d %H:%M:%S%z") - EPOCH) // timedelta(microseconds=1)
 
 
@@ -128,7 +128,7 @@ def _sql(column: Column, key: ArchiveKey) -> str:
 
 def _sql_stamp(source: str, encoding: TimeEncoding) -> str:
     if encoding is TimeEncoding.EPOCH:
-        return f"CAST({source} AS BIGINT) * CASE WHEN length({source}) = 13 THEN 1000 ELSE 1 END"
+        return f"CAST({source} AS BIGINT) * CASE WHEN CAST({source} AS BIGINT) < 1e15 THEN 1000 ELSE 1 END"
     return f"epoch_us(CAST({source} AS TIMESTAMP))"
 
 

@@ -87,7 +87,6 @@ ELSEWHERE: dict[str, tuple[str, str]] = {
             "crypto_lakehouse/demo/airflow_home.py",
             "crypto_lakehouse/demo/requests.py",
             "crypto_lakehouse/demo/serving.py",
-            "crypto_lakehouse/demo/summary.py",
         ),
         ("crypto_lakehouse/demo/test_run.py", WHOLE_DEMO),
     ),

@@ -95,6 +95,8 @@ _REASONS = {os.strerror(number).lower(): number for number in _ERRNOS}
 _PANIC = "PanicException"
 _NO_THREAD = "can't start new thread"
 _REASONS[_NO_THREAD] = errno.EAGAIN
+_BROKEN_PARQUET = "Invalid thrift: transport error"
+"""The error of Polars if a system call fails at the end of a Parquet file; it does not name the system call."""
 _NO_MEMORY: dict[type[BaseException], str] = {
     MemoryError: "an allocation failed",
     BrokenExecutor: "a worker process was killed",
@@ -196,6 +198,8 @@ def _of_system(error: BaseException, place: str) -> LakehouseError | None:
         return _unusable(place, "it may not be written")
     if isinstance(error, TimeoutError | ConnectionError):
         return _failed(place, type(error).__name__)
+    if _BROKEN_PARQUET in str(error):
+        return _failed(place, "a Parquet file could not be written or read whole")
     if type(error).__name__ == "OutOfMemoryException":
         return _no_memory(place, "the engine's limit is reached")
     return None

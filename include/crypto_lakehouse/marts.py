@@ -26,7 +26,7 @@ def table(name: str) -> Table:
     Raises:
         InvalidRequest: There is neither.
     """
-    return MARTS[name] if name in MARTS else dataset(name)
+    return MARTS[name] if isinstance(name, str) and name in MARTS else dataset(name)
 
 
 def mart(name: str) -> Mart:

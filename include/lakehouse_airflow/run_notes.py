@@ -1,4 +1,4 @@
-"""The note of a run, which Airflow's UI shows beside its state: what was refused, what failed, what was published.
+"""The note of a run, which Airflow's UI shows next to its state: what was refused, what failed, what was published.
 
 A task cannot set the note of its run: Airflow's interface for tasks has no call for it. So the task `report` hands the
 text on as an XCom, and this listener sets the note in the process that ends the run. The listener is a public interface
@@ -50,7 +50,7 @@ def _set_note(dag_run: "DagRun") -> None:
             is_ours = (dag_run.note or "").startswith(f"{dag_run.dag_id}: ")
             if is_ours or not dag_run.note:
                 dag_run.note = note
-    # The scheduler must go on, whatever a note meets.
+    # The scheduler must go on without the note.
     except Exception as error:
         _log.warning("run %s of %s has no note: %s", dag_run.run_id, dag_run.dag_id, type(error).__name__)
 

@@ -74,6 +74,10 @@ def test_what_an_engine_tells_in_words_is_known_too(name: str, told: Callable[[i
 @pytest.mark.parametrize(
     ("error", "kind"),
     [
+        (
+            pl.exceptions.ComputeError("parquet: File out of specification: Invalid thrift: transport error"),
+            SourceUnavailable,
+        ),
         (MemoryError(), ResourcesExhausted),
         (pa.ArrowMemoryError("malloc of size 64 failed"), ResourcesExhausted),
         (duckdb.OutOfMemoryException("Out of Memory Error: failed to allocate"), ResourcesExhausted),

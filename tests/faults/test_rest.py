@@ -16,6 +16,7 @@ from polars.testing import assert_frame_equal
 
 from crypto_lakehouse.archive.keys import ArchiveKey
 from crypto_lakehouse.datasets import dataset
+from crypto_lakehouse.endpoints.spec import RateLimit
 from crypto_lakehouse.errors import (
     ExchangeRefused,
     InvalidRequest,
@@ -102,7 +103,7 @@ def requests_within(requests: list[SeenRequest], seconds: float) -> int:
 class Deaf(RateLimiter):
     """The defence switched off: a limiter that does not hear when it is told to wait."""
 
-    def stop(self, seconds: float, reason: str, *, is_refusal: bool = False) -> None:
+    def stop(self, limit: RateLimit, seconds: float, reason: str, *, is_refusal: bool = False) -> None:
         """Does nothing."""
 
 

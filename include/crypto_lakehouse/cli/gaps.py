@@ -31,6 +31,7 @@ UnknownOption = Annotated[bool, typer.Option("--unknown", help="Leave out gaps t
 def list_gaps(
     *,
     data_type: options.DataTypeOption,
+    exchange: options.ExchangeOption = None,
     market: options.MarketOption = None,
     symbols: options.SymbolsOption = None,
     interval: options.IntervalsOption = None,
@@ -40,7 +41,9 @@ def list_gaps(
     as_json: JsonOption = False,
 ) -> None:
     """List what is missing: start, end, number of rows, when it was first seen, and whether the source lacks it too."""
-    selection = options.series_selection(GivenOptions(data_type, market, symbols, interval, start_date, end_date))
+    selection = options.series_selection(
+        GivenOptions(data_type, market, symbols, interval, start_date, end_date, exchange=exchange)
+    )
     gaps = _gaps(selection)
     if unknown:
         gaps = gaps.filter(gaps["known"] == "")
@@ -63,6 +66,7 @@ def list_gaps(
 def fill_gaps(
     *,
     data_type: options.DataTypeOption,
+    exchange: options.ExchangeOption = None,
     market: options.MarketOption = None,
     symbols: options.SymbolsOption = None,
     interval: options.IntervalsOption = None,
@@ -77,7 +81,9 @@ def fill_gaps(
     from crypto_lakehouse.running import new_run_id, run_pipeline
     from crypto_lakehouse.settings import load_settings
 
-    selection = options.series_selection(GivenOptions(data_type, market, symbols, interval, start_date, end_date))
+    selection = options.series_selection(
+        GivenOptions(data_type, market, symbols, interval, start_date, end_date, exchange=exchange)
+    )
     before = _gaps(selection)
     if before.is_empty():
         print_json({"before": [], "after": []}) if as_json else print(f"no gaps are known in {selection.dataset.name}")

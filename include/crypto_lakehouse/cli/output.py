@@ -1,14 +1,16 @@
 """Output of the commands: the result goes to stdout, everything else to stderr."""
 
-import json
 import sys
 import traceback
 from collections.abc import Iterable, Mapping, Sequence
+from datetime import datetime
+from decimal import Decimal
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 from crypto_lakehouse.foreign_text import message
+from crypto_lakehouse.json_text import json_text
 
 if TYPE_CHECKING:
     from rich.table import Table
@@ -27,17 +29,22 @@ def examples(*lines: str) -> str:
 
 def print_json(document: Mapping[str, Any] | Sequence[Any]) -> None:
     """Prints one JSON document on one line."""
-    print(json.dumps(document, ensure_ascii=False, default=str))
+    print(json_text(document))
 
 
-def print_table(columns: Sequence[str], rows: Iterable[Sequence[object]]) -> None:
-    """Prints a table with aligned columns; columns of numbers are aligned to the right.
+def print_table(columns: Sequence[str], rows: Iterable[Sequence[object]], *, grouped: bool = True) -> None:
+    """Prints a table with aligned columns, one line per row; columns of numbers are aligned to the right.
 
-    A terminal gets a bold header, and long cells are wrapped. Other outputs get plain text with one line per row.
+    A terminal gets a bold header, and cells that do not fit are cut off with an ellipsis.
+
+    Args:
+        columns: The names of the columns.
+        rows: The cells of each row.
+        grouped: Whether digits are grouped by thousands: counts are, identifiers are not.
     """
     from rich.console import Console
 
-    table = _table(columns, [[_text(value) for value in row] for row in rows])
+    table = _table(columns, [[_text(value, grouped=grouped) for value in row] for row in rows])
     if sys.stdout.isatty():
         Console().print(table)
         return
@@ -66,16 +73,26 @@ def _table(columns: Sequence[str], rows: Sequence[Sequence[str]]) -> "Table":
     table = Table(box=None, pad_edge=False, header_style="bold")
     for position, name in enumerate(columns):
         is_numeric = bool(rows) and all(_is_number(row[position]) for row in rows)
-        table.add_column(Text(name), justify="right" if is_numeric else "left", overflow="fold")
+        table.add_column(Text(name), justify="right" if is_numeric else "left", overflow="ellipsis", no_wrap=True)
     for row in rows:
         table.add_row(*map(Text, row))
     return table
 
 
-def _text(value: object) -> str:
+def _text(value: object, *, grouped: bool) -> str:
     if value is None:
         return "-"
-    text = f"{value:,}" if isinstance(value, int) and not isinstance(value, bool) else str(value)
+    if isinstance(value, int) and not isinstance(value, bool):
+        text = f"{value:,}" if grouped else str(value)
+    elif isinstance(value, datetime):
+        # All times are UTC.
+        text = str(value.replace(tzinfo=None))
+    elif isinstance(value, Decimal):
+        text = format(value, "f")
+    elif isinstance(value, list | dict | bytes):
+        text = json_text(value).strip('"')
+    else:
+        text = str(value)
     # Control characters in data could change the terminal.
     return "".join(letter if letter.isprintable() else "\N{REPLACEMENT CHARACTER}" for letter in text)
 

@@ -105,6 +105,7 @@ PngOption = Annotated[
 def coverage(
     *,
     data_type: options.DataTypeOption,
+    exchange: options.ExchangeOption = None,
     market: options.MarketOption = None,
     symbols: options.SymbolsOption = None,
     interval: options.IntervalsOption = None,
@@ -116,7 +117,9 @@ def coverage(
     as_json: JsonOption = False,
 ) -> None:
     """Show the coverage of each UTC day: rows, missing rows, sources, and the reason."""
-    selection = options.series_selection(GivenOptions(data_type, market, symbols, interval, start_date, end_date))
+    selection = options.series_selection(
+        GivenOptions(data_type, market, symbols, interval, start_date, end_date, exchange=exchange)
+    )
     for name, file in (("--html", html), ("--png", png)):
         _check_new(name, file)
     days = days_of(selection)
@@ -143,6 +146,7 @@ def coverage(
 def refused_rows(
     *,
     data_type: options.DataTypeOption,
+    exchange: options.ExchangeOption = None,
     market: options.MarketOption = None,
     symbols: options.SymbolsOption = None,
     interval: options.IntervalsOption = None,
@@ -153,7 +157,9 @@ def refused_rows(
     """Show the rows of source objects that cannot be true and were set aside, with line and reason."""
     from crypto_lakehouse.query import Lake
 
-    selection = options.series_selection(GivenOptions(data_type, market, symbols, interval, start_date, end_date))
+    selection = options.series_selection(
+        GivenOptions(data_type, market, symbols, interval, start_date, end_date, exchange=exchange)
+    )
     rows = Lake.open().refused_rows(
         selection.dataset.name,
         symbols=selection.symbols,
@@ -242,20 +248,26 @@ def _check_output(chosen: OutputFormat, output: Path | None) -> None:
 
 
 def _check_new(option: str, file: Path | None) -> None:
-    if file is not None and file.exists():
+    if file is None:
+        return
+    if file.is_dir():
+        raise InvalidRequest(f"{option} {file} is a folder", "Name a new file in it")
+    if file.exists():
         raise InvalidRequest(f"{option} {file} exists", "Name a new file: nothing is overwritten")
+    if not file.absolute().parent.is_dir():
+        raise InvalidRequest(f"{option} {file}: there is no folder {file.parent}", "Create it, or name another file")
 
 
 def _write(result: "QueryResult", chosen: OutputFormat, output: Path | None) -> None:
-    from crypto_lakehouse.query.export import csv_text, json_text, write_parquet
+    from crypto_lakehouse.query.export import csv_text, json_document, write_parquet
 
     if chosen is OutputFormat.TABLE:
-        print_table(result.frame.columns, result.frame.iter_rows())
+        print_table(result.frame.columns, result.frame.iter_rows(), grouped=False)
         return
     if chosen is OutputFormat.PARQUET and output is not None:
         write_parquet(result, output)
         return
-    text = csv_text(result) if chosen is OutputFormat.CSV else json_text(result)
+    text = csv_text(result) if chosen is OutputFormat.CSV else json_document(result)
     if output is None:
         sys.stdout.write(text)
     else:

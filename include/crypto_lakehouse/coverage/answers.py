@@ -133,7 +133,7 @@ def checked_interval(table: Table, interval: Interval | str | None) -> Interval 
     """
     if interval is None:
         return None
-    if interval not in {str(known) for known in table.intervals}:
+    if not isinstance(interval, str) or interval not in {str(known) for known in table.intervals}:
         known = ", ".join(table.intervals) or "none"
         what = f"the table has no interval {str(interval)[:20]!r}"
         raise InvalidRequest(what, f"Known: {known}", dataset=table.name)

@@ -26,6 +26,6 @@ def dataset(name: str) -> Dataset:
     Raises:
         InvalidRequest: There is no such dataset.
     """
-    if name not in _BY_NAME:
+    if not isinstance(name, str) or name not in _BY_NAME:
         raise InvalidRequest(f"no dataset is called {name!r}", f"Known: {', '.join(_BY_NAME)}")
     return _BY_NAME[name]

@@ -1,4 +1,4 @@
-"""`python -m crypto_lakehouse.demo [ARCHIVE]`, or with `--up`: Airflow and its UI on the embedded lake."""
+"""`python -m crypto_lakehouse.demo [ARCHIVE]`, or with `--up`: Airflow and its UI."""
 
 import os
 import sys
@@ -9,17 +9,15 @@ from crypto_lakehouse.errors import LakehouseError
 
 
 def main(arguments: list[str]) -> int:
-    """Returns the exit code: 0 for success, 1 if a DAG run failed, 65 if the demonstration could not start."""
+    """Returns the exit code: 0 for success, 1 if a DAG run or Airflow failed, 65 if it could not start."""
     console = Console(soft_wrap=True) if sys.stdout.isatty() else Console(soft_wrap=True, width=130)
     try:
         # These modules load only in a checkout.
-        from crypto_lakehouse.demo.airflow_home import REPOSITORY, airflow_environment, prepare, up
         from crypto_lakehouse.demo.run import chosen_source, run_demo
+        from crypto_lakehouse.demo.up import up
 
         if arguments[:1] == ["--up"]:
-            environment = airflow_environment(REPOSITORY / ".airflow", str(REPOSITORY / "lake"))
-            prepare(environment)
-            return up(environment)
+            return up(console)
         return run_demo(chosen_source(arguments[0] if arguments else "", os.environ), console)
     except LakehouseError as error:
         console.print(f"[red]{error}[/]")

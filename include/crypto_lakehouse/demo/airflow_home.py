@@ -1,15 +1,13 @@
-"""The settings of Airflow on a laptop, and its start."""
+"""The settings of Airflow on a laptop, and its database."""
 
 import json
 import os
-import signal
 import subprocess
 import sys
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from crypto_lakehouse.checkout import require_checkout
-from crypto_lakehouse.children import bound_to_us
 from crypto_lakehouse.errors import SourceUnavailable
 
 # Loading Airflow takes longer than most commands do. Its configuration file has keys that all its processes share.
@@ -23,6 +21,22 @@ for arguments in json.loads(sys.argv[1]):
     chosen = parser.parse_args(arguments)
     chosen.func(chosen)
 """
+_DEFAULTS = {
+    "AIRFLOW__CORE__LOAD_EXAMPLES": "False",
+    "AIRFLOW__CORE__PARALLELISM": "4",
+    "AIRFLOW__CORE__DAGS_ARE_PAUSED_AT_CREATION": "True",
+    "AIRFLOW__CORE__SIMPLE_AUTH_MANAGER_ALL_ADMINS": "True",
+    # The default is all interfaces. On a laptop only its owner should reach Airflow.
+    "AIRFLOW__API__HOST": "127.0.0.1",
+    # The API server builds its routes at the first call. The default of 5 s is too short on a busy laptop.
+    "AIRFLOW__WORKERS__EXECUTION_API_TIMEOUT": "60",
+    "AIRFLOW__SCHEDULER__ENABLE_HEALTH_CHECK": "False",
+    # Every 30 s by default, which writes a log and keeps a small machine busy.
+    "AIRFLOW__DAG_PROCESSOR__MIN_FILE_PROCESS_INTERVAL": "120",
+    "AIRFLOW__USAGE_DATA_COLLECTION__ENABLED": "False",
+    "GX_ANALYTICS_ENABLED": "false",
+}
+"""What the environment of the user may set otherwise."""
 REPOSITORY = require_checkout()
 """The demonstration runs the DAGs and the fake exchange of the checkout: there is none in an installed package."""
 
@@ -30,35 +44,25 @@ REPOSITORY = require_checkout()
 def airflow_environment(home: Path, lake: str, extra: Mapping[str, str] | None = None) -> dict[str, str]:
     """Returns the environment variables for Airflow and for the steps that it starts.
 
+    The user's own variables have precedence, except those that make it this Airflow and this lake.
+
     Args:
         home: Folder of Airflow: database and logs.
         lake: Root of the lake.
         extra: Further variables.
     """
-    settings = {
+    own = {
         "AIRFLOW_HOME": str(home),
         "AIRFLOW__CORE__DAGS_FOLDER": str(REPOSITORY / "dags"),
         "AIRFLOW__CORE__PLUGINS_FOLDER": str(REPOSITORY / "plugins"),
-        "AIRFLOW__CORE__LOAD_EXAMPLES": "False",
-        "AIRFLOW__CORE__PARALLELISM": "4",
-        "AIRFLOW__CORE__DAGS_ARE_PAUSED_AT_CREATION": "True",
-        "AIRFLOW__CORE__SIMPLE_AUTH_MANAGER_ALL_ADMINS": "True",
-        # The default is all interfaces. On a laptop only its owner should reach Airflow.
-        "AIRFLOW__API__HOST": "127.0.0.1",
-        "AIRFLOW__LOGGING__LOGGING_LEVEL": "WARNING",
-        # The API server builds its routes at the first call. The default of 5 s is too short on a busy laptop.
-        "AIRFLOW__WORKERS__EXECUTION_API_TIMEOUT": "60",
-        "AIRFLOW__SCHEDULER__ENABLE_HEALTH_CHECK": "False",
         "AIRFLOW__DATABASE__SQL_ALCHEMY_CONNECT_ARGS": "lakehouse_airflow.sqlite_options.CONNECT_ARGS",
-        "AIRFLOW__USAGE_DATA_COLLECTION__ENABLED": "False",
         "CRYPTO_LAKEHOUSE_LAKE": lake,
-        "GX_ANALYTICS_ENABLED": "false",
-        "PYTHONPATH": str(REPOSITORY / "include"),
+        "PYTHONPATH": os.pathsep.join(filter(None, (str(REPOSITORY / "include"), os.environ.get("PYTHONPATH")))),
         "PATH": f"{Path(sys.executable).parent}{os.pathsep}{os.environ.get('PATH', os.defpath)}",
         # Some machines set this variable. Each start of Airflow would then compile its sources again.
         "PYTHONDONTWRITEBYTECODE": "",
     }
-    return {**os.environ, **settings, **(extra or {})}
+    return {**_DEFAULTS, **os.environ, **own, **(extra or {})}
 
 
 def prepare(environment: Mapping[str, str]) -> None:
@@ -93,21 +97,3 @@ def run_commands(environment: Mapping[str, str], *commands: Sequence[str]) -> No
     )
     if done.returncode:
         raise SourceUnavailable("A command of Airflow failed", (done.stdout + done.stderr)[-2000:])
-
-
-def up(environment: Mapping[str, str]) -> int:
-    """Runs Airflow with its UI until it is interrupted, then ends all its processes. Returns the exit code."""
-    # A session of its own, because the scheduler and its children do not end with their parent process.
-    process = subprocess.Popen(  # noqa: S603  our own interpreter, an argument list
-        bound_to_us([sys.executable, "-m", "airflow", "standalone"], signal.SIGTERM),
-        env=dict(environment),
-        start_new_session=True,
-    )
-
-    def end(_signal: int, _frame: object) -> None:
-        """Passes the request to end on to all processes of Airflow."""
-        os.killpg(process.pid, signal.SIGTERM)
-
-    for number in (signal.SIGINT, signal.SIGTERM):
-        signal.signal(number, end)
-    return process.wait()

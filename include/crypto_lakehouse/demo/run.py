@@ -2,14 +2,12 @@
 
 import hashlib
 import json
-import os
 import signal
 import subprocess
 import sys
 import threading
 import time
-from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import date
 from pathlib import Path
@@ -18,43 +16,23 @@ from typing import Any
 from rich.console import Console
 
 from crypto_lakehouse.children import bound_to_us
-from crypto_lakehouse.demo.airflow_home import REPOSITORY, airflow_environment, prepare
-from crypto_lakehouse.demo.requests import (
-    EXCHANGE_NOW,
-    DagRun,
-    bucket_runs,
-    folder_runs,
-    synthetic_requests,
-    synthetic_runs,
-)
-from crypto_lakehouse.demo.serving import serve_bucket, serve_exchange
+from crypto_lakehouse.demo.airflow_home import prepare
+from crypto_lakehouse.demo.place import HOME, SYNTHETIC_ARCHIVE, Place, remember, served, shown
+from crypto_lakehouse.demo.requests import DagRun, bucket_runs, folder_runs, synthetic_requests, synthetic_runs
 from crypto_lakehouse.demo.summary import show_summary
 from crypto_lakehouse.demo.synthetic import build_archive
 from crypto_lakehouse.errors import InvalidRequest
-from crypto_lakehouse.settings import ArchiveSettings
 
-HOME = REPOSITORY / ".demo"
 PROCESSES = 3
 """Airflow processes that run DAGs at the same time. They wait for much of their time."""
 
 
 @dataclass(frozen=True, slots=True)
 class Source:
-    """The archive of a demonstration, and the DAG runs on it.
+    """A demonstration: its place, and the DAG runs on it."""
 
-    Args:
-        title: Short description for the reader.
-        home: Folder of the lake and of Airflow.
-        runs: The DAG runs.
-        folder: The folder to serve as a bucket. None for a bucket that exists.
-        bucket: Name of the bucket.
-    """
-
-    title: str
-    home: Path
+    place: Place
     runs: Sequence[DagRun]
-    folder: Path | None
-    bucket: str = ArchiveSettings().bucket
 
 
 @dataclass(slots=True)
@@ -103,7 +81,7 @@ def chosen_source(archive: str, options: Mapping[str, str]) -> Source:
         InvalidRequest: There is no such folder, or an option is missing or wrong.
     """
     if not archive:
-        return Source("a synthetic archive", HOME / "synthetic", synthetic_runs(), HOME / "synthetic" / "archive")
+        return Source(Place("a synthetic archive", HOME / "synthetic", SYNTHETIC_ARCHIVE), synthetic_runs())
     if archive.startswith("s3://"):
         symbols = tuple(options.get("SYMBOLS", "").replace(",", " ").split())
         try:
@@ -111,31 +89,31 @@ def chosen_source(archive: str, options: Mapping[str, str]) -> Source:
         except ValueError as error:
             raise InvalidRequest("START and END are not days", "Give START=2024-12-30 END=2025-01-02") from error
         bucket = archive.removeprefix("s3://").strip("/")
-        return Source(f"the bucket {bucket}", HOME / "bucket", bucket_runs(symbols, *days), None, bucket)
+        place = Place(f"the bucket {bucket}", HOME / "bucket", None, bucket)
+        return Source(place, bucket_runs(symbols, *days))
     folder = Path(archive).resolve()
     if not folder.is_dir():
         raise InvalidRequest(
             f"{archive} is not a folder", "Give a folder with the layout of the bucket: data/spot/daily/..."
         )
     digest = hashlib.sha256(str(folder).encode()).hexdigest()[:8]
-    return Source(f"the folder {archive}", HOME / f"folder-{digest}", folder_runs(folder), folder)
+    return Source(Place(f"the folder {archive}", HOME / f"folder-{digest}", folder), folder_runs(folder))
 
 
 def run_demo(source: Source, console: Console) -> int:
     """Runs the demonstration. Returns 0 if every DAG run succeeded, else 1."""
     started = time.monotonic()
-    console.print(
-        f"[bold]Crypto lakehouse[/]: {source.title}, {len(source.runs)} datasets, Airflow on an embedded lake"
-    )
-    if source.folder == HOME / "synthetic" / "archive":
-        _build_synthetic(source.folder, console)
-    with _endpoint(source) as endpoint, _exchange(source) as exchange:
-        environment = _environment(source, {"CRYPTO_LAKEHOUSE_ARCHIVE__ENDPOINT_URL": endpoint, **exchange})
+    place = source.place
+    console.print(f"[bold]Crypto lakehouse[/]: {place.title}, {len(source.runs)} datasets, Airflow on an embedded lake")
+    if place.is_synthetic:
+        _build_synthetic(SYNTHETIC_ARCHIVE, console)
+    with served(place) as environment:
         console.print("Preparing Airflow's database ...")
         prepare(environment)
         console.print(f"Running the DAGs, {PROCESSES} at a time:")
         finished = _run_dags(source, environment, console)
-    is_whole = show_summary(source.home / "lake", finished, console)
+    remember(place)
+    is_whole = show_summary(place.lake, finished, console)
     console.print(f"[dim]{time.monotonic() - started:.0f} s in total[/]")
     return 0 if is_whole and len(finished) == len(source.runs) else 1
 
@@ -149,49 +127,14 @@ def _build_synthetic(folder: Path, console: Console) -> None:
     unfinished = folder.with_name("archive.unfinished")
     count = build_archive(unfinished, synthetic_requests())
     unfinished.replace(folder)
-    console.print(f"  {count} zips in {_shown(folder)}; no price in them is real")
-
-
-@contextmanager
-def _endpoint(source: Source) -> Iterator[str]:
-    if source.folder is None:
-        yield os.environ.get("CRYPTO_LAKEHOUSE_ARCHIVE__ENDPOINT_URL", ArchiveSettings().endpoint_url)
-        return
-    with serve_bucket(source.folder, source.bucket) as endpoint:
-        yield endpoint
-
-
-@contextmanager
-def _exchange(source: Source) -> Iterator[dict[str, str]]:
-    """Yields the settings of the exchange: the real exchange for its bucket, none for a folder, else a local one."""
-    if source.folder is None:
-        yield {}
-    elif source.folder != HOME / "synthetic" / "archive":
-        yield {"CRYPTO_LAKEHOUSE_EXCHANGE__ENABLED": "false"}
-    else:
-        program = [sys.executable, "-m", "tests.fakes.exchange", "--still", "--now", EXCHANGE_NOW.isoformat()]
-        with serve_exchange(program, REPOSITORY) as url:
-            yield {
-                "CRYPTO_LAKEHOUSE_EXCHANGE__ENABLED": "true",
-                **{f"CRYPTO_LAKEHOUSE_EXCHANGE__{name.upper()}_URL": f"{url}/{name}" for name in ("spot", "um", "cm")},
-                "CRYPTO_LAKEHOUSE_EXCHANGE__LIMITS_FILE": str(source.home / "limits.sqlite"),
-            }
-
-
-def _environment(source: Source, servers: Mapping[str, str]) -> dict[str, str]:
-    extra = {
-        **servers,
-        "CRYPTO_LAKEHOUSE_ARCHIVE__BUCKET": source.bucket,
-        "CRYPTO_LAKEHOUSE_RUNNER": "local",
-    }
-    return airflow_environment(source.home / "airflow", str(source.home / "lake"), extra)
+    console.print(f"  {count} zips in {shown(folder)}; no price in them is real")
 
 
 def _run_dags(source: Source, environment: Mapping[str, str], console: Console) -> list[Finished]:
     board = _Board(console, len(source.runs))
     shares = [source.runs[number::PROCESSES] for number in range(PROCESSES)]
     threads = [
-        threading.Thread(target=_run_share, args=(number, share, source.home, environment, board))
+        threading.Thread(target=_run_share, args=(number, share, source.place.home, environment, board))
         for number, share in enumerate(shares)
         if share
     ]
@@ -219,9 +162,4 @@ def _run_share(number: int, share: Sequence[DagRun], home: Path, environment: Ma
         for line in process.stdout or ():
             board.take_line(line)
         if process.wait():
-            board.console.print(f"[red]Airflow process {number} ended with {process.returncode}[/]; see {_shown(log)}")
-
-
-def _shown(path: Path) -> str:
-    """Returns a path relative to the repository, where it is inside."""
-    return str(path.relative_to(REPOSITORY)) if path.is_relative_to(REPOSITORY) else str(path)
+            board.console.print(f"[red]Airflow process {number} ended with {process.returncode}[/]; see {shown(log)}")

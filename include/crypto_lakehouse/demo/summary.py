@@ -1,6 +1,8 @@
 """The end of a demonstration: a table of the runs, the result of a query, and the paths of lake and report."""
 
-from collections.abc import Sequence
+import shlex
+import sys
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Protocol
 
@@ -44,12 +46,48 @@ def show_summary(lake: Path, finished: Sequence[FinishedRun], console: Console) 
     if sections and not has_work and set(states.values()) == {"success"}:
         console.print("\n[green]Nothing to do[/]: the lake already has everything from the archive and the exchange.")
     console.print(_table(sections, states))
+    for line in reasons(sections, states):
+        console.print(line, markup=False, highlight=False)
     _show_query(lake, [section.dataset for section in sections], console)
     report = lake / "quality" / "report.html"
     write_report(report, "Quality of the lake", [_published_section(storage, section) for section in sections])
     console.print(f"\nLake            {lake}")
     console.print(f"Quality report  {report}")
+    console.print("\n[bold]Next[/], to paste:")
+    for command in next_commands(lake):
+        # Paths and SQL are printed as they are, so that a copy works.
+        console.print(f"  {command}", markup=False, highlight=False, soft_wrap=True)
     return all(state == "success" for state in states.values())
+
+
+def reasons(sections: Sequence[DatasetSection], states: Mapping[str, str]) -> list[str]:
+    """Returns a line for each reason of a failed run, and for each object that was refused."""
+    lines = []
+    for section in sections:
+        texts = [*section.failed, *section.refused]
+        if states[section.dataset] != "success" and not texts:
+            texts = ["the run failed and left no reason in the lake; the logs of Airflow are next to the lake"]
+        lines += [f"{section.dataset}: {text}" for text in texts]
+    return lines
+
+
+def next_commands(lake: Path) -> list[str]:
+    """Returns commands for a shell in the current folder: they show the lake, query a table, and start the UI."""
+    here = Path.cwd()
+    program, root = (_shown_from(here, path) for path in (Path(sys.executable).parent / "crypto-lakehouse", lake))
+    start = f"CRYPTO_LAKEHOUSE_LAKE={shlex.quote(root)} {shlex.quote(program)} query"
+    try:
+        names = Lake.open(Settings(lake=str(lake))).datasets()
+    except LakehouseError:
+        # No run has written anything.
+        return ["make up"]
+    name = next((name for name in (*_PREFERRED, *names) if name in names), None)
+    query = [f'{start} sql "FROM {name} LIMIT 5"'] if name else []
+    return [f"{start} info", *query, "make up"]
+
+
+def _shown_from(here: Path, path: Path) -> str:
+    return str(path.relative_to(here)) if path.is_relative_to(here) else str(path)
 
 
 def _section(storage: LocalStorage, run: FinishedRun) -> DatasetSection:

@@ -84,13 +84,14 @@ class RateLimiter:
         """Stops every process that uses this address for so many seconds, or for the rest of a longer stop.
 
         Args:
-            limit: The limit of the request; a limit that other addresses share stops these too.
+            limit: The limit of the request. Addresses that share it stop too, but for a refusal: it is of one host.
             seconds: How long.
             reason: The exchange's words.
             is_refusal: Whether the exchange refused the address itself: then nobody waits for the end.
         """
+        stopped = (self.address,) if is_refusal else self._addresses(limit)
         with self._transaction() as connection:
-            for address in self._addresses(limit):
+            for address in stopped:
                 connection.execute(
                     "INSERT INTO stops VALUES (?, ?, ?, ?) ON CONFLICT (address) DO UPDATE SET "
                     "until = excluded.until, reason = excluded.reason, is_refusal = excluded.is_refusal "

@@ -93,7 +93,11 @@ def _rows(read: MartInput, partition: Partition, paths: Sequence[Path]) -> pl.Da
     if not paths:
         return pl.DataFrame(schema={name: polars_type(source.column(name)) for name in names})
     earliest = partition.start - timedelta(days=read.lookback_days)
-    within = pl.scan_parquet(list(paths)).filter(time >= earliest, time < partition.end).select(names)
+    within = (
+        pl.scan_parquet(list(paths), glob=False, hive_partitioning=False)
+        .filter(time >= earliest, time < partition.end)
+        .select(names)
+    )
     rows = within.collect().sort(source.event_time, maintain_order=True)
     before = rows.filter(time < partition.start).height
     return rows.slice(max(0, before - read.lookback_rows))

@@ -14,7 +14,7 @@ def open_storage(settings: Settings) -> Storage:
 
     Raises:
         MissingExtra: The lake is in S3, and the extra `s3` is not installed.
-        InvalidRequest: The lake's address is of no known kind.
+        InvalidRequest: The lake's address is of no known kind, or a file.
     """
     address = settings.lake
     if address.startswith("s3://"):
@@ -27,4 +27,7 @@ def open_storage(settings: Settings) -> Storage:
         raise InvalidRequest(
             f"lake {address!r} is neither a folder nor s3://bucket/prefix", "Set CRYPTO_LAKEHOUSE_LAKE"
         )
-    return LocalStorage(Path(address.removeprefix("file://")))
+    folder = Path(address.removeprefix("file://"))
+    if folder.exists() and not folder.is_dir():
+        raise InvalidRequest(f"lake {address!r} is a file", "A lake is a folder: set CRYPTO_LAKEHOUSE_LAKE")
+    return LocalStorage(folder)

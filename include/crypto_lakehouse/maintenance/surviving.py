@@ -177,7 +177,9 @@ def _verdict_of_file(
     location = stored.key.rpartition("/")[0]
     if not sha256.startswith(location.rpartition("version=")[2]):
         return None
-    times = pl.scan_parquet(path).select(pl.col(table.event_time).min().alias("first"), pl.max(table.event_time))
+    times = pl.scan_parquet(path, glob=False, hive_partitioning=False).select(
+        pl.col(table.event_time).min().alias("first"), pl.max(table.event_time)
+    )
     first, last = times.collect().row(0)
     rows = read_manifest(path).rows_out
     candidate = Candidate(table.name, name, location, stored.key, sha256, stored.size, rows, "", first, last)

@@ -12,7 +12,7 @@ import threading
 from multiprocessing.connection import Connection
 from pathlib import Path
 
-from crypto_lakehouse.errors import LakehouseError
+from crypto_lakehouse.errors import InvalidRequest, LakehouseError
 from crypto_lakehouse.query.limits import QueryLimits, too_large_result, too_much_memory
 from crypto_lakehouse.query.question import END, ERROR, READY, ROWS, TAKEN, Question
 from crypto_lakehouse.query.session import answer
@@ -48,6 +48,10 @@ def _answer(question: Question, answers: Connection) -> None:
         _send_error(error, answers)
     except MemoryError:
         _send_error(too_much_memory(question.limits), answers)
+    # Without an answer, the parent would wait until the deadline.
+    except Exception as error:
+        what = f"the result of the query cannot be returned: {type(error).__name__}"
+        _send_error(InvalidRequest(what, "Cast its columns to simpler types, for example to VARCHAR"), answers)
     else:
         answers.send_bytes(END + json.dumps(truncated).encode())
 

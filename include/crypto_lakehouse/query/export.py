@@ -1,13 +1,12 @@
 """Query results as CSV, JSON and Parquet."""
 
-import json
-from datetime import date, datetime
-from decimal import Decimal
 from pathlib import Path
 from typing import Any
 
 import polars as pl
+from polars import selectors
 
+from crypto_lakehouse.json_text import json_text
 from crypto_lakehouse.query.limits import QueryResult
 
 FORMULA_LEADS = ("=", "+", "-", "@", "\t", "\r")
@@ -18,7 +17,12 @@ def csv_text(result: QueryResult) -> str:
     """Returns the rows as CSV. Text that a spreadsheet would read as a formula gets a leading apostrophe."""
     frame = result.frame
     nested = [name for name, kind in frame.schema.items() if kind.is_nested()]
-    plain = frame.with_columns(pl.col(nested).map_elements(_nested_text, return_dtype=pl.String)) if nested else frame
+    # As in JSON: bytes are hexadecimal, durations are seconds.
+    plain = frame.with_columns(
+        *(pl.Series(name, [_nested_text(value) for value in frame[name].to_list()], pl.String) for name in nested),
+        selectors.binary().bin.encode("hex"),
+        selectors.duration().dt.total_microseconds() / 1_000_000,
+    )
     texts = [pl.col(name) for name, kind in plain.schema.items() if kind == pl.String]
     escaped = plain.with_columns(
         pl.when(text.str.contains(r"^[=+\-@\t\r]")).then(pl.lit("'") + text).otherwise(text).name.keep()
@@ -27,20 +31,16 @@ def csv_text(result: QueryResult) -> str:
     return escaped.rename({name: _escaped(name) for name in escaped.columns}).write_csv()
 
 
-def _nested_text(value: Any) -> str:
-    # Polars hands lists over as Series, whose own text is a table.
-    return str(value.to_list() if isinstance(value, pl.Series) else value)
+def _nested_text(value: Any) -> str | None:
+    return None if value is None else json_text(value)
 
 
 def _escaped(text: str) -> str:
     return f"'{text}" if text.startswith(FORMULA_LEADS) else text
 
 
-def json_text(result: QueryResult) -> str:
-    """Returns one JSON document: columns, rows as objects, and whether rows were cut off.
-
-    Decimals are strings, so that no digit is lost. Times are ISO text with their time zone.
-    """
+def json_document(result: QueryResult) -> str:
+    """Returns one JSON document: columns, rows as objects, and whether rows were cut off."""
     frame = result.frame
     document = {
         "columns": [{"name": name, "type": str(kind)} for name, kind in frame.schema.items()],
@@ -48,15 +48,7 @@ def json_text(result: QueryResult) -> str:
         "row_count": frame.height,
         "truncated": result.truncated,
     }
-    return json.dumps(document, ensure_ascii=False, default=_json_value) + "\n"
-
-
-def _json_value(value: Any) -> Any:
-    if isinstance(value, datetime | date):
-        return value.isoformat()
-    if isinstance(value, Decimal):
-        return format(value, "f")
-    return value.hex() if isinstance(value, bytes) else str(value)
+    return json_text(document) + "\n"
 
 
 def write_parquet(result: QueryResult, path: Path) -> None:

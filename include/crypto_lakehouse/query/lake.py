@@ -1,23 +1,36 @@
 """The SDK: open a lake, see what it has, read it lazily, query it in SQL."""
 
-import re
-from collections.abc import Collection, Sequence
+import os
+from dataclasses import replace
 from datetime import date, timedelta
+from html import escape
+from os import PathLike
+from pathlib import Path
 
 import polars as pl
 
 from crypto_lakehouse import marts
 from crypto_lakehouse.catalog.catalog import Catalog
 from crypto_lakehouse.catalog.opening import open_catalog
-from crypto_lakehouse.coverage.answers import TABLES, Coverage, Day, checked_interval
+from crypto_lakehouse.coverage.answers import Coverage, checked_interval
 from crypto_lakehouse.coverage.log import CoverageLog
 from crypto_lakehouse.datasets import dataset as dataset_named
 from crypto_lakehouse.errors import ArchiveFileMissing, InvalidRequest
 from crypto_lakehouse.instruments.instrument import listed_on
 from crypto_lakehouse.instruments.log import InstrumentLog
 from crypto_lakehouse.lake.opening import open_storage
-from crypto_lakehouse.lake.records import PublishedPartition
-from crypto_lakehouse.query.arguments import Instant, checked_instant, checked_kind, checked_market, checked_patterns
+from crypto_lakehouse.query.arguments import (
+    Instant,
+    Names,
+    checked_days,
+    checked_instant,
+    checked_kind,
+    checked_limits,
+    checked_market,
+    checked_names,
+    checked_patterns,
+    checked_span,
+)
 from crypto_lakehouse.query.as_of import PublishedAt
 from crypto_lakehouse.query.limits import QueryLimits, QueryResult
 from crypto_lakehouse.query.process import QueryEngine
@@ -26,18 +39,18 @@ from crypto_lakehouse.query.published import (
     Publications,
     PublishedNow,
     check_named,
+    no_master,
+    nothing_published,
     published_partitions,
     published_summary,
 )
 from crypto_lakehouse.query.question import Question
-from crypto_lakehouse.query.scans import scan_files
-from crypto_lakehouse.query.views import CoverageView, FileView, FrameView, ScanView, View, named_in
-from crypto_lakehouse.settings import ExchangeSettings, Settings, load_settings
-from crypto_lakehouse.spec import Dataset, Table
-from crypto_lakehouse.vocabulary import InstrumentKind, Interval, Market
-
-INSTRUMENTS = "instruments"
-"""The SQL table of the instrument master: the newest version of each market."""
+from crypto_lakehouse.query.scans import scan_files, with_floats
+from crypto_lakehouse.query.sql_tables import SqlTables, addresses
+from crypto_lakehouse.settings import Settings, load_settings
+from crypto_lakehouse.settings.files import lake_address
+from crypto_lakehouse.spec import Dataset
+from crypto_lakehouse.vocabulary import Interval, Market
 
 
 class Lake:
@@ -57,12 +70,17 @@ class Lake:
         self._masters = InstrumentLog(storage)
         self._catalog = catalog or open_catalog(settings)
         self._coverage = Coverage(CoverageLog(storage), self.tables)
+        self._sql_tables = SqlTables(settings, self._root, self._masters, self.tables)
 
     def __repr__(self) -> str:
         return f"Lake({self._root!r})"
 
+    def _repr_html_(self) -> str:
+        """Returns what a notebook shows: the address, and what is published."""
+        return f"<p>Lake <code>{escape(self._root)}</code></p>{self.info().drop('bytes')._repr_html_()}"
+
     @classmethod
-    def open(cls, where: Settings | str | None = None) -> "Lake":
+    def open(cls, where: Settings | str | Path | None = None) -> "Lake":
         """Opens a lake.
 
         Args:
@@ -71,8 +89,12 @@ class Lake:
         Raises:
             InvalidRequest: The configuration or the address is not valid, or there is no lake.
         """
+        if not isinstance(where, Settings | str | PathLike | None):
+            raise InvalidRequest(f"a lake is no {type(where).__name__}", "Name its folder, or s3://bucket/prefix")
         settings = where if isinstance(where, Settings) else load_settings()
-        lake = cls(settings.model_copy(update={"lake": where}) if isinstance(where, str) and where else settings)
+        if where and not isinstance(where, Settings):
+            settings = settings.model_copy(update={"lake": lake_address(os.fspath(where))})
+        lake = cls(settings)
         lake._check_there_is_one()
         return lake
 
@@ -96,7 +118,7 @@ class Lake:
         """Returns the names of the datasets that the lake has tables for."""
         return [name for name in self.tables() if isinstance(marts.table(name), Dataset)]
 
-    def info(self, dataset: str = "", *, symbols: Sequence[str] = (), as_of: Instant | None = None) -> pl.DataFrame:
+    def info(self, dataset: str = "", *, symbols: Names = (), as_of: Instant | None = None) -> pl.DataFrame:
         """Returns what is published: one row per dataset or mart, interval and symbol. Reads no data file.
 
         Args:
@@ -108,7 +130,7 @@ class Lake:
             InvalidRequest: There is no such dataset or mart, or nothing is known of so early a time.
         """
         tables = [marts.table(name) for name in ([dataset] if dataset else self.tables())]
-        return published_summary(self._publications(as_of), tables, PartitionFilter(symbols))
+        return published_summary(self._publications(as_of), tables, PartitionFilter(checked_patterns(symbols)))
 
     def _publications(self, as_of: Instant | None) -> Publications:
         instant = checked_instant(as_of)
@@ -120,11 +142,12 @@ class Lake:
         self,
         dataset: str,
         *,
-        symbols: Sequence[str] | str = (),
+        symbols: Names = (),
         interval: Interval | str | None = None,
         start: Instant | None = None,
         end: Instant | None = None,
         as_of: Instant | None = None,
+        floats: bool = False,
     ) -> pl.LazyFrame:
         """Returns the rows of a dataset or mart from `start` to before `end`. Opens only files that can have such rows.
 
@@ -138,6 +161,7 @@ class Lake:
             start: First event time, inclusive.
             end: End of the event times, exclusive.
             as_of: Returns the rows that readers saw at this time. By default the rows of now.
+            floats: Returns prices and quantities as floats, which are faster and rounded, and not as exact decimals.
 
         Raises:
             ArchiveFileMissing: Nothing that fits is published.
@@ -146,17 +170,18 @@ class Lake:
                 version of the time `as_of` is not kept any more.
         """
         table = marts.table(dataset)
-        first, last, wanted = checked_instant(start), checked_instant(end), checked_patterns(symbols)
+        (first, last), wanted = checked_span(start, end), checked_patterns(symbols)
         needed = PartitionFilter(wanted, checked_interval(table, interval), first, last)
         source = self._publications(as_of)
         published = published_partitions(source, table, needed)
         if not published:
             request = f"for symbols {wanted or 'any'}, interval {interval or 'any'}, {start} to {end}"
-            raise _nothing_published(table, request, as_of)
+            raise nothing_published(table, request, as_of)
         check_named(source, table, wanted)
         source.require_files(table, published)
         hidden = [key for key in table.partition_keys if key != "kline_interval"]
-        frame = scan_files(table.partition_keys, self._files(published), self._settings.storage).drop(hidden)
+        frame = scan_files(table.partition_keys, addresses(self._root, published), self._settings.storage).drop(hidden)
+        frame = with_floats(frame) if floats else frame
         if first is not None:
             frame = frame.filter(pl.col(table.event_time) >= first)
         return frame if last is None else frame.filter(pl.col(table.event_time) < last)
@@ -165,9 +190,9 @@ class Lake:
         self,
         dataset: str = "",
         *,
-        symbols: Sequence[str] | str = (),
-        intervals: Sequence[Interval | str] | str = (),
-        days: tuple[Day | None, Day | None] = (None, None),
+        symbols: Names = (),
+        intervals: Names = (),
+        days: tuple[Instant | None, Instant | None] = (None, None),
     ) -> pl.DataFrame:
         """Returns one row per UTC day of each series: rows, missing rows, and sources.
 
@@ -180,15 +205,15 @@ class Lake:
         Raises:
             InvalidRequest: A name, an interval or a day is not valid.
         """
-        return self._coverage.table("coverage", dataset, symbols=symbols, intervals=intervals, days=days)
+        return self._coverage_table("coverage", dataset, symbols, intervals, days)
 
     def gaps(
         self,
         dataset: str = "",
         *,
-        symbols: Sequence[str] | str = (),
-        intervals: Sequence[Interval | str] | str = (),
-        days: tuple[Day | None, Day | None] = (None, None),
+        symbols: Names = (),
+        intervals: Names = (),
+        days: tuple[Instant | None, Instant | None] = (None, None),
     ) -> pl.DataFrame:
         """Returns what is missing: start, end, number of rows, when it was first seen, and known reasons.
 
@@ -197,15 +222,15 @@ class Lake:
         Raises:
             InvalidRequest: A name, an interval or a day is not valid.
         """
-        return self._coverage.table("gaps", dataset, symbols=symbols, intervals=intervals, days=days)
+        return self._coverage_table("gaps", dataset, symbols, intervals, days)
 
     def reconciliation(
         self,
         dataset: str = "",
         *,
-        symbols: Sequence[str] | str = (),
-        intervals: Sequence[Interval | str] | str = (),
-        days: tuple[Day | None, Day | None] = (None, None),
+        symbols: Names = (),
+        intervals: Names = (),
+        days: tuple[Instant | None, Instant | None] = (None, None),
     ) -> pl.DataFrame:
         """Returns how two sources of the same rows compare: per day, equal and different rows, and differing columns.
 
@@ -214,15 +239,15 @@ class Lake:
         Raises:
             InvalidRequest: A name, an interval or a day is not valid.
         """
-        return self._coverage.table("reconciliation", dataset, symbols=symbols, intervals=intervals, days=days)
+        return self._coverage_table("reconciliation", dataset, symbols, intervals, days)
 
     def refused_rows(
         self,
         dataset: str = "",
         *,
-        symbols: Sequence[str] | str = (),
-        intervals: Sequence[Interval | str] | str = (),
-        days: tuple[Day | None, Day | None] = (None, None),
+        symbols: Names = (),
+        intervals: Names = (),
+        days: tuple[Instant | None, Instant | None] = (None, None),
     ) -> pl.DataFrame:
         """Returns the rows of source objects that cannot be true and were set aside: object, line, reason and text.
 
@@ -231,7 +256,11 @@ class Lake:
         Raises:
             InvalidRequest: A name, an interval or a day is not valid.
         """
-        return self._coverage.table("refused_rows", dataset, symbols=symbols, intervals=intervals, days=days)
+        return self._coverage_table("refused_rows", dataset, symbols, intervals, days)
+
+    def _coverage_table(self, name: str, dataset: str, symbols: Names, intervals: Names, days: object) -> pl.DataFrame:
+        wanted, spans = checked_patterns(symbols), checked_names(intervals, "intervals")
+        return self._coverage.table(name, dataset, symbols=wanted, intervals=spans, days=checked_days(days))
 
     def instruments(self, market: Market | str, at: Instant | None = None) -> pl.DataFrame:
         """Returns all instruments that a market ever had, one per row. See docs/instruments.md for the columns.
@@ -247,12 +276,10 @@ class Lake:
         chosen, moment = checked_market(market), checked_instant(at)
         master = self._masters.latest(chosen) if moment is None else self._masters.as_of(chosen, moment)
         if master.is_empty():
-            raise _no_master(chosen)
+            raise no_master(chosen)
         return master
 
-    def universe(
-        self, market: Market | str, at: date | str, *, kinds: Collection[InstrumentKind | str] = ()
-    ) -> pl.DataFrame:
+    def universe(self, market: Market | str, at: date | str, *, kinds: Names = ()) -> pl.DataFrame:
         """Returns the instruments that were listed on a day, including those that were delisted later.
 
         Args:
@@ -264,7 +291,7 @@ class Lake:
             ArchiveFileMissing: The lake has no instrument master of the market.
             InvalidRequest: The market, the day or a kind is not valid.
         """
-        day, wanted = checked_instant(at), [checked_kind(kind).value for kind in kinds]
+        day, wanted = checked_instant(at), [checked_kind(kind).value for kind in checked_names(kinds, "kinds")]
         if day is None:
             raise InvalidRequest("a universe needs a day", "Write it as 2024-12-31")
         listed = listed_on(self.instruments(market), day.date())
@@ -277,6 +304,7 @@ class Lake:
         *,
         interval: Interval | str | None = None,
         as_of: Instant | None = None,
+        floats: bool = False,
     ) -> pl.LazyFrame:
         """Returns the rows of one instrument, without rows of other instruments that had the same symbol.
 
@@ -285,6 +313,7 @@ class Lake:
             instrument_id: For example `LITUSDT@2021-02-05`. `Lake.instruments` lists the ids.
             interval: The kline interval. By default all.
             as_of: Returns the rows that readers saw at this time, see `scan`. The instrument is the newest version.
+            floats: See `scan`.
 
         Raises:
             ArchiveFileMissing: There is no such instrument, or none of its rows are published.
@@ -300,9 +329,12 @@ class Lake:
         ends = [instrument["settles_at"], None if last_day is None else checked_instant(last_day + timedelta(days=1))]
         end = min((moment for moment in ends if moment is not None), default=None)
         start = instrument["valid_from"]
-        return self.scan(dataset, symbols=instrument["symbol"], interval=interval, start=start, end=end, as_of=as_of)
+        symbol = instrument["symbol"]
+        return self.scan(dataset, symbols=symbol, interval=interval, start=start, end=end, as_of=as_of, floats=floats)
 
-    def sql(self, text: str, limits: QueryLimits | None = None, *, as_of: Instant | None = None) -> pl.DataFrame:
+    def sql(
+        self, text: str, limits: QueryLimits | None = None, *, as_of: Instant | None = None, floats: bool = False
+    ) -> pl.DataFrame:
         """Returns the rows of one SELECT statement.
 
         Every dataset and mart is a table, with its partition values as columns. Further tables are `coverage`, `gaps`,
@@ -313,6 +345,7 @@ class Lake:
             limits: The limits of the query. By default the limits of the settings.
             as_of: The tables have the rows that readers saw at this time. Then only datasets, marts and `instruments`
                 are tables.
+            floats: Returns decimals as floats, which pandas and NumPy can compute with.
 
         Raises:
             InvalidRequest: The statement is not valid, or exceeds its limits in rows, time, memory or size, or a
@@ -320,20 +353,23 @@ class Lake:
             ArchiveFileMissing: The statement names a table of which nothing is published.
             CorruptObject: A published file of a table that the statement names is gone.
         """
-        bounds = limits or self._limits
-        result = self.query(text, bounds, as_of=as_of)
+        bounds = checked_limits(limits) or self._limits
+        result = self.query(text, bounds, as_of=as_of, floats=floats)
         if result.truncated:
             what = f"the query returns more than {bounds.max_rows:,} rows"
             raise InvalidRequest(what, "Aggregate, add LIMIT, or use Lake.scan")
         return result.frame
 
-    def query(self, text: str, limits: QueryLimits | None = None, *, as_of: Instant | None = None) -> QueryResult:
+    def query(
+        self, text: str, limits: QueryLimits | None = None, *, as_of: Instant | None = None, floats: bool = False
+    ) -> QueryResult:
         """Returns the same rows as `sql`, but cuts off rows beyond the limit instead of raising an error.
 
         Args:
             text: The statement.
             limits: The limits of the query. By default the limits of the settings.
             as_of: See `sql`.
+            floats: See `sql`.
 
         Raises:
             InvalidRequest: The statement is not valid, or exceeds its limits in time, memory or size, or a version of
@@ -341,56 +377,8 @@ class Lake:
             ArchiveFileMissing: The statement names a table of which nothing is published.
             CorruptObject: A published file of a table that the statement names is gone.
         """
-        names = named_in(text, [*(table.name for table in marts.tables()), INSTRUMENTS, *TABLES])
-        # A query without a table name may list the tables: SHOW TABLES.
-        listed = names or [*self.tables(), INSTRUMENTS, *TABLES]
-        source = self._publications(as_of)
-        if source.instant is not None:
-            # They are about now.
-            listed = [name for name in listed if name not in TABLES]
-        # In a query of `coverage` and similar tables, the name of a dataset may be a value to filter by.
-        required = bool(names) and not set(names) & set(TABLES)
-        views = {name: self._view(name, source, required=required) for name in listed}
-        existing = {name: view for name, view in views.items() if view is not None}
-        return self._engine.run(Question(text, existing, limits or self._limits))
-
-    def _view(self, name: str, source: Publications, *, required: bool) -> View | None:
-        if name in TABLES:
-            # The process of the query gets no key that it does not need.
-            settings = self._settings.model_copy(update={"exchange": ExchangeSettings()})
-            return CoverageView(name, settings, tuple(self.tables()))
-        if name != INSTRUMENTS:
-            return self._table_view(marts.table(name), source, required=required)
-        versions, instant = self._masters, source.instant
-        masters = pl.concat(
-            versions.latest(market) if instant is None else versions.as_of(market, instant) for market in Market
-        )
-        if masters.is_empty() and required:
-            raise _no_master(None)
-        return None if masters.is_empty() else FrameView.of(masters)
-
-    def _table_view(self, table: Table, source: Publications, *, required: bool) -> View | None:
-        published = source.partitions(table)
-        if not published:
-            if required:
-                raise _nothing_published(table, "", source.instant)
-            return None
-        source.require_files(table, published)
-        keys, files = table.partition_keys, self._files(published)
-        # DuckDB reads *, ? and brackets in a path as a glob.
-        if self._root.startswith("s3://") or re.search(r"[*?\[\]{}]", self._root):
-            return ScanView(keys, files, self._settings.storage)
-        return FileView(keys, files)
-
-    def _files(self, published: Sequence[PublishedPartition]) -> tuple[str, ...]:
-        return tuple(f"{self._root}/{partition.file}" for partition in published)
-
-
-def _no_master(market: Market | None) -> ArchiveFileMissing:
-    what = f"the lake has no instrument master of {market or 'any market'}"
-    return ArchiveFileMissing(what, f"Run `crypto-lakehouse instruments update --market {market or Market.UM}`")
-
-
-def _nothing_published(table: Table, request: str, as_of: Instant | None) -> ArchiveFileMissing:
-    what = f"nothing {'is published' if as_of is None else f'was published at {as_of}'} {request}".strip()
-    return ArchiveFileMissing(what, "See `crypto-lakehouse query info` or Lake.info()", dataset=table.name)
+        if not isinstance(text, str):
+            raise InvalidRequest(f"a query is a text, not {type(text).__name__}", "Write it as SQL")
+        views = self._sql_tables.views(text, self._publications(as_of))
+        result = self._engine.run(Question(text, views, checked_limits(limits) or self._limits))
+        return replace(result, frame=with_floats(result.frame)) if floats else result

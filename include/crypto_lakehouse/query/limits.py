@@ -27,6 +27,17 @@ class QueryLimits:
     timeout_seconds: float = 120.0
     max_result_mib: int = 1024
 
+    def __post_init__(self) -> None:
+        """Checks the limits.
+
+        Raises:
+            InvalidRequest: One is not a number above zero.
+        """
+        for name in self.__slots__:
+            value = getattr(self, name)
+            if isinstance(value, bool) or not isinstance(value, int | float) or not value > 0:
+                raise InvalidRequest(f"the limit {name} is {str(value)[:20]}", "Give a number above zero")
+
 
 @dataclass(frozen=True, slots=True)
 class QueryResult:
@@ -34,6 +45,11 @@ class QueryResult:
 
     frame: "pl.DataFrame"
     truncated: bool
+
+    def _repr_html_(self) -> str:
+        """Returns what a notebook shows."""
+        rest = "<p>More rows were cut off.</p>" if self.truncated else ""
+        return self.frame._repr_html_() + rest
 
 
 def too_late(limits: QueryLimits) -> InvalidRequest:

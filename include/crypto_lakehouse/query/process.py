@@ -207,5 +207,5 @@ def _frame(table: pa.Table) -> pl.DataFrame:
     try:
         return pl.DataFrame(table)
     # Polars raises errors of several kinds for types that it does not have.
-    except (pl.exceptions.PolarsError, pa.ArrowException, TypeError, ValueError) as error:
+    except (pl.exceptions.PolarsError, pl.exceptions.PanicException, pa.ArrowException, TypeError, ValueError) as error:
         raise unknown_type(table.schema) from error

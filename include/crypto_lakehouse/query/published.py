@@ -10,14 +10,14 @@ from typing import Protocol
 import polars as pl
 
 from crypto_lakehouse.catalog.catalog import Catalog, PartitionSource
-from crypto_lakehouse.errors import CorruptObject
+from crypto_lakehouse.errors import ArchiveFileMissing, CorruptObject
 from crypto_lakehouse.lake.faults import REPAIR
 from crypto_lakehouse.lake.partition import Partition
 from crypto_lakehouse.lake.records import PublishedPartition
 from crypto_lakehouse.lake.storage import Storage
 from crypto_lakehouse.spec import Table
 from crypto_lakehouse.symbols import nearest_symbols, unknown_symbol
-from crypto_lakehouse.vocabulary import Condition, Interval
+from crypto_lakehouse.vocabulary import Condition, Interval, Market
 
 _EXISTS_THREADS = 16
 """A store over the network answers many such requests at once."""
@@ -188,3 +188,15 @@ def _row(table: Table, record: PublishedPartition) -> tuple[object, ...]:
     degraded = int(record.condition is Condition.DEGRADED)
     series = (table.name, partition.interval and str(partition.interval), partition.symbol)
     return (*series, degraded, record.rows, record.bytes, record.first_time, record.last_time, record.published_at)
+
+
+def no_master(market: Market | None) -> ArchiveFileMissing:
+    """Returns the error that a market, or any, has no instrument master."""
+    what = f"the lake has no instrument master of {market or 'any market'}"
+    return ArchiveFileMissing(what, f"Run `crypto-lakehouse instruments update --market {market or Market.UM}`")
+
+
+def nothing_published(table: Table, request: str, as_of: object) -> ArchiveFileMissing:
+    """Returns the error that nothing is published for a request."""
+    what = f"nothing {'is published' if as_of is None else f'was published at {as_of}'} {request}".strip()
+    return ArchiveFileMissing(what, "See `crypto-lakehouse query info` or Lake.info()", dataset=table.name)

@@ -1,12 +1,18 @@
-"""Published files as lazy frames, with the partition values as columns."""
+"""Published files as lazy frames, with the partition values as columns.
+
+The values come from our own part of the path only. A folder above the lake may be called `env=prod` or `symbol_key=x`.
+"""
 
 from collections.abc import Sequence
-from typing import Any
+from typing import Any, TypeVar
 
 import polars as pl
 
-from crypto_lakehouse.query.views import VERSION
+from crypto_lakehouse.query.views import VERSION, our_part
 from crypto_lakehouse.settings import StorageSettings
+
+_PATH = "path of the file"
+"""The column of the path: no table has a column of this name."""
 
 
 def scan_files(partition_keys: Sequence[str], files: Sequence[str], storage: StorageSettings) -> pl.LazyFrame:
@@ -17,14 +23,37 @@ def scan_files(partition_keys: Sequence[str], files: Sequence[str], storage: Sto
         files: The files, at least one: paths, or addresses in S3.
         storage: Settings of the S3 store, where the lake is in S3.
     """
-    hive = pl.Schema({name: pl.String() for name in (*partition_keys, VERSION)})
-    return pl.scan_parquet(
-        list(files),
-        hive_partitioning=True,
-        hive_schema=hive,
-        glob=False,
-        **(_in_s3(storage) if files[0].startswith("s3://") else {}),
-    ).drop(VERSION)
+    remote = _in_s3(storage) if files[0].startswith("s3://") else {}
+    own = our_part(partition_keys, files[0])
+    if "=" not in files[0].removesuffix(own):
+        # Polars skips files by these values.
+        hive = pl.Schema({name: pl.String() for name in (*partition_keys, VERSION)})
+        scan = pl.scan_parquet(list(files), hive_partitioning=True, hive_schema=hive, glob=False, **remote)
+        return scan.drop(VERSION)
+    scan = pl.scan_parquet(list(files), hive_partitioning=False, include_file_paths=_PATH, glob=False, **remote)
+    parts = pl.col(_PATH).str.split("/").list
+    places = {key: number - len(own.split("/")) for number, key in enumerate(partition_keys)}
+    values = [parts.get(place).str.strip_prefix(f"{key}=").alias(key) for key, place in places.items()]
+    return scan.with_columns(values).drop(_PATH)
+
+
+Frame = TypeVar("Frame", pl.DataFrame, pl.LazyFrame)
+
+
+def with_floats(frame: Frame) -> Frame:
+    """Returns a frame with floats for decimals, also within lists and structs."""
+    schema = frame.collect_schema()
+    return frame.cast(pl.Schema({name: _with_floats(kind) for name, kind in schema.items()}))
+
+
+def _with_floats(kind: Any) -> Any:
+    if isinstance(kind, pl.Decimal):
+        return pl.Float64()
+    if isinstance(kind, pl.List):
+        return pl.List(_with_floats(kind.inner))
+    if isinstance(kind, pl.Struct):
+        return pl.Struct({field.name: _with_floats(field.dtype) for field in kind.fields})
+    return kind
 
 
 def _in_s3(settings: StorageSettings) -> dict[str, Any]:

@@ -16,8 +16,8 @@ import pyarrow as pa
 from crypto_lakehouse.errors import InvalidRequest, LakehouseError, SourceUnavailable
 from crypto_lakehouse.foreign_text import foreign
 from crypto_lakehouse.query.limits import QueryLimits, too_much_memory
-from crypto_lakehouse.query.transfer import transferable
-from crypto_lakehouse.query.views import VERSION, FileView, View
+from crypto_lakehouse.query.transfer import in_words, transferable
+from crypto_lakehouse.query.views import FileView, View, our_part
 
 BATCH_ROWS = 10_000
 MAX_TEXT = 100_000
@@ -43,7 +43,7 @@ def answer(text: str, views: Mapping[str, View], limits: QueryLimits) -> Iterato
                 _create_view(connection, name, view)
             _lock(connection, [file for view in views.values() if isinstance(view, FileView) for file in view.files])
             # A batch in memory has no more rows than the result.
-            reader = connection.sql(statement).to_arrow_reader(min(BATCH_ROWS, limits.max_rows + 1))
+            reader = in_words(connection.sql(statement)).to_arrow_reader(min(BATCH_ROWS, limits.max_rows + 1))
             with closing(reader):
                 yield from transferable(reader)
     except MemoryError as error:
@@ -67,6 +67,9 @@ def select_statement(text: str) -> duckdb.Statement:
     # ValueError: DuckDB's Python client does not know every kind of statement of its parser (UPDATE EXTENSIONS).
     except (duckdb.Error, ValueError) as error:
         raise InvalidRequest(f"the query cannot be parsed: {_words(error)}", "See docs/query.md") from error
+    if kinds == ["MULTI"]:
+        what = "the query contains a PIVOT over values that it has to look up, which is several statements"
+        raise InvalidRequest(what, "Name them (PIVOT ... ON side IN ('buy', 'sell')), or use SELECT with FILTER")
     # EXPLAIN is not accepted either, because EXPLAIN ANALYZE runs the statement.
     if kinds != ["SELECT"]:
         kinds_text = ", ".join(kinds) or "no statement"
@@ -96,11 +99,17 @@ def _create_view(connection: duckdb.DuckDBPyConnection, name: str, view: View) -
     if not isinstance(view, FileView):
         connection.register(name, view.frame())
         return
-    keys = ", ".join(f"{_quoted(key)}: 'VARCHAR'" for key in view.partition_keys)
+    # The engine would take each `name=value` of the path for a column: also one of a folder above the lake. So the
+    # values come from the end of the path. The engine skips files by such expressions, too.
+    depth = our_part(view.partition_keys, view.files[0]).count("/") + 1
+    values = ", ".join(
+        f"split_part(split_part(filename, '/', {number - depth}), '=', 2) AS \"{key}\""
+        for number, key in enumerate(view.partition_keys)
+    )
     # The name and the keys come from the dataset table, the files from the catalog. All are quoted.
     connection.execute(
-        f'CREATE VIEW "{name}" AS SELECT * EXCLUDE ({VERSION}) FROM read_parquet('  # noqa: S608
-        f"{_list(view.files)}, hive_partitioning = true, hive_types = {{{keys}}}, hive_types_autocast = false)"
+        f'CREATE VIEW "{name}" AS SELECT * EXCLUDE (filename), {values} FROM read_parquet('  # noqa: S608
+        f"{_list(view.files)}, hive_partitioning = false, filename = true)"
     )
 
 

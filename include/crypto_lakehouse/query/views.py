@@ -88,6 +88,15 @@ View = FileView | ScanView | CoverageView | FrameView
 """The rows of a table of a query."""
 
 
+def our_part(partition_keys: Sequence[str], file: str) -> str:
+    """Returns the end of a file's path that we named: partition values, version and file.
+
+    >>> our_part(("symbol_key", "date"), "/env=prod/silver/t/symbol_key=A/date=2025-01-01/version=1/data.parquet")
+    'symbol_key=A/date=2025-01-01/version=1/data.parquet'
+    """
+    return "/".join(file.split("/")[-len(partition_keys) - 2 :])
+
+
 def named_in(text: str, names: Sequence[str]) -> list[str]:
     """Returns the names that occur in a query as words. Views are made for these only, because each view takes time."""
     words = set(re.findall(r"[a-z0-9_]+", text.lower()))

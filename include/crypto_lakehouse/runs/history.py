@@ -1,25 +1,22 @@
-"""The history of runs: what each run was asked for, how it ended and what it did, read from its files in the lake."""
+"""The record of a run: what it was asked for, how it ended and what it did, read from its files in the lake.
+
+No engine is needed for it: Airflow's own processes read it too.
+"""
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
-from itertools import islice
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
-from crypto_lakehouse import telemetry
-from crypto_lakehouse.errors import ArchiveFileMissing, LakehouseError, PermanentError
+from crypto_lakehouse.errors import ArchiveFileMissing, LakehouseError
 from crypto_lakehouse.lake.storage import Storage
 from crypto_lakehouse.marts import table
 from crypto_lakehouse.runs.figures import RunFigures
 from crypto_lakehouse.runs.orders import PlanRequest, read_order
 from crypto_lakehouse.runs.outcomes import ConformOutcome, GateOutcome, PlanOutcome, PullOutcome
 from crypto_lakehouse.runs.results import Status, StepResult, read_result
-from crypto_lakehouse.telemetry import Level
 from crypto_lakehouse.verbs import stages_of
 from crypto_lakehouse.vocabulary import Condition, Step
-
-if TYPE_CHECKING:
-    from crypto_lakehouse.lake.log import AppendLog
 
 
 class RunStatus(StrEnum):
@@ -168,41 +165,3 @@ def _result_or_reason(storage: Storage, order_key: str, step: Step) -> tuple[Ste
     except LakehouseError as error:
         return None, str(error)
     return result, result.error.message if result.error else ""
-
-
-def run_log(storage: Storage, subject: str) -> "AppendLog":
-    """Returns the log of the runs of a table, which has their order: a commit for each plan that was started."""
-    # The processes that only read a run need no engine.
-    import polars as pl
-
-    from crypto_lakehouse.lake.log import AppendLog
-
-    return AppendLog(storage, f"runs/{subject}/log/", pl.Schema({"plan_key": pl.String()}))
-
-
-def list_runs(storage: Storage, subject: str, limit: int) -> list[RunRecord]:
-    """Returns the runs of a table, newest first; runs that were ordered and not started yet come before all others.
-
-    A run whose order is damaged or of another version is left out, with a warning in the log of the process.
-
-    Args:
-        storage: The lake.
-        subject: The table's name.
-        limit: How many runs at most.
-
-    Raises:
-        LakehouseError: The lake did not answer.
-    """
-    ordered = {stored.key for stored in storage.list(f"runs/{subject}/") if stored.key.endswith("/plan.json")}
-    started = run_log(storage, subject).read(skip_damage=True)["plan_key"].unique(maintain_order=True).reverse()
-    plan_keys = [*sorted(ordered.difference(started)), *(key for key in started if key in ordered)]
-    runs = (run for key in plan_keys if (run := _readable_run(storage, key)) is not None)
-    return list(islice(runs, limit))
-
-
-def _readable_run(storage: Storage, plan_key: str) -> RunRecord | None:
-    try:
-        return read_run(storage, plan_key)
-    except PermanentError as error:
-        telemetry.event("run_not_readable", Level.WARNING, file=plan_key, error=type(error).__name__)
-        return None

@@ -1,8 +1,6 @@
 """The settings of a deployment, one frozen object."""
 
-from pathlib import Path
-
-from pydantic import Field
+from pydantic import Field, field_validator
 from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict, TomlConfigSettingsSource
 
 from crypto_lakehouse.errors import InvalidRequest
@@ -10,7 +8,7 @@ from crypto_lakehouse.settings.archive import ArchiveSettings, TransferProfile, 
 from crypto_lakehouse.settings.docker import DockerSettings
 from crypto_lakehouse.settings.ecs import EcsSettings
 from crypto_lakehouse.settings.exchange import ExchangeSettings
-from crypto_lakehouse.settings.files import PREFIX, config_file
+from crypto_lakehouse.settings.files import PREFIX, HomePath, config_file, lake_address
 from crypto_lakehouse.settings.kubernetes import KubernetesSettings
 from crypto_lakehouse.settings.maintenance import MaintenanceSettings
 from crypto_lakehouse.settings.markets import MarketFilter, MarketName, default_market_filters
@@ -46,7 +44,7 @@ class Settings(BaseSettings):
     kubernetes: KubernetesSettings = KubernetesSettings()
     ecs: EcsSettings = EcsSettings()
     profile: str = "default"
-    work_folder: Path | None = Field(
+    work_folder: HomePath | None = Field(
         None, description="Folder for scratch files; by default the temporary folder of the system"
     )
     archive: ArchiveSettings = ArchiveSettings()
@@ -59,6 +57,11 @@ class Settings(BaseSettings):
     markets: dict[MarketName, MarketFilter] = Field(default_factory=default_market_filters)
     profiles: dict[str, TransferProfile] = Field(default_factory=default_profiles)
     start_date: str = "2024-01-01"
+
+    @field_validator("lake", mode="after")
+    @classmethod
+    def _at_home(cls, lake: str) -> str:
+        return lake_address(lake)
 
     @classmethod
     def settings_customise_sources(

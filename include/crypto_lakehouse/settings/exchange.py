@@ -1,9 +1,8 @@
 """Settings of requests to the APIs of the exchanges."""
 
-from pathlib import Path
-
 from pydantic import Field, SecretStr, field_validator
 
+from crypto_lakehouse.settings.files import HomePath
 from crypto_lakehouse.settings.part import SettingsPart
 
 
@@ -19,7 +18,7 @@ class ExchangeSettings(SettingsPart):
     budget_share: float = Field(
         0.5, gt=0, le=1, description="Share of the exchange's rate limits that all our tasks use together"
     )
-    limits_file: Path | None = Field(
+    limits_file: HomePath | None = Field(
         None, description="File that counts the used limits; by default in the temporary folder"
     )
     timeout_seconds: float = Field(15.0, gt=0, description="Longest pause within an answer")

@@ -2,14 +2,24 @@
 
 import os
 from pathlib import Path
+from typing import Annotated
+
+from pydantic import AfterValidator
 
 from crypto_lakehouse.checkout import find_checkout
 from crypto_lakehouse.errors import InvalidRequest
 
 PREFIX = "CRYPTO_LAKEHOUSE_"
 """Every environment variable of the configuration starts with it."""
+HomePath = Annotated[Path, AfterValidator(Path.expanduser)]
+"""A path of the configuration. `~` is the home folder, as in a shell."""
 CONFIG_PATH = Path("config", "lakehouse.toml")
 """The file's place below the current folder, or below the checkout."""
+
+
+def lake_address(lake: str) -> str:
+    """Returns the address of a lake: a folder, where `~` is the home folder, or `s3://bucket/prefix`."""
+    return lake if "://" in lake else os.path.expanduser(lake)  # noqa: PTH111  a Path would drop what follows `//`
 
 
 def config_file() -> Path | None:

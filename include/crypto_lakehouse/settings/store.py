@@ -1,10 +1,10 @@
 """Settings of the store and the catalog of the lake."""
 
 from enum import StrEnum
-from pathlib import Path
 
 from pydantic import Field, SecretStr
 
+from crypto_lakehouse.settings.files import HomePath
 from crypto_lakehouse.settings.part import SettingsPart
 
 
@@ -19,7 +19,9 @@ class CatalogSettings(SettingsPart):
     """The catalog and its place."""
 
     kind: CatalogKind = CatalogKind.EMBEDDED
-    path: Path | None = Field(None, description="File of the embedded catalog; by default in the folder of the lake")
+    path: HomePath | None = Field(
+        None, description="File of the embedded catalog; by default in the folder of the lake"
+    )
     glue_database: str = Field("crypto_lakehouse", pattern=r"^[a-z0-9_]{1,64}$")
     glue_endpoint_url: str | None = None
     region: str = "us-east-1"

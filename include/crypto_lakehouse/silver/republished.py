@@ -88,7 +88,11 @@ def _group_starts(file: Path, time: str) -> Iterator[datetime]:
 
 def _rows(file: Path, partition: Partition, span: Span) -> pl.DataFrame:
     time = pl.col(partition.dataset.event_time)
-    return pl.scan_parquet(file, glob=False).filter((time >= span.start) & (time < span.end)).collect()
+    return (
+        pl.scan_parquet(file, glob=False, hive_partitioning=False)
+        .filter((time >= span.start) & (time < span.end))
+        .collect()
+    )
 
 
 def _compare(dataset: Dataset, new: pl.DataFrame, former: pl.DataFrame, sums: _Sums) -> None:

@@ -1,4 +1,4 @@
-"""The report step: what a run did, in figures and as a page, whatever of it failed."""
+"""The report step: what a run did, in figures and as a page, also where some of it failed."""
 
 import hashlib
 from collections.abc import Iterable
@@ -13,7 +13,8 @@ from crypto_lakehouse.lake.storage import Storage
 from crypto_lakehouse.lake.verdicts import VerdictLog
 from crypto_lakehouse.marts import table as table_of_name
 from crypto_lakehouse.reports.quality_report import DatasetSection, PartitionLine, quality_report
-from crypto_lakehouse.runs.history import RunRecord, read_run, refusals_of, refused_partitions, run_log
+from crypto_lakehouse.runs.history import RunRecord, read_run, refusals_of, refused_partitions
+from crypto_lakehouse.runs.listing import run_log
 from crypto_lakehouse.runs.orders import PlanRequest
 from crypto_lakehouse.runs.outcomes import GateOutcome, ReportOutcome
 from crypto_lakehouse.runs.results import AnyOutcome, StepResult, read_result

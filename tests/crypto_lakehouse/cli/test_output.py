@@ -44,5 +44,6 @@ def test_a_terminal_gets_a_bold_header_and_no_line_beyond_its_width(
     out = capsys.readouterr().out
     assert "\x1b[1m" in out
     assert "\x1b[2J" not in out
-    assert out.count("z") == 100
+    assert 20 < out.count("z") < 40, "what does not fit is cut off"
+    assert "z…" in out
     assert all(len(line) <= 40 for line in re.sub(r"\x1b\[[0-9;]*m", "", out).splitlines())

@@ -56,8 +56,8 @@ def test_a_folder_s_runs_are_all_that_it_holds(real_archive: Path) -> None:
 def test_a_bucket_needs_symbols_and_days() -> None:
     options = {"SYMBOLS": "BTCUSDT,ETHUSDT", "START": "2024-12-30", "END": "2025-01-02"}
     source = chosen_source("s3://data.binance.vision", options)
-    assert source.folder is None
-    assert source.bucket == "data.binance.vision"
+    assert source.place.folder is None
+    assert source.place.bucket == "data.binance.vision"
     assert all(run.conf["symbols"] == ["BTCUSDT", "ETHUSDT"] for run in source.runs)
     for missing in options:
         with pytest.raises(InvalidRequest):

@@ -8,7 +8,7 @@ from pathlib import Path
 import polars as pl
 import pytest
 
-from crypto_lakehouse.query.export import csv_text, json_text, write_parquet
+from crypto_lakehouse.query.export import csv_text, json_document, write_parquet
 from crypto_lakehouse.query.limits import QueryResult
 
 AT = datetime(2025, 1, 1, 12, 30, tzinfo=UTC)
@@ -38,7 +38,7 @@ def test_json_keeps_every_digit_and_the_time_zone() -> None:
     frame = pl.DataFrame(
         {"price": [price], "at": [AT], "raw": [b"\x01\xff"]}, schema_overrides={"price": pl.Decimal(38, 9)}
     )
-    document = json.loads(json_text(result(frame, truncated=True)))
+    document = json.loads(json_document(result(frame, truncated=True)))
     assert document["rows"] == [{"price": "0.000000010", "at": "2025-01-01T12:30:00+00:00", "raw": "01ff"}]
     assert (document["row_count"], document["truncated"]) == (1, True)
     assert [column["name"] for column in document["columns"]] == ["price", "at", "raw"]

@@ -16,6 +16,7 @@ from crypto_lakehouse.lake.partition import Partition
 from crypto_lakehouse.lake.records import PublishedPartition
 from crypto_lakehouse.query import INFO_SCHEMA, Lake
 from crypto_lakehouse.query.published import PartitionFilter, published_partitions, published_summary
+from crypto_lakehouse.query.views import CoverageView
 from crypto_lakehouse.settings import Settings
 from crypto_lakehouse.spec import Mart, Table
 from crypto_lakehouse.vocabulary import Condition, DayCondition, Interval
@@ -116,4 +117,6 @@ def test_coverage_is_asked_of_marts_as_of_datasets(catalog: EmbeddedCatalog, mar
     for found in (lake.coverage(days=days), lake.coverage(mart.name, days=days)):
         assert found.select("dataset", "symbol", "rows").rows() == [(mart.name, "BTCUSDT", 10)]
     # The process of a query does not know the mart of this test; the tables are the same in SQL.
-    assert lake._view("coverage", lake._publications(None), required=True).table_names == (KLINES.name, mart.name)
+    view = lake._sql_tables.views("FROM coverage", lake._publications(None))["coverage"]
+    assert isinstance(view, CoverageView)
+    assert view.table_names == (KLINES.name, mart.name)

@@ -7,7 +7,8 @@ from pathlib import Path
 import pytest
 
 from crypto_lakehouse.errors import ArchiveFileMissing
-from crypto_lakehouse.runs.history import RunStatus, list_runs, read_run
+from crypto_lakehouse.runs.history import RunStatus, read_run
+from crypto_lakehouse.runs.listing import list_runs
 from crypto_lakehouse.runs.orders import PlanRequest, first_order_key, write_order
 from crypto_lakehouse.runs.results import result_key
 from crypto_lakehouse.vocabulary import Step

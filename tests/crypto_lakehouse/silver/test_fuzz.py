@@ -20,7 +20,7 @@ from crypto_lakehouse.silver.shape import shape_rows
 from crypto_lakehouse.silver.sniff import sniff
 from crypto_lakehouse.spec import Dataset
 from tests.archive_builder import ArchiveFile, build_input
-from tests.random_files import random_file
+from tests.random_files import random_file, sound_file
 from tests.silver_oracle import stdlib_records
 
 MUTATIONS = 40
@@ -74,17 +74,19 @@ def test_damage_costs_its_lines_and_the_rest_is_read_as_it_stands(
     table: Dataset, mutations: int, tmp_path: Path
 ) -> None:
     dice = random.Random(f"{table.name} {mutations}")
-    set_aside = 0
+    set_aside, read = 0, 0
     for seed in range(mutations):
-        file, content = random_file(table, seed % 10)
+        file, content = (sound_file if seed % 2 else random_file)(table, seed % 10)
         changed = damaged(content, dice)
         try:
             made, sound = engine_rows(file, changed, tmp_path)
         except LakehouseError:
             continue
         set_aside += len(sound) < len(changed)
+        read += len(made)
         assert made == (stdlib_records(file.key, sound) if sound else []), changed
     assert 0 < set_aside < mutations
+    assert read > 0
 
 
 @pytest.mark.parametrize("seed", range(10))

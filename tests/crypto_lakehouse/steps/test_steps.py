@@ -12,7 +12,7 @@ from crypto_lakehouse.errors import InvalidRequest, LakehouseError, PlaceUnusabl
 from crypto_lakehouse.exit_codes import EXIT_TRANSIENT
 from crypto_lakehouse.lake.local import LocalStorage
 from crypto_lakehouse.running import run_pipeline
-from crypto_lakehouse.runs.history import list_runs
+from crypto_lakehouse.runs.listing import list_runs
 from crypto_lakehouse.runs.orders import PlanRequest, PullOrder, first_order_key, write_order
 from crypto_lakehouse.runs.results import Status, read_result
 from crypto_lakehouse.settings import ConformSettings

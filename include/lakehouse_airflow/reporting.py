@@ -66,7 +66,7 @@ class ReportOperator(RunOperator):
 
 
 class AnnounceOperator(BaseOperator):
-    """Sends the event of the Asset for what a run published, also where steps failed; is skipped if nothing was published.
+    """Sends the Asset's event for what a run published, also where steps failed; is skipped if nothing was.
 
     Args:
         dataset: Name of the dataset.

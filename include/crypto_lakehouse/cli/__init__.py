@@ -12,7 +12,9 @@ import typer
 
 from crypto_lakehouse import __version__
 from crypto_lakehouse.cli import admin, backfill, catalog, gaps, ingest, instruments, query, step
+from crypto_lakehouse.cli.arguments import LAKE
 from crypto_lakehouse.cli.edge import run
+from crypto_lakehouse.cli.own_lake import use_lake
 
 __all__ = ["build_app", "main"]
 
@@ -30,8 +32,15 @@ VersionOption = Annotated[
 ]
 
 
-def _program(*, version: VersionOption = False) -> None:
+LakeOption = Annotated[
+    str, typer.Option(LAKE, help="Folder or s3://bucket/prefix of the lake, before or after the command. [configured]")
+]
+
+
+def _program(*, lake: LakeOption = "", version: VersionOption = False) -> None:
     """Takes the options that belong to no command."""
+    if lake:
+        use_lake(lake)
 
 
 def build_app() -> typer.Typer:

@@ -10,6 +10,7 @@ import typer
 from crypto_lakehouse import exit_codes, telemetry
 from crypto_lakehouse.cli.arguments import gathered
 from crypto_lakehouse.cli.output import note_traceback
+from crypto_lakehouse.cli.own_lake import lake_restored
 from crypto_lakehouse.errors import LakehouseError, TransientError
 from crypto_lakehouse.exit_codes import (
     EXIT_INTERRUPTED,
@@ -37,7 +38,7 @@ def run(app: typer.Typer, program: str, arguments: Sequence[str] | None = None) 
     """
     given = list(sys.argv[1:] if arguments is None else arguments) or ["--help"]
     try:
-        with terminable(), telemetry.switched_on(), translated("the command"):
+        with lake_restored(), terminable(), telemetry.switched_on(), translated("the command"):
             code = app(gathered(given), prog_name=program, standalone_mode=False)
             sys.stdout.flush()
             return code if isinstance(code, int) else EXIT_OK

@@ -7,7 +7,8 @@ traceback goes through `message` before it is written.
 
 import os
 import re
-from urllib.parse import quote, quote_plus
+from base64 import b64encode
+from urllib.parse import quote, quote_plus, unquote
 
 FOREIGN_CHARACTERS = 120
 """Maximum length of a foreign text in a message."""
@@ -18,7 +19,7 @@ _SHORTEST_SECRET = 6
 _SECRET_VARIABLE = re.compile(r"SECRET|TOKEN|PASSWORD|PASSWD|API_?KEY|ACCESS_KEY|PRIVATE|CREDENTIAL", re.IGNORECASE)
 _IN_ADDRESS = re.compile(r"(?<=://)[^/\s@]+:[^/\s@]+(?=@)")
 _NAMED = re.compile(
-    r"(?i)((?:x-mbx-apikey|api[-_]?key|signature|secret|token|password|authorization)[\"']?\s*[=:]\s*(?:bearer\s+)?[\"']?)"
+    r"(?i)((?:x-mbx-apikey|api[-_]?key|signature|secret|token|password|authorization)[\"']?\s*[=:]\s*(?:(?:bearer|basic)\s+)?[\"']?)"
     r"[^\s&\"',;]+"
 )
 _KNOWN: set[str] = set()
@@ -76,8 +77,22 @@ def without_secrets(text: str) -> str:
 
 def _secrets_of_environment() -> list[str]:
     # The address of a file with a secret is none. `Path.exists` raises for a secret that is too long for a path.
-    return [
+    named = [
         value
         for name, value in os.environ.items()
         if len(value) >= _SHORTEST_SECRET and _SECRET_VARIABLE.search(name) and not os.path.exists(value)  # noqa: PTH110
     ]
+    return [*named, *_secrets_of_proxies()]
+
+
+def _secrets_of_proxies() -> list[str]:
+    """Returns the password of each proxy as the variable has it, and as it is sent, with the user's name."""
+    secrets = []
+    for name, value in os.environ.items():
+        if not name.lower().endswith("_proxy") or "@" not in value:
+            continue
+        user, _, password = value.rpartition("@")[0].rpartition("://")[2].partition(":")
+        secret = password or user
+        sent = f"{unquote(user)}:{unquote(password)}"
+        secrets += [secret, unquote(secret), b64encode(sent.encode()).decode()]
+    return [secret for secret in secrets if len(secret) >= _SHORTEST_SECRET]

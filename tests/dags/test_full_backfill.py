@@ -32,6 +32,9 @@ def test_a_full_backfill_publishes_every_day_and_month_and_running_it_again_find
         assert_each_span_was_planned_once(airflow)
         assert_published(airflow, PUBLISHED)
         assert_a_second_backfill_makes_no_run(airflow)
+        # Only a scheduler marks them as complete, and a DAG has one backfill at a time.
+        with airflow.scheduling(EVERYTHING):
+            airflow.wait_for_backfills()
 
         before = partitions(airflow)
         create_backfills(airflow, reprocess="completed")

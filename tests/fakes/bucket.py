@@ -6,6 +6,7 @@ test can prove that its fault was met.
 
 import hashlib
 import socket
+import ssl
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -80,7 +81,7 @@ def _document(body: str, token: str | None) -> bytes:
 
 
 @contextmanager
-def serving(bucket: FakeBucket, host: str = "127.0.0.1") -> Iterator[FakeBucket]:
+def serving(bucket: FakeBucket, host: str = "127.0.0.1", tls: ssl.SSLContext | None = None) -> Iterator[FakeBucket]:
     """Serves the bucket on a free port, of loopback unless told otherwise."""
 
     class Handler(BaseHTTPRequestHandler):
@@ -108,6 +109,8 @@ def serving(bucket: FakeBucket, host: str = "127.0.0.1") -> Iterator[FakeBucket]
             return
 
     server = ThreadingHTTPServer((host, 0), Handler)
+    if tls:
+        server.socket = tls.wrap_socket(server.socket, server_side=True)
     server.daemon_threads = True
     thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.01})
     thread.start()

@@ -22,6 +22,7 @@ import urllib3
 from crypto_lakehouse.errors import ListingSuspect, SourceUnavailable
 from crypto_lakehouse.http_limits import AnswerBeyondLimits, AnswerLimits
 from crypto_lakehouse.instants import instant_from_iso
+from crypto_lakehouse.proxies import credentials_of, proxy_for
 from crypto_lakehouse.settings import ArchiveSettings, TransferProfile
 
 _RETRYABLE = {403, 429, 500, 502, 503, 504}
@@ -61,14 +62,9 @@ class Bucket:
         self._base = f"{archive.endpoint_url.rstrip('/')}/{quote(archive.bucket)}"
         self._retries, self._max_pages = profile.retries, archive.max_pages
         self._limits = AnswerLimits(archive.max_page_mib * 2**20, profile.page_timeout_seconds)
-        self._pool = self._limits.limit_headers(
-            urllib3.PoolManager(
-                num_pools=2,
-                maxsize=profile.listing_threads,
-                retries=False,
-                timeout=urllib3.Timeout(connect=profile.connect_timeout_seconds, read=profile.read_timeout_seconds),
-            )
-        )
+        proxy = proxy_for(self._base)
+        self._advice = _CHECK_PROXY if proxy else _CHECK_NETWORK
+        self._pool = self._limits.limit_headers(_connections(profile, proxy))
 
     def folders(self, prefix: str) -> list[str]:
         """Returns the names of the folders directly below a prefix, sorted.
@@ -131,11 +127,27 @@ class Bucket:
                 break
         raise SourceUnavailable(
             f"the bucket did not list {prefix}: {trouble} after {attempt + 1} attempts",
-            "Check the endpoint and the network, then repeat the run",
+            self._advice,
         )
 
 
+_CHECK_NETWORK = "Check the endpoint and the network, then repeat the run"
+_CHECK_PROXY = "Check the endpoint and the proxy that HTTP_PROXY or HTTPS_PROXY names, then repeat the run"
 _ADVICE = "Nothing was planned. Repeat the run, and check the bucket if the error occurs again"
+
+
+def _connections(profile: TransferProfile, proxy: str | None) -> urllib3.PoolManager:
+    options: dict[str, Any] = {
+        "num_pools": 2,
+        "maxsize": profile.listing_threads,
+        "retries": False,
+        "timeout": urllib3.Timeout(connect=profile.connect_timeout_seconds, read=profile.read_timeout_seconds),
+    }
+    if proxy is None:
+        return urllib3.PoolManager(**options)
+    credentials = credentials_of(proxy)
+    headers = urllib3.make_headers(proxy_basic_auth=credentials) if credentials else None
+    return urllib3.ProxyManager(proxy, proxy_headers=headers, **options)
 
 
 def _pause(attempt: int) -> None:

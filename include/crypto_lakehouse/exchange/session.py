@@ -5,12 +5,14 @@ import ssl
 from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
+from urllib.parse import urlsplit
 
 import requests
 import urllib3
 from requests.adapters import HTTPAdapter
 
 from crypto_lakehouse.http_limits import AnswerBeyondLimits, AnswerLimits
+from crypto_lakehouse.proxies import proxy_for
 from crypto_lakehouse.runbook import Entry, see
 
 _MAX_REDIRECTS = 3
@@ -39,14 +41,14 @@ class _BoundedAdapter(HTTPAdapter):
         self._limits.limit_headers(manager)
         return manager
 
-    def send(self, *arguments: Any, **options: Any) -> requests.Response:
-        """Returns an answer with its body.
+    def send(self, request: requests.PreparedRequest, *arguments: Any, **options: Any) -> requests.Response:
+        """Returns an answer with its body. Each request, also one after a redirect, uses the proxy of its own address.
 
         Raises:
             RequestException: There is none, or it is beyond the limits.
         """
         try:
-            response = super().send(*arguments, **{**options, "stream": True})
+            response = super().send(request, *arguments, **{**options, "stream": True, "proxies": _proxies(request)})
             response._content = self._limits.body(response.raw)
         except urllib3.exceptions.DecodeError as error:
             raise requests.exceptions.ContentDecodingError(error) from error
@@ -56,6 +58,12 @@ class _BoundedAdapter(HTTPAdapter):
             raise requests.exceptions.ConnectionError(error) from error
         response._content_consumed = True
         return response
+
+
+def _proxies(request: requests.PreparedRequest) -> dict[str, str]:
+    url = request.url or ""
+    proxy = proxy_for(url)
+    return {urlsplit(url).scheme: proxy} if proxy else {}
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,6 +80,13 @@ class Silence:
 
 
 _KINDS = (
+    (
+        urllib3.exceptions.ProxyError,
+        Silence(
+            "the proxy did not let the request through",
+            f"Check the proxy that HTTP_PROXY or HTTPS_PROXY names. {see(Entry.EXCHANGE_SILENT)}",
+        ),
+    ),
     (
         socket.gaierror,
         Silence(

@@ -34,7 +34,15 @@ class Meaning(StrEnum):
     """The request is wrong."""
 
 
-GRAVE_STATUSES = MappingProxyType({429: Meaning.WAIT, 418: Meaning.WAIT, 403: Meaning.BLOCKED, 451: Meaning.BLOCKED})
+GRAVE_STATUSES = MappingProxyType(
+    {
+        429: Meaning.WAIT,
+        418: Meaning.WAIT,
+        403: Meaning.BLOCKED,
+        451: Meaning.BLOCKED,
+        407: Meaning.AGAIN,
+    }
+)
 """The meaning of a status for every exchange and body: it may come from a proxy in front of the exchange."""
 
 

@@ -51,7 +51,12 @@ class S3Storage:
             "s3",
             endpoint_url=settings.endpoint_url,
             region_name=settings.region,
-            config=Config(retries={"mode": "standard", "total_max_attempts": 5}, s3={"addressing_style": "path"}),
+            config=Config(
+                retries={"mode": "standard", "total_max_attempts": 5},
+                s3={"addressing_style": "path"},
+                # None lets botocore read HTTPS_PROXY; an empty mapping is no proxy.
+                proxies=None if settings.use_proxy else {},
+            ),
             aws_access_key_id=key.get_secret_value() if key else None,
             aws_secret_access_key=secret.get_secret_value() if secret else None,
         )

@@ -29,7 +29,8 @@ _MIB = 2**20
 _KINDS = {kind.__name__: kind for kind in (InvalidRequest, SourceUnavailable)}
 _VARIABLES = ("LANG", "LC_ALL", "TZ")
 """The variables of our environment that a process of a query gets. Others may be secrets."""
-_S3_VARIABLES = ("HOME", "SSL_CERT_FILE", "HTTP_PROXY", "HTTPS_PROXY", "NO_PROXY")
+_PROXY_VARIABLES = ("HTTP_PROXY", "HTTPS_PROXY", "NO_PROXY")
+_S3_VARIABLES = ("HOME", "SSL_CERT_FILE", *_PROXY_VARIABLES, *(name.lower() for name in _PROXY_VARIABLES))
 """Further variables for a lake in S3, besides those that start with AWS_: the process reads the lake with our role."""
 
 

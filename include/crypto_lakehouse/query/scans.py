@@ -14,6 +14,9 @@ from crypto_lakehouse.settings import StorageSettings
 _PATH = "path of the file"
 """The column of the path: no table has a column of this name."""
 
+_NO_PROXY = {"proxy_url": "http://127.0.0.1:9", "proxy_excludes": "*,0.0.0.0/0,::/0"}
+"""Polars would read HTTPS_PROXY. Only another proxy prevents this, and this one is used for no name and no number."""
+
 
 def scan_files(partition_keys: Sequence[str], files: Sequence[str], storage: StorageSettings) -> pl.LazyFrame:
     """Returns the rows of published files, with the partition values as columns.
@@ -66,7 +69,7 @@ def _in_s3(settings: StorageSettings) -> dict[str, Any]:
 
 def storage_options(settings: StorageSettings) -> dict[str, str]:
     """Returns the options with which Polars reads from S3. Without keys, Polars uses the AWS credential chain."""
-    options = {"aws_region": settings.region}
+    options = {"aws_region": settings.region, **({} if settings.use_proxy else _NO_PROXY)}
     if settings.endpoint_url:
         options["aws_endpoint_url"] = settings.endpoint_url
         options["aws_allow_http"] = str(settings.endpoint_url.startswith("http://")).lower()

@@ -25,6 +25,7 @@ class CatalogSettings(SettingsPart):
     glue_database: str = Field("crypto_lakehouse", pattern=r"^[a-z0-9_]{1,64}$")
     glue_endpoint_url: str | None = None
     region: str = "us-east-1"
+    use_proxy: bool = Field(False, description="Whether requests to Glue use the proxy that HTTPS_PROXY names")
 
 
 class StorageSettings(SettingsPart):
@@ -32,5 +33,6 @@ class StorageSettings(SettingsPart):
 
     endpoint_url: str | None = None
     region: str = "us-east-1"
+    use_proxy: bool = Field(False, description="Whether requests to the store use the proxy that HTTPS_PROXY names")
     access_key_id: SecretStr | None = None
     secret_access_key: SecretStr | None = None

@@ -73,7 +73,8 @@ def test_sql_asks_a_lake_in_s3_with_decimals_and_times_intact(remote_lake: Lake)
 
 
 def test_storage_options_hold_keys_only_where_the_deployment_does() -> None:
-    assert storage_options(StorageSettings(region="eu-west-1")) == {"aws_region": "eu-west-1"}
+    options = storage_options(StorageSettings(region="eu-west-1", use_proxy=True))
+    assert options == {"aws_region": "eu-west-1"}
     options = storage_options(StorageSettings(endpoint_url="https://s3.example", access_key_id=SecretStr("a")))
     assert options["aws_allow_http"] == "false"
     assert options["aws_access_key_id"] == "a"

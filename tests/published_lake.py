@@ -1,17 +1,22 @@
 """A small published lake, written without the pipeline: what readers see is files and a catalog."""
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 from pathlib import Path
 
+import boto3
 import polars as pl
+from moto.server import ThreadedMotoServer
+from pydantic import SecretStr
 
 from crypto_lakehouse.catalog.embedded import EmbeddedCatalog
 from crypto_lakehouse.datasets import dataset
 from crypto_lakehouse.lake.partition import Partition
 from crypto_lakehouse.lake.records import PublishedPartition
 from crypto_lakehouse.query import Lake
-from crypto_lakehouse.settings import Settings
+from crypto_lakehouse.settings import Settings, StorageSettings
 from crypto_lakehouse.vocabulary import Condition
 
 PUBLISHED_AT = datetime(2025, 3, 1, tzinfo=UTC)
@@ -67,3 +72,20 @@ def build_published_lake(root: Path) -> Lake:
         catalog.ensure_table(dataset(name))
     catalog.publish([_write_partition(root, *one) for one in PARTITIONS])
     return Lake(Settings(lake=str(root)), catalog)
+
+
+@contextmanager
+def in_bucket(lake: Path, *prefixes: str) -> Iterator[StorageSettings]:
+    """Copies the files of a lake below each prefix of the bucket `bucket` of a server on loopback."""
+    server = ThreadedMotoServer("127.0.0.1", 0, verbose=False)
+    server.start()
+    host, port = server.get_host_and_port()
+    url = f"http://{host}:{port}"
+    keys = {"aws_access_key_id": "a", "aws_secret_access_key": "b"}
+    client = boto3.client("s3", endpoint_url=url, region_name="us-east-1", **keys)
+    client.create_bucket(Bucket="bucket")
+    for prefix in prefixes:
+        for path in lake.rglob("*.parquet"):
+            client.upload_file(str(path), "bucket", f"{prefix}/{path.relative_to(lake)}")
+    yield StorageSettings(endpoint_url=url, access_key_id=SecretStr("a"), secret_access_key=SecretStr("b"))
+    server.stop()

@@ -7,14 +7,14 @@ test can prove that its fault was met.
 import hashlib
 import socket
 import ssl
-import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from http.server import BaseHTTPRequestHandler
 from urllib.parse import parse_qs, quote, unquote, urlsplit
 from xml.sax.saxutils import escape
 
 from crypto_lakehouse.settings import ArchiveSettings
+from tests.fakes.loopback import listening
 
 BUCKET = "data.binance.vision"
 
@@ -108,16 +108,6 @@ def serving(bucket: FakeBucket, host: str = "127.0.0.1", tls: ssl.SSLContext | N
         def log_message(self, *_: object) -> None:
             return
 
-    server = ThreadingHTTPServer((host, 0), Handler)
-    if tls:
-        server.socket = tls.wrap_socket(server.socket, server_side=True)
-    server.daemon_threads = True
-    thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.01})
-    thread.start()
-    bucket.endpoint = f"http://{host}:{server.server_address[1]}"
-    try:
+    with listening(Handler, host, tls) as address:
+        bucket.endpoint = f"http://{address}"
         yield bucket
-    finally:
-        server.shutdown()
-        thread.join()
-        server.server_close()

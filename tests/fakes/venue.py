@@ -1,13 +1,14 @@
 """An exchange on loopback that returns what a function says, and the answers of the exchanges in their own form."""
 
 import json
-import threading
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from http.server import BaseHTTPRequestHandler
 from typing import Any
 from urllib.parse import parse_qsl, urlsplit
+
+from tests.fakes.loopback import listening
 
 Answer = Callable[[str, Mapping[str, str]], tuple[int, Any]]
 HOUR = 3600
@@ -33,16 +34,8 @@ def venue(answer: Answer) -> Iterator[str]:
         def log_message(self, *_: object) -> None:
             return
 
-    server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
-    server.daemon_threads = True
-    thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.01})
-    thread.start()
-    try:
-        yield f"http://127.0.0.1:{server.server_address[1]}"
-    finally:
-        server.shutdown()
-        thread.join()
-        server.server_close()
+    with listening(Handler) as address:
+        yield f"http://{address}"
 
 
 def kraken(candles: Sequence[Sequence[object]] = (), trades: Sequence[tuple[int, str, int]] = ()) -> Answer:

@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import date, datetime
+from datetime import date
 from types import MappingProxyType
 
 import polars as pl
@@ -15,12 +15,9 @@ from crypto_lakehouse.errors import InvalidRequest
 from crypto_lakehouse.instants import utc_now
 from crypto_lakehouse.marts import table as table_of_name
 from crypto_lakehouse.spec import Table
-from crypto_lakehouse.symbols import validated_pattern
 from crypto_lakehouse.vocabulary import Interval
 
 Answer = Callable[[CoverageLog, Table, CoverageQuery], pl.DataFrame]
-Day = date | str
-"""A UTC day: a date, or ISO text."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,9 +77,9 @@ class Coverage:
         table_name: str,
         dataset_name: str = "",
         *,
-        symbols: Sequence[str] | str = (),
-        intervals: Sequence[Interval | str] | str = (),
-        days: tuple[Day | None, Day | None] = (None, None),
+        symbols: Sequence[str] = (),
+        intervals: Sequence[str] = (),
+        days: tuple[date | None, date | None] = (None, None),
     ) -> pl.DataFrame:
         """Returns one of the tables.
 
@@ -94,21 +91,16 @@ class Coverage:
             days: First and last UTC day, inclusive; by default from the first covered day of each series to yesterday.
 
         Raises:
-            InvalidRequest: A name, an interval or a day is not valid.
+            InvalidRequest: There is no such dataset or mart, or it has no such interval.
         """
         tables = [table_of_name(dataset_name)] if dataset_name else self.tables()
-        wanted_intervals = [intervals] if isinstance(intervals, str) else intervals
-        for interval in wanted_intervals if dataset_name else ():
+        for interval in intervals if dataset_name else ():
             checked_interval(tables[0], interval)
-        first_day, last_day = map(_day, days)
-        if first_day and last_day and last_day < first_day:
-            raise InvalidRequest(
-                f"the last day {last_day} is before the first day {first_day}", "Exchange the two days"
-            )
+        first_day, last_day = days
         query = CoverageQuery(
             now=utc_now(),
-            symbols=tuple(map(validated_pattern, [symbols] if isinstance(symbols, str) else symbols)),
-            intervals=tuple(map(str, wanted_intervals)),
+            symbols=tuple(symbols),
+            intervals=tuple(intervals),
             first_day=first_day,
             last_day=last_day,
         )
@@ -138,12 +130,3 @@ def checked_interval(table: Table, interval: Interval | str | None) -> Interval 
         what = f"the table has no interval {str(interval)[:20]!r}"
         raise InvalidRequest(what, f"Known: {known}", dataset=table.name)
     return Interval(interval)
-
-
-def _day(day: Day | None) -> date | None:
-    if not isinstance(day, str):
-        return day.date() if isinstance(day, datetime) else day
-    try:
-        return date.fromisoformat(day)
-    except ValueError as error:
-        raise InvalidRequest(f"{day[:40]!r} is not a day", "Write it as 2024-12-31") from error

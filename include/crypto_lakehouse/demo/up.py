@@ -105,7 +105,7 @@ def opened() -> Iterator[Opened]:
     place = None if "CRYPTO_LAKEHOUSE_LAKE" in os.environ else latest_place()
     if place is None:
         settings = load_settings()
-        lake = settings.lake if "://" in settings.lake else str(Path(settings.lake).expanduser().absolute())
+        lake = settings.lake if "://" in settings.lake else str(Path(settings.lake).absolute())
         source = f"Source  {settings.archive.endpoint_url}, bucket {settings.archive.bucket}"
         yield Opened(airflow_environment(REPOSITORY / ".airflow", lake), (f"Lake    {lake}", source))
         return

@@ -1,7 +1,9 @@
 """`--lake` names the lake of any command, before or after it, and is forgotten when the command ends."""
 
 import os
+from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 import typer
@@ -41,7 +43,7 @@ def test_an_option_takes_as_many_values_in_all_commands() -> None:
     assert {name: len(types) for name, types in kinds.items() if len(types) > 1} == {}
 
 
-def _commands(group):  # type: ignore[no-untyped-def]
+def _commands(group: Any) -> Iterator[Any]:
     for command in getattr(group, "commands", {}).values():
         yield command
         yield from _commands(command)

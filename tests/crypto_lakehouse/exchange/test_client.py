@@ -2,11 +2,10 @@
 
 import json
 import socket
-import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from http.server import BaseHTTPRequestHandler
 from pathlib import Path
 
 import pytest
@@ -17,6 +16,7 @@ from crypto_lakehouse.errors import InvalidRequest, LakehouseError, RateLimited,
 from crypto_lakehouse.exchange.client import ExchangeClient, open_limiter
 from crypto_lakehouse.settings import ExchangeSettings
 from crypto_lakehouse.vocabulary import Market
+from tests.fakes.loopback import listening
 from tests.rest_lake import VirtualTime, exchange_settings
 
 NOON = 1_735_905_600.0
@@ -62,16 +62,9 @@ def answering(*replies: Reply) -> Iterator[Answering]:
         def log_message(self, *_: object) -> None:
             return
 
-    server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
-    thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.01})
-    thread.start()
-    told.url = f"http://127.0.0.1:{server.server_address[1]}"
-    try:
+    with listening(Handler) as address:
+        told.url = f"http://{address}"
         yield told
-    finally:
-        server.shutdown()
-        thread.join()
-        server.server_close()
 
 
 @dataclass

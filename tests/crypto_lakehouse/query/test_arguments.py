@@ -33,6 +33,11 @@ MORNING = datetime(2024, 12, 31, 8, tzinfo=UTC)
         ("2024-12-31T08:00", MORNING),
         ("2024-12-31T09:00+01:00", MORNING),
         (date(2024, 12, 31), datetime(2024, 12, 31, tzinfo=UTC)),
+        ("20241231", datetime(2024, 12, 31, tzinfo=UTC)),
+        (np.datetime64("2024-12-31"), datetime(2024, 12, 31, tzinfo=UTC)),
+        (np.datetime64("2024-12-31T08:00:00", "ns"), MORNING),
+        (pa.scalar(date(2024, 12, 31)), datetime(2024, 12, 31, tzinfo=UTC)),
+        ("2024-12-31T01:00+01:00", datetime(2024, 12, 31, tzinfo=UTC)),
         (datetime(2024, 12, 31, 8), MORNING),  # noqa: DTZ001
         (datetime(2024, 12, 31, 3, tzinfo=timezone(timedelta(hours=-5))), MORNING),
     ],

@@ -4,18 +4,15 @@ import shutil
 from collections.abc import Iterator
 from pathlib import Path
 
-import boto3
 import polars as pl
 import pytest
-from moto.server import ThreadedMotoServer
 from polars.testing import assert_frame_equal
-from pydantic import SecretStr
 
 from crypto_lakehouse.catalog.embedded import EmbeddedCatalog
 from crypto_lakehouse.query import Lake
 from crypto_lakehouse.query.process import QueryEngine
 from crypto_lakehouse.settings import CatalogSettings, Settings, StorageSettings
-from tests.published_lake import PARTITIONS, build_published_lake
+from tests.published_lake import PARTITIONS, build_published_lake, in_bucket
 
 NAMES = (
     "env=prod", "symbol_key=x", "symbol=ETHUSDT/close=1", "version=3/kline_interval=1m", "filename=a", "a=b=c",
@@ -58,31 +55,20 @@ def test_a_lake_below_an_odd_folder_reads_as_any_other(
     assert lake.sql(text)["symbol_key"].to_list() == ["BTCUSDT"]
 
 
+PREFIXES = ("env=prod", "symbol_key=x/close=1")
+
+
 @pytest.fixture(scope="module")
-def bucket(plain: Path) -> Iterator[str]:
+def bucket(plain: Path) -> Iterator[StorageSettings]:
     """A bucket with the lake below each of two odd prefixes, on loopback."""
-    server = ThreadedMotoServer("127.0.0.1", 0, verbose=False)
-    server.start()
-    host, port = server.get_host_and_port()
-    url = f"http://{host}:{port}"
-    keys = {"aws_access_key_id": "a", "aws_secret_access_key": "b"}
-    client = boto3.client("s3", endpoint_url=url, region_name="us-east-1", **keys)
-    client.create_bucket(Bucket="bucket")
-    for prefix in ("env=prod", "symbol_key=x/close=1"):
-        for path in plain.rglob("*.parquet"):
-            client.upload_file(str(path), "bucket", f"{prefix}/{path.relative_to(plain)}")
-    yield url
-    server.stop()
+    with in_bucket(plain, *PREFIXES) as storage:
+        yield storage
 
 
-@pytest.mark.parametrize("prefix", ["env=prod", "symbol_key=x/close=1"])
-def test_a_prefix_of_a_bucket_gives_no_values(prefix: str, plain: Path, bucket: str) -> None:
+@pytest.mark.parametrize("prefix", PREFIXES)
+def test_a_prefix_of_a_bucket_gives_no_values(prefix: str, plain: Path, bucket: StorageSettings) -> None:
     catalog = plain / "catalog" / "catalog.sqlite"
-    settings = Settings(
-        lake=f"s3://bucket/{prefix}",
-        storage=StorageSettings(endpoint_url=bucket, access_key_id=SecretStr("a"), secret_access_key=SecretStr("b")),
-        catalog=CatalogSettings(path=catalog),
-    )
+    settings = Settings(lake=f"s3://bucket/{prefix}", storage=bucket, catalog=CatalogSettings(path=catalog))
     lake, other = Lake(settings, EmbeddedCatalog(catalog)), Lake.open(str(plain))
     for found, wanted in zip(_rows(lake, TABLES[1]), _rows(other, TABLES[1]), strict=True):
         assert_frame_equal(found, wanted)

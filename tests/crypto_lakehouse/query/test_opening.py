@@ -11,10 +11,11 @@ from tests.published_lake import build_published_lake
 
 
 def test_a_lake_is_named_by_a_path_or_a_text(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    build_published_lake(tmp_path / "lake")
+    lake = build_published_lake(tmp_path / "lake")
     monkeypatch.setenv("HOME", str(tmp_path))
     for where in (tmp_path / "lake", str(tmp_path / "lake"), "~/lake", Path("~/lake")):
-        assert Lake.open(where).tables()
+        assert Lake.open(where).datasets() == lake.datasets()
+    assert Settings(lake="~/lake").lake == str(tmp_path / "lake")
     monkeypatch.setenv("CRYPTO_LAKEHOUSE_LAKE", "~/lake")
     assert Lake(Settings()).tables()
 
@@ -28,9 +29,10 @@ def test_a_lake_is_nothing_else(wrong: object) -> None:
 def test_where_there_is_no_lake_nothing_is_made(tmp_path: Path) -> None:
     (tmp_path / "file").write_text("")
     (tmp_path / "empty").mkdir()
-    for where, words in (("none", "there is no lake"), ("empty", "there is no lake"), ("file", "is a file")):
-        with pytest.raises(InvalidRequest, match=words):
+    for where, words in (("none", "there is no lake in"), ("empty", "there is no lake in"), ("file", "is a file")):
+        with pytest.raises(InvalidRequest, match=words) as refused:
             Lake.open(tmp_path / where)
+        assert str(tmp_path / where) in refused.value.what
     assert sorted(path.name for path in tmp_path.rglob("*")) == ["empty", "file"]
 
 

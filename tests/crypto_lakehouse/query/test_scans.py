@@ -4,16 +4,15 @@ from collections.abc import Callable, Iterator
 from datetime import UTC, datetime
 from pathlib import Path
 
-import boto3
 import polars as pl
 import pytest
-from moto.server import ThreadedMotoServer
 from pydantic import SecretStr
 
 from crypto_lakehouse.catalog.embedded import EmbeddedCatalog
 from crypto_lakehouse.query import Lake
 from crypto_lakehouse.query.scans import storage_options
 from crypto_lakehouse.settings import CatalogSettings, Settings, StorageSettings
+from tests.published_lake import in_bucket
 
 KLINES = "binance_um_klines"
 
@@ -22,22 +21,10 @@ KLINES = "binance_um_klines"
 def remote_lake(tmp_path: Path, build_lake: Callable[[Path], Lake]) -> Iterator[Lake]:
     """The published lake, its files in a bucket of a server on loopback."""
     build_lake(tmp_path)
-    server = ThreadedMotoServer("127.0.0.1", 0, verbose=False)
-    server.start()
-    host, port = server.get_host_and_port()
-    url = f"http://{host}:{port}"
-    keys = {"aws_access_key_id": "a", "aws_secret_access_key": "b"}
-    client = boto3.client("s3", endpoint_url=url, region_name="us-east-1", **keys)
-    client.create_bucket(Bucket="bucket")
-    for path in tmp_path.rglob("*.parquet"):
-        client.upload_file(str(path), "bucket", f"lake/{path.relative_to(tmp_path)}")
-    settings = Settings(
-        lake="s3://bucket/lake",
-        storage=StorageSettings(endpoint_url=url, access_key_id=SecretStr("a"), secret_access_key=SecretStr("b")),
-        catalog=CatalogSettings(path=tmp_path / "catalog" / "catalog.sqlite"),
-    )
-    yield Lake(settings, EmbeddedCatalog(tmp_path / "catalog" / "catalog.sqlite"))
-    server.stop()
+    with in_bucket(tmp_path, "lake") as storage:
+        catalog = tmp_path / "catalog" / "catalog.sqlite"
+        settings = Settings(lake="s3://bucket/lake", storage=storage, catalog=CatalogSettings(path=catalog))
+        yield Lake(settings, EmbeddedCatalog(catalog))
 
 
 def test_a_scan_reads_from_s3(remote_lake: Lake) -> None:

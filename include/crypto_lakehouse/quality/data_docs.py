@@ -1,9 +1,9 @@
 """Data Docs that need no network: the pages of Great Expectations without what they load from elsewhere.
 
-GX writes pages that take style and behaviour from five other hosts. Without them the text has no form, and the index has
-no links, for a script draws it. Pages of the lake run no script and load nothing. So this module rewrites them where they
-are written: in a folder, in a bucket and behind a login they are then the same. GX's text, tables and links stay. The
-index is a page of ours, with the same links and figures.
+GX writes pages that take style and behaviour from five other hosts. Without them the text has no form, and the index
+has no links, for a script draws it. Pages of the lake run no script and load nothing. So this module rewrites them
+where they are written: in a folder, in a bucket and behind a login they are then the same. GX's text, tables and
+links stay. The index is a page of ours, with the same links and figures.
 """
 
 import shutil

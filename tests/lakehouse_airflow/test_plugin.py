@@ -41,4 +41,5 @@ def test_airflow_finds_the_plugin_and_it_loads_neither_the_lakehouse_nor_an_engi
         ["nav", "lakehouse/reports/"],
         ["dag", "lakehouse/reports/{DAG_ID}/"],
         ["dag_run", "lakehouse/reports/{DAG_ID}/{RUN_ID}"],
+        ["task_instance", "lakehouse/reports/{DAG_ID}/{RUN_ID}"],
     ]

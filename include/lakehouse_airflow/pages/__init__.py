@@ -16,6 +16,9 @@ Application = Callable[[Message, Receive, Send], Awaitable[None]]
 PREFIX = "/lakehouse"
 """Where the API server mounts the pages."""
 
+RUN_ROUTE = "lakehouse-run-report"
+"""The name of the tab of a run, in addresses of Airflow's UI."""
+
 EXTERNAL_VIEWS = [
     {
         "name": "Quality reports",
@@ -34,10 +37,16 @@ EXTERNAL_VIEWS = [
         "name": "Quality report",
         "href": "lakehouse/reports/{DAG_ID}/{RUN_ID}",
         "destination": "dag_run",
-        "url_route": "lakehouse-run-report",
+        "url_route": RUN_ROUTE,
+    },
+    {
+        "name": "Quality report",
+        "href": "lakehouse/reports/{DAG_ID}/{RUN_ID}",
+        "destination": "task_instance",
+        "url_route": "lakehouse-task-report",
     },
 ]
-"""The entry of the menu, and the tabs of a DAG and of a run. Addresses are relative to Airflow's base URL."""
+"""The entry of the menu, and the tabs of a DAG, of a run and of a task. Addresses are relative to Airflow's base URL."""
 
 
 async def application(scope: Message, receive: Receive, send: Send) -> None:

@@ -1,5 +1,6 @@
 """Answers of the pages: their headers, and a page in words for each error."""
 
+from collections.abc import Sequence
 from typing import Any
 from urllib.parse import quote, urlencode, urlsplit
 
@@ -9,7 +10,7 @@ from fastapi.responses import HTMLResponse, JSONResponse, RedirectResponse, Resp
 from starlette.exceptions import HTTPException
 
 from crypto_lakehouse.errors import LakehouseError, TransientError
-from crypto_lakehouse.reports.run_pages import Message, message_page
+from crypto_lakehouse.reports.run_pages import Link, Message, message_page
 from lakehouse_airflow.pages import Application, Receive, Send
 from lakehouse_airflow.pages import Message as Event
 
@@ -28,11 +29,16 @@ HEADERS = {
 
 
 class NoPage(Exception):
-    """There is no such page; the message names the reason and what to do."""
+    """There is no such page.
 
-    def __init__(self, message: Message) -> None:
+    Args:
+        message: The reason, and what to do.
+        navigation: Links to pages that there are.
+    """
+
+    def __init__(self, message: Message, navigation: Sequence[Link] = ()) -> None:
         super().__init__(message.title)
-        self.message = message
+        self.message, self.navigation = message, navigation
 
 
 class WithHeaders:
@@ -62,7 +68,7 @@ def add_error_pages(application: FastAPI) -> None:
 
     @application.exception_handler(NoPage)
     def no_page(_request: Request, error: NoPage) -> Response:
-        return HTMLResponse(message_page(error.message), 404)
+        return HTMLResponse(message_page(error.message, error.navigation), 404)
 
     @application.exception_handler(LakehouseError)
     def lake_failed(_request: Request, error: LakehouseError) -> Response:

@@ -61,7 +61,7 @@ def run_message(dag_id: str, run_id: str) -> str | None:
     try:
         run = read_run(storage, plan_key)
     except ArchiveFileMissing:
-        raise NoPage(_unknown_run(about)) from None
+        raise NoPage(_unknown_run(about), _of_run(name, 0)) from None
     if run.status is RunStatus.NOTHING_TO_DO:
         words = "The lake already had everything that this run asked for. Such a run writes no report."
         message = Message("This run found nothing to do", [("State", run.status.value), *about], (words,))
@@ -70,7 +70,7 @@ def run_message(dag_id: str, run_id: str) -> str | None:
             "This run has no report yet",
             about,
             (
-                "The task `report` writes it at the end of the run. If the run still goes on, look again later.",
+                "The task report writes it at the end of the run. If the run still goes on, look again later.",
                 "If it has ended in Airflow, read the log of its red tasks, mend what they name, and clear them: the "
                 "run goes on there and writes its report. The entry is docs/runbook.md#a-step-failed.",
                 *(["Without a result until now:"] if run.failures else []),
@@ -87,21 +87,20 @@ def run_file(dag_id: str, run_id: str, path: str) -> str:
         NoPage: The lake has no such page, or the path is not of one.
     """
     name, storage = known_table(dag_id), lake()
-    about = [("Dataset", name), ("Run", run_id)]
+    about, depth = [("Dataset", name), ("Run", run_id)], path.count("/")
+    lists = _of_run(name, depth + 1)
     if path != REPORT and _DATA_DOC.fullmatch(path) is None:
         words = "Only the report of a run and its Data Docs are shown here."
-        raise NoPage(Message("There is no such page", about, (words,)))
+        raise NoPage(Message("There is no such page", about, (words,)), lists)
     folder = report_key(first_order_key(Step.PLAN, name, run_id)).rpartition("/")[0]
     try:
         page = storage.read(f"{folder}/{path}").decode(errors="replace")
     except ArchiveFileMissing:
         words = "The lake does not have this page of the run: it was not written, or it was removed."
-        raise NoPage(
-            Message("There is no such page", [*about, ("Page", path), ("Lake", storage.uri)], (words,))
-        ) from None
-    depth = path.count("/")
-    links = _of_run(name, depth + 1)
-    return with_navigation(page, [Link("Report of the run", f"{'../' * depth}{REPORT}"), *links] if depth else links)
+        message = Message("There is no such page", [*about, ("Page", path), ("Lake", storage.uri)], (words,))
+        raise NoPage(message, lists) from None
+    report = (Link("Report of the run", f"{'../' * depth}{REPORT}"),) if depth else ()
+    return with_navigation(page, (*report, *lists))
 
 
 def run_address(run_id: str) -> str:
@@ -141,7 +140,7 @@ def _unknown_run(about: list[tuple[str, str]]) -> Message:
         "The lake has no such run",
         about,
         (
-            "A run begins with the task `plan`. If `plan` has not ended, look again later. If it is red, read its log.",
+            "A run begins with the task plan. If this task has not ended, look again later. If it is red, read its log.",
             "If it is green, Airflow's API server reads another lake than its tasks: compare CRYPTO_LAKEHOUSE_LAKE.",
         ),
     )

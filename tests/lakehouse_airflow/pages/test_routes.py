@@ -3,6 +3,7 @@
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
+from urllib.parse import quote
 
 import pytest
 
@@ -12,7 +13,6 @@ from crypto_lakehouse.lake.storage import Storage
 from crypto_lakehouse.reports.quality_report import DatasetSection
 from crypto_lakehouse.runs.results import Status
 from crypto_lakehouse.settings import load_settings
-from lakehouse_airflow.reporting import report_path
 from tests.lakehouse_airflow.pages.conftest import Browser
 from tests.published_lake import in_bucket
 from tests.run_files import DOCS, KLINES, REFUSED, TRADES, RunFiles
@@ -22,7 +22,7 @@ pytestmark = pytest.mark.filterwarnings("ignore")
 RUN_ID = "manual__2025-01-01T00:00:00+00:00"
 INDEX = "/lakehouse/reports/"
 TABLE = f"{INDEX}{KLINES}/"
-RUN = report_path(KLINES, RUN_ID)
+RUN = f"{TABLE}{quote(RUN_ID, safe='')}"
 REPORT = f"{RUN}/report.html"
 DATA_DOC = f"{RUN}/{DOCS}/index.html"
 PAGES = (INDEX, TABLE, RUN, REPORT, DATA_DOC)

@@ -168,7 +168,6 @@ ELSEWHERE: dict[str, tuple[str, str]] = {
         "lakehouse_airflow/runners/test_ecs_runner.py",
         "the base of two runners, whose tests it is in",
     ),
-    "lakehouse_airflow/run_notes.py": ("dags/test_backfill.py", "a note is set by Airflow's own scheduler"),
     "lakehouse_airflow/sqlite_options.py": ("dags/test_whole_runs.py", DECLARATIONS),
 }
 """Modules without a test in the mirrored place: the test file that holds them, relative to `tests`, and the reason."""

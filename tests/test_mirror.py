@@ -168,7 +168,6 @@ ELSEWHERE: dict[str, tuple[str, str]] = {
         "lakehouse_airflow/runners/test_ecs_runner.py",
         "the base of two runners, whose tests it is in",
     ),
-    "lakehouse_airflow/run_notes.py": ("dags/test_backfill.py", "a note is set by Airflow's own scheduler"),
     "lakehouse_airflow/pages/__init__.py": ("lakehouse_airflow/test_plugin.py", "the plugin declares what it has"),
     **dict.fromkeys(
         ("lakehouse_airflow/pages/answering.py", "lakehouse_airflow/pages/reading.py"),

@@ -46,7 +46,7 @@ EXTERNAL_VIEWS = [
         "url_route": "lakehouse-task-report",
     },
 ]
-"""The entry of the menu, and the tabs of a DAG, of a run and of a task. Addresses are relative to Airflow's base URL."""
+"""The entry of the menu, and the tabs of a DAG, a run and a task. Addresses are relative to Airflow's base URL."""
 
 
 async def application(scope: Message, receive: Receive, send: Send) -> None:

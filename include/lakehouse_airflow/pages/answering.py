@@ -5,9 +5,8 @@ from typing import Any
 from urllib.parse import quote, urlencode, urlsplit
 
 from airflow.configuration import conf
-from fastapi import FastAPI, Request
+from fastapi import FastAPI, HTTPException, Request
 from fastapi.responses import HTMLResponse, JSONResponse, RedirectResponse, Response
-from starlette.exceptions import HTTPException
 
 from crypto_lakehouse.errors import LakehouseError, TransientError
 from crypto_lakehouse.reports.run_pages import Link, Message, message_page

@@ -140,7 +140,7 @@ def _unknown_run(about: list[tuple[str, str]]) -> Message:
         "The lake has no such run",
         about,
         (
-            "A run begins with the task plan. If this task has not ended, look again later. If it is red, read its log.",
+            "A run begins with the task plan. If it has not ended, look again later. If it is red, read its log.",
             "If it is green, Airflow's API server reads another lake than its tasks: compare CRYPTO_LAKEHOUSE_LAKE.",
         ),
     )

@@ -5,7 +5,7 @@ from typing import Annotated
 from airflow.api_fastapi.app import get_auth_manager
 from airflow.api_fastapi.auth.managers.models.resource_details import DagAccessEntity
 from airflow.api_fastapi.core_api.security import GetUserDep, requires_access_dag
-from fastapi import Depends, FastAPI
+from fastapi import Depends, FastAPI, HTTPException
 from fastapi.responses import HTMLResponse, RedirectResponse, Response
 
 from lakehouse_airflow.pages import Application, reading
@@ -41,5 +41,9 @@ def new_application() -> Application:
     @pages.get("/reports/{dag_id}/{run_id}/{path:path}", dependencies=[MAY_READ_RUNS])
     def file(dag_id: str, run_id: str, path: str) -> Response:
         return HTMLResponse(reading.run_file(dag_id, run_id, path))
+
+    @pages.get("/{path:path}")
+    def unknown(path: str) -> Response:
+        raise HTTPException(404)
 
     return WithHeaders(pages)

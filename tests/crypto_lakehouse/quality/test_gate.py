@@ -93,7 +93,7 @@ TICKER, DEPTH, TRADES = "binance_um_book_ticker", "binance_um_book_depth", "bina
 
 KINDS = {
     "clean klines": Kind(KLINES, lambda rows: None, A),
-    "high below low": Kind(KLINES, put(50, 2, "1.00"), D, "rows_refused: 1 rows of its objects cannot be true"),
+    "high below low": Kind(KLINES, put(50, 2, "1.00"), D, "cannot be true and were set aside: 1; the first: line"),
     "negative volume": Kind(KLINES, put(50, 5, "-1.000"), D, "line 52 of data/"),
     "no price": Kind(KLINES, put(50, 3, "0.00"), D, "a price is not positive: open"),
     "hundredfold price": Kind(KLINES, scaled(50, (1, 2, 3, 4), 100), D, "price_spikes: 2 prices"),

@@ -113,6 +113,10 @@ ELSEWHERE: dict[str, tuple[str, str]] = {
         ),
         ("crypto_lakehouse/gold/test_mart_runs.py", "a mart of the tests goes through whole runs"),
     ),
+    "crypto_lakehouse/runs/listing.py": (
+        "crypto_lakehouse/runs/test_history.py",
+        "runs are read one by one and listed from the same files",
+    ),
     "crypto_lakehouse/runs/outcomes.py": ("crypto_lakehouse/runs/test_results.py", DECLARATIONS),
     "crypto_lakehouse/exchange/session.py": ("crypto_lakehouse/test_http_limits.py", OVER_HTTP),
     "crypto_lakehouse/instruments/fetching.py": ("crypto_lakehouse/instruments/test_updating.py", OVER_HTTP),

@@ -12,12 +12,12 @@ import json, sys
 from airflow import plugins_manager
 found, errors = plugins_manager._get_plugins()
 ours = [type(p).__name__ if not isinstance(p, type) else p.__name__ for p in found if p.name == "crypto_lakehouse"]
-heavy = {"polars", "pandas", "pyarrow", "duckdb", "great_expectations", "ccxt", "boto3", "lakehouse_airflow"}
+heavy = {"polars", "pandas", "pyarrow", "duckdb", "great_expectations", "ccxt", "crypto_lakehouse"}
 print(json.dumps([ours, dict(errors), sorted(heavy & {name.partition(".")[0] for name in sys.modules})]))
 """
 
 
-def test_airflow_finds_the_plugin_and_it_imports_nothing_of_ours(tmp_path: Path) -> None:
+def test_airflow_finds_the_plugin_and_it_loads_neither_the_lakehouse_nor_an_engine(tmp_path: Path) -> None:
     environment = {
         **os.environ,
         "AIRFLOW_HOME": str(tmp_path),
@@ -30,5 +30,5 @@ def test_airflow_finds_the_plugin_and_it_imports_nothing_of_ours(tmp_path: Path)
     assert done.returncode == 0, done.stderr[-2000:]
     names, errors, heavy = json.loads(done.stdout.splitlines()[-1])
     assert (names, errors) == (["LakehousePlugin"], {})
-    assert "lakehouse_airflow" not in heavy
+    assert "crypto_lakehouse" not in heavy
     assert "polars" not in heavy

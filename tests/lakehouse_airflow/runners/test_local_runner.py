@@ -11,7 +11,7 @@ import pytest
 
 from crypto_lakehouse.settings import Settings
 from crypto_lakehouse.vocabulary import Step
-from tests.waiting import wait_until
+from tests.waiting import is_running, wait_until
 
 pytestmark = pytest.mark.filterwarnings("ignore")
 
@@ -108,15 +108,10 @@ def test_a_worker_that_was_killed_while_it_waited_is_replaced(monkeypatch: pytes
     monkeypatch.setenv("CODE", "0")
     process = int(run(_WORKER)[1][0].split()[0])
     os.kill(process, signal.SIGKILL)
-    wait_until(lambda: not _lives(process))
+    wait_until(lambda: not is_running(process))
     code, (line,) = run(_WORKER)
     assert code == 0
     assert not line.startswith(str(process))
-
-
-def _lives(process: int) -> bool:
-    """A process that has ended stays a zombie until its parent asks for it."""
-    return Path(f"/proc/{process}/stat").read_text().split(")")[1].split()[0] != "Z"
 
 
 def test_a_stop_ends_a_step_that_runs_and_does_nothing_otherwise() -> None:

@@ -2,13 +2,13 @@
 
 **What it does.** `plan` compares the archive with the lake and writes work orders. `pull` downloads new files of the
 archive. `delta` requests from the exchange what its archive does not have yet. `transform` builds partitions from both
-(`conform`), judges them (`gate`) and makes them visible to readers (`publish`). `report` writes the quality report and
-updates the Asset.
+(`conform`), judges them (`gate`) and makes them visible to readers (`publish`). `announce` updates the Asset
+if anything was published. `report` writes the quality report.
 
-**When it fails.** `plan`, `pull` or `delta` failed after its retries: the archive, the exchange or the network did not
-answer. Later runs catch up by themselves, and a failed `delta` stops no other task. `check_quarantine` failed: the gate
-refused new data. Readers keep the former version, and the report gives the reason. The next run skips the refused data
-until the exchange replaces it.
+**When it fails.** Look at `report` first: its message names all that was refused or failed, and has a link to the
+report. `plan`, `pull` or `delta` failed after its retries: the archive, the exchange or the network did not answer.
+Later runs catch up by themselves, and a failed `delta` stops no other task. If the gate refused new data, readers keep
+the former version. The next run skips the refused data until the exchange replaces it. `docs/runbook.md` has the rest.
 
 **How to rerun.** Clear the run, trigger it with days in its Params, or backfill. Every task may run again at any time.
 """
@@ -22,7 +22,8 @@ from crypto_lakehouse.schedule import cron
 from crypto_lakehouse.spec import Dataset
 from lakehouse_airflow.choices import run_params
 from lakehouse_airflow.errors import retrying
-from lakehouse_airflow.operators import PlanOperator, ReportOperator, StepOperator, check_quarantine, returned
+from lakehouse_airflow.operators import PlanOperator, StepOperator, returned
+from lakehouse_airflow.reporting import AnnounceOperator, ReportOperator
 
 DEFAULTS = {
     **retrying(3, timedelta(seconds=30)),
@@ -65,10 +66,10 @@ def archive_dag(dataset: Dataset) -> DAG:
         place = f"{dataset.layer.value}/{dataset.name}"
         asset = Asset(name=place, uri=f"x-lakehouse://{place}")
         last = TriggerRule.ALL_DONE
-        report = ReportOperator(task_id="report", dataset=dataset.name, outlets=[asset], trigger_rule=last)
+        announce = AnnounceOperator(task_id="announce", dataset=dataset.name, outlets=[asset], trigger_rule=last)
+        report = ReportOperator(task_id="report", dataset=dataset.name, trigger_rule=last)
         pull >> transform_orders
-        delta >> transform.expand(work_order=transform_orders) >> report
-        task(check_quarantine)(report.output["quarantined"])
+        delta >> transform.expand(work_order=transform_orders) >> [announce, report]
     return dag
 
 

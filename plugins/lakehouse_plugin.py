@@ -1,13 +1,20 @@
-"""The project's plugin: `airflow plugins` lists it, so an operator sees that this Airflow belongs to the lakehouse.
+"""The project's plugin: notes of runs, and pages of the lake in Airflow's UI.
 
-Airflow imports every file of this folder at each start. So this one is thin: operators, runners and Params are in the
-package `lakehouse_airflow`, and a DAG file imports what it needs from there.
+Airflow imports every file of this folder at each start, also of a task. So this one is thin: what it names is in the
+package `lakehouse_airflow`.
 """
+
+from typing import Any
 
 from airflow.plugins_manager import AirflowPlugin
 
+from lakehouse_airflow import pages, run_notes
+
 
 class LakehousePlugin(AirflowPlugin):
-    """The name under which Airflow lists the plugin; its operators need no registration."""
+    """The name under which Airflow lists the plugin."""
 
     name = "crypto_lakehouse"
+    listeners: list[Any] = [run_notes]  # noqa: RUF012  Airflow's declaration
+    fastapi_apps: list[Any] = [{"app": pages.application, "url_prefix": pages.PREFIX, "name": "Pages of the lake"}]  # noqa: RUF012
+    external_views: list[Any] = pages.EXTERNAL_VIEWS

@@ -8,6 +8,7 @@ from pathlib import Path
 import hypothesis
 import pytest
 
+from tests.demo_lake import demo_folder
 from tests.skips import pytest_make_collect_report, pytest_runtest_makereport
 
 __all__ = ["pytest_make_collect_report", "pytest_runtest_makereport"]
@@ -44,3 +45,9 @@ def real_archive() -> Path:
     if not (REAL / "archive" / "data").is_dir():
         pytest.skip("../shared/real is not here: the real archive files come with the workplace, not with the project")
     return REAL / "archive"
+
+
+@pytest.fixture(scope="session")
+def demo(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A folder like a checkout after `make demo`; see `tests.demo_lake`. No test may change it."""
+    return demo_folder(tmp_path_factory)

@@ -113,6 +113,10 @@ ELSEWHERE: dict[str, tuple[str, str]] = {
         ),
         ("crypto_lakehouse/gold/test_mart_runs.py", "a mart of the tests goes through whole runs"),
     ),
+    "crypto_lakehouse/runs/listing.py": (
+        "crypto_lakehouse/runs/test_history.py",
+        "runs are read one by one and listed from the same files",
+    ),
     "crypto_lakehouse/runs/outcomes.py": ("crypto_lakehouse/runs/test_results.py", DECLARATIONS),
     "crypto_lakehouse/exchange/session.py": ("crypto_lakehouse/test_http_limits.py", OVER_HTTP),
     "crypto_lakehouse/instruments/fetching.py": ("crypto_lakehouse/instruments/test_updating.py", OVER_HTTP),
@@ -163,6 +167,11 @@ ELSEWHERE: dict[str, tuple[str, str]] = {
     "lakehouse_airflow/runners/operator_runner.py": (
         "lakehouse_airflow/runners/test_ecs_runner.py",
         "the base of two runners, whose tests it is in",
+    ),
+    "lakehouse_airflow/pages/__init__.py": ("lakehouse_airflow/test_plugin.py", "the plugin declares what it has"),
+    **dict.fromkeys(
+        ("lakehouse_airflow/pages/answering.py", "lakehouse_airflow/pages/reading.py"),
+        ("lakehouse_airflow/pages/test_routes.py", "pages are asked for over HTTP, with Airflow's login"),
     ),
     "lakehouse_airflow/sqlite_options.py": ("dags/test_whole_runs.py", DECLARATIONS),
 }

@@ -13,7 +13,6 @@ LakehouseError                  .dataset .partition .advice
    ├─ SchemaDrift                 a header, width, type or unit that the table does not know
    ├─ ContentRefused              rows with impossible values: other days, no numbers, wrong symbol
    ├─ ListingSuspect              a listing that is unsorted, repeats, or shrank
-   ├─ QualityGateFailed           the gate rejected a partition
    ├─ ExchangeRefused             the exchange does not serve this address or this request
    ├─ OutOfReach                  the exchange does not return such old days any more
    ├─ MissingExtra                a library of an optional extra is not installed
@@ -95,10 +94,6 @@ class ContentRefused(PermanentError):
 
 class ListingSuspect(PermanentError):
     """A bucket listing that is unsorted, repeats itself, or shrank."""
-
-
-class QualityGateFailed(PermanentError):
-    """The gate rejected a partition."""
 
 
 class ExchangeRefused(PermanentError):

@@ -6,6 +6,9 @@ from enum import StrEnum
 class Entry(StrEnum):
     """An entry of the runbook; the value is the anchor of its heading."""
 
+    STEP_FAILED = "a-step-failed"
+    PARTITION_REFUSED = "a-partition-is-refused"
+    OBJECT_REFUSED = "an-object-is-refused"
     EXCHANGE_REFUSES = "the-exchange-refuses-us"
     EXCHANGE_LIMITS = "the-exchange-asks-us-to-wait"
     EXCHANGE_SILENT = "the-exchange-does-not-answer"

@@ -61,9 +61,7 @@ class RunSummary:
     @property
     def exit_code(self) -> int:
         """The exit code of a run with these failures: what is worst among them decides."""
-        # The report fails because another step did, and has no reason of its own then.
-        causes = [failure for failure in self.failures if failure.step is not Step.REPORT] or self.failures
-        return worst_exit_code([failure.error for failure in causes])
+        return worst_exit_code([failure.error for failure in self.failures])
 
     @property
     def report(self) -> str:

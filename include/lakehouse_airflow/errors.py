@@ -1,21 +1,69 @@
 """Failures of tasks: how the lake's errors become Airflow's, and the line that an alarm matches.
 
-Airflow retries transient errors and no others.
+Airflow retries transient errors and no others. A known failure is one message in the log, without a traceback: its
+frames say nothing to an operator. A bug keeps its traceback.
 """
 
+import logging
 from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import timedelta
 from typing import Any, NoReturn
 
-from airflow.sdk import Context
-from airflow.sdk.exceptions import AirflowException, AirflowFailException
+from airflow.sdk import Context, ExceptionRetryPolicy, RetryAction, RetryRule
+from airflow.sdk.exceptions import (
+    AirflowException,
+    AirflowFailException,
+    AirflowRescheduleException,
+    AirflowSkipException,
+    DownstreamTasksSkipped,
+)
 
 from crypto_lakehouse.errors import LakehouseError, TransientError
-from crypto_lakehouse.exit_codes import EXIT_PERMANENT, EXIT_USAGE
+from crypto_lakehouse.exit_codes import EXIT_PERMANENT, EXIT_TRANSIENT, EXIT_USAGE
 from crypto_lakehouse.foreign_errors import translated
 from crypto_lakehouse.runs.results import StepResult
 from crypto_lakehouse.vocabulary import Step
+
+_log = logging.getLogger(__name__)
+
+
+class TaskFailed(SystemExit):
+    """Ends a task that failed for a known reason; another try may help.
+
+    Airflow logs the traceback of every exception but this kind, and repeats the task if tries are left.
+    """
+
+    exit_code = EXIT_TRANSIENT
+
+    def __init__(self, message: str) -> None:
+        super().__init__(message)
+        # Airflow prints it after the message.
+        self.code = self.exit_code
+
+
+class TaskFailedForGood(TaskFailed):
+    """Ends a task that failed for a known reason; another try would fail as well."""
+
+    exit_code = EXIT_PERMANENT
+
+
+@contextmanager
+def told_in_one_message() -> Iterator[None]:
+    """Logs a known failure of a task in one message, and ends the task.
+
+    Raises:
+        TaskFailed: The task failed, and another try may help.
+        TaskFailedForGood: The task failed, and another try changes nothing.
+    """
+    try:
+        yield
+    except (AirflowSkipException, AirflowRescheduleException, DownstreamTasksSkipped):
+        raise
+    except AirflowException as error:
+        _log.error("%s", error)
+        kind = TaskFailedForGood if isinstance(error, AirflowFailException) else TaskFailed
+        raise kind(str(error)) from None
 
 
 @contextmanager
@@ -66,6 +114,11 @@ def raise_without_result(step: Step, order_key: str, code: int) -> NoReturn:
     )
 
 
+_POLICY = ExceptionRetryPolicy(
+    [RetryRule(TaskFailedForGood, RetryAction.FAIL, reason="another try would fail as well")],
+)
+
+
 def retrying(retries: int, first_delay: timedelta) -> dict[str, Any]:
     """Returns the default arguments of a DAG whose tasks are retried, each time after a longer delay."""
     return {
@@ -73,6 +126,7 @@ def retrying(retries: int, first_delay: timedelta) -> dict[str, Any]:
         "retries": retries,
         "retry_delay": first_delay,
         "retry_exponential_backoff": True,
+        "retry_policy": _POLICY,
         "on_failure_callback": log_failure,
     }
 

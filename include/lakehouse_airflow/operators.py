@@ -12,7 +12,7 @@ from datetime import date, timedelta
 from typing import Any
 
 from airflow.sdk import BaseOperator, Context, SkipMixin
-from airflow.sdk.exceptions import AirflowException, AirflowFailException, AirflowSkipException
+from airflow.sdk.exceptions import AirflowException
 from airflow.sdk.log import mask_secret
 
 from crypto_lakehouse.coverage.records import Fill
@@ -32,14 +32,14 @@ from crypto_lakehouse.runs.orders import (
     order_of_step,
     write_order,
 )
-from crypto_lakehouse.runs.outcomes import GapsOutcome, PlanOutcome, RepairOutcome, ReportOutcome
+from crypto_lakehouse.runs.outcomes import GapsOutcome, PlanOutcome, RepairOutcome
 from crypto_lakehouse.runs.results import Status, StepResult, read_result, result_key
 from crypto_lakehouse.schedule import covered_days, with_lookback
 from crypto_lakehouse.settings import Settings, load_settings
 from crypto_lakehouse.telemetry import readable
-from crypto_lakehouse.verbs import Subject
+from crypto_lakehouse.verbs import Subject, verb_of
 from crypto_lakehouse.vocabulary import Market, Step
-from lakehouse_airflow.errors import raise_for, raise_without_result, translated_errors
+from lakehouse_airflow.errors import raise_for, raise_without_result, told_in_one_message, translated_errors
 from lakehouse_airflow.runners.choosing import new_runner
 from lakehouse_airflow.runners.runner import DeferrableRunner, RunContext, Runner, task_labels
 
@@ -64,7 +64,7 @@ class StepOperator(BaseOperator):
     template_fields: Sequence[str] = ("work_order",)
 
     def __init__(self, *, step: str, work_order: str = "", **kwargs: Any) -> None:
-        super().__init__(**kwargs)
+        super().__init__(**{"doc_md": verb_of(Step(step)).help, **kwargs})
         self.step = step
         self.work_order = work_order
         self._runner: Runner | None = None
@@ -73,11 +73,13 @@ class StepOperator(BaseOperator):
         """Runs the step and reads its result.
 
         Raises:
-            AirflowFailException: The step failed, and a retry changes nothing.
-            AirflowException: The step failed, and a retry may help.
+            TaskFailedForGood: The step failed, and a retry changes nothing.
+            TaskFailed: The step failed, and a retry may help.
             TaskDeferred: A triggerer waits for the step.
         """
-        return self._finished(self._run(self._order_key(context), context), context)
+        with told_in_one_message():
+            self._prepare(context)
+            return self._finished(self._run(self._order_key(context), context), context)
 
     def resume(self, context: Context, event: Mapping[str, Any], order_key: str = "") -> Any:
         """Continues after a triggerer has waited for the step.
@@ -88,18 +90,24 @@ class StepOperator(BaseOperator):
             order_key: As deferred; `airflow dags test` and `DAG.test` pass the event alone.
 
         Raises:
-            AirflowFailException: The step failed, and a retry changes nothing.
-            AirflowException: The step failed, and a retry may help.
+            TaskFailedForGood: The step failed, and a retry changes nothing.
+            TaskFailed: The step failed, and a retry may help.
             TaskDeferred: The step still runs.
         """
         order_key = order_key or self._order_key(context)
+        with told_in_one_message():
+            return self._finished(self._read(order_key, self._resumed(order_key, context, event)), context)
+
+    def _resumed(self, order_key: str, context: Context, event: Mapping[str, Any]) -> int:
         step = Step(self.step)
         settings = _settings_for(order_key, step)
         runner = self._runner = new_runner(settings.runner_of(step), COMMAND)
         if not isinstance(runner, DeferrableRunner):
             raise AirflowException(f"{step} was deferred, and the settings name another runner now")
-        code = runner.resume(step, order_key, self._run_context(settings, context), event)
-        return self._finished(self._read(order_key, code), context)
+        return runner.resume(step, order_key, self._run_context(settings, context), event)
+
+    def _prepare(self, context: Context) -> None:
+        """Does what comes before the step."""
 
     def _order_key(self, _context: Context) -> str:
         return self.work_order
@@ -125,7 +133,7 @@ class StepOperator(BaseOperator):
         return self._read(order_key, code)
 
     def _read(self, order_key: str, code: int) -> StepResult[Any]:
-        storage, step = open_storage(_settings()), Step(self.step)
+        storage, step = open_storage(current_settings()), Step(self.step)
         with translated_errors():
             try:
                 result = read_result(storage, order_key, step)
@@ -160,17 +168,9 @@ class RunOperator(StepOperator):
 class FirstStepOperator(RunOperator):
     """Writes the order that a run starts with, and carries out its step."""
 
-    def execute(self, context: Context) -> Any:
-        """Writes the order, runs the step and reads its result.
-
-        Raises:
-            AirflowFailException: The step failed, and a retry changes nothing.
-            AirflowException: The step failed, and a retry may help.
-            TaskDeferred: A triggerer waits for the step.
-        """
+    def _prepare(self, context: Context) -> None:
         with translated_errors():
-            write_order(open_storage(_settings()), self._order_key(context), self.order(context))
-        return super().execute(context)
+            write_order(open_storage(current_settings()), self._order_key(context), self.order(context))
 
     @abstractmethod
     def order(self, context: Context) -> Order:
@@ -207,38 +207,6 @@ class PlanOperator(FirstStepOperator, SkipMixin):
             self.log.info("nothing to do: the lake already holds what the archive has")
             self.skip(context["ti"], context["task"].get_flat_relatives(upstream=False))
         return list(outcome.orders.get("pull", ()))
-
-
-class ReportOperator(RunOperator):
-    """Writes the run's report; skips the task where nothing was published, so that no asset event is sent.
-
-    Args:
-        dataset: Name of the dataset.
-    """
-
-    def __init__(self, *, dataset: str, **kwargs: Any) -> None:
-        super().__init__(step=Step.REPORT, subject=dataset, **kwargs)
-
-    def execute(self, context: Context) -> Any:
-        """Reports the run, also one whose plan failed.
-
-        Raises:
-            AirflowSkipException: The run had nothing to do, or published nothing.
-            AirflowFailException: A step of the run failed.
-        """
-        if _nothing_was_planned(self._order_key(context)):
-            raise AirflowSkipException("nothing to do: the lake already has what the archive has")
-        return super().execute(context)
-
-    def _finished(self, result: StepResult[Any], context: Context) -> Any:
-        outcome: ReportOutcome = result.completed()
-        figures = outcome.figures
-        context["ti"].xcom_push(key="quarantined", value=figures.quarantined)
-        if not figures.publish.partitions_published and not figures.quarantined:
-            raise AirflowSkipException("nothing was published")
-        for outlet in self.outlets:
-            context["outlet_events"][outlet].extra = {**figures.counts()}
-        return figures.counts()
 
 
 class GapsOperator(FirstStepOperator):
@@ -311,31 +279,9 @@ def fill_params(fill: Fill) -> dict[str, Any]:
     return {**params, "intervals": list(fill.intervals)} if fill.intervals else params
 
 
-def _nothing_was_planned(key: str) -> bool:
-    try:
-        plan = read_result(open_storage(_settings()), key, Step.PLAN)
-    except LakehouseError:
-        # The report step fails with the reason.
-        return False
-    return plan.status is Status.NOTHING_TO_DO
-
-
 def returned(orders: list[str]) -> list[str]:
     """Returns the plan's orders of one kind. Airflow maps tasks only over the return value of a task."""
     return orders
-
-
-def check_quarantine(quarantined: int | None) -> None:
-    """Fails the run if something was quarantined, after everything else was published.
-
-    Raises:
-        AirflowFailException: Objects or partitions were quarantined.
-    """
-    if quarantined:
-        raise AirflowFailException(
-            f"{quarantined} objects or partitions were quarantined; readers keep the former versions. "
-            "See the run's report for the reasons"
-        )
 
 
 def plan_request(dataset: str, run: Any, params: Mapping[str, Any]) -> PlanRequest:
@@ -371,14 +317,19 @@ def _mask_secrets(settings: Settings) -> None:
         mask_secret(secret)
 
 
-def _settings() -> Settings:
+def current_settings() -> Settings:
+    """Returns the settings of the deployment.
+
+    Raises:
+        AirflowFailException: They are not valid.
+    """
     with translated_errors():
         return load_settings()
 
 
 def _settings_for(order_key: str, step: Step) -> Settings:
     """Returns the settings that hold for an order of this size."""
-    settings = _settings()
+    settings = current_settings()
     if not settings.sizes:
         return settings
     try:

@@ -82,31 +82,31 @@ def test_the_log_has_the_step_s_lines(operator: Any) -> None:
 def test_the_result_file_decides(
     facts: dict[str, Any] | None, code: int, message: str, final: bool, operator: Any
 ) -> None:
-    from airflow.sdk.exceptions import AirflowException, AirflowFailException
+    from lakehouse_airflow.errors import TaskFailed, TaskFailedForGood
 
-    with pytest.raises(AirflowException, match=message) as raised:
+    with pytest.raises(TaskFailed, match=message) as raised:
         operator(code=code, facts=facts).execute({})
-    assert isinstance(raised.value, AirflowFailException) is final
+    assert isinstance(raised.value, TaskFailedForGood) is final
 
 
 def test_an_image_that_is_nowhere_is_named(operator: Any, monkeypatch: pytest.MonkeyPatch) -> None:
-    from airflow.sdk.exceptions import AirflowException
+    from lakehouse_airflow.errors import TaskFailed
 
     task = operator()
     # A registry on a closed port of this machine: nothing outside is asked.
     monkeypatch.setenv("CRYPTO_LAKEHOUSE_DOCKER", json.dumps({"images": {"pull": "127.0.0.1:9/nowhere:none"}}))
     load_settings.cache_clear()
-    with pytest.raises(AirflowException, match=r"image 127\.0\.0\.1:9/nowhere:none does not exist"):
+    with pytest.raises(TaskFailed, match=r"image 127\.0\.0\.1:9/nowhere:none does not exist"):
         task.execute({})
 
 
 def test_an_engine_that_does_not_answer_may_be_tried_again(operator: Any) -> None:
-    from airflow.sdk.exceptions import AirflowException, AirflowFailException
+    from lakehouse_airflow.errors import TaskFailed, TaskFailedForGood
 
     task = operator(host="unix:///nowhere/docker.sock")
-    with pytest.raises(AirflowException, match="engine does not answer") as raised:
+    with pytest.raises(TaskFailed, match="engine does not answer") as raised:
         task.execute({})
-    assert not isinstance(raised.value, AirflowFailException)
+    assert not isinstance(raised.value, TaskFailedForGood)
 
 
 def test_a_container_has_no_rights_and_the_limits_of_its_step(operator: Any, images: Engine, lake: Path) -> None:
@@ -151,10 +151,10 @@ def test_a_container_that_somebody_removes_may_be_tried_again(operator: Any, ima
     assert may_be_tried_again(attempt.error)
 
 
-def may_be_tried_again(error: Exception | None) -> bool:
-    from airflow.sdk.exceptions import AirflowException, AirflowFailException
+def may_be_tried_again(error: BaseException | None) -> bool:
+    from lakehouse_airflow.errors import TaskFailed, TaskFailedForGood
 
-    return isinstance(error, AirflowException) and not isinstance(error, AirflowFailException)
+    return isinstance(error, TaskFailed) and not isinstance(error, TaskFailedForGood)
 
 
 def test_a_step_that_wants_too_much_memory_fails_and_says_so(operator: Any) -> None:
@@ -187,13 +187,13 @@ class running:  # noqa: N801  read as a verb
 
     def __init__(self, task: Any, engine: Engine) -> None:
         self.task, self.engine = task, engine
-        self.error: Exception | None = None
+        self.error: BaseException | None = None
         self.thread = threading.Thread(target=self.execute)
 
     def execute(self) -> None:
         try:
             self.task.execute({})
-        except Exception as error:
+        except SystemExit as error:
             self.error = error
 
     def __enter__(self) -> str:

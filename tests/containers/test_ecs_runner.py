@@ -147,11 +147,11 @@ def test_the_result_file_decides(
     operator: Any,
     ecs: Ministack,
 ) -> None:
-    from airflow.sdk.exceptions import AirflowException, AirflowFailException
+    from lakehouse_airflow.errors import TaskFailed, TaskFailedForGood
 
-    with pytest.raises(AirflowException, match=message) as raised:
+    with pytest.raises(TaskFailed, match=message) as raised:
         finished(operator(code=code, facts=facts, deferrable=deferrable), task_context())
-    assert isinstance(raised.value, AirflowFailException) is is_final
+    assert isinstance(raised.value, TaskFailedForGood) is is_final
     assert tasks(ecs)[-1]["containers"][0]["exitCode"] == code, "ECS told what the container said"
 
 
@@ -159,11 +159,11 @@ def test_the_result_file_decides(
 def test_an_image_that_is_nowhere_fails_soon_and_is_named(
     deferrable: bool, operator: Any, ecs: Ministack, capfd: pytest.CaptureFixture[str]
 ) -> None:
-    from airflow.sdk.exceptions import AirflowException
+    from lakehouse_airflow.errors import TaskFailed
 
     # A registry on a closed port of this machine: nothing outside is asked.
     nowhere = "127.0.0.1:9/nowhere:none"
-    with pytest.raises(AirflowException, match="left no result"):
+    with pytest.raises(TaskFailed, match="left no result"):
         finished(operator(image=nowhere, deferrable=deferrable), task_context())
     assert tasks(ecs)[-1]["stopCode"] == "TaskFailedToStart"
     said = "".join(capfd.readouterr())
@@ -174,14 +174,14 @@ def test_an_image_that_is_nowhere_fails_soon_and_is_named(
 def test_a_task_that_was_stopped_from_outside_is_a_failure_although_ecs_says_0(
     operator: Any, ecs: Ministack, lake: Path
 ) -> None:
-    from airflow.sdk.exceptions import AirflowException
+    from lakehouse_airflow.errors import TaskFailed
 
     def stop() -> None:
         is_up(ecs, lake)()
         running = ecs.client("ecs").list_tasks(cluster=CLUSTER, desiredStatus="RUNNING")["taskArns"]
         ecs.client("ecs").stop_task(cluster=CLUSTER, task=running[0], reason="somebody")
 
-    with pytest.raises(AirflowException, match=r"left no result .*exit code 0"):
+    with pytest.raises(TaskFailed, match=r"left no result .*exit code 0"):
         finished(operator(script=at_work(), deferrable=True), task_context(), stop)
     last = tasks(ecs)[-1]
     assert (last["stoppedReason"], last["containers"][0]["exitCode"]) == ("somebody", 0), "the lie"
@@ -189,13 +189,13 @@ def test_a_task_that_was_stopped_from_outside_is_a_failure_although_ecs_says_0(
 
 
 def test_a_container_that_is_killed_is_a_failure(operator: Any, ecs: Ministack, lake: Path) -> None:
-    from airflow.sdk.exceptions import AirflowException
+    from lakehouse_airflow.errors import TaskFailed
 
     def kill() -> None:
         is_up(ecs, lake)()
         ecs.engine.run("kill", *ecs.containers("--filter", "status=running"))
 
-    with pytest.raises(AirflowException, match="left no result"):
+    with pytest.raises(TaskFailed, match="left no result"):
         finished(operator(script=at_work(), deferrable=True), task_context(), kill)
     assert tasks(ecs)[-1]["containers"][0]["exitCode"] == 137
 
@@ -229,10 +229,10 @@ def test_a_try_that_was_cut_off_is_joined_by_the_next_and_the_step_runs_once(
 
 
 def test_a_task_that_does_not_end_is_given_up_and_stopped(operator: Any, ecs: Ministack, lake: Path) -> None:
-    from airflow.sdk.exceptions import AirflowException
+    from lakehouse_airflow.errors import TaskFailed
 
     started = time.monotonic()
-    with pytest.raises(AirflowException, match="left no result"):
+    with pytest.raises(TaskFailed, match="left no result"):
         finished(operator(script=at_work(), timeout_seconds=5), task_context())
     assert time.monotonic() - started < 600, "the step would sleep for 600 s"
     assert (lake / "up").exists(), "it was at work"

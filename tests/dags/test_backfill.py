@@ -45,4 +45,7 @@ def test_backfills_cover_every_day_and_month_once_and_a_second_one_changes_nothi
     started = dict(airflow.rows("SELECT task_id, count(*) FROM task_instance WHERE state = 'success' GROUP BY task_id"))
     assert started["plan"] == RUNS[DAILY] + RUNS[MONTHLY]
     assert set(started.values()) == {started["plan"], PUBLISHED.runs}, "an idle run starts no process but its plan's"
+    notes = [note for (note,) in airflow.rows("SELECT content FROM dag_run_note")]
+    assert len(notes) == PUBLISHED.runs
+    assert all(" rows published\nReport: " in note for note in notes)
     assert_a_second_backfill_makes_no_run(airflow)

@@ -124,13 +124,13 @@ def test_the_tasks_and_their_order(dags: dict[str, Any]) -> None:
     assert downstream["pull"] == ["transform_orders"]
     assert "transform.conform" in downstream["transform_orders"]
     assert "transform.conform" in downstream["delta"]
-    assert downstream["report"] == ["check_quarantine"]
+    assert downstream["transform.publish"] == ["announce", "report"]
     pools = {task.task_id: task.pool for task in dag.tasks}
     assert (pools["plan"], pools["pull"], pools["transform.conform"], pools["transform.gate"]) == (
         *("exchange", "exchange"),
         *("heavy", "heavy"),
     )
-    assert [outlet.name for outlet in dag.get_task("report").outlets] == ["silver/binance_um_klines"]
+    assert [outlet.name for outlet in dag.get_task("announce").outlets] == ["silver/binance_um_klines"]
 
 
 def test_the_dag_and_a_run_of_the_command_line_follow_the_same_stages(dags: dict[str, Any]) -> None:
@@ -154,12 +154,12 @@ def _task_id(stage: Stage, step: Step) -> str:
 
 
 def test_the_tasks_of_a_stage_are_the_verbs_and_no_dag_computes_by_itself(dags: dict[str, Any]) -> None:
-    """Everything that works on data is a step; the rest hands on keys of orders, triggers runs or fails one."""
+    """Everything that works on data is a step; the rest hands on keys of orders, triggers runs or sends an event."""
     import gaps_dag
     import instruments_dag
     from lakehouse_airflow.operators import StepOperator
 
-    plumbing = {"delta_orders", "transform_orders", "check_quarantine", "fill"}
+    plumbing = {"delta_orders", "transform_orders", "announce", "fill"}
     every = [*dags.values(), gaps_dag.dag, instruments_dag.dag]
     tasks = {task.task_id: task for dag in every for task in dag.tasks}
     computing = {name: task for name, task in tasks.items() if name not in plumbing}

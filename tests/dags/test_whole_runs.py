@@ -18,7 +18,7 @@ from crypto_lakehouse.datasets import dataset
 from crypto_lakehouse.demo.airflow_home import airflow_environment
 from tests.dags.homes import copied_home
 from tests.fakes.exchange import Fault, LocalExchange
-from tests.small_lake import SmallLake, dropped, small_lake
+from tests.small_lake import SmallLake, dropped, put_in_all, small_lake
 
 pytestmark = pytest.mark.long
 
@@ -45,7 +45,7 @@ class Place:
         events = [json.loads(line[1:]) for line in done.stdout.splitlines() if line.startswith("@")]
         ended = [(event["run_id"], event["state"]) for event in events if event["event"] == "end"]
         assert len(ended) == len(runs), done.stderr[-4000:]
-        return done.returncode, [Ran(self, run_id, state) for run_id, state in ended]
+        return done.returncode, [Ran(self, run_id, state, done.stdout + done.stderr) for run_id, state in ended]
 
     def rows(self, sql: str, *values: str) -> list[tuple[Any, ...]]:
         with closing(sqlite3.connect(f"{self.environment['AIRFLOW_HOME']}/airflow.db")) as held:
@@ -63,6 +63,7 @@ class Ran:
     place: Place
     run_id: str
     state: str
+    log: str
 
     def tasks(self) -> list[tuple[str, str, int]]:
         """Returns the name, the state and the number of tries of each task."""
@@ -108,14 +109,37 @@ def test_both_sides_meet_in_one_partition(place: Place, tmp_path: Path) -> None:
     assert place.published() == {"kline_interval=1h/symbol_key=BTCUSDT/period=2025-01": 72}
 
 
-def test_an_exchange_that_refuses_us_holds_up_nothing_but_itself(place: Place, tmp_path: Path) -> None:
+def test_an_exchange_that_refuses_us_hides_no_refused_object_and_holds_up_nothing_but_itself(
+    place: Place, tmp_path: Path
+) -> None:
+    refused = place.lake.publish(NAME, "2025-01-02", put_in_all(2, "0.01")).key
     place.exchange.inject(Fault.GEO_451, times=5, path="")
     code, [ran] = place.run(tmp_path, (NAME, CONF))
     assert place.exchange.fired[Fault.GEO_451] == 1
     assert (code, ran.state) == (1, "failed")
     states = ran.states
-    assert (states["delta"], states["transform.publish"], states["report"]) == ("failed", "success", "failed")
-    assert place.published() == {"kline_interval=1h/symbol_key=BTCUSDT/period=2025-01": 48}
+    assert {task: states[task] for task in ("delta", "transform.publish", "announce", "report")} == {
+        **{"delta": "failed", "report": "failed"},
+        **{"transform.publish": "success", "announce": "success"},
+    }
+    assert place.published() == {"kline_interval=1h/symbol_key=BTCUSDT/period=2025-01": 24}
+    assert_one_message_names_all_that_went_wrong(ran, refused)
+    assert_known_failures_have_no_frames(ran)
+    assert place.rows("SELECT count(*) FROM asset_event WHERE source_run_id = ?", ran.run_id) == [(1,)]
+
+
+def assert_one_message_names_all_that_went_wrong(ran: Ran, refused: str) -> None:
+    first = f"{NAME}: 1 object refused; 1 step failed; 1 partition and 24 rows published"
+    assert ran.log.count(first) == 1
+    message = ran.log.partition(first)[2].partition("Report: ")[0]
+    assert f"Object refused: {refused}: " in message
+    assert "Step failed: delta: " in message
+    assert "451" in message
+
+
+def assert_known_failures_have_no_frames(ran: Ran) -> None:
+    assert "Task exited" in ran.log, "the log of tasks is what is looked at"
+    assert "Traceback" not in ran.log
 
 
 def test_a_refused_plan_and_an_archive_that_fails_make_their_runs_red(place: Place, tmp_path: Path) -> None:
@@ -130,6 +154,7 @@ def test_a_refused_plan_and_an_archive_that_fails_make_their_runs_red(place: Pla
 def assert_a_refused_plan_is_reported_once(place: Place, ran: Ran) -> None:
     tries = [(task, tries) for task, state, tries in ran.tasks() if state == "failed"]
     assert tries == [("plan", 1), ("report", 1)], "what cannot succeed is not tried again"
+    assert ran.states["announce"] == "skipped"
     pages = [
         page.read_text(encoding="utf-8") for page in Path(place.lake.settings.lake).glob("quality/*/*/report.html")
     ]

@@ -22,14 +22,12 @@ from crypto_lakehouse.runs.orders import (
     RepairOrder,
     first_order_key,
     read_order,
-    run_folder,
-    write_order,
 )
 from crypto_lakehouse.runs.outcomes import GapsOutcome, InstrumentsOutcome, PlanOutcome, RepairOutcome
 from crypto_lakehouse.runs.results import Status, StepResult, result_key
 from crypto_lakehouse.settings import load_settings
 from crypto_lakehouse.vocabulary import Market, Step
-from tests.step_results import failed_pull, idle_plan, succeeded_pull
+from tests.step_results import failed_pull, succeeded_pull
 from tests.waiting import STANDSTILL_SECONDS, is_running, wait_until
 
 pytestmark = pytest.mark.filterwarnings("ignore")
@@ -74,9 +72,9 @@ def test_a_good_result_gives_its_counts_and_nothing_else(operator: Any, caplog: 
 
 
 def test_success_without_a_result_is_a_failure(operator: Any) -> None:
-    from airflow.sdk.exceptions import AirflowException
+    from lakehouse_airflow.errors import TaskFailed
 
-    with pytest.raises(AirflowException, match="left no result"):
+    with pytest.raises(TaskFailed, match="left no result"):
         operator(code=0).execute({})
 
 
@@ -84,39 +82,39 @@ def test_success_without_a_result_is_a_failure(operator: Any) -> None:
 def test_without_a_result_the_exit_code_decides_whether_a_retry_may_help(
     operator: Any, code: int, is_final: bool
 ) -> None:
-    from airflow.sdk.exceptions import AirflowException, AirflowFailException
+    from lakehouse_airflow.errors import TaskFailed, TaskFailedForGood
 
     script = f"import os; os.kill(os.getpid(), {-code})" if code < 0 else f"raise SystemExit({code})"
-    with pytest.raises(AirflowException, match="left no result") as raised:
+    with pytest.raises(TaskFailed, match="left no result") as raised:
         operator(script=script).execute({})
-    assert isinstance(raised.value, AirflowFailException) is is_final
+    assert isinstance(raised.value, TaskFailedForGood) is is_final
 
 
 def test_a_result_of_an_earlier_try_does_not_count(operator: Any, lake: Path) -> None:
-    from airflow.sdk.exceptions import AirflowException
+    from lakehouse_airflow.errors import TaskFailed
 
     operator(facts=succeeded_pull()).execute({})
-    with pytest.raises(AirflowException, match="left no result"):
+    with pytest.raises(TaskFailed, match="left no result"):
         operator(code=0).execute({})
 
 
 def test_a_failed_result_fails_even_where_the_process_says_success(operator: Any) -> None:
-    from airflow.sdk.exceptions import AirflowFailException
+    from lakehouse_airflow.errors import TaskFailedForGood
 
-    with pytest.raises(AirflowFailException, match="why"):
+    with pytest.raises(TaskFailedForGood, match="why"):
         operator(code=0, facts=failed_pull()).execute({})
 
 
 def test_a_good_result_with_a_bad_exit_code_is_a_failure(operator: Any) -> None:
-    from airflow.sdk.exceptions import AirflowException
+    from lakehouse_airflow.errors import TaskFailed
 
-    with pytest.raises(AirflowException, match="contradict each other"):
+    with pytest.raises(TaskFailed, match="contradict each other"):
         operator(code=1, facts=succeeded_pull()).execute({})
 
 
 def test_an_event_that_a_step_logs_is_read_as_words(operator: Any, capfd: pytest.CaptureFixture[str]) -> None:
     event = {"event": "step_started", "level": "info", "timestamp": "t", "step": "pull", "run": "r"}
-    with pytest.raises(Exception, match="left no result"):
+    with pytest.raises(SystemExit, match="left no result"):
         operator(script=f"print({json.dumps(event)!r})").execute({})
     logged = "".join(capfd.readouterr())
     assert "step_started step=pull run=r" in logged
@@ -135,7 +133,7 @@ def test_a_secret_that_a_step_prints_is_blotted_out_of_the_log(
     else:
         monkeypatch.setenv(name, canary)
     load_settings.cache_clear()
-    with pytest.raises(Exception, match="left no result"):
+    with pytest.raises(SystemExit, match="left no result"):
         operator(script=f"print('a line with {canary}.')").execute({})
     # Airflow's supervisor does this to each line that a task logs.
     (said,) = re.findall(r"a line with \S+\.", str(redact("".join(capfd.readouterr()))))
@@ -144,19 +142,19 @@ def test_a_secret_that_a_step_prints_is_blotted_out_of_the_log(
 
 @pytest.mark.parametrize("error", [{"is_transient": True}, {"is_known": False}], ids=["transient", "unknown"])
 def test_what_may_pass_is_tried_again(error: dict[str, bool], operator: Any) -> None:
-    from airflow.sdk.exceptions import AirflowException, AirflowFailException
+    from lakehouse_airflow.errors import TaskFailed, TaskFailedForGood
 
-    with pytest.raises(AirflowException) as raised:
+    with pytest.raises(TaskFailed) as raised:
         operator(code=75, facts=failed_pull(**error)).execute({})
-    assert not isinstance(raised.value, AirflowFailException)
+    assert not isinstance(raised.value, TaskFailedForGood)
 
 
 def test_a_runner_that_cannot_start_as_configured_says_so(operator: Any, monkeypatch: pytest.MonkeyPatch) -> None:
-    from airflow.sdk.exceptions import AirflowFailException
+    from lakehouse_airflow.errors import TaskFailedForGood
 
     monkeypatch.setenv("CRYPTO_LAKEHOUSE_RUNNER", "kubernetes")
     load_settings.cache_clear()
-    with pytest.raises(AirflowFailException, match=r"kubernetes\.lake_claim|not installed"):
+    with pytest.raises(TaskFailedForGood, match=r"kubernetes\.lake_claim|not installed"):
         operator().execute({})
 
 
@@ -174,7 +172,7 @@ def test_killing_the_task_ends_the_step_and_what_it_started(operator: Any, lake:
     def execute() -> None:
         try:
             one.execute({})
-        except Exception as error:
+        except SystemExit as error:
             outcome.append(error)
 
     thread = threading.Thread(target=execute)
@@ -257,17 +255,6 @@ def test_a_plan_pushes_keys_of_orders_only(lake: Path, monkeypatch: pytest.Monke
     assert len(json.dumps(pushed)) < 4096
 
 
-def test_a_quarantine_turns_the_run_red_after_all_is_published() -> None:
-    from airflow.sdk.exceptions import AirflowFailException
-
-    from lakehouse_airflow.operators import check_quarantine
-
-    check_quarantine(0)
-    check_quarantine(None)
-    with pytest.raises(AirflowFailException, match="2 objects or partitions were quarantined"):
-        check_quarantine(2)
-
-
 @pytest.mark.parametrize("status", [Status.NOTHING_TO_DO, Status.SUCCEEDED])
 def test_a_plan_with_nothing_to_do_skips_all_that_comes_after_it_and_no_other_does(
     status: Status, lake: Path, monkeypatch: pytest.MonkeyPatch
@@ -293,19 +280,6 @@ def test_a_plan_with_nothing_to_do_skips_all_that_comes_after_it_and_no_other_do
         plan.execute(context)
     assert set(raised.value.tasks) == {"pull", "report"}
     assert plan.inherits_from_skipmixin, "Airflow skips them again where somebody clears one of them"
-
-
-def test_a_report_with_nothing_to_do_is_skipped_so_that_no_asset_event_is_sent(lake: Path) -> None:
-    from airflow.sdk.exceptions import AirflowSkipException
-
-    from lakehouse_airflow.operators import ReportOperator
-
-    run = run_of()
-    key = f"{run_folder('binance_um_klines', run.run_id)}/plan.json"
-    write_order(LocalStorage(lake), key, PlanRequest("binance_um_klines", "r", "2025-01-01", "2025-01-01"))
-    LocalStorage(lake).write(result_key(key, Step.PLAN), idle_plan())
-    with pytest.raises(AirflowSkipException, match="nothing to do"):
-        ReportOperator(task_id="report", dataset="binance_um_klines").execute({"dag_run": run})
 
 
 def test_gaps_become_arguments_of_triggered_runs(lake: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -68,7 +68,9 @@ def _holds(term: re.Match[str], document: Mapping[str, Any]) -> bool:
         return False
     if operator == ">":
         return isinstance(value, int | float) and value > float(term["number"])
-    return fnmatchcase(str(value), term["text"]) is (operator == "=")
+    wanted = term["text"]
+    is_equal = value == float(term["number"]) if wanted is None else fnmatchcase(str(value), wanted)
+    return is_equal is (operator == "=")
 
 
 def _value(document: Mapping[str, Any], path: str) -> Any:

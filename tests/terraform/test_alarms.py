@@ -166,6 +166,22 @@ def test_a_run_counts_as_finished_and_so_does_what_it_quarantined(
     assert talking.counted(filters) == [*expected, (Step.REPORT, FINISHED)]
 
 
+def test_a_run_with_a_failed_step_does_not_count_as_finished_and_its_report_counts_as_failed(
+    small: SmallLake, filters: list[dict[str, Any]]
+) -> None:
+    sound(small)
+    talking = Talking()
+
+    def killed(step: Step, key: str, settings: Settings, progress: Progress) -> StepResult:
+        if step is Step.GATE:
+            raise SourceUnavailable("the container was stopped before the step wrote anything")
+        return talking(step, key, settings, progress)
+
+    request = PlanRequest(KLINES, new_run_id("test"), DAY, DAY, ("BTCUSDT",), ("1h",))
+    assert len(run_pipeline(request, small.settings, step=killed).failures) == 1
+    assert talking.counted(filters) == [(Step.REPORT, FAILED)]
+
+
 @pytest.mark.parametrize(("is_lost", "expected"), [(False, []), (True, [(Step.REPAIR, DAMAGED)])])
 def test_what_a_repair_could_not_mend_is_told(
     small: SmallLake, filters: list[dict[str, Any]], is_lost: bool, expected: list[tuple[Step, Counted]]
@@ -236,6 +252,8 @@ def test_the_evaluators_know_a_line_from_another_and_what_they_do_not_know() -> 
     pattern = '{ $.step = "report" && $.status != "failed" && $.counts.rows > 0 }'
     line = {"step": "report", "status": "succeeded", "counts": {"rows": 1}}
     assert matches(pattern, json.dumps(line))
+    assert matches("{ $.counts.rows = 1 }", json.dumps(line))
+    assert not matches("{ $.counts.rows = 0 }", json.dumps(line))
     for other in ({"step": "pull"}, {"status": "failed"}, {"counts": {"rows": 0}}, {"counts": {}}):
         assert not matches(pattern, json.dumps({**line, **other}))
     assert not matches(pattern, "report")

@@ -194,7 +194,7 @@ def runs(
 ) -> None:
     """List the runs of a table, newest first: what was asked for, how the run ended, its figures and its report."""
     from crypto_lakehouse.lake.opening import open_storage
-    from crypto_lakehouse.runs.history import list_runs
+    from crypto_lakehouse.runs.listing import list_runs
     from crypto_lakehouse.settings import load_settings
 
     storage = open_storage(load_settings())

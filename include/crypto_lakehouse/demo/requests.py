@@ -10,13 +10,16 @@ from crypto_lakehouse.archive.keys import ArchiveKey, parse_key
 from crypto_lakehouse.datasets import dataset
 from crypto_lakehouse.demo.synthetic import SyntheticRequest
 from crypto_lakehouse.errors import InvalidRequest
-from crypto_lakehouse.vocabulary import Interval, Market
+from crypto_lakehouse.vocabulary import Frequency, Interval, Market
 
 FIRST_DAY, LAST_DAY = date(2024, 12, 30), date(2025, 1, 2)
 """The days contain the end of a month and of a year, and the first day of spot files with microseconds."""
 
 EXCHANGE_NOW = datetime(2025, 1, 4, 4, 0, tzinfo=UTC)
 """The fixed time of the demonstration's exchange. At this time the archive does not have the previous day yet."""
+
+BROKEN = ArchiveKey(dataset("binance_um_klines"), Frequency.DAILY, "ETHUSDT", Interval.H1, LAST_DAY)
+"""The object of the archive that is broken on purpose: one of its candles cannot be true."""
 
 YESTERDAY = EXCHANGE_NOW.date() - timedelta(days=1)
 _DECEMBER = date(2024, 12, 1)
@@ -43,7 +46,7 @@ def synthetic_requests() -> list[SyntheticRequest]:
         # A monthly file for December and daily files for its last days. Daily files have the better rank; both agree.
         SyntheticRequest(dataset("binance_spot_klines"), two, days, december, both),
         SyntheticRequest(dataset("binance_spot_agg_trades"), two, days),
-        SyntheticRequest(dataset("binance_um_klines"), two, days, december, both),
+        SyntheticRequest(dataset("binance_um_klines"), two, days, december, both, broken=BROKEN.key),
         SyntheticRequest(dataset("binance_um_mark_price_klines"), two, days, intervals=(Interval.M1,)),
         SyntheticRequest(dataset("binance_um_book_depth"), ("BTCUSDT",), days),
         SyntheticRequest(dataset("binance_um_metrics"), two, days),

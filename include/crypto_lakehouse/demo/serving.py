@@ -65,7 +65,7 @@ def serve_exchange(program: Sequence[str], folder: Path) -> Iterator[str]:
     process = subprocess.Popen(  # noqa: S603  our own interpreter and module, an argument list
         bound_to_us(program, signal.SIGTERM), cwd=folder, stdout=subprocess.PIPE, text=True, start_new_session=True
     )
-    with ended_with_us(process, signal.SIGTERM):
+    with process, ended_with_us(process, signal.SIGTERM):
         url = process.stdout.readline().strip() if process.stdout else ""
         if not url.startswith("http://127.0.0.1:"):
             raise SourceUnavailable("the local exchange did not start", f"Try {' '.join(program)}")

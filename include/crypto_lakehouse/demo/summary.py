@@ -3,6 +3,7 @@
 import shlex
 import sys
 from collections.abc import Mapping, Sequence
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Protocol
 
@@ -11,6 +12,7 @@ from rich.console import Console
 from rich.table import Table
 
 from crypto_lakehouse.coverage.log import CoverageFrames, CoverageLog
+from crypto_lakehouse.demo.findings import findings
 from crypto_lakehouse.errors import LakehouseError
 from crypto_lakehouse.lake.local import LocalStorage
 from crypto_lakehouse.lake.verdicts import VerdictLog
@@ -44,13 +46,19 @@ def show_summary(lake: Path, finished: Sequence[FinishedRun], console: Console) 
     states = {run.dataset: run.state for run in finished}
     has_work = any(section.objects or section.partitions for section in sections)
     if sections and not has_work and set(states.values()) == {"success"}:
-        console.print("\n[green]Nothing to do[/]: the lake already has everything from the archive and the exchange.")
-    console.print(_table(sections, states))
+        console.print(
+            f"\n[green]Nothing to do[/]: the lake already has everything that the archive and the exchange have of "
+            f"{len(sections)} datasets.\nNo object was pulled, nothing was requested, and no partition was built."
+        )
+    else:
+        console.print(_table(sections, states))
     for line in reasons(sections, states):
         console.print(line, markup=False, highlight=False)
+    _show_findings(storage, lake, [section.dataset for section in sections], console)
     _show_query(lake, [section.dataset for section in sections], console)
     report = lake / "quality" / "report.html"
-    write_report(report, "Quality of the lake", [_published_section(storage, section) for section in sections])
+    about = [("Lake", str(lake)), ("Written", f"{datetime.now(UTC):%Y-%m-%d %H:%M:%S} UTC")]
+    write_report(report, "Quality of the lake", about, [_published_section(storage, section) for section in sections])
     console.print(f"\nLake            {lake}")
     console.print(f"Quality report  {report}")
     console.print("\n[bold]Next[/], to paste:")
@@ -58,6 +66,14 @@ def show_summary(lake: Path, finished: Sequence[FinishedRun], console: Console) 
         # Paths and SQL are printed as they are, so that a copy works.
         console.print(f"  {command}", markup=False, highlight=False, soft_wrap=True)
     return all(state == "success" for state in states.values())
+
+
+def _show_findings(storage: LocalStorage, lake: Path, datasets: Sequence[str], console: Console) -> None:
+    lines = findings(storage, datasets, _query_command(lake))
+    if lines:
+        console.print("\n[bold]What is not as it should be[/], and what shows it:")
+    for line in lines:
+        console.print(f"  {line}", markup=False, highlight=False, soft_wrap=True)
 
 
 def reasons(sections: Sequence[DatasetSection], states: Mapping[str, str]) -> list[str]:
@@ -73,9 +89,7 @@ def reasons(sections: Sequence[DatasetSection], states: Mapping[str, str]) -> li
 
 def next_commands(lake: Path) -> list[str]:
     """Returns commands for a shell in the current folder: they show the lake, query a table, and start the UI."""
-    here = Path.cwd()
-    program, root = (_shown_from(here, path) for path in (Path(sys.executable).parent / "crypto-lakehouse", lake))
-    start = f"CRYPTO_LAKEHOUSE_LAKE={shlex.quote(root)} {shlex.quote(program)} query"
+    start = _query_command(lake)
     try:
         names = Lake.open(Settings(lake=str(lake))).datasets()
     except LakehouseError:
@@ -84,6 +98,13 @@ def next_commands(lake: Path) -> list[str]:
     name = next((name for name in (*_PREFERRED, *names) if name in names), None)
     query = [f'{start} sql "FROM {name} LIMIT 5"'] if name else []
     return [f"{start} info", *query, "make up"]
+
+
+def _query_command(lake: Path) -> str:
+    """Returns the start of a command that reads the lake, for a shell in the current folder."""
+    here = Path.cwd()
+    program, root = (_shown_from(here, path) for path in (Path(sys.executable).parent / "crypto-lakehouse", lake))
+    return f"CRYPTO_LAKEHOUSE_LAKE={shlex.quote(root)} {shlex.quote(program)} query"
 
 
 def _shown_from(here: Path, path: Path) -> str:

@@ -9,6 +9,7 @@ import zipfile
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from datetime import date, timedelta
+from decimal import Decimal
 from pathlib import Path
 
 from crypto_lakehouse.archive.keys import ArchiveKey
@@ -24,6 +25,8 @@ No price, volume or trade in it is real. Do not publish it, and do not draw conc
 """
 _HEADER_SINCE = date(2022, 6, 1)
 """Futures files have a header from about this day on, in datasets where only some files have one."""
+_BROKEN_LINE, _CLOSE = 14, 4
+"""Line (from 1) and column (from 0) of the price that `with_broken_row` changes."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,6 +40,7 @@ class SyntheticRequest:
         months: First days of the months of monthly files.
         intervals: Kline intervals of up to a day, where the dataset has intervals.
         checksums: Whether each zip has a CHECKSUM file.
+        broken: Key of an object that gets a row which cannot be true. Empty for none.
     """
 
     dataset: Dataset
@@ -45,6 +49,7 @@ class SyntheticRequest:
     months: tuple[date, ...] = ()
     intervals: tuple[Interval, ...] = ()
     checksums: bool = True
+    broken: str = ""
 
     def objects(self) -> Iterator[ArchiveKey]:
         """Yields the keys of the objects."""
@@ -60,9 +65,11 @@ def build_archive(folder: Path, requests: Sequence[SyntheticRequest], progress: 
     """Writes the archive to `folder` with the layout of the bucket, and returns the number of zips."""
     folder.mkdir(parents=True, exist_ok=True)
     (folder / "SYNTHETIC.txt").write_text(LABEL, encoding="utf-8")
-    wanted = [(key, request.checksums) for request in requests for key in request.objects()]
-    for number, (key, with_checksum) in enumerate(wanted):
-        write_object(folder, key, synthetic_csv(key), with_checksum=with_checksum)
+    wanted = [(key, request) for request in requests for key in request.objects()]
+    for number, (key, request) in enumerate(wanted):
+        csv = synthetic_csv(key)
+        content = with_broken_row(csv) if key.key == request.broken else csv
+        write_object(folder, key, content, with_checksum=request.checksums)
         progress("synthetic objects", number + 1, len(wanted))
     return len(wanted)
 
@@ -78,6 +85,16 @@ def synthetic_csv(key: ArchiveKey) -> bytes:
     while day <= key.last_day:
         lines += LINES[key.dataset.data_type](DayContent(key.dataset, key.symbol, day, key.interval))
         day += timedelta(days=1)
+    return ("\n".join(lines) + "\n").encode()
+
+
+def with_broken_row(csv: bytes) -> bytes:
+    """Returns a file of klines in which the close of one candle has its decimal point two places too far left."""
+    lines = csv.decode().splitlines()
+    cells = lines[_BROKEN_LINE - 1].split(",")
+    close = Decimal(cells[_CLOSE])
+    cells[_CLOSE] = str((close / 100).quantize(close))
+    lines[_BROKEN_LINE - 1] = ",".join(cells)
     return ("\n".join(lines) + "\n").encode()
 
 

@@ -14,7 +14,7 @@ from crypto_lakehouse.lake.partition import table_folder
 from crypto_lakehouse.lake.storage import Storage
 from crypto_lakehouse.lake.verdicts import VerdictLog
 from crypto_lakehouse.lake.versions import set_aside
-from crypto_lakehouse.runs.history import run_log
+from crypto_lakehouse.runs.listing import run_log
 from crypto_lakehouse.spec import Dataset, Table
 from crypto_lakehouse.vocabulary import Exchange, Market
 

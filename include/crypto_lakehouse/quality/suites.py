@@ -73,7 +73,7 @@ _GENERAL = (
     Rule("inputs_refused", "{inputs_refused} of its objects were left out", degrades=True),
     Rule(
         "rows_refused",
-        "{rows_refused} rows of its objects cannot be true and were set aside; the first: {rows_refused_first}",
+        "rows that cannot be true and were set aside: {rows_refused}; the first: {rows_refused_first}",
         degrades=True,
     ),
     Rule(

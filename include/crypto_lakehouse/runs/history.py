@@ -1,25 +1,22 @@
-"""The history of runs: what each run was asked for, how it ended and what it did, read from its files in the lake."""
+"""The record of a run: what it was asked for, how it ended and what it did, read from its files in the lake.
+
+No engine is needed for it: Airflow's own processes read it too.
+"""
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
-from itertools import islice
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
-from crypto_lakehouse import telemetry
-from crypto_lakehouse.errors import ArchiveFileMissing, LakehouseError, PermanentError
+from crypto_lakehouse.errors import ArchiveFileMissing, LakehouseError
 from crypto_lakehouse.lake.storage import Storage
 from crypto_lakehouse.marts import table
 from crypto_lakehouse.runs.figures import RunFigures
 from crypto_lakehouse.runs.orders import PlanRequest, read_order
-from crypto_lakehouse.runs.outcomes import ConformOutcome, PlanOutcome, PullOutcome
+from crypto_lakehouse.runs.outcomes import ConformOutcome, GateOutcome, PlanOutcome, PullOutcome
 from crypto_lakehouse.runs.results import Status, StepResult, read_result
-from crypto_lakehouse.telemetry import Level
 from crypto_lakehouse.verbs import stages_of
-from crypto_lakehouse.vocabulary import Step
-
-if TYPE_CHECKING:
-    from crypto_lakehouse.lake.log import AppendLog
+from crypto_lakehouse.vocabulary import Condition, Step
 
 
 class RunStatus(StrEnum):
@@ -40,6 +37,9 @@ class FailedStep:
     step: Step
     order_key: str
     reason: str
+
+    def __str__(self) -> str:
+        return f"{self.step}: {self.reason}"
 
 
 @dataclass(frozen=True, slots=True)
@@ -107,6 +107,14 @@ def refusals_of(results: Iterable[StepResult[Any]]) -> tuple[str, ...]:
     return tuple(f"{each.key}: {each.error}: {each.reason}" for outcome in refusing for each in outcome.refused)
 
 
+def refused_partitions(results: Iterable[StepResult[Any]]) -> tuple[str, ...]:
+    """Returns each partition that the gate of a run refused, and why."""
+    outcomes = [result.outcome for result in results]
+    verdicts = [verdict for outcome in outcomes if isinstance(outcome, GateOutcome) for verdict in outcome.verdicts]
+    refused = [verdict for verdict in verdicts if verdict.condition is Condition.QUARANTINED]
+    return tuple(f"{verdict.candidate.partition}: {'; '.join(verdict.reasons)}" for verdict in refused)
+
+
 def report_key(plan_key: str) -> str:
     """Returns where the report of a plan's run lies: `quality/<table>/<run>/report.html`."""
     return f"{plan_key.rpartition('/')[0].replace('runs/', 'quality/', 1)}/report.html"
@@ -114,6 +122,8 @@ def report_key(plan_key: str) -> str:
 
 def read_run(storage: Storage, plan_key: str) -> RunRecord:
     """Returns a run; a step that the plan called for and that left no result counts as failed.
+
+    A step that was not started because the one before it failed is not counted: it has no reason of its own.
 
     Raises:
         ArchiveFileMissing: The plan was not ordered.
@@ -123,20 +133,26 @@ def read_run(storage: Storage, plan_key: str) -> RunRecord:
     results: list[StepResult[Any]] = []
     failures: list[FailedStep] = []
 
-    def take(order_key: str, step: Step) -> StepResult[Any] | None:
+    def take(order_key: str, step: Step, is_expected: bool = True) -> StepResult[Any] | None:
         result, reason = _result_or_reason(storage, order_key, step)
         if result is not None:
             results.append(result)
-        if reason:
+        if reason and (is_expected or result is not None):
             failures.append(FailedStep(step, order_key, reason))
         return result
 
     planned = take(plan_key, Step.PLAN)
     orders = planned.outcome.orders if planned and isinstance(planned.outcome, PlanOutcome) else {}
+    failed_stages: set[str] = set()
     for stage in stages_of(table(request.dataset).layer):
         for order_key in orders.get(stage.order_stem, ()):
+            is_expected = not failed_stages.intersection(stage.needs)
             for step in stage.steps:
-                take(order_key, step)
+                known = len(failures)
+                take(order_key, step, is_expected)
+                is_expected &= len(failures) == known
+        if any(failure.step in stage.steps for failure in failures):
+            failed_stages.add(stage.name)
     return RunRecord(request, plan_key, tuple(results), tuple(failures))
 
 
@@ -149,41 +165,3 @@ def _result_or_reason(storage: Storage, order_key: str, step: Step) -> tuple[Ste
     except LakehouseError as error:
         return None, str(error)
     return result, result.error.message if result.error else ""
-
-
-def run_log(storage: Storage, subject: str) -> "AppendLog":
-    """Returns the log of the runs of a table, which has their order: a commit for each plan that was started."""
-    # The processes that only read a run need no engine.
-    import polars as pl
-
-    from crypto_lakehouse.lake.log import AppendLog
-
-    return AppendLog(storage, f"runs/{subject}/log/", pl.Schema({"plan_key": pl.String()}))
-
-
-def list_runs(storage: Storage, subject: str, limit: int) -> list[RunRecord]:
-    """Returns the runs of a table, newest first; runs that were ordered and not started yet come before all others.
-
-    A run whose order is damaged or of another version is left out, with a warning in the log of the process.
-
-    Args:
-        storage: The lake.
-        subject: The table's name.
-        limit: How many runs at most.
-
-    Raises:
-        LakehouseError: The lake did not answer.
-    """
-    ordered = {stored.key for stored in storage.list(f"runs/{subject}/") if stored.key.endswith("/plan.json")}
-    started = run_log(storage, subject).read(skip_damage=True)["plan_key"].unique(maintain_order=True).reverse()
-    plan_keys = [*sorted(ordered.difference(started)), *(key for key in started if key in ordered)]
-    runs = (run for key in plan_keys if (run := _readable_run(storage, key)) is not None)
-    return list(islice(runs, limit))
-
-
-def _readable_run(storage: Storage, plan_key: str) -> RunRecord | None:
-    try:
-        return read_run(storage, plan_key)
-    except PermanentError as error:
-        telemetry.event("run_not_readable", Level.WARNING, file=plan_key, error=type(error).__name__)
-        return None

@@ -192,10 +192,16 @@ class ReportOutcome:
     Args:
         figures: The figures of all its steps.
         report: URI of the quality report.
+        refused_partitions: The partitions that the gate refused, each with the reasons.
+        refused_objects: The archive objects that were refused, each with the reason.
+        failed: The steps that failed or did not finish, each with the reason.
     """
 
     figures: RunFigures
     report: str
+    refused_partitions: tuple[str, ...] = ()
+    refused_objects: tuple[str, ...] = ()
+    failed: tuple[str, ...] = ()
 
     @property
     def is_idle(self) -> bool:

@@ -12,7 +12,7 @@ from typing import Any, Generic, TypeVar, cast
 from crypto_lakehouse.errors import InvalidRequest
 from crypto_lakehouse.lake.storage import Storage
 from crypto_lakehouse.runs.codec import from_json, to_json
-from crypto_lakehouse.runs.outcomes import OUTCOME_TYPES, Outcome, PlanOutcome
+from crypto_lakehouse.runs.outcomes import OUTCOME_TYPES, Outcome, PlanOutcome, ReportOutcome
 from crypto_lakehouse.verbs import VERBS, verb_of
 from crypto_lakehouse.vocabulary import Step
 
@@ -89,7 +89,11 @@ class StepResult(Generic[AnyOutcome]):
 
     def summary(self) -> dict[str, Any]:
         """Returns what people and alarms need of it, ready for JSON: without the facts for later steps."""
-        orders = {"orders": self.outcome.orders} if isinstance(self.outcome, PlanOutcome) else {}
+        more: dict[str, Any] = {}
+        if isinstance(self.outcome, PlanOutcome):
+            more = {"orders": self.outcome.orders}
+        elif isinstance(self.outcome, ReportOutcome):
+            more = {"steps_failed": len(self.outcome.failed)}
         return {
             "step": self.step.value,
             "subject": self.subject,
@@ -97,7 +101,7 @@ class StepResult(Generic[AnyOutcome]):
             "status": self.status.value,
             "counts": self.counts(),
             "seconds": self.seconds,
-            **orders,
+            **more,
         }
 
 

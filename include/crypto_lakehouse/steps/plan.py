@@ -26,7 +26,7 @@ from crypto_lakehouse.lake.staleness import stale_partitions
 from crypto_lakehouse.lake.verdicts import VerdictLog
 from crypto_lakehouse.marts import table as table_of_name
 from crypto_lakehouse.runs.figures import PlanFigures
-from crypto_lakehouse.runs.history import run_log
+from crypto_lakehouse.runs.listing import run_log
 from crypto_lakehouse.runs.orders import (
     MAX_BATCH,
     MAX_ORDERS,

@@ -44,7 +44,7 @@ resource "aws_cloudwatch_metric_alarm" "damaged" {
 resource "aws_cloudwatch_metric_alarm" "late" {
   for_each            = toset(var.watched_datasets)
   alarm_name          = "${var.name}-late-${each.value}"
-  alarm_description   = "No run of ${each.value} finished for ${var.late_after_hours} hours"
+  alarm_description   = "No run of ${each.value} ended without a failed step for ${var.late_after_hours} hours"
   namespace           = local.namespace
   metric_name         = "FinishedRuns"
   dimensions          = { dataset = each.value }

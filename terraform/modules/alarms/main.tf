@@ -85,6 +85,20 @@ resource "aws_cloudwatch_log_metric_filter" "failed" {
   }
 }
 
+# A step that was killed leaves no line of its own: the report of its run counts it.
+resource "aws_cloudwatch_log_metric_filter" "unfinished" {
+  name           = "failed-in-a-run"
+  log_group_name = var.log_groups["report"]
+  pattern        = "{ $.step = \"report\" && $.steps_failed > 0 }"
+
+  metric_transformation {
+    namespace = local.namespace
+    name      = "FailedSteps"
+    value     = "1"
+    unit      = "Count"
+  }
+}
+
 # An object whose bytes are wrong, one that cannot be read, a partition that the gate refuses.
 resource "aws_cloudwatch_log_metric_filter" "quarantined" {
   for_each       = { pull = "objects_quarantined", conform = "objects_refused", publish = "partitions_quarantined" }
@@ -117,8 +131,8 @@ resource "aws_cloudwatch_log_metric_filter" "damaged" {
 resource "aws_cloudwatch_log_metric_filter" "finished" {
   name           = "finished"
   log_group_name = var.log_groups["report"]
-  # A term with != might match the lines of events, which have no status.
-  pattern = "{ $.step = \"report\" && $.status = \"succeeded\" && $.subject = \"*\" }"
+  # A report succeeds also where other steps failed: such a run is not finished, and the dataset becomes late.
+  pattern = "{ $.step = \"report\" && $.status = \"succeeded\" && $.steps_failed = 0 && $.subject = \"*\" }"
 
   metric_transformation {
     namespace  = local.namespace

@@ -3,6 +3,7 @@
 import hashlib
 import re
 import zipfile
+from dataclasses import replace
 from datetime import date
 from pathlib import Path
 
@@ -10,6 +11,7 @@ import pytest
 
 from crypto_lakehouse.archive.keys import ArchiveKey, parse_key
 from crypto_lakehouse.datasets import DATASETS, dataset
+from crypto_lakehouse.demo.requests import BROKEN
 from crypto_lakehouse.demo.synthetic import SyntheticRequest, build_archive, synthetic_csv
 from crypto_lakehouse.silver.decode.blocks import InflationBounds
 from crypto_lakehouse.silver.decode.zips import member_chunks
@@ -91,6 +93,23 @@ def test_the_archive_is_the_same_everywhere_and_says_what_it_is(tmp_path: Path) 
         assert path.with_name(f"{path.name}.CHECKSUM").read_text(encoding="utf-8") == f"{digest}  {path.name}"
         with zipfile.ZipFile(path) as archive:
             assert archive.namelist() == [f"{path.stem}.csv"]
+
+
+def test_a_broken_object_differs_from_the_sound_one_in_one_price_and_its_checksum_is_right(tmp_path: Path) -> None:
+    key = BROKEN
+    sound = SyntheticRequest(key.dataset, (key.symbol,), (key.first_day,), intervals=(Interval.H1,))
+    for name, request in (("sound", sound), ("broken", replace(sound, broken=key.key))):
+        build_archive(tmp_path / name, [request])
+    one, two = (lines_of(tmp_path / name / key.key, key.stem) for name in ("sound", "broken"))
+    differing = [(number, a, b) for number, (a, b) in enumerate(zip(one, two, strict=True), 1) if a != b]
+    ((number, good, bad),) = differing
+    cells = list(zip(good.split(","), bad.split(","), strict=True))
+    ((close, broken),) = [pair for pair in cells if pair[0] != pair[1]]
+    assert (number, cells.index((close, broken))) == (14, 4)
+    assert float(close) / 100 == pytest.approx(float(broken), abs=0.01)
+    path = tmp_path / "broken" / key.key
+    digest = hashlib.sha256(path.read_bytes()).hexdigest()
+    assert path.with_name(f"{path.name}.CHECKSUM").read_text(encoding="utf-8").startswith(digest)
 
 
 def test_identifiers_go_on_across_days() -> None:

@@ -27,6 +27,7 @@ from crypto_lakehouse.silver.conform import ConformedPartition, conform
 from crypto_lakehouse.vocabulary import Condition, Frequency, Interval
 from tests.archive_builder import input_at
 from tests.crypto_lakehouse.quality.conformed import DAY, candidate_of
+from tests.crypto_lakehouse.quality.reading_docs import assert_readable_offline
 
 Rows = list[list[str]]
 
@@ -92,7 +93,7 @@ TICKER, DEPTH, TRADES = "binance_um_book_ticker", "binance_um_book_depth", "bina
 
 KINDS = {
     "clean klines": Kind(KLINES, lambda rows: None, A),
-    "high below low": Kind(KLINES, put(50, 2, "1.00"), D, "rows_refused: 1 rows of its objects cannot be true"),
+    "high below low": Kind(KLINES, put(50, 2, "1.00"), D, "cannot be true and were set aside: 1; the first: line"),
     "negative volume": Kind(KLINES, put(50, 5, "-1.000"), D, "line 52 of data/"),
     "no price": Kind(KLINES, put(50, 3, "0.00"), D, "a price is not positive: open"),
     "hundredfold price": Kind(KLINES, scaled(50, (1, 2, 3, 4), 100), D, "price_spikes: 2 prices"),
@@ -138,6 +139,7 @@ def verdicts(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Verdict]:
             dataset(name), [(candidate_of(conformed), conformed.file) for conformed in made if conformed.file], results
         )
         assert outcome.docs is not None and outcome.docs.is_file()
+        assert_readable_offline(outcome.docs)
         by_symbol.update({_symbol(verdict): verdict for verdict in outcome.verdicts})
     return by_symbol
 

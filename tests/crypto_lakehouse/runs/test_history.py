@@ -7,7 +7,8 @@ from pathlib import Path
 import pytest
 
 from crypto_lakehouse.errors import ArchiveFileMissing
-from crypto_lakehouse.runs.history import RunStatus, list_runs, read_run
+from crypto_lakehouse.runs.history import RunStatus, read_run
+from crypto_lakehouse.runs.listing import list_runs
 from crypto_lakehouse.runs.orders import PlanRequest, first_order_key, write_order
 from crypto_lakehouse.runs.results import result_key
 from crypto_lakehouse.vocabulary import Step
@@ -88,3 +89,11 @@ def test_a_run_that_was_ordered_and_not_started_is_listed_first_and_a_damaged_on
 def test_a_run_that_was_not_ordered_is_no_run(small: SmallLake) -> None:
     with pytest.raises(ArchiveFileMissing):
         read_run(small.storage, first_order_key(Step.PLAN, UM, "never"))
+
+
+def test_steps_that_were_not_started_after_a_failure_are_no_failures_of_their_own(small: SmallLake) -> None:
+    small.publish(UM, "2024-01-08")
+    summary = small.run(UM, "2024-01-08", "2024-01-08")
+    for stem, step in (("pull", Step.PULL), ("transform", Step.CONFORM), ("transform", Step.GATE)):
+        small.storage.delete(result_key(summary.order_key.replace("plan.json", f"{stem}-000.json"), step))
+    assert [failure.step for failure in read_run(small.storage, summary.order_key).failures] == [Step.PULL]

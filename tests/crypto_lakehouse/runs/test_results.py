@@ -176,6 +176,8 @@ def test_the_summary_is_json_and_has_the_figures_alone(step: Step) -> None:
     assert (summary["step"], summary["subject"], summary["status"]) == (step, "d", "succeeded")
     assert all(type(count) is int for count in summary["counts"].values())
     assert ("orders" in summary) == (step is Step.PLAN)
+    # An alarm tells a run without a failed step by it.
+    assert summary.get("steps_failed") == (0 if step is Step.REPORT else None)
 
 
 def test_a_step_is_idle_where_it_had_nothing_to_do() -> None:

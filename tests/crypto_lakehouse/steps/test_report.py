@@ -1,8 +1,8 @@
-"""The report step sums up a run, and fails where a step of the run failed."""
+"""The report step sums up a run, whatever of it failed or was refused."""
 
 import pytest
 
-from crypto_lakehouse.errors import ArchiveFileMissing, QualityGateFailed
+from crypto_lakehouse.errors import ArchiveFileMissing
 from crypto_lakehouse.runs.history import read_run
 from crypto_lakehouse.runs.outcomes import ReportOutcome
 from crypto_lakehouse.runs.results import result_key
@@ -24,14 +24,31 @@ def test_the_figures_of_all_steps_and_a_page(small: SmallLake) -> None:
     assert f"{UM}, {FIRST} to {FIRST}" in page
 
 
-def test_a_step_that_did_not_finish_fails_the_report_which_is_written_all_the_same(small: SmallLake) -> None:
+def test_a_report_names_the_steps_that_did_not_finish(small: SmallLake) -> None:
     small.publish(UM, FIRST)
     batch = planned(small)
     batch.run(*ALL)
     small.storage.delete(result_key(batch.key(Step.PUBLISH), Step.PUBLISH))
-    with pytest.raises(QualityGateFailed, match="1 steps of the run failed: publish"):
-        batch.run(Step.REPORT)
+    outcome: ReportOutcome = batch.run(Step.REPORT).completed()
+    (failed,) = outcome.failed
+    assert failed.startswith("publish: ")
+    assert "did not finish" in failed
     assert small.storage.exists(read_run(small.storage, batch.plan_key).report_key)
+
+
+def test_a_report_names_what_was_refused_and_why(small: SmallLake) -> None:
+    key = small.publish(UM, FIRST, put_in_all(2, "0.01"))
+    batch = planned(small)
+    batch.run(*ALL)
+    outcome: ReportOutcome = batch.run(Step.REPORT).completed()
+    assert [line.partition(": ")[0] for line in outcome.refused_partitions] == [batch_partition()]
+    assert [line.partition(": ")[0] for line in outcome.refused_objects] == [key.key]
+    assert all(line.partition(": ")[2] for line in (*outcome.refused_partitions, *outcome.refused_objects))
+    assert outcome.failed == ()
+
+
+def batch_partition() -> str:
+    return f"kline_interval=1h/symbol_key=BTCUSDT/period={FIRST[:7]}"
 
 
 def test_without_the_result_of_the_plan_there_is_no_report(small: SmallLake) -> None:

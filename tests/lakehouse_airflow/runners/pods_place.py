@@ -95,19 +95,19 @@ class Place:
         return any(pod["status"]["phase"] in ENDED for pod in self.cluster.pods.values())
 
 
-def failure(one: Any, context: Any = None) -> Exception:
+def failure(one: Any, context: Any = None) -> BaseException:
     """Returns what the task fails with."""
-    from airflow.sdk.exceptions import AirflowException
+    from lakehouse_airflow.errors import TaskFailed
 
-    with pytest.raises(AirflowException) as raised:
+    with pytest.raises(TaskFailed) as raised:
         finished(one, context or task_context())
     return raised.value
 
 
-def is_final(error: Exception) -> bool:
-    from airflow.sdk.exceptions import AirflowFailException
+def is_final(error: BaseException) -> bool:
+    from lakehouse_airflow.errors import TaskFailedForGood
 
-    return isinstance(error, AirflowFailException)
+    return isinstance(error, TaskFailedForGood)
 
 
 class in_thread:  # noqa: N801  read as a verb
@@ -120,7 +120,7 @@ class in_thread:  # noqa: N801  read as a verb
     def _run(self) -> None:
         try:
             self.result = finished(self.one, task_context())
-        except Exception as error:
+        except SystemExit as error:
             self.result = error
 
     def __enter__(self) -> "in_thread":

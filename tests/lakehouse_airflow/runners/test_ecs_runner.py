@@ -141,12 +141,12 @@ def test_the_result_file_decides(
     operator: Any,
     fleet: Fleet,
 ) -> None:
-    from airflow.sdk.exceptions import AirflowException, AirflowFailException
+    from lakehouse_airflow.errors import TaskFailed, TaskFailedForGood
 
     fleet.said_code = said
-    with pytest.raises(AirflowException, match=message) as raised:
+    with pytest.raises(TaskFailed, match=message) as raised:
         finished(operator(code=code, facts=facts, deferrable=deferrable), task_context())
-    assert isinstance(raised.value, AirflowFailException) is is_final
+    assert isinstance(raised.value, TaskFailedForGood) is is_final
     assert len(fleet.environments) == 1, "it was run"
 
 
@@ -154,37 +154,39 @@ def test_the_result_file_decides(
 def test_a_task_that_did_not_start_is_a_failure_that_says_so(
     deferrable: bool, operator: Any, fleet: Fleet, capfd: pytest.CaptureFixture[str]
 ) -> None:
-    from airflow.sdk.exceptions import AirflowException
+    from lakehouse_airflow.errors import TaskFailed
 
     fleet.fails_to_start = True
-    with pytest.raises(AirflowException, match="left no result"):
+    with pytest.raises(TaskFailed, match="left no result"):
         finished(operator(facts=GOOD, deferrable=deferrable), task_context())
     assert fleet.tasks, "the fault was met"
     assert "failed to start due to: CannotPullContainerError" in "".join(capfd.readouterr())
 
 
 def test_a_task_that_was_stopped_from_outside_is_a_failure(operator: Any, fleet: Fleet, client: Any) -> None:
-    from airflow.sdk.exceptions import AirflowException
+    from lakehouse_airflow.errors import TaskFailed
 
     def stop() -> None:
         client.stop_task(cluster=CLUSTER, task=fleet.tasks[0].task_arn, reason="somebody")
 
     stays_running()
     fleet.said_code = 143
-    with pytest.raises(AirflowException, match="left no result"):
+    with pytest.raises(TaskFailed, match="left no result"):
         finished(operator(deferrable=True), task_context(), stop)
     assert fleet.tasks[0].stopped_reason == "somebody"
 
 
 def test_a_try_that_was_cut_off_is_joined_by_the_next_and_the_step_runs_once(operator: Any, fleet: Fleet) -> None:
-    from airflow.sdk.exceptions import AirflowException, TaskDeferred
+    from airflow.sdk.exceptions import TaskDeferred
+
+    from lakehouse_airflow.errors import TaskFailed
 
     stays_running()
     with pytest.raises(TaskDeferred):
         operator(facts=GOOD, deferrable=True).execute(task_context())
     # The triggerer never fires; the task ends while the next try waits for it, and that one deleted its result.
     ends_soon(fleet)
-    with pytest.raises(AirflowException, match="left no result"):
+    with pytest.raises(TaskFailed, match="left no result"):
         finished(operator(facts=GOOD), task_context(try_number=2))
     assert len(fleet.tasks) == 1, "it was joined"
     # As ECS says of a task that has ended; moto forgets to.
@@ -195,16 +197,18 @@ def test_a_try_that_was_cut_off_is_joined_by_the_next_and_the_step_runs_once(ope
 
 
 def test_a_step_that_ran_longer_than_anybody_waits_is_stopped_and_not_joined_again(operator: Any, fleet: Fleet) -> None:
-    from airflow.sdk.exceptions import AirflowException, AirflowFailException, TaskDeferred
+    from airflow.sdk.exceptions import TaskDeferred
+
+    from lakehouse_airflow.errors import TaskFailed, TaskFailedForGood
 
     stays_running()
     with pytest.raises(TaskDeferred):
         operator(facts=GOOD, deferrable=True, timeout_seconds=3600).execute(task_context())
     # moto keeps no time of its own.
     fleet.tasks[0].created_at = time.time() - 7200
-    with pytest.raises(AirflowException, match="left no result") as raised:
+    with pytest.raises(TaskFailed, match="left no result") as raised:
         operator(facts=GOOD, deferrable=True, timeout_seconds=3600).execute(task_context(try_number=2))
-    assert not isinstance(raised.value, AirflowFailException)
+    assert not isinstance(raised.value, TaskFailedForGood)
     assert fleet.tasks[0].stopped_reason == "it ran longer than ecs.timeout_seconds"
     assert len(fleet.tasks) == 1
 
@@ -228,22 +232,22 @@ def test_killing_the_task_stops_it(operator: Any, fleet: Fleet) -> None:
 
 @pytest.mark.parametrize(("settings", "named"), [({"cluster": "nowhere"}, "ClusterNotFound"), ({"subnets": []}, "")])
 def test_what_ecs_refuses_is_final(settings: dict[str, Any], named: str, operator: Any, fleet: Fleet) -> None:
-    from airflow.sdk.exceptions import AirflowFailException
+    from lakehouse_airflow.errors import TaskFailedForGood
 
-    with pytest.raises(AirflowFailException, match=f"refuses the step.*{named}"):
+    with pytest.raises(TaskFailedForGood, match=f"refuses the step.*{named}"):
         finished(operator(facts=GOOD, **settings), task_context())
     assert fleet.environments == []
 
 
 def test_an_endpoint_that_does_not_answer_may_be_tried_again(operator: Any, monkeypatch: pytest.MonkeyPatch) -> None:
-    from airflow.sdk.exceptions import AirflowException, AirflowFailException
+    from lakehouse_airflow.errors import TaskFailed, TaskFailedForGood
 
     one = operator(facts=GOOD)
     monkeypatch.setenv("AWS_ENDPOINT_URL", "http://127.0.0.1:9")
     monkeypatch.setenv("AWS_MAX_ATTEMPTS", "1")
-    with pytest.raises(AirflowException, match="left no result") as raised:
+    with pytest.raises(TaskFailed, match="left no result") as raised:
         finished(one, task_context())
-    assert not isinstance(raised.value, AirflowFailException)
+    assert not isinstance(raised.value, TaskFailedForGood)
 
 
 def test_no_secret_is_in_what_a_task_is_told_nor_in_the_log(
@@ -252,7 +256,7 @@ def test_no_secret_is_in_what_a_task_is_told_nor_in_the_log(
     monkeypatch.setenv("CRYPTO_LAKEHOUSE_STORAGE__SECRET_ACCESS_KEY", CANARY)
     monkeypatch.setenv("CRYPTO_LAKEHOUSE_DOCKER__PASS_ENVIRONMENT", '["SOME_KEY"]')
     monkeypatch.setenv("SOME_KEY", CANARY)
-    with pytest.raises(Exception, match="left no result"):
+    with pytest.raises(SystemExit, match="left no result"):
         finished(operator(code=3), task_context())
     said = "".join(capfd.readouterr())
     assert "CRYPTO_LAKEHOUSE_ARCHIVE" in said, "the operator logs what it sends"
@@ -279,9 +283,9 @@ def test_the_task_s_lines_are_in_the_log(operator: Any, fleet: Fleet, capfd: pyt
 
 
 def test_a_lake_that_is_a_folder_must_be_mounted(operator: Any) -> None:
-    from airflow.sdk.exceptions import AirflowFailException
+    from lakehouse_airflow.errors import TaskFailedForGood
 
-    with pytest.raises(AirflowFailException, match="has_lake_mount"):
+    with pytest.raises(TaskFailedForGood, match="has_lake_mount"):
         operator(has_lake_mount=False).execute(task_context())
 
 
@@ -342,20 +346,20 @@ def test_a_lack_of_capacity_passes_although_ecs_calls_it_the_client_s_fault(said
 def test_settings_that_are_too_long_for_ecs_are_refused_before_it_is_asked(
     operator: Any, fleet: Fleet, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    from airflow.sdk.exceptions import AirflowFailException
+    from lakehouse_airflow.errors import TaskFailedForGood
 
     symbols = [f"COIN{number}USDT" for number in range(600)]
     monkeypatch.setenv("CRYPTO_LAKEHOUSE_MARKETS", json.dumps({"spot": {"symbols": symbols}}))
-    with pytest.raises(AirflowFailException, match="ECS accepts 8192"):
+    with pytest.raises(TaskFailedForGood, match="ECS accepts 8192"):
         operator(facts=GOOD).execute(task_context())
     assert fleet.tasks == []
 
 
 def test_a_task_that_does_not_end_is_given_up(operator: Any, fleet: Fleet) -> None:
-    from airflow.sdk.exceptions import AirflowException
+    from lakehouse_airflow.errors import TaskFailed
 
     stays_running()
     fleet.said_code = 0
-    with pytest.raises(AirflowException, match="left no result"):
+    with pytest.raises(TaskFailed, match="left no result"):
         finished(operator(timeout_seconds=2), task_context())
     assert fleet.tasks[0].desired_status == "STOPPED", "where a worker waits, it stops the task"

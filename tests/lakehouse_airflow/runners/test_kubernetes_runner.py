@@ -249,9 +249,9 @@ def test_the_specification_of_a_pod_that_was_refused_is_in_no_log(
 
 
 def test_a_lake_that_is_a_folder_needs_a_claim(place: Place) -> None:
-    from airflow.sdk.exceptions import AirflowFailException
+    from lakehouse_airflow.errors import TaskFailedForGood
 
-    with pytest.raises(AirflowFailException, match="lake_claim"):
+    with pytest.raises(TaskFailedForGood, match="lake_claim"):
         place.operator(lake_claim=None).execute(task_context())
 
 

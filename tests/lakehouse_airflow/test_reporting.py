@@ -1,0 +1,95 @@
+"""What a run says at its end: one message that names everything red, whatever else of the run failed."""
+
+from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
+
+import pytest
+
+from crypto_lakehouse.lake.local import LocalStorage
+from crypto_lakehouse.runs.figures import PublishFigures, RunFigures
+from crypto_lakehouse.runs.orders import PlanRequest, first_order_key, write_order
+from crypto_lakehouse.runs.outcomes import ReportOutcome
+from crypto_lakehouse.runs.results import Status, StepResult
+from crypto_lakehouse.settings import load_settings
+from crypto_lakehouse.vocabulary import Step
+from lakehouse_airflow.pages import EXTERNAL_VIEWS
+from tests.step_results import STARTED
+
+pytestmark = pytest.mark.filterwarnings("ignore")
+
+NAME = "binance_um_klines"
+PUBLISHED = RunFigures(publish=PublishFigures(partitions_published=2, rows_published=1_440))
+GREEN = ReportOutcome(PUBLISHED, "s3://lake/report.html")
+RED = ReportOutcome(
+    PUBLISHED,
+    "s3://lake/report.html",
+    refused_partitions=("symbol_key=A/day=2025-01-01: 3 rows have a high below the low",),
+    refused_objects=tuple(f"data/{number}.zip: ChecksumMismatch: other\nbytes" for number in range(12)),
+    failed=("delta: ExchangeRefused: 451",),
+)
+
+
+def finished(outcome: ReportOutcome) -> tuple[Any, dict[str, Any], BaseException | None]:
+    """Returns what a report task gives back, what it hands on, and what it fails with."""
+    from lakehouse_airflow.reporting import ReportOperator
+
+    one = ReportOperator(task_id="report", dataset=NAME)
+    result = StepResult(Step.REPORT, NAME, "r", Status.SUCCEEDED, STARTED, 0.1, outcome)
+    one._run = lambda _order_key, _context: result  # type: ignore[method-assign]
+    pushed: dict[str, Any] = {}
+    ti = SimpleNamespace(xcom_push=lambda key, value: pushed.update({key: value}))
+    try:
+        return one.execute({"dag_run": SimpleNamespace(run_id="r"), "ti": ti}), pushed, None
+    except SystemExit as error:
+        return None, pushed, error
+
+
+def test_a_good_run_says_what_was_published() -> None:
+    returned, pushed, error = finished(GREEN)
+    assert error is None
+    assert returned["rows_published"] == 1_440
+    assert pushed == {"note": f"{NAME}: 2 partitions and 1,440 rows published\nReport: s3://lake/report.html"}
+
+
+def test_one_message_names_what_was_refused_and_what_failed_and_what_to_do() -> None:
+    from lakehouse_airflow.errors import TaskFailedForGood
+
+    _, pushed, error = finished(RED)
+    assert isinstance(error, TaskFailedForGood)
+    lines = str(error).splitlines()
+    assert lines[0] == (
+        f"{NAME}: 1 partition refused; 12 objects refused; 1 step failed; 2 partitions and 1,440 rows published"
+    )
+    assert "Partition refused: symbol_key=A/day=2025-01-01: 3 rows have a high below the low" in lines
+    assert "Object refused: data/9.zip: ChecksumMismatch: other bytes" in lines
+    assert "and 2 more; see the report" in lines
+    assert "Step failed: delta: ExchangeRefused: 451" in lines
+    assert sum("docs/runbook.md#" in line for line in lines) == 3
+    assert lines[-1] == "Report: s3://lake/report.html"
+    assert len(pushed["note"]) <= 1000
+
+
+def test_a_run_that_published_nothing_sends_no_event(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    from airflow.sdk.exceptions import AirflowSkipException
+
+    from lakehouse_airflow.reporting import AnnounceOperator
+
+    monkeypatch.setenv("CRYPTO_LAKEHOUSE_LAKE", str(tmp_path))
+    load_settings.cache_clear()
+    key = first_order_key(Step.PLAN, NAME, "r")
+    write_order(LocalStorage(tmp_path), key, PlanRequest(NAME, "r", "2025-01-01", "2025-01-01"))
+    with pytest.raises(AirflowSkipException, match="nothing was published"):
+        AnnounceOperator(task_id="announce", dataset=NAME).execute({"dag_run": SimpleNamespace(run_id="r")})
+
+
+def test_the_report_task_has_a_button_that_leads_to_the_report_of_its_run() -> None:
+    from lakehouse_airflow.reporting import ReportOperator
+
+    one = ReportOperator(task_id="report", dataset=NAME)
+    (link,) = one.operator_extra_links
+    key: Any = SimpleNamespace(dag_id=NAME, run_id="manual__2025-01-01T00:00:00+00:00")
+    run = "manual__2025-01-01T00%3A00%3A00%2B00%3A00"
+    assert link.get_link(one, ti_key=key) == f"/dags/{NAME}/runs/{run}/plugin/lakehouse-run-report"
+    tabs = {view["url_route"]: view for view in EXTERNAL_VIEWS}
+    assert tabs["lakehouse-run-report"]["destination"] == "dag_run"

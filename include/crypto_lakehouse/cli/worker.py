@@ -12,20 +12,17 @@ import gc
 import json
 import os
 import pathlib
-import resource
 import sys
 from collections.abc import Callable, Sequence
+from pathlib import Path
 from typing import TextIO
 
 MOST_MEMORY = 1 << 29
-"""Bytes. A process that ever had more ends after its command, so that memory that an engine keeps is given back."""
-
-_UNIT = 1 if sys.platform == "darwin" else 1024
-"""Bytes in the unit of `ru_maxrss`: getrusage(2)."""
+"""Bytes. A process that has more after its command ends, so that what an engine keeps is given back."""
 
 
 def serve(requests: TextIO, carry_out: Callable[[Sequence[str]], int]) -> None:
-    """Carries out requests until there are no more, one fails, or the process had too much memory.
+    """Carries out requests until there are no more, one fails, or the process keeps too much memory.
 
     Args:
         requests: A line for each request.
@@ -37,11 +34,20 @@ def serve(requests: TextIO, carry_out: Callable[[Sequence[str]], int]) -> None:
         os.environ.update(request["environment"])
         code = carry_out(request["arguments"])
         # What a failed step leaves behind in the process is not known, so the next one gets a new process.
-        ends = code != 0 or resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * _UNIT > MOST_MEMORY
+        ends = code != 0 or _memory() > MOST_MEMORY
         sys.stderr.flush()
         print(request["mark"], code, "ends" if ends else "ready", flush=True)
         if ends:
             return
+
+
+def _memory() -> int:
+    """Returns the bytes that this process has in memory; 0 where there is no /proc. See proc(5).
+
+    The peak of `getrusage` is no measure: a program inherits the one of the process that started it.
+    """
+    statistics = Path("/proc/self/statm")
+    return int(statistics.read_text().split()[1]) * os.sysconf("SC_PAGE_SIZE") if statistics.exists() else 0
 
 
 def _carry_out(arguments: Sequence[str]) -> int:

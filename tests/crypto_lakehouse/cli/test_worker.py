@@ -1,4 +1,4 @@
-"""A worker: commands one after another, each in its own environment, until one fails or had too much memory."""
+"""A worker: commands one after another, each in its own environment, until one fails or keeps too much memory."""
 
 import io
 import json
@@ -19,7 +19,9 @@ def request(mark: str, *arguments: str, **environment: str) -> str:
 
 @pytest.fixture(autouse=True)
 def _own_environment(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Keeps the environment of the tests, and lets their memory count as little."""
     monkeypatch.setattr(os, "environ", dict(os.environ))
+    monkeypatch.setattr(worker, "_memory", lambda: 1)
 
 
 def _echo(arguments: Sequence[str]) -> int:
@@ -37,12 +39,29 @@ def test_a_command_that_fails_is_the_last_one(capsys: pytest.CaptureFixture[str]
     ]
 
 
-def test_a_worker_that_had_much_memory_ends(
+def test_a_worker_that_keeps_much_memory_ends(
     capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(worker, "MOST_MEMORY", 1)
+    monkeypatch.setattr(worker, "MOST_MEMORY", 0)
     worker.serve(io.StringIO(request("mark-0", "good") + request("mark-1", "never")), _echo)
     assert capsys.readouterr().out.splitlines() == ["carried out good", "mark-0 0 ends"]
+
+
+_MEMORY = """
+from crypto_lakehouse.cli.worker import _memory
+before = _memory()
+held = bytearray(b"x") * (1 << 28)
+print(_memory() - before)
+del held
+print(_memory() - before)
+"""
+
+
+def test_memory_that_is_given_back_does_not_count() -> None:
+    done = subprocess.run([sys.executable, "-c", _MEMORY], capture_output=True, check=True)
+    held, later = map(int, done.stdout.split())
+    assert held > 1 << 27
+    assert later < 1 << 26
 
 
 def test_the_process_carries_out_commands_each_with_the_settings_of_its_own_request() -> None:

@@ -199,7 +199,6 @@ def no_master(market: Market | None) -> ArchiveFileMissing:
 def nothing_published(table: Table, request: Mapping[str, object], as_of: object) -> ArchiveFileMissing:
     """Returns the error that nothing is published for a request; what it leaves open is empty or None."""
     what = f"nothing {'is published' if as_of is None else f'was published at {as_of}'}"
-    asked = ", ".join(f"{name} {value}" for name, value in request.items() if value)
-    return ArchiveFileMissing(
-        f"{what} for {asked}" if asked else what, "See `crypto-lakehouse query info` or Lake.info()", dataset=table.name
-    )
+    wanted = ", ".join(f"{name} {value}" for name, value in request.items() if value)
+    message = f"{what} for {wanted}" if wanted else what
+    return ArchiveFileMissing(message, "See `crypto-lakehouse query info` or Lake.info()", dataset=table.name)

@@ -8,11 +8,13 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from crypto_lakehouse import marts
-from crypto_lakehouse.cli.output import JsonOption, examples, note, print_json, print_table
+from crypto_lakehouse.cli.output import JsonOption, examples, note, print_json, print_table, several
 from crypto_lakehouse.exit_codes import EXIT_PERMANENT
 from crypto_lakehouse.vocabulary import Step
 
 if TYPE_CHECKING:
+    from datetime import datetime
+
     from crypto_lakehouse.catalog.catalog import Catalog
     from crypto_lakehouse.lake.records import PublishedPartition
     from crypto_lakehouse.lake.storage import Storage
@@ -80,11 +82,11 @@ def _free_bytes(settings: "Settings") -> int | None:
 def _published_facts(storage: "Storage", catalog: "Catalog") -> dict[str, Any]:
     known = set(catalog.tables())
     published = {table.name: catalog.partitions(table) for table in marts.tables() if table.name in known}
-    newest: dict[tuple[str, str], str] = {}
+    newest: dict[tuple[str, str], datetime] = {}
     for name, records in published.items():
         for record in records:
-            at = record.published_at.isoformat()
-            newest[name, record.run_id] = max(at, newest.get((name, record.run_id), ""))
+            at = record.published_at
+            newest[name, record.run_id] = max(at, newest.get((name, record.run_id), at))
     runs = sorted(((at, *key) for key, at in newest.items()), reverse=True)[:LAST_RUNS]
     return {
         "tables": len(known),
@@ -118,7 +120,7 @@ def _dataset_facts(name: str, records: "list[PublishedPartition]") -> dict[str, 
         "degraded": sum(record.condition == "degraded" for record in records),
         "rows": sum(record.rows for record in records),
         "bytes": sum(record.bytes for record in records),
-        "last_time": max(last).isoformat() if last else None,
+        "last_time": max(last, default=None),
     }
 
 
@@ -182,7 +184,7 @@ def _print_maintenance(counts: dict[str, dict[str, int]], dry_run: bool) -> None
     print("would remove" if dry_run else "removed")
     kinds = (("versions", "version_bytes"), ("objects", "object_bytes"), ("runs", "run_bytes"))
     for files, size in (*kinds, ("damaged", "damaged_bytes")):
-        print(f"  {files:<9} {removed[files]:,} files, {removed[size]:,} bytes")
+        print(f"  {files:<9} {several(removed[files], 'file')}, {several(removed[size], 'byte')}")
 
 
 @app.command(epilog=examples("admin runs binance_um_klines", "admin runs binance_um_klines --last 50 --json"))

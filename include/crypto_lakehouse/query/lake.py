@@ -102,7 +102,10 @@ class Lake:
         storage = open_storage(self._settings)
         # What the first run of a new lake writes comes before its catalog.
         if not self.tables() and not any(next(storage.list(f"{layer}/"), None) for layer in ("bronze", "runs")):
-            advice = "Name its folder with CRYPTO_LAKEHOUSE_LAKE, or make one with `crypto-lakehouse ingest`"
+            advice = (
+                "Name its folder with --lake or CRYPTO_LAKEHOUSE_LAKE (.demo/synthetic/lake after `make demo`), "
+                "or make a lake with `crypto-lakehouse ingest`"
+            )
             raise InvalidRequest(f"there is no lake in {self._root}", advice)
 
     @property
@@ -175,7 +178,7 @@ class Lake:
         source = self._publications(as_of)
         published = published_partitions(source, table, needed)
         if not published:
-            request = f"for symbols {wanted or 'any'}, interval {interval or 'any'}, {start} to {end}"
+            request = {"symbols": ", ".join(wanted), "interval": interval, "start": start, "end": end}
             raise nothing_published(table, request, as_of)
         check_named(source, table, wanted)
         source.require_files(table, published)

@@ -67,7 +67,7 @@ def test_only_a_deep_verify_finds_a_flipped_byte_and_a_repair_mends_it(
     assert main(["catalog", "verify", NAME, "--deep"]) == 65
     assert main(["catalog", "verify", NAME, "--deep", "--repair"]) == 0
     out, err = capsys.readouterr()
-    assert "0 faults in 1 tables, 1 are repaired" in out
+    assert "0 faults in 1 table, repaired: 1" in out
     assert f"repaired: published version: {NAME} symbol_key=BTCUSDT/year=2025: " in err
     assert data_file.read_bytes() == data
     assert main(["catalog", "verify", NAME, "--deep"]) == 0

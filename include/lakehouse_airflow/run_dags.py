@@ -22,18 +22,36 @@ def main(path: Path) -> int:
 
     Returns:
         The exit code: 0 if every run succeeded, else 1.
+
+    Raises:
+        SystemExit: A Param of a run has a value that its DAG does not accept.
     """
     runs = json.loads(path.read_text(encoding="utf-8"))
     failed = 0
     for number, run in enumerate(runs):
         _report(event="start", dag_id=run["dag_id"], number=number + 1, total=len(runs))
         started = time.monotonic()
-        outcome = _dag(run["dag_id"]).test(run_conf=run["conf"])
+        outcome = _outcome(run["dag_id"], run["conf"])
         state = str(getattr(outcome, "state", "failed"))
         failed += state != "success"
         seconds = round(time.monotonic() - started, 1)
         _report(event="end", dag_id=run["dag_id"], state=state, run_id=outcome.run_id, seconds=seconds)
     return 1 if failed else 0
+
+
+def _outcome(dag_id: str, conf: dict[str, Any]) -> Any:
+    """Runs a DAG, and returns its run.
+
+    Raises:
+        SystemExit: A Param has a value that the DAG does not accept.
+    """
+    from airflow.sdk.exceptions import ParamValidationError
+
+    try:
+        return _dag(dag_id).test(run_conf=conf)
+    except ParamValidationError as error:
+        # After the first line comes the schema.
+        raise SystemExit(f"{dag_id}: {str(error).partition(chr(10))[0]}") from None
 
 
 def _dag(dag_id: str) -> Any:

@@ -8,7 +8,7 @@ from typing import Any
 
 from airflow.plugins_manager import AirflowPlugin
 
-from lakehouse_airflow import run_notes
+from lakehouse_airflow import pages, run_notes
 
 
 class LakehousePlugin(AirflowPlugin):
@@ -16,3 +16,5 @@ class LakehousePlugin(AirflowPlugin):
 
     name = "crypto_lakehouse"
     listeners: list[Any] = [run_notes]  # noqa: RUF012  Airflow's declaration
+    fastapi_apps: list[Any] = [{"app": pages.application, "url_prefix": pages.PREFIX, "name": "Pages of the lake"}]  # noqa: RUF012
+    external_views: list[Any] = pages.EXTERNAL_VIEWS

@@ -168,6 +168,11 @@ ELSEWHERE: dict[str, tuple[str, str]] = {
         "lakehouse_airflow/runners/test_ecs_runner.py",
         "the base of two runners, whose tests it is in",
     ),
+    "lakehouse_airflow/pages/__init__.py": ("lakehouse_airflow/test_plugin.py", "the plugin declares what it has"),
+    **dict.fromkeys(
+        ("lakehouse_airflow/pages/answering.py", "lakehouse_airflow/pages/reading.py"),
+        ("lakehouse_airflow/pages/test_routes.py", "pages are asked for over HTTP, with Airflow's login"),
+    ),
     "lakehouse_airflow/sqlite_options.py": ("dags/test_whole_runs.py", DECLARATIONS),
 }
 """Modules without a test in the mirrored place: the test file that holds them, relative to `tests`, and the reason."""

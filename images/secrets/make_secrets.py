@@ -39,6 +39,7 @@ def _makers(folder: Path) -> dict[str, Callable[[], str]]:
         "login/passwords.json": lambda: json.dumps({"admin": secrets.token_urlsafe(18)}),
         "lake/credentials": _key_pair,
         "archive/credentials": _key_pair,
+        "reader/credentials": _key_pair,
     }
 
 

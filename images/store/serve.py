@@ -1,7 +1,8 @@
 """Serves an S3 store on port 8333 from the volume at /data: SeaweedFS. Its other ports stay inside the container.
 
 A healthy store has two buckets: the lake's, and one for the archive of the demonstration, which everybody on the
-network may read. Each has its own key, which the service `secrets` creates.
+network may read. Each has its own key, which the service `secrets` creates. The key `reader` may read the lake and
+change nothing.
 """
 
 import configparser
@@ -55,13 +56,15 @@ def main() -> int:
 
 
 def _identities() -> list[dict[str, Any]]:
+    rights = {name: (bucket, ("Read", "Write", "List", "Tagging")) for name, bucket in BUCKETS.items()}
+    rights["reader"] = (BUCKETS["lake"], ("Read", "List"))
     known: list[dict[str, Any]] = [
         {
             "name": name,
             "credentials": [_key(SECRETS / name / "credentials")],
-            "actions": [f"{action}:{bucket}" for action in ("Read", "Write", "List", "Tagging")],
+            "actions": [f"{action}:{bucket}" for action in actions],
         }
-        for name, bucket in BUCKETS.items()
+        for name, (bucket, actions) in rights.items()
     ]
     return [*known, {"name": "anonymous", "actions": [f"{action}:{OPEN_TO_READERS}" for action in ("Read", "List")]}]
 

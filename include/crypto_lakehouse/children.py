@@ -1,5 +1,6 @@
 """Child processes that end with the process that started them, also where it is killed."""
 
+import ctypes
 import os
 import signal
 import subprocess
@@ -34,6 +35,19 @@ def bound_to_us(arguments: Sequence[str], at_our_end: signal.Signals = signal.SI
     if sys.platform != "linux":
         return list(arguments)
     return [sys.executable, "-I", "-S", "-c", _SHIM, str(os.getpid()), str(int(at_our_end)), *arguments]
+
+
+def end_with(parent: int, how: signal.Signals = signal.SIGTERM) -> None:
+    """Lets this process, a fork, get a signal when the thread that forked it ends.
+
+    Args:
+        parent: Process id of the parent. If it has ended already, this process ends.
+        how: The signal.
+    """
+    if sys.platform == "linux":
+        ctypes.CDLL(None).prctl(1, int(how))
+    if os.getppid() != parent:
+        sys.exit(128 + int(how))
 
 
 @contextmanager

@@ -51,7 +51,7 @@ MAINTENANCE_ORDERS: dict[Step, Callable[[str], Order]] = {
 }
 """The orders of the care of the lake, each made from the id of a run."""
 
-COMMAND = (sys.executable, "-m", "crypto_lakehouse.cli", "step")
+COMMAND = (sys.executable, "-m", "crypto_lakehouse.cli.worker")
 
 
 class StepOperator(BaseOperator):

@@ -19,6 +19,7 @@ from crypto_lakehouse.runs.results import StepResult
 from crypto_lakehouse.vocabulary import Step
 from lakehouse_airflow.errors import told_in_one_message, translated_errors
 from lakehouse_airflow.operators import RunOperator, current_settings
+from lakehouse_airflow.pages import RUN_ROUTE
 from lakehouse_airflow.run_notes import NOTE_KEY, note_of
 
 MAX_LINES = 10
@@ -27,13 +28,13 @@ MAX_LINE_CHARACTERS = 400
 
 
 def report_path(dag_id: str, run_id: str) -> str:
-    """Returns the path of a run's report in Airflow's UI.
+    """Returns the path of the tab with a run's report in Airflow's UI.
 
     >>> report_path("binance_um_klines", "manual__2025-01-01T00:00:00+00:00")
-    '/lakehouse/reports/binance_um_klines/manual__2025-01-01T00%3A00%3A00%2B00%3A00'
+    '/dags/binance_um_klines/runs/manual__2025-01-01T00%3A00%3A00%2B00%3A00/plugin/lakehouse-run-report'
     """
     prefix = urlsplit(conf.get("api", "base_url", fallback="")).path.rstrip("/")
-    return f"{prefix}/lakehouse/reports/{quote(dag_id, safe='')}/{quote(run_id, safe='')}"
+    return f"{prefix}/dags/{quote(dag_id, safe='')}/runs/{quote(run_id, safe='')}/plugin/{RUN_ROUTE}"
 
 
 class ReportLink(BaseOperatorLink):
@@ -42,7 +43,7 @@ class ReportLink(BaseOperatorLink):
     name = "Quality report"
 
     def get_link(self, operator: BaseOperator, *, ti_key: Any) -> str:
-        """Returns the path of the report."""
+        """Returns the path of the tab."""
         return report_path(ti_key.dag_id, ti_key.run_id)
 
 

@@ -1,24 +1,40 @@
-"""Runs DAGs one after another, without Airflow's scheduler: `python -m lakehouse_airflow.run_dags RUNS.json`.
+"""Runs DAGs without Airflow's scheduler: `python -m lakehouse_airflow.run_dags RUNS.json [RUNS.json ...]`.
 
-RUNS.json holds a list of {"dag_id": ..., "conf": {...}}. Lines that start with `@` on standard output
-report the progress as JSON. The exit code is 1 if a run failed.
+RUNS.json holds a list of {"dag_id": ..., "conf": {...}}, which run one after another. Several lists run at the same
+time, each in a process of its own whose output goes to RUNS.log: Airflow is loaded once for all of them. Lines that
+start with `@` on standard output report the progress as JSON. The exit code is 1 if a run failed.
 """
 
 import json
+import multiprocessing
 import os
 import sys
 import time
+from collections.abc import Callable, Sequence
+from importlib import import_module
 from pathlib import Path
 from typing import Any
 
+from crypto_lakehouse.children import end_with
 from crypto_lakehouse.datasets import DATASETS
 
 _WANTED = "_AIRFLOW_PARSING_CONTEXT_DAG_ID"
 """Airflow's name of what `get_parsing_context` reads. Its own context manager never takes back what it sets."""
+_LOADED_LATE = (
+    "airflow.dag_processing.dagbag",
+    "airflow.models.dagrun",
+    "airflow.serialization.serialized_objects",
+    "airflow.sdk.execution_time.supervisor",
+    "airflow.sdk.execution_time.task_runner",
+    "airflow.api_fastapi.execution_api.app",
+)
+"""What `DAG.test` imports. Loaded before the processes part, it is loaded once."""
+
+Report = Callable[..., None]
 
 
-def main(path: Path) -> int:
-    """Runs the DAGs that the file lists.
+def main(paths: Sequence[Path]) -> int:
+    """Runs the DAGs that the files list.
 
     Returns:
         The exit code: 0 if every run succeeded, else 1.
@@ -26,16 +42,41 @@ def main(path: Path) -> int:
     Raises:
         SystemExit: A Param of a run has a value that its DAG does not accept.
     """
+    if len(paths) == 1:
+        return _run_all(paths[0], _reporter(1))
+    for name in _LOADED_LATE:
+        import_module(name)
+    # No thread and no connection exists yet, so that a fork is safe.
+    fork = multiprocessing.get_context("fork")
+    shares = [fork.Process(target=_run_share, args=(path, os.getpid())) for path in paths]
+    for share in shares:
+        share.start()
+    for share in shares:
+        share.join()
+    return int(any(share.exitcode for share in shares))
+
+
+def _run_share(path: Path, parent: int) -> None:
+    """Runs one of several lists in this process."""
+    end_with(parent)
+    report = _reporter(os.dup(1))
+    with path.with_suffix(".log").open("wb") as log:
+        for stream in (1, 2):
+            os.dup2(log.fileno(), stream)
+    sys.exit(_run_all(path, report))
+
+
+def _run_all(path: Path, report: Report) -> int:
     runs = json.loads(path.read_text(encoding="utf-8"))
     failed = 0
     for number, run in enumerate(runs):
-        _report(event="start", dag_id=run["dag_id"], number=number + 1, total=len(runs))
+        report(event="start", dag_id=run["dag_id"], number=number + 1, total=len(runs))
         started = time.monotonic()
         outcome = _outcome(run["dag_id"], run["conf"])
         state = str(getattr(outcome, "state", "failed"))
         failed += state != "success"
         seconds = round(time.monotonic() - started, 1)
-        _report(event="end", dag_id=run["dag_id"], state=state, run_id=outcome.run_id, seconds=seconds)
+        report(event="end", dag_id=run["dag_id"], state=state, run_id=outcome.run_id, seconds=seconds)
     return 1 if failed else 0
 
 
@@ -54,6 +95,16 @@ def _outcome(dag_id: str, conf: dict[str, Any]) -> Any:
         raise SystemExit(f"{dag_id}: {str(error).partition(chr(10))[0]}") from None
 
 
+def _reporter(descriptor: int) -> Report:
+    """Returns what writes a line of progress to a descriptor, in one piece: other processes write there as well."""
+
+    def report(**fields: Any) -> None:
+        sys.stdout.flush()
+        os.write(descriptor, f"@{json.dumps(fields)}\n".encode())
+
+    return report
+
+
 def _dag(dag_id: str) -> Any:
     """Returns a DAG, and lets Airflow load no other dataset's DAG for it where it triggers none.
 
@@ -70,9 +121,5 @@ def _dag(dag_id: str) -> Any:
     return bag.dags[dag_id]
 
 
-def _report(**fields: Any) -> None:
-    print(f"@{json.dumps(fields)}", flush=True)
-
-
 if __name__ == "__main__":
-    sys.exit(main(Path(sys.argv[1])))
+    sys.exit(main([Path(argument) for argument in sys.argv[1:]]))

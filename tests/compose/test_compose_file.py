@@ -94,6 +94,7 @@ def test_secrets_are_mounted_where_they_are_needed_and_nowhere_else() -> None:
     assert holders["login"] == {"secrets", "api-server"}
     assert holders["database-secrets"] == {"secrets", "database"}
     assert holders["archive-key"] == {"secrets", "store", "demo"}
+    assert holders["reader-key"] == {"secrets", "store", "api-server"}
     assert holders["lake-key"] == {"secrets", "store", "glue", "scheduler", "cli"}
     assert holders["airflow-secrets"] == {
         *("secrets", "migrate", "api-server", "scheduler", "dag-processor", "triggerer")

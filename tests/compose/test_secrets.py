@@ -10,7 +10,7 @@ import pytest
 from tests.compose.programs import program
 
 secrets = program("secrets/make_secrets.py")
-FOLDERS = ("airflow", "archive", "database", "lake", "login")
+FOLDERS = ("airflow", "archive", "database", "lake", "login", "reader")
 
 
 @pytest.fixture
@@ -31,7 +31,7 @@ def contents(folder: Path) -> dict[str, str]:
 def test_every_secret_is_its_owner_s_alone(folder: Path) -> None:
     assert secrets.main(folder) == 0
     files = [file for file in folder.rglob("*") if file.is_file()]
-    assert len(files) == 8
+    assert len(files) == 9
     assert {file.stat().st_mode & 0o777 for file in files} == {0o600}
     assert {(folder / name).stat().st_mode & 0o777 for name in FOLDERS} == {0o700}
 
@@ -93,7 +93,7 @@ def test_nothing_is_left_of_a_secret_that_could_not_be_made(folder: Path, monkey
             secrets.main(folder)
     assert contents(folder) == {}
     secrets.main(folder)
-    assert len(contents(folder)) == 8, "control"
+    assert len(contents(folder)) == 9, "control"
 
 
 def test_secrets_are_long_and_of_the_kind_that_is_asked_for(folder: Path) -> None:

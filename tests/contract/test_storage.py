@@ -60,6 +60,9 @@ def test_a_missing_object_is_said_to_be_missing(storage: Storage, tmp_path: Path
         storage.read("none")
     with pytest.raises(ArchiveFileMissing):
         storage.fetch("none", tmp_path)
+    storage.write("a", b"x")
+    with pytest.raises(ArchiveFileMissing):
+        storage.read("a/below/an/object")
 
 
 def test_a_file_is_stored_and_fetched_whole(storage: Storage, tmp_path: Path) -> None:

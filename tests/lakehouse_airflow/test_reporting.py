@@ -13,6 +13,7 @@ from crypto_lakehouse.runs.outcomes import ReportOutcome
 from crypto_lakehouse.runs.results import Status, StepResult
 from crypto_lakehouse.settings import load_settings
 from crypto_lakehouse.vocabulary import Step
+from lakehouse_airflow.pages import EXTERNAL_VIEWS
 from tests.step_results import STARTED
 
 pytestmark = pytest.mark.filterwarnings("ignore")
@@ -109,4 +110,7 @@ def test_the_report_task_has_a_button_that_leads_to_the_report_of_its_run() -> N
     one = ReportOperator(task_id="report", dataset=NAME)
     (link,) = one.operator_extra_links
     key: Any = SimpleNamespace(dag_id=NAME, run_id="manual__2025-01-01T00:00:00+00:00")
-    assert link.get_link(one, ti_key=key) == f"/lakehouse/reports/{NAME}/manual__2025-01-01T00%3A00%3A00%2B00%3A00"
+    run = "manual__2025-01-01T00%3A00%3A00%2B00%3A00"
+    assert link.get_link(one, ti_key=key) == f"/dags/{NAME}/runs/{run}/plugin/lakehouse-run-report"
+    tabs = {view["url_route"]: view for view in EXTERNAL_VIEWS}
+    assert tabs["lakehouse-run-report"]["destination"] == "dag_run"

@@ -1,11 +1,15 @@
 """DAGs without a scheduler: what is reported, and which exit code ends the program."""
 
 import json
+import subprocess
+import sys
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
 
 import pytest
+
+from tests.waiting import is_running, wait_until
 
 pytestmark = pytest.mark.filterwarnings("ignore")
 
@@ -24,7 +28,7 @@ class FakeDag:
 
 @pytest.mark.parametrize(("states", "code"), [(["success", "success"], 0), (["failed", "success"], 1)])
 def test_every_run_is_reported_and_a_failed_one_decides(
-    states: list[str], code: int, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+    states: list[str], code: int, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
 ) -> None:
     from lakehouse_airflow import run_dags
 
@@ -32,8 +36,8 @@ def test_every_run_is_reported_and_a_failed_one_decides(
     monkeypatch.setattr(run_dags, "_dag", dags.__getitem__)
     runs = [{"dag_id": name, "conf": {"symbols": [name]}} for name in dags]
     (tmp_path / "runs.json").write_text(json.dumps(runs))
-    assert run_dags.main(tmp_path / "runs.json") == code
-    lines = capsys.readouterr().out.splitlines()
+    assert run_dags.main([tmp_path / "runs.json"]) == code
+    lines = capfd.readouterr().out.splitlines()
     assert all(line.startswith("@") for line in lines)
     events = [json.loads(line[1:]) for line in lines]
     assert [event["state"] for event in events if event["event"] == "end"] == states
@@ -58,9 +62,54 @@ def test_a_value_that_no_param_takes_ends_the_program_with_a_sentence(
     monkeypatch.setattr(run_dags, "_dag", lambda _: CheckingDag())
     (tmp_path / "runs.json").write_text(json.dumps([{"dag_id": name, "conf": {"symbols": ["BTC/USDT"]}}]))
     with pytest.raises(SystemExit) as raised:
-        run_dags.main(tmp_path / "runs.json")
+        run_dags.main([tmp_path / "runs.json"])
     assert str(raised.value).startswith(f"{name}: 'BTC/USDT' does not match ")
     assert "\n" not in str(raised.value)
+
+
+_TWO_LISTS = """
+import os, sys, time
+from pathlib import Path
+from types import SimpleNamespace
+from lakehouse_airflow import run_dags
+class Dag:
+    def __init__(self, name):
+        self.name = name
+    def test(self, run_conf):
+        print("the log of", self.name, flush=True)
+        if self.name == "slow":
+            Path(run_conf["place"]).write_text(str(os.getpid()))
+            time.sleep(3600)
+        return SimpleNamespace(state="failed" if self.name == "bad" else "success", run_id="manual__1")
+run_dags._LOADED_LATE = ()
+run_dags._dag = Dag
+sys.exit(run_dags.main([Path(path) for path in sys.argv[1:]]))
+"""
+
+
+def written(path: Path, dag_id: str, **conf: str) -> str:
+    path.write_text(json.dumps([{"dag_id": dag_id, "conf": conf}]))
+    return str(path)
+
+
+@pytest.mark.parametrize(("second", "code"), [("fine", 0), ("bad", 1)])
+def test_lists_run_at_the_same_time_each_with_its_own_log(second: str, code: int, tmp_path: Path) -> None:
+    lists = [written(tmp_path / f"{name}.json", name) for name in ("good", second)]
+    done = subprocess.run([sys.executable, "-c", _TWO_LISTS, *lists], capture_output=True, text=True, check=False)
+    assert (done.returncode, done.stderr) == (code, "")
+    events = [json.loads(line[1:]) for line in done.stdout.splitlines()]
+    assert {event["dag_id"] for event in events if event["event"] == "end"} == {"good", second}
+    assert (tmp_path / f"{second}.log").read_text() == f"the log of {second}\n"
+
+
+def test_the_processes_of_the_lists_end_with_the_program(tmp_path: Path) -> None:
+    place = tmp_path / "place"
+    lists = [written(tmp_path / f"{number}.json", "slow", place=f"{place}-{number}") for number in range(2)]
+    with subprocess.Popen([sys.executable, "-c", _TWO_LISTS, *lists], stdout=subprocess.DEVNULL) as program:
+        places = [Path(f"{place}-{number}") for number in range(2)]
+        wait_until(lambda: all(one.exists() and one.read_text() for one in places), progress=program.poll)
+        program.kill()
+    wait_until(lambda: not any(is_running(int(one.read_text())) for one in places))
 
 
 def test_dag_files_with_an_error_end_the_program(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -13,6 +13,8 @@ from crypto_lakehouse.exit_codes import EXIT_PERMANENT
 from crypto_lakehouse.vocabulary import Step
 
 if TYPE_CHECKING:
+    from datetime import datetime
+
     from crypto_lakehouse.catalog.catalog import Catalog
     from crypto_lakehouse.lake.records import PublishedPartition
     from crypto_lakehouse.lake.storage import Storage
@@ -80,11 +82,11 @@ def _free_bytes(settings: "Settings") -> int | None:
 def _published_facts(storage: "Storage", catalog: "Catalog") -> dict[str, Any]:
     known = set(catalog.tables())
     published = {table.name: catalog.partitions(table) for table in marts.tables() if table.name in known}
-    newest: dict[tuple[str, str], str] = {}
+    newest: dict[tuple[str, str], datetime] = {}
     for name, records in published.items():
         for record in records:
-            at = record.published_at.isoformat()
-            newest[name, record.run_id] = max(at, newest.get((name, record.run_id), ""))
+            at = record.published_at
+            newest[name, record.run_id] = max(at, newest.get((name, record.run_id), at))
     runs = sorted(((at, *key) for key, at in newest.items()), reverse=True)[:LAST_RUNS]
     return {
         "tables": len(known),
@@ -118,7 +120,7 @@ def _dataset_facts(name: str, records: "list[PublishedPartition]") -> dict[str, 
         "degraded": sum(record.condition == "degraded" for record in records),
         "rows": sum(record.rows for record in records),
         "bytes": sum(record.bytes for record in records),
-        "last_time": max(last).isoformat() if last else None,
+        "last_time": max(last, default=None),
     }
 
 

@@ -5,7 +5,6 @@ import json
 import signal
 import subprocess
 import sys
-import threading
 import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
@@ -24,7 +23,7 @@ from crypto_lakehouse.demo.summary import show_summary
 from crypto_lakehouse.demo.synthetic import build_archive
 from crypto_lakehouse.errors import InvalidRequest
 
-PROCESSES = 3
+PROCESSES = 2
 """Airflow processes that run DAGs at the same time. They wait for much of their time."""
 
 
@@ -48,27 +47,25 @@ class Finished:
 
 @dataclass(slots=True)
 class _Board:
-    """Collects the events of the Airflow processes, and prints them."""
+    """Collects the events of Airflow's processes, and prints them."""
 
     console: Console
     total: int
     finished: list[Finished] = field(default_factory=list)
-    lock: threading.Lock = field(default_factory=threading.Lock)
 
     def take_line(self, line: str) -> None:
         """Takes a line that an Airflow process printed. Only lines that start with @ are events."""
-        with self.lock:
-            if not line.startswith("@"):
-                return
-            facts = json.loads(line[1:])
-            if facts["event"] == "end":
-                done = Finished(facts["dag_id"], facts["state"], facts["run_id"], facts["seconds"])
-                self.finished.append(done)
-                mark = "[green]done[/]" if done.state == "success" else "[red]failed[/]"
-                count = f"{len(self.finished):>2}/{self.total}"
-                self.console.print(f"  {count} {mark} {done.dataset} in {done.seconds:.1f} s", highlight=False)
-            elif facts["event"] == "start":
-                self.console.print(f"        [dim]started {facts['dag_id']}[/]", highlight=False)
+        if not line.startswith("@"):
+            return
+        facts = json.loads(line[1:])
+        if facts["event"] == "end":
+            done = Finished(facts["dag_id"], facts["state"], facts["run_id"], facts["seconds"])
+            self.finished.append(done)
+            mark = "[green]done[/]" if done.state == "success" else "[red]failed[/]"
+            count = f"{len(self.finished):>2}/{self.total}"
+            self.console.print(f"  {count} {mark} {done.dataset} in {done.seconds:.1f} s", highlight=False)
+        elif facts["event"] == "start":
+            self.console.print(f"        [dim]started {facts['dag_id']}[/]", highlight=False)
 
 
 def chosen_source(archive: str, options: Mapping[str, str]) -> Source:
@@ -135,28 +132,13 @@ def _build_synthetic(folder: Path, console: Console) -> None:
 
 def _run_dags(source: Source, environment: Mapping[str, str], console: Console) -> list[Finished]:
     board = _Board(console, len(source.runs))
+    home = source.place.home
     shares = [source.runs[number::PROCESSES] for number in range(PROCESSES)]
-    threads = [
-        threading.Thread(target=_run_share, args=(number, share, source.place.home, environment, board))
-        for number, share in enumerate(shares)
-        if share
-    ]
-    for thread in threads:
-        thread.start()
-    for thread in threads:
-        thread.join()
-    return board.finished
-
-
-def _run_share(number: int, share: Sequence[DagRun], home: Path, environment: Mapping[str, str], board: _Board) -> None:
-    orders = home / f"runs-{number}.json"
-    content: list[dict[str, Any]] = [{"dag_id": run.dataset, "conf": run.conf} for run in share]
-    orders.write_text(json.dumps(content), encoding="utf-8")
-    log = home / f"airflow-{number}.log"
-    arguments = [sys.executable, "-m", "lakehouse_airflow.run_dags", str(orders)]
+    lists = [_written(home / f"airflow-{number}.json", share) for number, share in enumerate(shares) if share]
+    log = home / "airflow.log"
     with log.open("w", encoding="utf-8") as errors:
         process = subprocess.Popen(  # noqa: S603  our own interpreter and script, an argument list
-            bound_to_us(arguments, signal.SIGTERM),
+            bound_to_us([sys.executable, "-m", "lakehouse_airflow.run_dags", *map(str, lists)], signal.SIGTERM),
             env=dict(environment),
             stdout=subprocess.PIPE,
             stderr=errors,
@@ -165,4 +147,11 @@ def _run_share(number: int, share: Sequence[DagRun], home: Path, environment: Ma
         for line in process.stdout or ():
             board.take_line(line)
         if process.wait():
-            board.console.print(f"[red]Airflow process {number} ended with {process.returncode}[/]; see {shown(log)}")
+            console.print(f"[red]Airflow ended with {process.returncode}[/]; see {shown(home)}/airflow*.log")
+    return board.finished
+
+
+def _written(path: Path, share: Sequence[DagRun]) -> Path:
+    content: list[dict[str, Any]] = [{"dag_id": run.dataset, "conf": run.conf} for run in share]
+    path.write_text(json.dumps(content), encoding="utf-8")
+    return path

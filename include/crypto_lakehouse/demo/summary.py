@@ -3,6 +3,7 @@
 import shlex
 import sys
 from collections.abc import Mapping, Sequence
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Protocol
 
@@ -56,7 +57,8 @@ def show_summary(lake: Path, finished: Sequence[FinishedRun], console: Console) 
     _show_findings(storage, lake, [section.dataset for section in sections], console)
     _show_query(lake, [section.dataset for section in sections], console)
     report = lake / "quality" / "report.html"
-    write_report(report, "Quality of the lake", [_published_section(storage, section) for section in sections])
+    about = [("Lake", str(lake)), ("Written", f"{datetime.now(UTC):%Y-%m-%d %H:%M:%S} UTC")]
+    write_report(report, "Quality of the lake", about, [_published_section(storage, section) for section in sections])
     console.print(f"\nLake            {lake}")
     console.print(f"Quality report  {report}")
     console.print("\n[bold]Next[/], to paste:")

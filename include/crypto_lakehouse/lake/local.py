@@ -66,7 +66,7 @@ class LocalStorage:
         with translated(str(path)):
             try:
                 return path.read_bytes()
-            except (FileNotFoundError, IsADirectoryError) as error:
+            except (FileNotFoundError, IsADirectoryError, NotADirectoryError) as error:
                 raise ArchiveFileMissing(f"the lake holds no {key}", f"Looked in {self._root}") from error
 
     def write(self, key: str, data: bytes, *, if_absent: bool = False) -> bool:

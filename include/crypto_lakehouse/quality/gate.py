@@ -22,13 +22,14 @@ from crypto_lakehouse.lake.manifest import read_manifest
 from crypto_lakehouse.lake.partition import Partition
 from crypto_lakehouse.lake.records import Candidate, Manifest, Verdict
 from crypto_lakehouse.quality.checks import CHECKS
+from crypto_lakehouse.quality.data_docs import INDEX, Figures, make_self_contained
 from crypto_lakehouse.quality.evidence import PartitionEvidence
 from crypto_lakehouse.quality.profile import Facts, Profile, examine
 from crypto_lakehouse.quality.suites import Rule, rules, suite
 from crypto_lakehouse.spec import Table
 from crypto_lakehouse.vocabulary import Condition, DayCondition, HoleKind
 
-_DOCS = Path("gx") / "uncommitted" / "data_docs" / "local_site" / "index.html"
+_DOCS = Path("gx") / "uncommitted" / "data_docs" / "local_site" / INDEX
 FACTS_FILE = "facts.parquet"
 
 
@@ -188,7 +189,13 @@ def _validate(table: Table, facts: Sequence[Facts], results: Path) -> Any:
     )
     with _failing_aloud(results):
         outcome = checkpoint.run(batch_parameters={"dataframe": pd.DataFrame(list(facts))})
-    return next(iter(outcome.run_results.values()))
+    result = next(iter(outcome.run_results.values()))
+    site = (results / _DOCS).parent
+    if site.is_dir():
+        counted = result.statistics
+        figures = Figures(counted["evaluated_expectations"], counted["successful_expectations"])
+        make_self_contained(site, table.name, figures)
+    return result
 
 
 @contextmanager

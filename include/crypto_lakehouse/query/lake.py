@@ -102,7 +102,10 @@ class Lake:
         storage = open_storage(self._settings)
         # What the first run of a new lake writes comes before its catalog.
         if not self.tables() and not any(next(storage.list(f"{layer}/"), None) for layer in ("bronze", "runs")):
-            advice = "Name its folder with CRYPTO_LAKEHOUSE_LAKE, or make one with `crypto-lakehouse ingest`"
+            advice = (
+                "Name its folder with --lake or CRYPTO_LAKEHOUSE_LAKE (.demo/synthetic/lake after `make demo`), "
+                "or make a lake with `crypto-lakehouse ingest`"
+            )
             raise InvalidRequest(f"there is no lake in {self._root}", advice)
 
     @property

@@ -7,6 +7,7 @@ is locked before the query runs. Only a single SELECT statement is accepted.
 This module runs in the child process of `query/child.py`, which bounds the memory and the time of the engine.
 """
 
+import re
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import closing
 
@@ -137,7 +138,10 @@ def _translated(error: Exception, limits: QueryLimits) -> LakehouseError:
             f"a published file cannot be read: {_words(error)}",
             "Try again. If it fails again, build the partition again",
         )
-    return InvalidRequest(f"the query failed: {_words(error)}", "Names and types: docs/datasets.md")
+    # The engine proposes its own tables, too, which have nothing of the lake.
+    words = re.sub(r' Did you mean "pg_\w+"\?', "", _words(error))
+    tables = "`SHOW TABLES` lists the tables of the lake. " if isinstance(error, duckdb.CatalogException) else ""
+    return InvalidRequest(f"the query failed: {words}", f"{tables}Names and types: docs/datasets.md")
 
 
 def _words(error: Exception) -> str:

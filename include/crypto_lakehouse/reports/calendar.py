@@ -7,21 +7,14 @@ from types import MappingProxyType
 
 import polars as pl
 
+from crypto_lakehouse.reports.looks import LOOKS
 from crypto_lakehouse.vocabulary import DayCondition
 
 LETTERS: Mapping[DayCondition, str] = MappingProxyType({kind: kind.value[0].upper() for kind in DayCondition})
 """The letter of each condition, so that a calendar can be read without colour."""
 
-COLOURS: Mapping[DayCondition, str] = MappingProxyType(
-    {
-        # From the palette of Okabe and Ito: distinct for every kind of colour vision, and in greyscale.
-        DayCondition.AVAILABLE: "#0072b2",
-        DayCondition.DEGRADED: "#f0e442",
-        DayCondition.PENDING: "#c4cad2",
-        DayCondition.MISSING: "#d55e00",
-    }
-)
-DARK_COLOURS = frozenset({DayCondition.AVAILABLE, DayCondition.MISSING})
+COLOURS: Mapping[DayCondition, str] = MappingProxyType({kind: LOOKS[kind].colour for kind in DayCondition})
+DARK_COLOURS = frozenset(kind for kind in DayCondition if LOOKS[kind].is_dark)
 """The conditions whose colour needs light text."""
 
 MEANINGS: Mapping[DayCondition, str] = MappingProxyType(

@@ -4,7 +4,6 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from crypto_lakehouse.reports.calendar import (
-    COLOURS,
     DARK_COLOURS,
     LETTERS,
     MEANINGS,
@@ -24,7 +23,6 @@ class LegendEntry:
     """One condition of a day, with all that a template needs to draw it."""
 
     condition: DayCondition
-    colour: str
     letter: str
     text_class: str
     meaning: str
@@ -57,7 +55,6 @@ class SvgChart:
 LEGEND = tuple(
     LegendEntry(
         condition=kind,
-        colour=COLOURS[kind],
         # The usual condition has no letter: the others are easier to see.
         letter="" if kind is DayCondition.AVAILABLE else LETTERS[kind],
         text_class="on-dark" if kind in DARK_COLOURS else "on-light",

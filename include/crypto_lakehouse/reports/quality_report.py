@@ -17,6 +17,8 @@ _MEANINGS = {
     Condition.QUARANTINED: "rejected; readers keep the previous version",
     Condition.EMPTY: "valid objects without rows",
 }
+Facts = Sequence[tuple[str, str]]
+"""Names with their values."""
 _QUIET = (Condition.AVAILABLE, Condition.EMPTY)
 
 
@@ -82,19 +84,26 @@ class DatasetSection:
         return None if self.coverage is None else coverage_part(self.coverage)
 
 
-def quality_report(title: str, sections: Sequence[DatasetSection]) -> str:
-    """Returns the report as HTML; every value is escaped."""
+def quality_report(title: str, about: Facts, sections: Sequence[DatasetSection]) -> str:
+    """Returns the report as HTML; every value is escaped.
+
+    Args:
+        title: What it is about.
+        about: The facts at its top, in their order: the run, the lake, the date.
+        sections: The datasets.
+    """
     totals = Counter(partition.condition for section in sections for partition in section.partitions)
     return render(
         "quality_report.html.j2",
         title=title,
+        about=about,
         sections=sections,
         tiles=[(condition, totals[condition], _MEANINGS[condition]) for condition in Condition],
         legend=LEGEND,
     )
 
 
-def write_report(path: Path, title: str, sections: Sequence[DatasetSection]) -> None:
+def write_report(path: Path, title: str, about: Facts, sections: Sequence[DatasetSection]) -> None:
     """Writes the report to a file, and creates the folder of the file."""
     path.parent.mkdir(parents=True, exist_ok=True)
-    path.write_text(quality_report(title, sections), encoding="utf-8")
+    path.write_text(quality_report(title, about, sections), encoding="utf-8")

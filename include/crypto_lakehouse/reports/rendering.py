@@ -4,6 +4,8 @@ from functools import cache
 
 import jinja2
 
+from crypto_lakehouse.reports.looks import LOOKS
+
 _UNITS = ("B", "kB", "MB", "GB", "TB")
 
 
@@ -49,5 +51,6 @@ def _environment() -> jinja2.Environment:
         trim_blocks=True,
         lstrip_blocks=True,
     )
+    environment.globals["looks"] = LOOKS
     environment.filters |= {"byte_size": byte_size, "cell_text": cell_text}
     return environment

@@ -33,7 +33,7 @@ def report(context: StepContext, order: PlanRequest) -> ReportOutcome:
     read_result(context.storage, context.order_key, Step.PLAN)
     run = read_run(context.storage, context.order_key)
     section = replace(dataset_section(run), coverage=run_coverage(context.storage, run.results))
-    page = quality_report(f"{order.dataset}, {order.first_day} to {order.last_day}", [section])
+    page = quality_report(f"{order.dataset}, {order.first_day} to {order.last_day}", _about(context, run), [section])
     context.storage.write(run.report_key, page.encode())
     folder, _, name = run.report_key.rpartition("/")
     write_sums(context.storage, folder, Step.REPORT, {name: hashlib.sha256(page.encode()).hexdigest()})
@@ -50,6 +50,16 @@ def report(context: StepContext, order: PlanRequest) -> ReportOutcome:
         section.refused,
         section.failed,
     )
+
+
+def _about(context: StepContext, run: RunRecord) -> list[tuple[str, str]]:
+    started = min(result.started_at for result in run.results)
+    return [
+        ("State", run.status.value),
+        ("Run", run.request.run_id),
+        ("Started", f"{started:%Y-%m-%d %H:%M:%S} UTC"),
+        ("Lake", context.storage.uri),
+    ]
 
 
 def dataset_section(run: RunRecord) -> DatasetSection:

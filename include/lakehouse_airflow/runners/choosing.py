@@ -15,7 +15,7 @@ def new_runner(kind: RunnerKind, command: Sequence[str]) -> Runner:
 
     Args:
         kind: The kind, as the settings name it.
-        command: The command line of a local runner, without the step's name.
+        command: the command line of the worker of a local runner.
     """
     if kind is RunnerKind.LOCAL:
         return LocalRunner(command)

@@ -88,8 +88,12 @@ def test_status_counts_what_is_published(lake_folder: Path, capsys: pytest.Captu
     assert said["last_runs"][0]["run_id"] == "run"
     assert said["last_runs"][0]["status"] is None, "the files of this run are gone"
     assert said["disk_free_bytes"] > 0
+    assert said["last_runs"][0]["published_at"] == "2025-02-01T00:00:00+00:00"
     assert main(["admin", "status"]) == 0
-    assert "binance_um_funding_rate" in capsys.readouterr().out
+    table = capsys.readouterr().out
+    assert "binance_um_funding_rate" in table
+    assert "2025-02-01 00:00:00  binance_um" in table
+    assert "+00:00" not in table
 
 
 @pytest.mark.parametrize(

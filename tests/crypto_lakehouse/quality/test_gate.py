@@ -27,6 +27,7 @@ from crypto_lakehouse.silver.conform import ConformedPartition, conform
 from crypto_lakehouse.vocabulary import Condition, Frequency, Interval
 from tests.archive_builder import input_at
 from tests.crypto_lakehouse.quality.conformed import DAY, candidate_of
+from tests.crypto_lakehouse.quality.reading_docs import assert_readable_offline
 
 Rows = list[list[str]]
 
@@ -138,6 +139,7 @@ def verdicts(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Verdict]:
             dataset(name), [(candidate_of(conformed), conformed.file) for conformed in made if conformed.file], results
         )
         assert outcome.docs is not None and outcome.docs.is_file()
+        assert_readable_offline(outcome.docs)
         by_symbol.update({_symbol(verdict): verdict for verdict in outcome.verdicts})
     return by_symbol
 

@@ -116,6 +116,7 @@ def test_errors_keep_the_hints_of_the_engine_and_a_pivot_says_what_it_needs(lake
     for text, hint in (
         ("SELECT clos FROM binance_um_klines", 'Candidate bindings: "close"'),
         ("SELECT * FROM binance_um_kline", 'Did you mean "binance_um_klines"'),
+        ("SELECT * FROM klines", "does not exist!\n`SHOW TABLES` lists the tables"),
         ("PIVOT (SELECT 1 AS a, 2 AS b) ON a USING sum(b)", "PIVOT over values"),
     ):
         with pytest.raises(InvalidRequest, match=hint):

@@ -20,7 +20,7 @@ def frames_of(days: pl.DataFrame) -> CoverageFrames:
 def test_a_run_without_coverage_shows_none_of_it() -> None:
     part = coverage_part(CoverageFrames.of())
     assert (part.reconciliations, part.gaps, part.charts, part.omitted_charts) == ([], None, [], 0)
-    page = quality_report("T", [DatasetSection("binance_um_klines", 0, 0, 0.0, (), coverage=CoverageFrames.of())])
+    page = quality_report("T", [], [DatasetSection("binance_um_klines", 0, 0, 0.0, (), coverage=CoverageFrames.of())])
     assert "<h3>" not in page
 
 
@@ -33,7 +33,7 @@ def test_charts_beyond_the_limit_are_counted(
     frames = frames_of(several)
     part = coverage_part(frames)
     assert (len(part.charts), part.series, part.omitted_charts) == (3, 5, 3)
-    page = quality_report("T", [DatasetSection("binance_um_klines", 0, 0, 0.0, (), coverage=frames)])
+    page = quality_report("T", [], [DatasetSection("binance_um_klines", 0, 0, 0.0, (), coverage=frames)])
     assert page.count('<svg class="calendar" viewBox') == 3
     assert "and 3 more" in page and "The first 3 of 5 series." in page
 

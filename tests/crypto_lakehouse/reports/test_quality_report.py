@@ -9,7 +9,9 @@ LINES = (
     PartitionLine("symbol_key=<script>", 30, Condition.QUARANTINED, ("<script>alert(1)</script>",)),
 )
 PAGE = quality_report(
-    "T & <b>", [DatasetSection("binance_um_klines", 3, 1_500_000, 1.25, LINES, ("k: <i>",), ("a/b.html",))]
+    "T & <b>",
+    [("State", "quarantined"), ("Run", "r<1>"), ("Lake", "s3://lake")],
+    [DatasetSection("binance_um_klines", 3, 1_500_000, 1.25, LINES, ("k: <i>",), ("a/b.html",))],
 )
 
 
@@ -29,3 +31,9 @@ def test_figures_and_reasons_are_there_and_quarantined_rows_do_not_count() -> No
     assert "1.5 MB" in PAGE
     assert "grid_missing: 3 of 20" in PAGE
     assert 'href="a/b.html"' in PAGE
+
+
+def test_the_report_says_of_which_run_and_lake_it_is_and_how_the_run_ended() -> None:
+    assert '<dd><span class="badge quarantined">quarantined</span></dd>' in PAGE
+    assert "<dd>r&lt;1&gt;</dd>" in PAGE
+    assert "<dd>s3://lake</dd>" in PAGE

@@ -1,5 +1,7 @@
 """A step as a process beside its task: its lines, its exit code, and its end."""
 
+import os
+import signal
 import subprocess
 import sys
 import threading
@@ -9,7 +11,7 @@ import pytest
 
 from crypto_lakehouse.settings import Settings
 from crypto_lakehouse.vocabulary import Step
-from tests.waiting import wait_until
+from tests.waiting import is_running, wait_until
 
 pytestmark = pytest.mark.filterwarnings("ignore")
 
@@ -25,7 +27,8 @@ def run(script: str) -> tuple[int, list[str]]:
 
 
 def test_a_step_gets_its_verb_and_its_order() -> None:
-    assert run("import sys; print(*sys.argv[1:])") == (0, ["pull --work-order runs/x/pull-000.json"])
+    script = "import json, sys; print(*json.loads(sys.stdin.readline())['arguments'])"
+    assert run(script) == (0, ["step pull --work-order runs/x/pull-000.json"])
 
 
 def test_both_streams_are_logged_and_the_exit_code_is_the_process_s() -> None:
@@ -66,6 +69,49 @@ def test_a_step_clears_away_and_ends_where_its_task_is_killed(tmp_path: Path) ->
         wait_until((tmp_path / "started").exists, progress=task.poll)
         task.kill()
     wait_until(lambda: (tmp_path / "cleared").exists() and (tmp_path / "cleared").read_text() == "away")
+
+
+_WORKER = """
+import os, sys
+from crypto_lakehouse.cli.worker import serve
+def carry_out(arguments):
+    print(os.getpid(), os.environ.get("SEEN", "nothing"), end="")
+    os.environ["SEEN"] = arguments[1]
+    return int(os.environ["CODE"])
+serve(sys.stdin, carry_out)
+"""
+
+
+def test_a_worker_is_kept_for_the_next_step_of_the_thread_until_one_fails(monkeypatch: pytest.MonkeyPatch) -> None:
+    seen = []
+    for code in ("0", "0", "65", "0"):
+        monkeypatch.setenv("CODE", code)
+        ended, (line,) = run(_WORKER)
+        assert ended == int(code)
+        process, left = line.split()
+        assert left == "nothing", "a step leaves nothing in the environment of the next one"
+        seen.append(process)
+    assert seen[0] == seen[1] == seen[2] != seen[3]
+
+
+def test_threads_share_no_worker(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("CODE", "0")
+    lines = [run(_WORKER)[1]]
+    thread = threading.Thread(target=lambda: lines.append(run(_WORKER)[1]))
+    thread.start()
+    thread.join()
+    assert lines[0] != lines[1]
+    assert run(_WORKER)[1] == lines[0]
+
+
+def test_a_worker_that_was_killed_while_it_waited_is_replaced(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("CODE", "0")
+    process = int(run(_WORKER)[1][0].split()[0])
+    os.kill(process, signal.SIGKILL)
+    wait_until(lambda: not is_running(process))
+    code, (line,) = run(_WORKER)
+    assert code == 0
+    assert not line.startswith(str(process))
 
 
 def test_a_stop_ends_a_step_that_runs_and_does_nothing_otherwise() -> None:

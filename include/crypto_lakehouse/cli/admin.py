@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from crypto_lakehouse import marts
-from crypto_lakehouse.cli.output import JsonOption, examples, note, print_json, print_table
+from crypto_lakehouse.cli.output import JsonOption, examples, note, print_json, print_table, several
 from crypto_lakehouse.exit_codes import EXIT_PERMANENT
 from crypto_lakehouse.vocabulary import Step
 
@@ -184,7 +184,7 @@ def _print_maintenance(counts: dict[str, dict[str, int]], dry_run: bool) -> None
     print("would remove" if dry_run else "removed")
     kinds = (("versions", "version_bytes"), ("objects", "object_bytes"), ("runs", "run_bytes"))
     for files, size in (*kinds, ("damaged", "damaged_bytes")):
-        print(f"  {files:<9} {removed[files]:,} files, {removed[size]:,} bytes")
+        print(f"  {files:<9} {several(removed[files], 'file')}, {several(removed[size], 'byte')}")
 
 
 @app.command(epilog=examples("admin runs binance_um_klines", "admin runs binance_um_klines --last 50 --json"))

@@ -6,7 +6,7 @@ from typing import Annotated
 import typer
 
 from crypto_lakehouse.cli.options import DatasetArgument, chosen_tables
-from crypto_lakehouse.cli.output import JsonOption, examples, note, print_json
+from crypto_lakehouse.cli.output import JsonOption, examples, note, print_json, several
 from crypto_lakehouse.exit_codes import EXIT_PERMANENT
 from crypto_lakehouse.progress import shown_progress
 
@@ -42,7 +42,8 @@ def rebuild(dataset: DatasetArgument = "", *, forget: ForgetOption = False, as_j
         facts = {"partitions": counts, "without_verdict": kept, "without_file": gone}
         print_json({"status": "succeeded", **facts, "set_aside": rebuilt.set_aside})
     else:
-        print(f"{sum(counts.values()):,} partitions of {sum(map(bool, counts.values()))} tables are in the catalog")
+        tables = several(sum(map(bool, counts.values())), "table")
+        print(f"the catalog has {several(sum(counts.values()), 'partition')} of {tables}")
     if rebuilt.set_aside:
         note(f"the damaged catalog is now {rebuilt.set_aside}")
     for name, partitions in gone.items():
@@ -75,8 +76,9 @@ def verify(
         facts = {"faults": [asdict(fault) for fault in faults], "repaired": [asdict(fault) for fault in healed.healed]}
         print_json({"status": "failed" if faults else "succeeded", **facts, "failures": list(healed.failures)})
     else:
-        repaired = f", {len(healed.healed):,} are repaired" if repair else ""
-        print(f"{len(faults):,} faults in {len(tables)} tables{repaired}")
+        repaired = f", repaired: {len(healed.healed):,}" if repair else ""
+        counts = f"{several(len(faults), 'fault')} in {several(len(tables), 'table')}"
+        print(f"{counts}{repaired}")
     for fault in healed.healed:
         note(f"repaired: {fault.place}: {fault.what}")
     for failure in healed.failures:

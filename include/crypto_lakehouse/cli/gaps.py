@@ -8,7 +8,7 @@ from crypto_lakehouse.cli import options
 from crypto_lakehouse.cli.coverage import print_listed
 from crypto_lakehouse.cli.ingest import end_with_failures
 from crypto_lakehouse.cli.options import GivenOptions
-from crypto_lakehouse.cli.output import JsonOption, examples, note, print_json
+from crypto_lakehouse.cli.output import JsonOption, examples, note, print_json, several
 from crypto_lakehouse.progress import shown_progress
 from crypto_lakehouse.runs.orders import PlanRequest
 
@@ -131,5 +131,5 @@ def _request(selection: options.SeriesSelection, gaps: "pl.DataFrame", run_id: s
 def _words(gaps: "pl.DataFrame") -> str:
     counted = int(gaps["missing"].fill_null(0).sum())
     uncounted = gaps["missing"].null_count()
-    uncountable = f"; {uncounted:,} gaps cannot be counted" if uncounted else ""
-    return f"{gaps.height:,} gaps; {counted:,} rows or ids are missing{uncountable}"
+    uncountable = f", in {several(uncounted, 'gap')} an unknown number" if uncounted else ""
+    return f"{several(gaps.height, 'gap')}; missing rows or ids: {counted:,}{uncountable}"

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from crypto_lakehouse.cli.options import RequiredMarketOption
-from crypto_lakehouse.cli.output import JsonOption, examples, print_json
+from crypto_lakehouse.cli.output import JsonOption, examples, print_json, several
 from crypto_lakehouse.errors import InvalidRequest
 from crypto_lakehouse.progress import shown_progress
 from crypto_lakehouse.vocabulary import Step
@@ -67,7 +67,8 @@ def update(
         print_json({"status": result.status.value, **facts})
         return
     word = "a new version" if outcome.is_new_version else "nothing is new"
-    print(f"{market}: {figures.instruments:,} instruments of {figures.symbols:,} symbols in the archive, {word}")
+    instruments, symbols = several(figures.instruments, "instrument"), several(figures.symbols, "symbol")
+    print(f"{market}: {instruments} of {symbols} in the archive, {word}")
     print(f"{figures.added:,} added, {figures.changed:,} changed, {figures.removed:,} removed")
 
 

@@ -178,7 +178,7 @@ class Lake:
         source = self._publications(as_of)
         published = published_partitions(source, table, needed)
         if not published:
-            request = f"for symbols {wanted or 'any'}, interval {interval or 'any'}, {start} to {end}"
+            request = {"symbols": ", ".join(wanted), "interval": interval, "start": start, "end": end}
             raise nothing_published(table, request, as_of)
         check_named(source, table, wanted)
         source.require_files(table, published)

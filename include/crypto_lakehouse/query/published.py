@@ -1,6 +1,6 @@
 """The published partitions that a request needs, by the catalog alone, or by the verdict log for an earlier instant."""
 
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from datetime import datetime, timedelta
@@ -196,7 +196,9 @@ def no_master(market: Market | None) -> ArchiveFileMissing:
     return ArchiveFileMissing(what, f"Run `crypto-lakehouse instruments update --market {market or Market.UM}`")
 
 
-def nothing_published(table: Table, request: str, as_of: object) -> ArchiveFileMissing:
-    """Returns the error that nothing is published for a request."""
-    what = f"nothing {'is published' if as_of is None else f'was published at {as_of}'} {request}".strip()
-    return ArchiveFileMissing(what, "See `crypto-lakehouse query info` or Lake.info()", dataset=table.name)
+def nothing_published(table: Table, request: Mapping[str, object], as_of: object) -> ArchiveFileMissing:
+    """Returns the error that nothing is published for a request; what it leaves open is empty or None."""
+    what = f"nothing {'is published' if as_of is None else f'was published at {as_of}'}"
+    wanted = ", ".join(f"{name} {value}" for name, value in request.items() if value)
+    message = f"{what} for {wanted}" if wanted else what
+    return ArchiveFileMissing(message, "See `crypto-lakehouse query info` or Lake.info()", dataset=table.name)

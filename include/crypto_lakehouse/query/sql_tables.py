@@ -73,7 +73,7 @@ class SqlTables:
         published = source.partitions(table)
         if not published:
             if required:
-                raise nothing_published(table, "", source.instant)
+                raise nothing_published(table, {}, source.instant)
             return None
         source.require_files(table, published)
         keys, files = table.partition_keys, addresses(self.root, published)

@@ -75,7 +75,7 @@ def test_only_a_deep_verify_finds_a_flipped_byte_and_the_command_that_it_names_m
     assert main(["catalog", "verify", NAME, "--deep"]) == 65
     assert main(advised(capsys.readouterr().err)) == 0
     out, err = capsys.readouterr()
-    assert re.search(r"0 faults in \d+ tables, 1 are repaired", out)
+    assert re.search(r"0 faults in \d+ tables, repaired: 1", out)
     assert f"repaired: published version: {NAME} symbol_key=BTCUSDT/year=2025: " in err
     assert data_file.read_bytes() == data
     assert main(["catalog", "verify", NAME, "--deep"]) == 0

@@ -96,7 +96,7 @@ def test_gaps_are_listed_with_what_is_known_or_without(covered: Path, capsys: py
     assert main(["gaps", "list", *SERIES, *DAYS, "--unknown"]) == 0
     shown = capsys.readouterr()
     assert "halted" not in shown.out
-    assert shown.err == "2 gaps; 51 rows or ids are missing\n"
+    assert shown.err == "2 gaps; missing rows or ids: 51\n"
 
 
 def test_refused_rows_are_listed_with_line_reason_and_text(covered: Path, capsys: pytest.CaptureFixture[str]) -> None:

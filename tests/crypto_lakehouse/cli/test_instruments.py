@@ -49,7 +49,7 @@ def test_an_update_and_a_universe_from_the_command_line(
     assert main([*universe, "2022-05-13"]) == 0
     out, err = capsys.readouterr()
     assert "LUNAUSDT" not in out
-    assert "1 instruments were listed on 2022-05-13" in err
+    assert "listed on 2022-05-13: 1 instrument\n" in err
 
 
 @pytest.mark.parametrize(

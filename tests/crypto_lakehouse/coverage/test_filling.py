@@ -99,7 +99,10 @@ def test_what_nobody_has_is_said_and_not_asked_again(sources: Sources, capsys: p
     assert sources.asked() == requests
     assert [gap["missing"] for gap in summary["after"]] == [2]
     assert main(["gaps", "fill", *ASKED]) == 0
-    assert "2 rows or ids are missing; after the requests: 1 gaps; 2 rows" in capsys.readouterr().out.replace("\n", " ")
+    assert (
+        "missing rows or ids: 2; after the requests: 1 gap; missing rows or ids: 2"
+        in capsys.readouterr().out.replace("\n", " ")
+    )
 
 
 def test_without_fill_a_run_leaves_holes_in_what_the_archive_has_alone(sources: Sources) -> None:

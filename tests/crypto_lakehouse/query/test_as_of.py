@@ -111,7 +111,7 @@ def test_a_partition_is_not_there_before_its_first_publication(past: PastLake) -
     assert past.seen(FIRST) == [("BTCUSDT", 1)]
     with pytest.raises(UnknownSymbol):
         past.lake.scan(FUNDING.name, symbols=["BTCUSDT", "ETHUSDT"], as_of=FIRST)
-    with pytest.raises(ArchiveFileMissing, match=r"nothing was published at 2025-03-01 "):
+    with pytest.raises(ArchiveFileMissing, match="nothing was published at 2025-03-01\n"):
         past.lake.scan(FUNDING.name, as_of="2025-03-01")
     with pytest.raises(ArchiveFileMissing, match="nothing was published at"):
         past.lake.sql(f"FROM {FUNDING.name}", as_of="2025-03-01")

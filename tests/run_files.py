@@ -14,7 +14,7 @@ from crypto_lakehouse.vocabulary import Step
 from tests.step_results import STARTED
 
 KLINES, TRADES = "binance_um_klines", "binance_um_trades"
-DOCS = "transform-000/gx/uncommitted/data_docs/local_site"
+DOCS = "transform-000/data_docs"
 GX_INDEX = '<head><script src="https://unpkg.com/x.js"></script></head><body><p>Data Docs</p></body>'
 PUBLISHED = RunFigures(publish=PublishFigures(partitions_published=2, rows_published=1_440))
 GREEN = ReportOutcome(PUBLISHED, "report.html")

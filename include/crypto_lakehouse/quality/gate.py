@@ -1,14 +1,10 @@
 """The gate: a verdict on every candidate of a batch, given by Great Expectations over the facts of the candidates."""
 
-import logging
-import os
 from collections import defaultdict
-from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from types import MappingProxyType
-from typing import Any
 
 import polars as pl
 
@@ -17,19 +13,18 @@ from crypto_lakehouse.coverage.known_faults import KnownFault, faults_of
 from crypto_lakehouse.coverage.known_holes import outdated_holes
 from crypto_lakehouse.coverage.log import CoverageFrames
 from crypto_lakehouse.coverage.records import LoggedRefusedRow, PartitionVersion, ReconciledDay
-from crypto_lakehouse.foreign_errors import error_in_words
 from crypto_lakehouse.lake.manifest import read_manifest
 from crypto_lakehouse.lake.partition import Partition
 from crypto_lakehouse.lake.records import Candidate, Manifest, Verdict
 from crypto_lakehouse.quality.checks import CHECKS
-from crypto_lakehouse.quality.data_docs import INDEX, Figures, make_self_contained
+from crypto_lakehouse.quality.data_docs import INDEX
 from crypto_lakehouse.quality.evidence import PartitionEvidence
 from crypto_lakehouse.quality.profile import Facts, Profile, examine
-from crypto_lakehouse.quality.suites import Rule, rules, suite
+from crypto_lakehouse.quality.suites import Rule, rules
+from crypto_lakehouse.quality.validation import DATA_DOCS, validated
 from crypto_lakehouse.spec import Table
 from crypto_lakehouse.vocabulary import Condition, DayCondition, HoleKind
 
-_DOCS = Path("gx") / "uncommitted" / "data_docs" / "local_site" / INDEX
 FACTS_FILE = "facts.parquet"
 
 
@@ -94,7 +89,7 @@ def gate(
     pl.DataFrame(facts, infer_schema_length=None).write_parquet(results / FACTS_FILE)
     broken = _broken_rules(table, facts, results)
     verdicts = [_verdict(each, broken.get(each.candidate.partition, [])) for each in examined]
-    docs = results / _DOCS
+    docs = results / DATA_DOCS / INDEX
     return GateOutcome(verdicts, profiles, _frames(examined), docs if docs.is_file() else None)
 
 
@@ -156,75 +151,13 @@ def _broken_rules(table: Table, facts: Sequence[Facts], results: Path) -> dict[s
     """Returns the rules that each partition breaks, by the judgement of GX."""
     rule_of = {rule.fact: rule for rule in rules(table)}
     broken: dict[str, list[Rule]] = defaultdict(list)
-    for judgement in _validate(table, facts, results).results:
+    for judgement in validated(table, facts, results).results:
         fact = judgement.expectation_config.kwargs["column"]
         if judgement.exception_info.get("raised_exception"):
             raise RuntimeError(f"Great Expectations could not judge {fact}: {judgement.exception_info}")
         for row in () if judgement.success else judgement.result["unexpected_index_list"]:
             broken[row["partition"]].append(rule_of[fact])
     return broken
-
-
-def _validate(table: Table, facts: Sequence[Facts], results: Path) -> Any:
-    # GX reads this at import: telemetry is off for every configuration of the machine.
-    os.environ["GX_ANALYTICS_ENABLED"] = "false"
-    import great_expectations as gx
-    import pandas as pd
-    from great_expectations.checkpoint import UpdateDataDocsAction
-
-    context = gx.get_context(mode="file", project_root_dir=results)
-    context.variables.progress_bars = {"globally": False}
-    asset = context.data_sources.add_pandas("partitions").add_dataframe_asset("facts")
-    batch = asset.add_batch_definition_whole_dataframe("batch")
-    validation = context.validation_definitions.add(
-        gx.ValidationDefinition(name=table.name, data=batch, suite=context.suites.add(suite(table)))
-    )
-    checkpoint = context.checkpoints.add(
-        gx.Checkpoint(
-            name=table.name,
-            validation_definitions=[validation],
-            actions=[UpdateDataDocsAction(name="data_docs")],
-            result_format={"result_format": "COMPLETE", "unexpected_index_column_names": ["partition"]},
-        )
-    )
-    with _failing_aloud(results):
-        outcome = checkpoint.run(batch_parameters={"dataframe": pd.DataFrame(list(facts))})
-    result = next(iter(outcome.run_results.values()))
-    site = (results / _DOCS).parent
-    if site.is_dir():
-        counted = result.statistics
-        figures = Figures(counted["evaluated_expectations"], counted["successful_expectations"])
-        make_self_contained(site, table.name, figures)
-    return result
-
-
-@contextmanager
-def _failing_aloud(results: Path) -> Iterator[None]:
-    """Raises the fault of the disk for which GX leaves out pages of its Data Docs, and which it only logs."""
-    logger, handler = logging.getLogger("great_expectations"), _Messages()
-    before = logger.propagate
-    logger.addHandler(handler)
-    logger.propagate = False
-    try:
-        yield
-    finally:
-        logger.removeHandler(handler)
-        logger.propagate = before
-    for message in handler.messages:
-        if (fault := error_in_words(message, str(results))) is not None:
-            raise fault
-
-
-class _Messages(logging.Handler):
-    """Keeps the messages of errors."""
-
-    def __init__(self) -> None:
-        super().__init__(logging.ERROR)
-        self.messages: list[str] = []
-
-    def emit(self, record: logging.LogRecord) -> None:
-        """Keeps a message."""
-        self.messages.append(record.getMessage())
 
 
 def _condition(broken: Sequence[Rule]) -> Condition:

@@ -24,7 +24,7 @@ REPORT = "report.html"
 MAX_RUNS = 100
 """Runs in a list."""
 _NAME = r"[A-Za-z0-9_=+-][A-Za-z0-9_.=+-]*"
-_DATA_DOC = re.compile(rf"[a-z]+-\d+/gx/uncommitted/data_docs/local_site/({_NAME}/){{0,8}}{_NAME}\.html")
+_DATA_DOC = re.compile(rf"[a-z]+-\d+/data_docs/({_NAME}/){{0,8}}{_NAME}\.html")
 """The pages of Great Expectations below the folder of a run. No name in it starts with a dot."""
 
 

@@ -197,7 +197,7 @@ def hostile_paths() -> list[str]:
         "report.html%00",
         "REPORT.HTML",
         "transform-000/facts.parquet",
-        "transform-000/gx/great_expectations.yml",
+        "transform-000/validations/results.json",
         f"{DOCS}/index.html%0a",
         f"{DOCS}/index.html/x.html",
         f"{DOCS}/x.js",

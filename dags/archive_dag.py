@@ -20,6 +20,7 @@ from airflow.sdk import DAG, Asset, CronDataIntervalTimetable, TriggerRule, get_
 from crypto_lakehouse.datasets import DATASETS
 from crypto_lakehouse.schedule import cron
 from crypto_lakehouse.spec import Dataset
+from crypto_lakehouse.vocabulary import Step
 from lakehouse_airflow.choices import run_params
 from lakehouse_airflow.errors import retrying
 from lakehouse_airflow.operators import PlanOperator, StepOperator, returned
@@ -30,6 +31,7 @@ DEFAULTS = {
     # A step that hangs frees its slot in a pool. No wait for an exchange takes longer.
     "execution_timeout": timedelta(hours=12),
 }
+HANDED_ON = "Hands on the work orders that `plan` wrote: each becomes a task of the next step."
 
 
 def archive_dag(dataset: Dataset) -> DAG:
@@ -47,11 +49,11 @@ def archive_dag(dataset: Dataset) -> DAG:
         doc_md=f"# {dataset.description}\n\nArchive: {dataset.state}.\n\n{__doc__}",
     ) as dag:
         plan = PlanOperator(task_id="plan", dataset=dataset.name, pool="exchange")
-        pull = StepOperator.partial(task_id="pull", step="pull", pool="exchange").expand(work_order=plan.output)
-        delta_orders = task(task_id="delta_orders")(returned)(plan.output["delta"])
-        delta = StepOperator.partial(task_id="delta", step="delta", pool="exchange").expand(work_order=delta_orders)
-        list_orders = task(task_id="transform_orders", trigger_rule=TriggerRule.NONE_FAILED)(returned)
-        transform_orders = list_orders(plan.output["transform"])
+        pull = StepOperator.mapped(Step.PULL, plan.output, pool="exchange")
+        delta_orders = task(task_id="delta_orders", doc_md=HANDED_ON)(returned)(plan.output["delta"])
+        delta = StepOperator.mapped(Step.DELTA, delta_orders, pool="exchange")
+        list_orders = task(task_id="transform_orders", trigger_rule=TriggerRule.NONE_FAILED, doc_md=HANDED_ON)
+        transform_orders = list_orders(returned)(plan.output["transform"])
 
         @task_group(group_id="transform")
         def transform(work_order: str) -> None:

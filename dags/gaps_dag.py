@@ -31,4 +31,5 @@ with DAG(
     doc_md=__doc__,
 ) as dag:
     find = GapsOperator(task_id="find", pool="heavy")
-    TriggerDagRunOperator.partial(task_id="fill").expand_kwargs(find.output)
+    doc = "Trigger a run of a dataset's DAG for the days of its gaps."
+    TriggerDagRunOperator.partial(task_id="fill", doc_md=doc).expand_kwargs(find.output)

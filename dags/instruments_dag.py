@@ -30,4 +30,5 @@ with DAG(
     doc_md=__doc__,
 ) as dag:
     markets = [market.value for market in Market]
-    InstrumentsOperator.partial(task_id="update", pool="exchange").expand(market=markets)
+    doc = "Bring the instrument master of each market up to date."
+    InstrumentsOperator.partial(task_id="update", pool="exchange", doc_md=doc).expand(market=markets)

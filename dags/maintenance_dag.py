@@ -35,5 +35,6 @@ with DAG(
     scrub = MaintenanceOperator(task_id="scrub", step=Step.SCRUB, pool="heavy")
     repair = MaintenanceOperator(task_id="repair", step=Step.REPAIR, pool="heavy")
     collect = MaintenanceOperator(task_id="collect", step=Step.COLLECT, pool="heavy")
-    TriggerDagRunOperator.partial(task_id="heal").expand_kwargs(repair.output)
+    doc = "Trigger a run of a dataset's DAG that pulls damaged objects again."
+    TriggerDagRunOperator.partial(task_id="heal", doc_md=doc).expand_kwargs(repair.output)
     scrub >> repair >> collect

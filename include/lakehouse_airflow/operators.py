@@ -39,6 +39,7 @@ from crypto_lakehouse.settings import Settings, load_settings
 from crypto_lakehouse.telemetry import readable
 from crypto_lakehouse.verbs import Subject, verb_of
 from crypto_lakehouse.vocabulary import Market, Step
+from lakehouse_airflow.choices import refuse_unknown_keys
 from lakehouse_airflow.errors import raise_for, raise_without_result, told_in_one_message, translated_errors
 from lakehouse_airflow.runners.choosing import new_runner
 from lakehouse_airflow.runners.runner import DeferrableRunner, RunContext, Runner, task_labels
@@ -68,6 +69,12 @@ class StepOperator(BaseOperator):
         self.step = step
         self.work_order = work_order
         self._runner: Runner | None = None
+
+    @classmethod
+    def mapped(cls, step: Step, work_orders: Any, **kwargs: Any) -> Any:
+        """Returns a task for each work order that an earlier task names. The UI shows what it does before it runs."""
+        known = {"task_id": step.value, "step": step.value, "doc_md": verb_of(step).help}
+        return cls.partial(**known, **kwargs).expand(work_order=work_orders)
 
     def execute(self, context: Context) -> Any:
         """Runs the step and reads its result.
@@ -161,6 +168,11 @@ class RunOperator(StepOperator):
         super().__init__(step=step.value, **kwargs)
         self.subject = subject
 
+    def _prepare(self, context: Context) -> None:
+        """Raises an error if the run was given a key that is no Param of the DAG."""
+        if dag := self.get_dag():
+            refuse_unknown_keys(list(dag.params), context["dag_run"].conf)
+
     def _order_key(self, context: Context) -> str:
         return first_order_key(Step(self.step), self.subject, context["dag_run"].run_id)
 
@@ -169,6 +181,7 @@ class FirstStepOperator(RunOperator):
     """Writes the order that a run starts with, and carries out its step."""
 
     def _prepare(self, context: Context) -> None:
+        super()._prepare(context)
         with translated_errors():
             write_order(open_storage(current_settings()), self._order_key(context), self.order(context))
 
@@ -301,11 +314,11 @@ def plan_request(dataset: str, run: Any, params: Mapping[str, Any]) -> PlanReque
         run_id=run.run_id,
         first_day=str(date.fromisoformat(params["start_date"]) if params.get("start_date") else first),
         last_day=str(date.fromisoformat(params["end_date"]) if params.get("end_date") else last),
-        symbols=tuple(params.get("symbols") or ()),
-        intervals=tuple(params.get("intervals") or ()) if table.has_interval else (),
+        symbols=tuple(filter(None, params.get("symbols") or ())),
+        intervals=tuple(params.get("intervals") or ()),
         profile=params.get("profile") or "",
-        delta=bool(params.get("delta", True)),
-        fill=bool(params.get("fill", False)),
+        delta=params.get("delta") is not False,
+        fill=params.get("fill") is True,
     )
 
 

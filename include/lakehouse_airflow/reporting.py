@@ -8,10 +8,12 @@ from airflow.sdk import BaseOperator, BaseOperatorLink, Context
 from airflow.sdk.configuration import conf
 from airflow.sdk.exceptions import AirflowFailException, AirflowSkipException
 
+from crypto_lakehouse.errors import ArchiveFileMissing
 from crypto_lakehouse.lake.opening import open_storage
 from crypto_lakehouse.runbook import Entry, see
+from crypto_lakehouse.runs.figures import RunFigures
 from crypto_lakehouse.runs.history import read_run
-from crypto_lakehouse.runs.orders import first_order_key
+from crypto_lakehouse.runs.orders import PlanRequest, first_order_key, read_order
 from crypto_lakehouse.runs.outcomes import ReportOutcome
 from crypto_lakehouse.runs.results import StepResult
 from crypto_lakehouse.vocabulary import Step
@@ -57,6 +59,16 @@ class ReportOperator(RunOperator):
     def __init__(self, *, dataset: str, **kwargs: Any) -> None:
         super().__init__(step=Step.REPORT, subject=dataset, **kwargs)
 
+    def _prepare(self, context: Context) -> None:
+        try:
+            super()._prepare(context)
+            with translated_errors():
+                read_order(open_storage(current_settings()), self._order_key(context), PlanRequest)
+        except AirflowFailException as error:
+            message = f"{self.subject}: nothing was planned: {error}\nRead the log of `plan`. {see(Entry.STEP_FAILED)}"
+            context["ti"].xcom_push(key=NOTE_KEY, value=note_of(message))
+            raise AirflowFailException(message) from None
+
     def _finished(self, result: StepResult[Any], context: Context) -> Any:
         outcome: ReportOutcome = result.completed()
         message = run_message(self.subject, outcome)
@@ -88,13 +100,20 @@ class AnnounceOperator(BaseOperator):
         """
         with told_in_one_message():
             with translated_errors():
-                key = first_order_key(Step.PLAN, self.dataset, context["dag_run"].run_id)
-                figures = read_run(open_storage(current_settings()), key).figures
+                figures = self._figures(context)
             if not figures.publish.partitions_published:
                 raise AirflowSkipException("nothing was published")
             for outlet in self.outlets:
                 context["outlet_events"][outlet].extra = {**figures.counts()}
             return figures.counts()
+
+    def _figures(self, context: Context) -> RunFigures:
+        key = first_order_key(Step.PLAN, self.dataset, context["dag_run"].run_id)
+        try:
+            return read_run(open_storage(current_settings()), key).figures
+        except ArchiveFileMissing:
+            # Nothing was planned.
+            return RunFigures()
 
 
 def run_message(dataset: str, outcome: ReportOutcome) -> str:

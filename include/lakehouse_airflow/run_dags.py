@@ -38,6 +38,9 @@ def main(paths: Sequence[Path]) -> int:
 
     Returns:
         The exit code: 0 if every run succeeded, else 1.
+
+    Raises:
+        SystemExit: A Param of a run has a value that its DAG does not accept.
     """
     if len(paths) == 1:
         return _run_all(paths[0], _reporter(1))
@@ -69,12 +72,27 @@ def _run_all(path: Path, report: Report) -> int:
     for number, run in enumerate(runs):
         report(event="start", dag_id=run["dag_id"], number=number + 1, total=len(runs))
         started = time.monotonic()
-        outcome = _dag(run["dag_id"]).test(run_conf=run["conf"])
+        outcome = _outcome(run["dag_id"], run["conf"])
         state = str(getattr(outcome, "state", "failed"))
         failed += state != "success"
         seconds = round(time.monotonic() - started, 1)
         report(event="end", dag_id=run["dag_id"], state=state, run_id=outcome.run_id, seconds=seconds)
     return 1 if failed else 0
+
+
+def _outcome(dag_id: str, conf: dict[str, Any]) -> Any:
+    """Runs a DAG, and returns its run.
+
+    Raises:
+        SystemExit: A Param has a value that the DAG does not accept.
+    """
+    from airflow.sdk.exceptions import ParamValidationError
+
+    try:
+        return _dag(dag_id).test(run_conf=conf)
+    except ParamValidationError as error:
+        # After the first line comes the schema.
+        raise SystemExit(f"{dag_id}: {str(error).partition(chr(10))[0]}") from None
 
 
 def _reporter(descriptor: int) -> Report:

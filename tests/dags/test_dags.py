@@ -116,6 +116,17 @@ def test_every_dag_says_what_it_is_and_can_fail_well(row: Any, dags: dict[str, A
         assert task.on_failure_callback
 
 
+def test_every_dag_and_each_of_its_tasks_says_what_it_does(dags: dict[str, Any]) -> None:
+    import gaps_dag
+    import instruments_dag
+    import maintenance_dag
+
+    every = [*dags.values(), gaps_dag.dag, instruments_dag.dag, maintenance_dag.dag]
+    assert [dag.dag_id for dag in every if not (dag.description and "**When it fails.**" in dag.doc_md)] == []
+    silent = {f"{dag.dag_id}.{task.task_id}" for dag in every for task in dag.tasks if not task.doc_md}
+    assert silent == set()
+
+
 def test_the_tasks_and_their_order(dags: dict[str, Any]) -> None:
     dag = dags["binance_um_klines"]
     downstream = {task.task_id: sorted(task.downstream_task_ids) for task in dag.tasks}

@@ -145,21 +145,19 @@ def assert_known_failures_have_no_frames(ran: Ran) -> None:
 def test_a_refused_plan_and_an_archive_that_fails_make_their_runs_red(place: Place, tmp_path: Path) -> None:
     missing = [key for key in place.lake.bucket.objects if key.endswith(".zip")]
     place.lake.bucket.fault = lambda path: (404, b"") if any(key in path for key in missing) else None
-    code, [refused, failed] = place.run(tmp_path, (NAME, {**CONF, "symbols": ["[!"]}), (NAME, CONF))
+    code, [refused, failed] = place.run(tmp_path, (NAME, {**CONF, "symbls": ["ETHUSDT"]}), (NAME, CONF))
     assert (code, refused.state, failed.state) == (1, "failed", "failed")
-    assert_a_refused_plan_is_reported_once(place, refused)
+    assert_an_unknown_param_ends_the_run_at_its_plan(place, refused)
     assert_an_archive_that_fails_builds_nothing_from_halves(place, failed)
 
 
-def assert_a_refused_plan_is_reported_once(place: Place, ran: Ran) -> None:
+def assert_an_unknown_param_ends_the_run_at_its_plan(place: Place, ran: Ran) -> None:
     tries = [(task, tries) for task, state, tries in ran.tasks() if state == "failed"]
     assert tries == [("plan", 1), ("report", 1)], "what cannot succeed is not tried again"
     assert ran.states["announce"] == "skipped"
-    pages = [
-        page.read_text(encoding="utf-8") for page in Path(place.lake.settings.lake).glob("quality/*/*/report.html")
-    ]
-    assert sum("Failed steps</h3>\n<ul><li>plan: " in page for page in pages) == 1
-    assert len(pages) == 2, "one of each run"
+    assert f"{NAME}: nothing was planned: there is no Param 'symbls'\nNearest: symbols. " in ran.log
+    (page,) = Path(place.lake.settings.lake).glob("quality/*/*/report.html")
+    assert "Failed steps</h3>\n<ul><li>pull: " in page.read_text(encoding="utf-8"), "the report of the other run"
 
 
 def assert_an_archive_that_fails_builds_nothing_from_halves(place: Place, ran: Ran) -> None:

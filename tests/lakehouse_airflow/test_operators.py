@@ -186,7 +186,7 @@ def test_killing_the_task_ends_the_step_and_what_it_started(operator: Any, lake:
 
 
 def run_of(**facts: Any) -> Any:
-    defaults = {"run_id": "r", "data_interval_start": None, "data_interval_end": None, "run_type": "manual"}
+    defaults = {"run_id": "r", "conf": {}, "data_interval_start": None, "data_interval_end": None, "run_type": "manual"}
     return SimpleNamespace(**{**defaults, "run_after": datetime(2025, 1, 3, 9, tzinfo=UTC), **facts})
 
 

@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from crypto_lakehouse.lake.local import LocalStorage
+from crypto_lakehouse.lake.opening import open_storage
 from crypto_lakehouse.runs.figures import PublishFigures, RunFigures
 from crypto_lakehouse.runs.orders import PlanRequest, first_order_key, write_order
 from crypto_lakehouse.runs.outcomes import ReportOutcome
@@ -30,11 +30,20 @@ RED = ReportOutcome(
 )
 
 
+@pytest.fixture(autouse=True)
+def lake(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    monkeypatch.setenv("CRYPTO_LAKEHOUSE_LAKE", str(tmp_path))
+    load_settings.cache_clear()
+    return tmp_path
+
+
 def finished(outcome: ReportOutcome) -> tuple[Any, dict[str, Any], BaseException | None]:
     """Returns what a report task gives back, what it hands on, and what it fails with."""
     from lakehouse_airflow.reporting import ReportOperator
 
     one = ReportOperator(task_id="report", dataset=NAME)
+    key = first_order_key(Step.PLAN, NAME, "r")
+    write_order(open_storage(load_settings()), key, PlanRequest(NAME, "r", "2025-01-01", "2025-01-01"))
     result = StepResult(Step.REPORT, NAME, "r", Status.SUCCEEDED, STARTED, 0.1, outcome)
     one._run = lambda _order_key, _context: result  # type: ignore[method-assign]
     pushed: dict[str, Any] = {}
@@ -70,15 +79,27 @@ def test_one_message_names_what_was_refused_and_what_failed_and_what_to_do() -> 
     assert len(pushed["note"]) <= 1000
 
 
-def test_a_run_that_published_nothing_sends_no_event(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_run_without_a_plan_says_so_in_its_message_and_its_note() -> None:
+    from lakehouse_airflow.errors import TaskFailedForGood
+    from lakehouse_airflow.reporting import ReportOperator
+
+    one = ReportOperator(task_id="report", dataset=NAME)
+    pushed: dict[str, Any] = {}
+    ti = SimpleNamespace(xcom_push=lambda key, value: pushed.update({key: value}))
+    with pytest.raises(TaskFailedForGood, match="nothing was planned: ") as raised:
+        one.execute({"dag_run": SimpleNamespace(run_id="r"), "ti": ti})
+    assert pushed == {"note": str(raised.value)}
+
+
+@pytest.mark.parametrize("is_ordered", [True, False])
+def test_a_run_that_published_nothing_sends_no_event(is_ordered: bool) -> None:
     from airflow.sdk.exceptions import AirflowSkipException
 
     from lakehouse_airflow.reporting import AnnounceOperator
 
-    monkeypatch.setenv("CRYPTO_LAKEHOUSE_LAKE", str(tmp_path))
-    load_settings.cache_clear()
-    key = first_order_key(Step.PLAN, NAME, "r")
-    write_order(LocalStorage(tmp_path), key, PlanRequest(NAME, "r", "2025-01-01", "2025-01-01"))
+    if is_ordered:
+        key = first_order_key(Step.PLAN, NAME, "r")
+        write_order(open_storage(load_settings()), key, PlanRequest(NAME, "r", "2025-01-01", "2025-01-01"))
     with pytest.raises(AirflowSkipException, match="nothing was published"):
         AnnounceOperator(task_id="announce", dataset=NAME).execute({"dag_run": SimpleNamespace(run_id="r")})
 

@@ -45,6 +45,28 @@ def test_every_run_is_reported_and_a_failed_one_decides(
     assert [dag.confs for dag in dags.values()] == [[run["conf"]] for run in runs]
 
 
+def test_a_value_that_no_param_takes_ends_the_program_with_a_sentence(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from crypto_lakehouse.datasets import dataset
+    from lakehouse_airflow import run_dags
+    from lakehouse_airflow.choices import run_params
+
+    name = "binance_um_klines"
+    symbols = run_params(dataset(name))["symbols"]
+
+    class CheckingDag:
+        def test(self, run_conf: dict[str, Any]) -> None:
+            symbols.resolve(run_conf["symbols"])
+
+    monkeypatch.setattr(run_dags, "_dag", lambda _: CheckingDag())
+    (tmp_path / "runs.json").write_text(json.dumps([{"dag_id": name, "conf": {"symbols": ["BTC/USDT"]}}]))
+    with pytest.raises(SystemExit) as raised:
+        run_dags.main([tmp_path / "runs.json"])
+    assert str(raised.value).startswith(f"{name}: 'BTC/USDT' does not match ")
+    assert "\n" not in str(raised.value)
+
+
 _TWO_LISTS = """
 import os, sys, time
 from pathlib import Path

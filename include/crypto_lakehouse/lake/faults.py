@@ -55,5 +55,7 @@ class Fault:
 
 
 REPAIR = "Run `crypto-lakehouse catalog verify --repair`"
+REPAIR_DEEP = "Run `crypto-lakehouse catalog verify --deep --repair`"
+"""For what is seen in the bytes of a file alone: a repair that does not read them finds nothing to mend."""
 INGEST = "Run `crypto-lakehouse ingest` for its days: it is brought again"
 REBUILD = "Run `crypto-lakehouse catalog rebuild`"

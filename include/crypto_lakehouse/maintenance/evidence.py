@@ -4,7 +4,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from crypto_lakehouse.errors import ArchiveFileMissing, CorruptObject
-from crypto_lakehouse.lake.faults import REPAIR, Fault, FileKind
+from crypto_lakehouse.lake.faults import REPAIR_DEEP, Fault, FileKind
 from crypto_lakehouse.lake.storage import Storage
 from crypto_lakehouse.lake.versions import stored_sha256
 from crypto_lakehouse.runs.codec import unsealed
@@ -58,4 +58,4 @@ def _difference(storage: Storage, key: str, sha256: str, folder: Path) -> str:
 
 
 def _fault(subject: str, key: str, what: str) -> Fault:
-    return Fault(FileKind.EVIDENCE, subject, "", key, what, REPAIR)
+    return Fault(FileKind.EVIDENCE, subject, "", key, what, REPAIR_DEEP)

@@ -9,7 +9,7 @@ from crypto_lakehouse.errors import ArchiveFileMissing
 from crypto_lakehouse.instruments.log import ExchangeInfoLog, InstrumentLog
 from crypto_lakehouse.lake.bronze import BronzeLog
 from crypto_lakehouse.lake.commits import LogFault, fault_of, log_faults
-from crypto_lakehouse.lake.faults import REPAIR, Fault, FileKind
+from crypto_lakehouse.lake.faults import REPAIR, REPAIR_DEEP, Fault, FileKind
 from crypto_lakehouse.lake.partition import table_folder
 from crypto_lakehouse.lake.storage import Storage
 from crypto_lakehouse.lake.verdicts import VerdictLog
@@ -79,11 +79,10 @@ def place_faults(storage: Storage, place: LogPlace, *, deep: bool) -> Iterator[F
     Raises:
         LakehouseError: The lake did not answer.
     """
-    faults = {fault.key: fault for fault in log_faults(storage, place.prefix)}
-    if deep:
-        faults |= {fault.key: fault for fault in _unread_faults(storage, place.prefix) if fault.key not in faults}
-    for key, fault in sorted(faults.items()):
-        yield Fault(FileKind.LOG, place.table, "", key, fault.what, REPAIR)
+    read = {fault.key: fault for fault in log_faults(storage, place.prefix)}
+    unread = {fault.key: fault for fault in _unread_faults(storage, place.prefix)} if deep else {}
+    for key, fault in sorted((unread | read).items()):
+        yield Fault(FileKind.LOG, place.table, "", key, fault.what, REPAIR if key in read else REPAIR_DEEP)
 
 
 def _unread_faults(storage: Storage, prefix: str) -> Iterator[LogFault]:

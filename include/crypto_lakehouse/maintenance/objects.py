@@ -5,7 +5,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from crypto_lakehouse.lake.bronze import BronzeLog, bronze_object
-from crypto_lakehouse.lake.faults import INGEST, REPAIR, Fault, FileKind
+from crypto_lakehouse.lake.faults import INGEST, REPAIR, REPAIR_DEEP, Fault, FileKind
 from crypto_lakehouse.lake.records import BronzeObject
 from crypto_lakehouse.lake.storage import Storage
 from crypto_lakehouse.lake.versions import stored_sha256
@@ -34,11 +34,12 @@ def object_faults(storage: Storage, dataset: Dataset, folder: Path, *, deep: boo
         what = _fault(storage, known, sizes.get(path), folder, deep=deep)
         what = what or (f"is noted as damaged: {known.damage}" if known.damage else "")
         if what:
-            yield Fault(kind_of(known), dataset.name, known.key, path, what, INGEST if known.damage else REPAIR)
+            repair = REPAIR if sizes.get(path) != known.size else REPAIR_DEEP
+            yield Fault(kind_of(known), dataset.name, known.key, path, what, INGEST if known.damage else repair)
     for path in sorted(set(sizes) - set(newest)) if deep else ():
         if wrong_name(storage, path, folder):
             what = "no longer has the bytes of its name"
-            yield Fault(FileKind.FORMER, dataset.name, "", path, what, REPAIR)
+            yield Fault(FileKind.FORMER, dataset.name, "", path, what, REPAIR_DEEP)
 
 
 def object_fault_of(storage: Storage, dataset: Dataset, path: str) -> Fault:
@@ -50,8 +51,8 @@ def object_fault_of(storage: Storage, dataset: Dataset, path: str) -> Fault:
     what = "no longer has the bytes of its name"
     for known in map(bronze_object, BronzeLog(storage).latest(dataset.name).to_dicts()):
         if known.path == path:
-            return Fault(kind_of(known), dataset.name, known.key, path, what, REPAIR)
-    return Fault(FileKind.FORMER, dataset.name, "", path, what, REPAIR)
+            return Fault(kind_of(known), dataset.name, known.key, path, what, REPAIR_DEEP)
+    return Fault(FileKind.FORMER, dataset.name, "", path, what, REPAIR_DEEP)
 
 
 def stored_objects(storage: Storage, dataset: Dataset) -> dict[str, int]:

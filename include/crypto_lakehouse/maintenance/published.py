@@ -8,7 +8,7 @@ from pathlib import Path
 from crypto_lakehouse.catalog.catalog import Catalog
 from crypto_lakehouse.catalog.rebuilding import published_record
 from crypto_lakehouse.errors import CorruptObject
-from crypto_lakehouse.lake.faults import REBUILD, REPAIR, Fault, FileKind
+from crypto_lakehouse.lake.faults import REBUILD, REPAIR, REPAIR_DEEP, Fault, FileKind
 from crypto_lakehouse.lake.partition import table_folder
 from crypto_lakehouse.lake.records import PublishedPartition
 from crypto_lakehouse.lake.storage import Storage
@@ -56,7 +56,8 @@ def published_faults(catalog: Catalog, storage: Storage, table: Table, folder: P
     for file, record in seen.items():
         what = _fault(storage, record, sizes.get(file), folder, deep=deep)
         if what:
-            yield Fault(FileKind.PUBLISHED, table.name, record.partition, file, what, REPAIR)
+            action = REPAIR if sizes.get(file) != record.bytes else REPAIR_DEEP
+            yield Fault(FileKind.PUBLISHED, table.name, record.partition, file, what, action)
     for name in sorted(entries | passed):
         entry, verdict = entries.get(name), passed.get(name)
         what = _disagreement(entry, verdict)
@@ -68,7 +69,7 @@ def published_faults(catalog: Catalog, storage: Storage, table: Table, folder: P
         version = _VERSION.fullmatch(file)
         if version is None or not stored_sha256(storage, file, folder).startswith(version["sha256"]):
             what = "no longer has the bytes of its name"
-            yield Fault(FileKind.FORMER, table.name, "", file, what, REPAIR)
+            yield Fault(FileKind.FORMER, table.name, "", file, what, REPAIR_DEEP)
 
 
 def version_fault_of(catalog: Catalog, storage: Storage, table: Table, file: str) -> Fault:
@@ -81,8 +82,8 @@ def version_fault_of(catalog: Catalog, storage: Storage, table: Table, file: str
     passed = VerdictLog(storage).latest_publishable(table, skip_damage=True)
     for record in (*catalog.partitions(table), *map(published_record, passed.values())):
         if record.file == file:
-            return Fault(FileKind.PUBLISHED, table.name, record.partition, file, what, REPAIR)
-    return Fault(FileKind.FORMER, table.name, "", file, what, REPAIR)
+            return Fault(FileKind.PUBLISHED, table.name, record.partition, file, what, REPAIR_DEEP)
+    return Fault(FileKind.FORMER, table.name, "", file, what, REPAIR_DEEP)
 
 
 def was_published(storage: Storage, table: Table) -> bool:

@@ -8,7 +8,7 @@ from crypto_lakehouse.coverage.log import CoverageLog
 from crypto_lakehouse.coverage.records import VERSION_DIGITS
 from crypto_lakehouse.errors import PermanentError
 from crypto_lakehouse.lake.bronze import BronzeLog
-from crypto_lakehouse.lake.faults import REPAIR, Fault, FileKind
+from crypto_lakehouse.lake.faults import REPAIR, REPAIR_DEEP, Fault, FileKind
 from crypto_lakehouse.lake.manifest import read_manifest
 from crypto_lakehouse.lake.records import PublishedPartition
 from crypto_lakehouse.lake.storage import Storage
@@ -53,7 +53,7 @@ def trace_faults(catalog: Catalog, storage: Storage, table: Table, folder: Path,
         unknown = [key for key, sha256 in inputs if (key, sha256) not in committed]
         if unknown:
             what = f"lacks {len(unknown)} objects that the partition is made from, such as {unknown[0]}"
-            yield Fault(FileKind.LOG, table.name, partition, f"bronze/{table.name}/log/", what, REPAIR)
+            yield Fault(FileKind.LOG, table.name, partition, f"bronze/{table.name}/log/", what, REPAIR_DEEP)
 
 
 def published_inputs(

@@ -31,6 +31,6 @@ def read_sums(storage: Storage, key: str) -> Iterator[tuple[str, str]]:
     """
     sums = json.loads(unsealed(storage.read(key), key))
     if not isinstance(sums, dict):
-        raise CorruptObject(f"{key} is no list of digests", "Run `crypto-lakehouse catalog verify --repair`")
+        raise CorruptObject(f"{key} is no list of digests", "Run `crypto-lakehouse catalog verify --deep --repair`")
     folder = key.rpartition("/")[0]
     yield from ((f"{folder}/{name}", str(sha256)) for name, sha256 in sorted(sums.items()))

@@ -1,6 +1,8 @@
 """The catalog's commands, on a lake with one published partition."""
 
 import json
+import re
+import shlex
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -57,7 +59,13 @@ def test_verify_finds_a_missing_file(data_file: Path, capsys: pytest.CaptureFixt
     assert "Run `crypto-lakehouse catalog verify --repair`" in err
 
 
-def test_only_a_deep_verify_finds_a_flipped_byte_and_a_repair_mends_it(
+def advised(said: str) -> list[str]:
+    """Returns the arguments of the command that an error names."""
+    (command,) = re.findall(r"Run `crypto-lakehouse ([^`]+)`", said)
+    return shlex.split(command)
+
+
+def test_only_a_deep_verify_finds_a_flipped_byte_and_the_command_that_it_names_mends_it(
     data_file: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     main(["catalog", "rebuild", NAME])
@@ -65,9 +73,9 @@ def test_only_a_deep_verify_finds_a_flipped_byte_and_a_repair_mends_it(
     data_file.write_bytes(data[:100] + bytes([data[100] ^ 1]) + data[101:])
     assert main(["catalog", "verify", NAME]) == 0
     assert main(["catalog", "verify", NAME, "--deep"]) == 65
-    assert main(["catalog", "verify", NAME, "--deep", "--repair"]) == 0
+    assert main(advised(capsys.readouterr().err)) == 0
     out, err = capsys.readouterr()
-    assert "0 faults in 1 table, repaired: 1" in out
+    assert re.search(r"0 faults in \d+ tables, repaired: 1", out)
     assert f"repaired: published version: {NAME} symbol_key=BTCUSDT/year=2025: " in err
     assert data_file.read_bytes() == data
     assert main(["catalog", "verify", NAME, "--deep"]) == 0

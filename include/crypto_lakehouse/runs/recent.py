@@ -119,7 +119,7 @@ def _read(storage: Storage, run: _Listed, table: str) -> RecentRun:
             return RecentRun(table, result.run_id, run.ordered_at, None, remarks=("its report is not written yet",))
         if result.status is Status.NOTHING_TO_DO:
             refused = result.outcome.figures.objects_known_bad if isinstance(result.outcome, PlanOutcome) else 0
-            remarks = _counted([(refused, "object", "still refused")])
+            remarks = _counted([(refused, "object", "still refused by the pull")])
             return RecentRun(table, result.run_id, run.ordered_at, RunStatus.NOTHING_TO_DO, remarks=remarks)
         return RecentRun(table, result.run_id, run.ordered_at, RunStatus.FAILED, remarks=("plan failed",))
     request = read_order(storage, run.plan_key, PlanRequest)
@@ -139,7 +139,7 @@ def _remarks(outcome: ReportOutcome) -> tuple[str, ...]:
         (len(outcome.refused_partitions), "partition", "refused"),
         (len(outcome.refused_objects), "object", "refused"),
         (outcome.figures.gate.partitions_degraded, "partition", "degraded"),
-        (outcome.figures.plan.objects_known_bad, "object", "still refused"),
+        (outcome.figures.plan.objects_known_bad, "object", "still refused by the pull"),
     )
     return _counted(counts)
 

@@ -152,7 +152,7 @@ def _idle(run: RunRecord) -> list[str]:
         "Such a run writes no report.",
     ]
     if refused := run.figures.plan.objects_known_bad:
-        words.append(f"Objects that were refused before and have not changed since: {refused:,}.")
+        words.append(f"Objects that a pull refused before, and that have not changed since: {refused:,}.")
         words.append(f"What happens by itself, and what to do: docs/runbook.md#{Entry.OBJECT_REFUSED}")
     return words
 

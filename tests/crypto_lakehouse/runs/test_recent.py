@@ -38,7 +38,7 @@ def test_each_state_of_a_run_has_its_words_and_the_newest_run_comes_first(tmp_pa
         ("new", None, ("its plan has no result yet",)),
         ("going on", None, ("its report is not written yet",)),
         ("blocked", RunStatus.FAILED, ("plan failed",)),
-        ("quiet", RunStatus.NOTHING_TO_DO, ("2 objects still refused",)),
+        ("quiet", RunStatus.NOTHING_TO_DO, ("2 objects still refused by the pull",)),
         ("idle", RunStatus.NOTHING_TO_DO, ()),
         ("red", RunStatus.FAILED, ("1 step failed",)),
         ("refused", RunStatus.QUARANTINED, ("1 partition refused", "1 object refused")),

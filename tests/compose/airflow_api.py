@@ -33,6 +33,13 @@ class AirflowApi:
         assert answer.ok, f"{method} {path}: {answer.status_code} {answer.text[:500]}"
         return answer.json()
 
+    def page(self, path: str) -> str:
+        """Returns a page of Airflow's UI."""
+        headers = {"Authorization": f"Bearer {self.token}"}
+        answer = requests.get(f"{self.url}/{path}", headers=headers, timeout=STANDSTILL_SECONDS)
+        assert answer.ok, f"{path}: {answer.status_code} {answer.text[:500]}"
+        return answer.text
+
     def parsed(self, dag: str) -> None:
         """Returns once the DAG processor has read the DAG."""
         wait_until(

@@ -138,6 +138,7 @@ def has_no_rights(stack: Compose, service: str) -> bool:
 def test_an_airflow_without_a_password_tells_nothing(stack: Compose) -> None:
     url = f"http://127.0.0.1:{stack.variables['AIRFLOW_PORT']}"
     assert requests.get(f"{url}/api/v2/dags", timeout=STANDSTILL_SECONDS).status_code == 401
+    assert requests.get(f"{url}/lakehouse/reports/", timeout=STANDSTILL_SECONDS).status_code == 401
     assert requests.get(f"{url}/auth/token", timeout=STANDSTILL_SECONDS).status_code >= 400
     for password in ("", "admin", "airflow"):
         body = {"username": "admin", "password": password}
@@ -165,6 +166,8 @@ def test_a_run_triggered_over_the_api_publishes(stack: Compose, api: AirflowApi)
     assert rows(stack, UM) == [24, 24, 24, 24]
     answer = lake_of(stack).sql(f"SELECT count(*) AS rows, min(low) > 0 AS sane FROM {UM} WHERE kline_interval = '1h'")
     assert answer.to_dicts() == [{"rows": 31 * 24 + 2 * 24, "sane": True}]
+    report = api.page(f"lakehouse/reports/{UM}/{quote(run, safe='')}/report.html")
+    assert run in report and "s3://lakehouse" in report
 
 
 def test_the_command_line_reads_the_lake_from_a_container_of_its_own(stack: Compose) -> None:

@@ -122,6 +122,17 @@ def test_the_log_of_a_task_holds_what_its_step_says(started: Up) -> None:
     assert "step_started step=gaps" in (logs / "task_id=find" / "attempt=1.log").read_text()
 
 
+def test_the_pages_of_the_lake_are_mounted_behind_the_login_and_in_the_menu(started: Up) -> None:
+    started.read_until("is ready")
+    address = f"http://127.0.0.1:{started.port}/lakehouse/reports/"
+    page = started.http.request("GET", address)
+    assert page.status == 200
+    assert "Quality reports" in page.data.decode() and str(started.home / "lake") in page.data.decode()
+    plugins = started.ask("GET", "/api/v2/plugins", token=started.ask("GET", "/auth/token")["access_token"])
+    views = [view["destination"] for plugin in plugins["plugins"] for view in plugin["external_views"]]
+    assert {"nav", "dag", "dag_run", "task_instance"} <= set(views)
+
+
 def test_ctrl_c_ends_it_and_all_its_processes_with_exit_code_0(started: Up) -> None:
     started.read_until("is ready")
     assert len(processes_of(started.home)) >= 4, "the control"

@@ -9,6 +9,7 @@ from crypto_lakehouse.coverage.log import CoverageFrames
 from crypto_lakehouse.reports.calendar_page import LEGEND
 from crypto_lakehouse.reports.coverage_tables import CoveragePart, coverage_part
 from crypto_lakehouse.reports.rendering import render
+from crypto_lakehouse.runbook import Entry
 from crypto_lakehouse.vocabulary import Condition
 
 _MEANINGS = {
@@ -75,6 +76,11 @@ class DatasetSection:
         """The partitions that the report lists by name."""
         return [partition for partition in self.partitions if partition.is_notable]
 
+    @property
+    def is_refused(self) -> bool:
+        """Whether the gate refused a partition."""
+        return self.count(Condition.QUARANTINED) > 0
+
     def count(self, condition: Condition) -> int:
         """Returns how many partitions ended in a condition."""
         return sum(partition.condition is condition for partition in self.partitions)
@@ -100,6 +106,7 @@ def quality_report(title: str, about: Facts, sections: Sequence[DatasetSection])
         sections=sections,
         tiles=[(condition, totals[condition], _MEANINGS[condition]) for condition in Condition],
         legend=LEGEND,
+        runbook={entry.name: entry.value for entry in Entry},
     )
 
 

@@ -27,6 +27,10 @@ HEADERS = {
 """Headers of every answer."""
 
 
+_UNKNOWN_LOGIN = "Invalid JWT token"
+"""Airflow's words, with status 403, for a login of another key or of an account that is gone: a new login helps."""
+
+
 class NoPage(Exception):
     """There is no such page.
 
@@ -77,7 +81,7 @@ def add_error_pages(application: FastAPI) -> None:
     def refused(request: Request, error: HTTPException) -> Response:
         if "text/html" not in request.headers.get("accept", ""):
             return JSONResponse({"detail": error.detail}, error.status_code)
-        if error.status_code == 401:
+        if error.status_code == 401 or error.detail == _UNKNOWN_LOGIN:
             return RedirectResponse(_login(request), 303)
         return HTMLResponse(message_page(_of_airflow(error)), error.status_code)
 

@@ -37,3 +37,11 @@ def test_the_report_says_of_which_run_and_lake_it_is_and_how_the_run_ended() -> 
     assert '<dd><span class="badge quarantined">quarantined</span></dd>' in PAGE
     assert "<dd>r&lt;1&gt;</dd>" in PAGE
     assert "<dd>s3://lake</dd>" in PAGE
+
+
+def test_each_red_part_leads_to_its_entry_of_the_runbook() -> None:
+    assert "docs/runbook.md#a-partition-is-refused" in PAGE
+    assert "docs/runbook.md#an-object-is-refused" in PAGE
+    assert "docs/runbook.md#a-step-failed" not in PAGE
+    failed = quality_report("T", [], [DatasetSection("binance_um_klines", 0, 0, 0.0, (), failed=("delta: 451",))])
+    assert re.findall(r"docs/runbook\.md#([a-z-]+)", failed) == ["a-step-failed"]

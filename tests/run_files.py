@@ -37,11 +37,18 @@ class RunFiles:
         write_order(self.storage, key, PlanRequest(self.table, run_id, "2025-01-01", "2025-01-02"))
         return key
 
-    def planned(self, run_id: str, status: Status = Status.SUCCEEDED) -> str:
+    def planned(self, run_id: str, status: Status = Status.SUCCEEDED, still_refused: int = 0) -> str:
         """Plans a run."""
         key = self.ordered(run_id)
         error = StepError("SourceUnavailable", "the bucket did not answer") if status is Status.FAILED else None
-        self._write(key, Step.PLAN, run_id, status, None if error else PlanOutcome(PlanFigures()), error)
+        self._write(
+            key,
+            Step.PLAN,
+            run_id,
+            status,
+            None if error else PlanOutcome(PlanFigures(objects_known_bad=still_refused)),
+            error,
+        )
         return key
 
     def reported(self, run_id: str, outcome: ReportOutcome = GREEN) -> str:

@@ -11,6 +11,7 @@ from airflow.sdk import Param
 from airflow.sdk.exceptions import AirflowFailException
 
 from crypto_lakehouse.errors import LakehouseError
+from crypto_lakehouse.runbook import Entry, with_entry
 from crypto_lakehouse.settings import default_profiles, load_settings
 from crypto_lakehouse.spec import Dataset
 from crypto_lakehouse.symbols import MAX_LENGTH
@@ -66,7 +67,8 @@ def refuse_unknown_keys(params: Collection[str], conf: Mapping[str, Any] | None)
     near = [name for key in unknown for name in get_close_matches(key.lower(), params, n=1)]
     nearest = f"Nearest: {', '.join(near)}. " if near else ""
     known = f"This DAG has {', '.join(params)}" if params else "This DAG has none"
-    raise AirflowFailException(f"there is no Param {', '.join(map(repr, unknown))}\n{nearest}{known}")
+    what = f"there is no Param {', '.join(map(repr, unknown))}\n{nearest}{known}"
+    raise AirflowFailException(with_entry(what, Entry.REQUEST_INVALID))
 
 
 def _intervals(dataset: Dataset, several: Mapping[str, Any]) -> Param:

@@ -22,6 +22,7 @@ from airflow.sdk.exceptions import (
 from crypto_lakehouse.errors import LakehouseError, TransientError
 from crypto_lakehouse.exit_codes import EXIT_PERMANENT, EXIT_TRANSIENT, EXIT_USAGE
 from crypto_lakehouse.foreign_errors import translated
+from crypto_lakehouse.runbook import Entry, entry_of, see, with_entry
 from crypto_lakehouse.runs.results import StepResult
 from crypto_lakehouse.vocabulary import Step
 
@@ -78,9 +79,9 @@ def translated_errors() -> Iterator[None]:
         with translated("the lake"):
             yield
     except TransientError as error:
-        raise AirflowException(str(error)) from error
+        raise AirflowException(with_entry(str(error), entry_of(type(error).__name__))) from error
     except LakehouseError as error:
-        raise AirflowFailException(str(error)) from error
+        raise AirflowFailException(with_entry(str(error), entry_of(type(error).__name__))) from error
 
 
 def raise_for(result: StepResult[Any], code: int) -> None:
@@ -91,7 +92,8 @@ def raise_for(result: StepResult[Any], code: int) -> None:
         AirflowFailException: The step failed, and a retry changes nothing.
     """
     if result.error is not None:
-        message = f"{result.step} failed: {result.error.name}: {result.error.message}"
+        what = f"{result.step} failed: {result.error.name}: {result.error.message}"
+        message = with_entry(what, entry_of(result.error.name, result.step))
         may_help = result.error.is_transient or not result.error.is_known
         raise (AirflowException if may_help else AirflowFailException)(message)
     if code != 0:
@@ -110,7 +112,7 @@ def raise_without_result(step: Step, order_key: str, code: int) -> NoReturn:
     """
     is_permanent = code in {EXIT_PERMANENT, EXIT_USAGE}
     raise (AirflowFailException if is_permanent else AirflowException)(
-        f"{step} left no result for {order_key} (exit code {code}): it did not finish"
+        f"{step} left no result for {order_key} (exit code {code}): it did not finish\n{see(Entry.STEP_UNFINISHED)}"
     )
 
 

@@ -10,7 +10,7 @@ from airflow.sdk.exceptions import AirflowFailException, AirflowSkipException
 
 from crypto_lakehouse.errors import ArchiveFileMissing
 from crypto_lakehouse.lake.opening import open_storage
-from crypto_lakehouse.runbook import Entry, see
+from crypto_lakehouse.runbook import Entry, see, with_entry
 from crypto_lakehouse.runs.figures import RunFigures
 from crypto_lakehouse.runs.history import read_run
 from crypto_lakehouse.runs.orders import PlanRequest, first_order_key, read_order
@@ -65,7 +65,7 @@ class ReportOperator(RunOperator):
             with translated_errors():
                 read_order(open_storage(current_settings()), self._order_key(context), PlanRequest)
         except AirflowFailException as error:
-            message = f"{self.subject}: nothing was planned: {error}\nRead the log of `plan`. {see(Entry.STEP_FAILED)}"
+            message = with_entry(f"{self.subject}: nothing was planned: {error}", Entry.STEP_FAILED)
             context["ti"].xcom_push(key=NOTE_KEY, value=note_of(message))
             raise AirflowFailException(message) from None
 

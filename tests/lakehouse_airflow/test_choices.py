@@ -130,7 +130,7 @@ def test_an_unknown_key_is_refused_and_the_nearest_named(known: list[str], conf:
 
     with pytest.raises(AirflowFailException) as raised:
         refuse_unknown_keys(known, conf)
-    assert str(raised.value) == message
+    assert str(raised.value) == f"{message}\nSee docs/runbook.md#a-request-is-not-valid"
 
 
 @pytest.mark.parametrize("conf", [None, {}, {"symbols": ["BTCUSDT"]}])

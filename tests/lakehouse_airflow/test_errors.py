@@ -1,12 +1,14 @@
 """Airflow retries what may help, and no other failure."""
 
+from dataclasses import replace
 from types import SimpleNamespace
 from typing import Any
 
 import pytest
 
 from crypto_lakehouse.errors import InvalidRequest, LakehouseError, SourceUnavailable
-from crypto_lakehouse.runs.results import StepResult
+from crypto_lakehouse.runs.results import StepError, StepResult
+from crypto_lakehouse.vocabulary import Step
 from tests.lakehouse_airflow.results import failed, succeeded
 
 pytestmark = pytest.mark.filterwarnings("ignore")
@@ -63,6 +65,36 @@ def test_a_failed_step_fails_its_task(result: StepResult[Any], code: int, messag
     with pytest.raises(AirflowException, match=message) as caught:
         raise_for(result, code)
     assert isinstance(caught.value, AirflowFailException) is not is_retried
+
+
+@pytest.mark.parametrize(
+    ("name", "message", "last"),
+    [
+        ("SourceUnavailable", "why", "See docs/runbook.md#the-archive-does-not-answer"),
+        ("ResourcesExhausted", "why\nFree space", "See docs/runbook.md#no-space-memory-or-handles-are-left"),
+        ("KeyError", "why", "See docs/runbook.md#an-error-of-the-program"),
+        ("ExchangeRefused", "See docs/runbook.md#x", "pull failed: ExchangeRefused: See docs/runbook.md#x"),
+    ],
+)
+def test_the_message_of_a_failed_step_leads_to_its_entry_of_the_runbook(name: str, message: str, last: str) -> None:
+    from airflow.sdk.exceptions import AirflowException
+
+    from lakehouse_airflow.errors import raise_for
+
+    result = replace(failed(), error=StepError(name, message))
+    with pytest.raises(AirflowException) as caught:
+        raise_for(result, 65)
+    assert str(caught.value).splitlines()[-1] == last
+
+
+def test_so_do_the_message_of_a_killed_step_and_that_of_a_lake_which_does_not_answer() -> None:
+    from airflow.sdk.exceptions import AirflowException
+
+    from lakehouse_airflow.errors import raise_without_result
+
+    with pytest.raises(AirflowException, match=r"\(exit code 137\): it did not finish\nSee .*#a-step-did-not-finish$"):
+        raise_without_result(Step.CONFORM, "runs/d/r/transform-000.json", 137)
+    assert str(raised_by(SourceUnavailable("why"))) == "why\nSee docs/runbook.md#the-lake-does-not-answer"
 
 
 def test_a_good_result_with_a_good_code_raises_nothing() -> None:

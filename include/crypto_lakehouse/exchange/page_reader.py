@@ -39,7 +39,7 @@ class RowRequest:
 
     Args:
         symbol: The symbol, by its name in this endpoint.
-        span: The time of the rows; its start is a whole millisecond.
+        span: The time of the rows. It may begin and end between two times that the endpoint can be asked for.
         step: Distance of rows in microseconds; 0 where they have no grid.
         parameters: Further parameters, such as the kline interval.
     """
@@ -73,13 +73,18 @@ class PageReader:
 
     @property
     def start(self) -> int:
-        """First instant of the request, in microseconds since the epoch."""
-        return microseconds(self.request.span.start)
+        """First instant of the request that the endpoint can be asked for, in microseconds since the epoch."""
+        return microseconds(self.request.span.start) // self._unit * self._unit
 
     @property
     def end(self) -> int:
-        """First instant after the request, in microseconds since the epoch."""
-        return microseconds(self.request.span.end)
+        """First instant after the request that the endpoint can be asked for, in microseconds since the epoch."""
+        # Rounded up: otherwise a span within one unit would end before it starts, which the exchange refuses.
+        return -(-microseconds(self.request.span.end) // self._unit) * self._unit
+
+    @property
+    def _unit(self) -> int:
+        return _UNITS[self.endpoint.query.stamp]
 
     @property
     def base(self) -> dict[str, str | int]:
@@ -118,9 +123,9 @@ class PageReader:
 
     def between(self, start: int, stop: int) -> dict[str, str | int]:
         """Returns the parameters that request the time from `start` up to but without `stop`, in microseconds."""
-        query, unit = self.endpoint.query, _UNITS[self.endpoint.query.stamp]
+        query = self.endpoint.query
         # The exchange takes ends as inclusive.
-        return {query.start: written(start, query.stamp), query.end: written(stop - unit, query.stamp)}
+        return {query.start: written(start, query.stamp), query.end: written(stop - self._unit, query.stamp)}
 
     def page(self, params: Params, fault: Fault, doubt: Doubt | None = None) -> Page:
         """Returns a page; one that is wrong, doubtful or empty, or has odd rows, is requested once more.

@@ -13,7 +13,7 @@ from crypto_lakehouse.errors import PermanentError
 from crypto_lakehouse.lake.storage import Storage
 from crypto_lakehouse.runs.history import RunStatus, report_key
 from crypto_lakehouse.runs.orders import PlanRequest, read_order
-from crypto_lakehouse.runs.outcomes import ReportOutcome
+from crypto_lakehouse.runs.outcomes import PlanOutcome, ReportOutcome
 from crypto_lakehouse.runs.results import Status, read_result, result_key
 from crypto_lakehouse.vocabulary import Step
 
@@ -118,7 +118,9 @@ def _read(storage: Storage, run: _Listed, table: str) -> RecentRun:
         if result.status is Status.SUCCEEDED:
             return RecentRun(table, result.run_id, run.ordered_at, None, remarks=("its report is not written yet",))
         if result.status is Status.NOTHING_TO_DO:
-            return RecentRun(table, result.run_id, run.ordered_at, RunStatus.NOTHING_TO_DO)
+            refused = result.outcome.figures.objects_known_bad if isinstance(result.outcome, PlanOutcome) else 0
+            remarks = _counted([(refused, "object", "still refused by the pull")])
+            return RecentRun(table, result.run_id, run.ordered_at, RunStatus.NOTHING_TO_DO, remarks=remarks)
         return RecentRun(table, result.run_id, run.ordered_at, RunStatus.FAILED, remarks=("plan failed",))
     request = read_order(storage, run.plan_key, PlanRequest)
     return RecentRun(table, request.run_id, run.ordered_at, None, remarks=("its plan has no result yet",))
@@ -137,5 +139,10 @@ def _remarks(outcome: ReportOutcome) -> tuple[str, ...]:
         (len(outcome.refused_partitions), "partition", "refused"),
         (len(outcome.refused_objects), "object", "refused"),
         (outcome.figures.gate.partitions_degraded, "partition", "degraded"),
+        (outcome.figures.plan.objects_known_bad, "object", "still refused by the pull"),
     )
+    return _counted(counts)
+
+
+def _counted(counts: Iterable[tuple[int, str, str]]) -> tuple[str, ...]:
     return tuple(f"{count:,} {noun}{'' if count == 1 else 's'} {what}" for count, noun, what in counts if count)

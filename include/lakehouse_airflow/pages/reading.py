@@ -13,7 +13,8 @@ from crypto_lakehouse.lake.opening import open_storage
 from crypto_lakehouse.lake.storage import Storage
 from crypto_lakehouse.marts import tables
 from crypto_lakehouse.reports.run_pages import Link, Message, message_page, runs_page, with_navigation
-from crypto_lakehouse.runs.history import RunStatus, read_run, report_key
+from crypto_lakehouse.runbook import Entry
+from crypto_lakehouse.runs.history import RunRecord, RunStatus, read_run, report_key
 from crypto_lakehouse.runs.orders import first_order_key
 from crypto_lakehouse.runs.recent import recent_runs
 from crypto_lakehouse.settings import load_settings
@@ -63,8 +64,7 @@ def run_message(dag_id: str, run_id: str) -> str | None:
     except ArchiveFileMissing:
         raise NoPage(_unknown_run(about), _of_run(name, 0)) from None
     if run.status is RunStatus.NOTHING_TO_DO:
-        words = "The lake already had everything that this run asked for. Such a run writes no report."
-        message = Message("This run found nothing to do", [("State", run.status.value), *about], (words,))
+        message = Message("This run found nothing to do", [("State", run.status.value), *about], _idle(run))
     else:
         message = Message(
             "This run has no report yet",
@@ -144,6 +144,17 @@ def _unknown_run(about: list[tuple[str, str]]) -> Message:
             "If it is green, Airflow's API server reads another lake than its tasks: compare CRYPTO_LAKEHOUSE_LAKE.",
         ),
     )
+
+
+def _idle(run: RunRecord) -> list[str]:
+    words = [
+        "Nothing that it asked for is new in the archive, and nothing in the lake is out of date.",
+        "Such a run writes no report.",
+    ]
+    if refused := run.figures.plan.objects_known_bad:
+        words.append(f"Objects that a pull refused before, and that have not changed since: {refused:,}.")
+        words.append(f"What happens by itself, and what to do: docs/runbook.md#{Entry.OBJECT_REFUSED}")
+    return words
 
 
 def _of_run(name: str, depth: int) -> tuple[Link, ...]:

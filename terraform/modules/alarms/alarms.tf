@@ -1,6 +1,6 @@
 resource "aws_cloudwatch_metric_alarm" "failed" {
   alarm_name          = "${var.name}-failed-steps"
-  alarm_description   = "Steps go on failing after their retries: read their logs, then clear the run; see docs/running.md"
+  alarm_description   = "Steps go on failing after their retries: read their logs, then clear the run; see docs/runbook.md"
   namespace           = local.namespace
   metric_name         = "FailedSteps"
   statistic           = "Sum"

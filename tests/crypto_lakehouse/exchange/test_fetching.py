@@ -221,6 +221,32 @@ def test_a_delivery_contract_has_no_metrics_to_ask_for(open_lake: OpenLake) -> N
     assert lake.exchange.requests == []
 
 
+@pytest.mark.parametrize("name", ["binance_spot_agg_trades", "binance_um_agg_trades"])
+@pytest.mark.parametrize(("start", "end"), [(27, 427), (300_027, 700_427), (300_000, 300_001)])
+def test_a_window_that_starts_or_ends_within_a_millisecond_has_its_rows(
+    open_lake: OpenLake, name: str, start: int, end: int
+) -> None:
+    # Such a window is what is left at the live edge, or between two trades whose identifiers have a hole.
+    row, ten = dataset(name), utc(2025, 1, 3, 10)
+    lake = open_lake(utc(2025, 1, 4, 4), rows=Dense())
+    wanted = [ten + timedelta(microseconds=number) for number in (start, end)]
+    (part,) = lake.fetch(row, window("BTCUSDT", "", *wanted))
+    assert [part.span.start, part.span.end] == wanted
+    expected = [number for number in range(8) if start <= number * 100_000 < end]
+    assert set(expected) <= set(lake.silver(row)["agg_trade_id"] if expected else ())
+
+
+@pytest.mark.parametrize("name", ["binance_spot_klines", "binance_um_klines", "binance_cm_klines"])
+def test_where_the_clock_of_the_exchange_has_moved_by_less_than_a_millisecond_nothing_fails(
+    open_lake: OpenLake, name: str
+) -> None:
+    row, four = dataset(name), utc(2025, 1, 4, 4)
+    lake = open_lake(four)
+    edge = four - fetching.SETTLING + timedelta(microseconds=27)
+    lake.time.now = four.timestamp() + 0.0004
+    assert lake.fetch(row, window(row.sample_symbol, "1m", edge, utc(2025, 2, 1))) == []
+
+
 def test_a_window_of_the_future_is_not_asked(open_lake: OpenLake) -> None:
     lake = open_lake(NOW)
     assert lake.fetch(SPOT, window("BTCUSDT", "1m", utc(2025, 2, 1), utc(2025, 2, 2))) == []

@@ -32,7 +32,7 @@ def fill(storage: Storage) -> None:
     """Writes the runs that the tests ask for."""
     files = RunFiles(storage)
     files.reported(RUN_ID, REFUSED)
-    files.planned("idle", Status.NOTHING_TO_DO)
+    files.planned("idle", Status.NOTHING_TO_DO, still_refused=3)
     files.planned("blocked", Status.FAILED)
     files.ordered("new")
     RunFiles(storage, TRADES).reported(RUN_ID)
@@ -145,6 +145,7 @@ def test_no_answer_may_run_or_load_anything(page: str, user: str | None, lake: P
     ("run_id", "status", "words"),
     [
         ("idle", 200, "found nothing to do"),
+        ("idle", 200, "have not changed since: 3."),
         ("blocked", 200, "plan: the bucket did not answer"),
         ("new", 200, "has no result of plan: it did not finish"),
         ("no_such_run", 404, "The lake has no such run"),

@@ -90,7 +90,7 @@ def assert_all_pages(client: Any, uri: str) -> None:
     assert RUN_ID in report.text and f'href="{DOCS}/index.html"' in report.text and "All reports" in report.text
     docs = client.get(DATA_DOC)
     assert docs.status_code == 200
-    assert "Data Docs" in docs.text and 'href="../../../../../report.html"' in docs.text
+    assert "Data Docs" in docs.text and 'href="../../report.html"' in docs.text
 
 
 def test_pages_come_from_a_lake_in_a_folder(lake: Path, logged_in: Browser) -> None:

@@ -22,12 +22,23 @@ def parse(command: str) -> None:
     lexer.whitespace_split = True
     # What follows is for the shell: a file or another program.
     program, *words = takewhile(lambda word: not set(word) <= set(_SHELL), lexer)
+    try:
+        is_whole = _is_whole(program, words)
+    except typer.Exit:
+        # An option that prints something and ends the program: --version.
+        return
+    if not is_whole:
+        raise typer.TyperException(f"{command}: a command is missing")
+
+
+def _is_whole(program: str, words: list[str]) -> bool:
+    """Reads the words, and returns whether they end with a command that can be carried out."""
     node: Any = typer.main.get_command(build_app())
     context = node.make_context(program, gathered(words))
-    while rest := [*getattr(context, "_protected_args", ()), *context.args]:
-        if not hasattr(node, "resolve_command"):
-            break
+    while hasattr(node, "resolve_command"):
+        rest = [*getattr(context, "_protected_args", ()), *context.args]
+        if not rest:
+            return False
         name, node, others = node.resolve_command(context, rest)
         context = node.make_context(name, others, parent=context)
-    if hasattr(node, "resolve_command"):
-        raise typer.TyperException(f"{command}: a command is missing")
+    return True

@@ -2,6 +2,8 @@
 
 import io
 import time
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -52,20 +54,26 @@ def make_demo(folder: Path) -> str:
     archive = folder / HOME / "archive"
     if not archive.exists():
         build_archive(archive, [request for request in synthetic_requests() if request.dataset.name in DATASETS])
+    with served_demo(folder) as environment:
+        finished = [_run(run) for run in synthetic_runs() if run.dataset in DATASETS]
+        has_masters = update_masters(DATASETS, environment, console)
+        is_whole = show_summary(folder / HOME / "lake", finished, console)
+    assert (has_masters, is_whole) == (True, True), output.getvalue()
+    return output.getvalue()
+
+
+@contextmanager
+def served_demo(folder: Path) -> Iterator[Mapping[str, str]]:
+    """Serves archive and exchange of a demonstration; the settings of this process are those of its steps."""
     with pytest.MonkeyPatch.context() as patch:
         patch.chdir(folder)
-        patch.setattr(places, "SYNTHETIC_ARCHIVE", archive)
-        place = Place("a synthetic archive", folder / HOME, archive)
-        with served(place) as environment:
+        patch.setattr(places, "SYNTHETIC_ARCHIVE", folder / HOME / "archive")
+        with served(Place("a synthetic archive", folder / HOME, folder / HOME / "archive")) as environment:
             for name in (name for name in environment if name.startswith("CRYPTO_LAKEHOUSE_")):
                 patch.setenv(name, environment[name])
             load_settings.cache_clear()
-            finished = [_run(run) for run in synthetic_runs() if run.dataset in DATASETS]
-            load_settings.cache_clear()
-            has_masters = update_masters(DATASETS, environment, console)
-        is_whole = show_summary(place.lake, finished, console)
-    assert (has_masters, is_whole) == (True, True), output.getvalue()
-    return output.getvalue()
+            yield environment
+    load_settings.cache_clear()
 
 
 def _run(run: DagRun) -> _Finished:

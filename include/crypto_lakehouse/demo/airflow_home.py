@@ -6,6 +6,7 @@ import subprocess
 import sys
 from collections.abc import Mapping, Sequence
 from pathlib import Path
+from urllib.request import getproxies_environment
 
 from crypto_lakehouse.checkout import require_checkout
 from crypto_lakehouse.errors import SourceUnavailable
@@ -62,7 +63,15 @@ def airflow_environment(home: Path, lake: str, extra: Mapping[str, str] | None =
         # Some machines set this variable. Each start of Airflow would then compile its sources again.
         "PYTHONDONTWRITEBYTECODE": "",
     }
-    return {**_DEFAULTS, **os.environ, **own, **(extra or {})}
+    return {**_DEFAULTS, **os.environ, **own, **_without_proxy(), **(extra or {})}
+
+
+def _without_proxy() -> dict[str, str]:
+    """Returns variables by which the programs of Airflow reach each other on this machine without the user's proxy."""
+    hosts = getproxies_environment().get("no", "")
+    # A star stands for all hosts only where it stands alone.
+    direct = hosts if hosts.strip() == "*" else ",".join(filter(None, (hosts, "localhost", "127.0.0.1")))
+    return {"NO_PROXY": direct, "no_proxy": direct}
 
 
 def prepare(environment: Mapping[str, str]) -> None:

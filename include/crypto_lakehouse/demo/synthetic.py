@@ -22,6 +22,7 @@ LABEL = """SYNTHETIC DATA
 
 A program computed everything in this folder. It has the format of the exchange's public archive, but not its content.
 No price, volume or trade in it is real. Do not publish it, and do not draw conclusions from it.
+A file may be broken on purpose: README.md names the one of the demonstration.
 """
 _HEADER_SINCE = date(2022, 6, 1)
 """Futures files have a header from about this day on, in datasets where only some files have one."""

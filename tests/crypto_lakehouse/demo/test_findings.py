@@ -13,8 +13,11 @@ from crypto_lakehouse.lake.records import Candidate, Verdict
 from crypto_lakehouse.lake.verdicts import VerdictLog
 from crypto_lakehouse.marts import table
 from crypto_lakehouse.query import Lake
+from crypto_lakehouse.running import new_run_id, run_pipeline
+from crypto_lakehouse.runs.orders import PlanRequest
+from crypto_lakehouse.settings import load_settings
 from crypto_lakehouse.vocabulary import Condition
-from tests.demo_lake import DATASETS, HOME, PRINTED, make_demo
+from tests.demo_lake import DATASETS, HOME, PRINTED, make_demo, served_demo
 
 NAME = "binance_um_klines"
 HURT = "kline_interval=1h/symbol_key=ETHUSDT/period=2025-01"
@@ -64,6 +67,24 @@ def test_the_master_has_the_instruments_of_the_exchange(demo: Path) -> None:
         ("ETHUSDT", "perpetual", "ETH"),
     ]
     assert listed["tick_size"].null_count() == 0
+
+
+def test_the_exchange_has_the_row_and_closes_the_gap(demo: Path, tmp_path: Path) -> None:
+    shutil.copytree(demo, tmp_path, dirs_exist_ok=True)
+    day = str(BROKEN.first_day)
+    request = PlanRequest(NAME, new_run_id("fill"), day, day, ("ETHUSDT",), ("1h",), fill=True)
+
+    def gaps() -> int:
+        table = Lake.open(tmp_path / HOME / "lake").gaps(NAME, symbols="ETHUSDT", intervals="1h", days=(day, day))
+        return table.height
+
+    assert gaps() == 1
+    with served_demo(tmp_path):
+        assert run_pipeline(request, load_settings()).failures == []
+    assert gaps() == 0
+    lake = Lake.open(tmp_path / HOME / "lake")
+    hours = lake.scan(NAME, symbols="ETHUSDT", interval="1h", start=day, end="2025-01-03")
+    assert hours.collect().height == 24
 
 
 def test_a_second_demonstration_says_that_there_is_nothing_to_do_and_keeps_naming_the_fault(

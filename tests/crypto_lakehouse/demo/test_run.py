@@ -1,9 +1,11 @@
 import subprocess
 from pathlib import Path
 
+import httpx
 import pytest
 
 from crypto_lakehouse.archive.s5cmd import binary
+from crypto_lakehouse.demo.airflow_home import airflow_environment
 from crypto_lakehouse.demo.requests import FIRST_DAY, LAST_DAY, synthetic_runs
 from crypto_lakehouse.demo.run import chosen_source
 from crypto_lakehouse.demo.serving import serve_bucket
@@ -51,6 +53,32 @@ def test_a_folder_s_runs_are_all_that_it_holds(real_archive: Path) -> None:
         "start_date": "2020-01-01",
         "end_date": "2026-05-08",
     }
+
+
+@pytest.mark.parametrize(
+    ("hosts", "direct"),
+    [
+        ({}, "localhost,127.0.0.1"),
+        ({"NO_PROXY": "a.example"}, "a.example,localhost,127.0.0.1"),
+        ({"no_proxy": "b.example", "NO_PROXY": "a.example"}, "b.example,localhost,127.0.0.1"),
+        ({"NO_PROXY": "*"}, "*"),
+    ],
+)
+def test_the_programs_of_airflow_reach_each_other_without_the_proxy_of_the_user(
+    hosts: dict[str, str], direct: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for name in ("NO_PROXY", "no_proxy"):
+        monkeypatch.delenv(name, raising=False)
+    for name, text in {"HTTP_PROXY": "http://127.0.0.1:9", **hosts}.items():
+        monkeypatch.setenv(name, text)
+    environment = airflow_environment(tmp_path, "lake")
+    assert {environment[name] for name in ("NO_PROXY", "no_proxy")} == {direct}
+    assert environment["HTTP_PROXY"] == "http://127.0.0.1:9", "the archive and the exchange are behind it"
+    monkeypatch.setenv("NO_PROXY", environment["NO_PROXY"])
+    monkeypatch.setenv("no_proxy", environment["no_proxy"])
+    with httpx.Client() as client:
+        proxied = client._transport_for_url(httpx.URL("http://127.0.0.1:8080/execution/")) is not client._transport
+    assert not proxied
 
 
 def test_a_bucket_needs_symbols_and_days() -> None:

@@ -118,6 +118,7 @@ def test_each_exit_code_of_a_failure_is_named() -> None:
         getattr(exit_codes, name) for name in ("EXIT_USAGE", "EXIT_PERMANENT", "EXIT_UNEXPECTED", "EXIT_TRANSIENT")
     }
     assert [code for code in codes if not re.search(rf"exit code {code}\b", RUNBOOK, re.IGNORECASE)] == []
+    assert {int(code) for code in re.findall(r"^\| (\d+) \|", RUNBOOK, re.MULTILINE)} == {exit_codes.EXIT_OK, *codes}
 
 
 def test_each_link_to_the_runbook_leads_to_an_entry() -> None:

@@ -70,7 +70,11 @@ _ERRNOS: dict[int, _Make] = {
         _failed,
     ),
     **dict.fromkeys(
-        (errno.EROFS, errno.EACCES, errno.EPERM, errno.ENOTDIR, errno.EISDIR, errno.ENAMETOOLONG, errno.ELOOP),
+        (
+            *(errno.EROFS, errno.EACCES, errno.EPERM, errno.ENOTDIR, errno.EISDIR, errno.ENAMETOOLONG, errno.ELOOP),
+            # A file, or a link to nothing, where a folder must be made. What is created once checks this by itself.
+            errno.EEXIST,
+        ),
         _unusable,
     ),
 }

@@ -40,6 +40,7 @@ SYSTEM = {
     "EACCES": (PlaceUnusable, "/lake/a cannot be used: Permission denied"),
     "EPERM": (PlaceUnusable, "/lake/a cannot be used"),
     "ENOTDIR": (PlaceUnusable, "/lake/a cannot be used: Not a directory"),
+    "EEXIST": (PlaceUnusable, "/lake/a cannot be used: File exists"),
 }
 CLASSES = [name for name in SYSTEM if name not in {"ENFILE", "EDQUOT"}]
 

@@ -28,7 +28,7 @@ class IndexView(DefaultJinjaIndexPageView):
 
 
 def _environment(own: Any) -> Any:
-    """Returns the Jinja environment of the first view of this process. Its filters are methods that use no view's state."""
+    """Returns the Jinja environment of the first view of this process. Its filters use no state of a view."""
     if not _shared:
         _shared.append(own)
     return _shared[0]

@@ -8,7 +8,7 @@ from crypto_lakehouse.reports.quality_report import DatasetSection, quality_repo
 from crypto_lakehouse.runs.figures import PlanFigures, PublishFigures, RunFigures
 from crypto_lakehouse.runs.history import report_key
 from crypto_lakehouse.runs.orders import PlanRequest, first_order_key, write_order
-from crypto_lakehouse.runs.outcomes import Outcome, PlanOutcome, ReportOutcome
+from crypto_lakehouse.runs.outcomes import FailedStep, Outcome, PlanOutcome, ReportOutcome
 from crypto_lakehouse.runs.results import Status, StepError, StepResult, result_key, write_result
 from crypto_lakehouse.vocabulary import Step
 from tests.step_results import STARTED
@@ -21,7 +21,9 @@ GREEN = ReportOutcome(PUBLISHED, "report.html")
 REFUSED = ReportOutcome(
     PUBLISHED, "report.html", refused_partitions=("symbol_key=A: high below low",), refused_objects=("a.zip: odd",)
 )
-RED = ReportOutcome(PUBLISHED, "report.html", failed=("delta: ExchangeRefused: 451",))
+RED = ReportOutcome(
+    PUBLISHED, "report.html", failed=(FailedStep(Step.DELTA, "delta-000.json", "451", "ExchangeRefused"),)
+)
 
 
 @dataclass(frozen=True)

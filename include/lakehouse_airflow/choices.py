@@ -27,6 +27,8 @@ _DELTA = "Request from the exchange what its archive does not have yet"
 _FILL = "Request from the exchange also what is missing inside the archive's files"
 _PROFILE = "Transfer profile: how many downloads run at once. Empty: the profile of the configuration"
 
+# The form would show an empty choice as null.
+_AS_CONFIGURED = {"null": "as configured"}
 # A form gives one symbol for each line, and an empty one for the last.
 _SYMBOL = {"type": "string", "pattern": rf"^[\w*?-]{{0,{MAX_LENGTH}}}$"}
 
@@ -47,7 +49,7 @@ def run_params(dataset: Dataset) -> dict[str, Param]:
         "end_date": Param(None, description=_END_DATE, **day),
         "delta": Param(True, description=_DELTA, **switch),
         "fill": Param(False, description=_FILL, **switch),
-        "profile": Param(None, enum=[None, *_profiles()], description=_PROFILE),
+        "profile": Param(None, enum=[None, *_profiles()], values_display=_AS_CONFIGURED, description=_PROFILE),
     }
 
 

@@ -10,11 +10,11 @@ from airflow.sdk.exceptions import AirflowFailException, AirflowSkipException
 
 from crypto_lakehouse.errors import ArchiveFileMissing
 from crypto_lakehouse.lake.opening import open_storage
-from crypto_lakehouse.runbook import Entry, see, with_entry
+from crypto_lakehouse.runbook import Entry, entry_of, see, with_entry
 from crypto_lakehouse.runs.figures import RunFigures
 from crypto_lakehouse.runs.history import read_run
 from crypto_lakehouse.runs.orders import PlanRequest, first_order_key, read_order
-from crypto_lakehouse.runs.outcomes import ReportOutcome
+from crypto_lakehouse.runs.outcomes import FailedStep, ReportOutcome
 from crypto_lakehouse.runs.results import StepResult
 from crypto_lakehouse.vocabulary import Step
 from lakehouse_airflow.errors import told_in_one_message, translated_errors
@@ -119,20 +119,28 @@ class AnnounceOperator(BaseOperator):
 def run_message(dataset: str, outcome: ReportOutcome) -> str:
     """Returns what came of a run: the figures, each refused part and failed step, the report, and what to do."""
     kinds = (
-        ("Partition refused", outcome.refused_partitions, Entry.PARTITION_REFUSED),
-        ("Object refused", outcome.refused_objects, Entry.OBJECT_REFUSED),
-        ("Step failed", outcome.failed, Entry.STEP_FAILED),
+        ("Partition refused", [(part, _entry_of_partition(part)) for part in outcome.refused_partitions]),
+        ("Object refused", [(part, Entry.OBJECT_REFUSED) for part in outcome.refused_objects]),
+        ("Step failed", [(str(failed), _entry_of_step(failed)) for failed in outcome.failed]),
     )
-    red = [f"{_count(len(parts), kind)}" for kind, parts, _ in kinds if parts]
+    red = [_count(len(parts), kind) for kind, parts in kinds if parts]
     published = outcome.figures.publish
     done = f"{_count(published.partitions_published, 'partition')} and {published.rows_published:,} rows published"
     lines = [f"{dataset}: {'; '.join([*red, done])}"]
-    for kind, parts, entry in kinds:
-        if parts:
-            lines += [f"{kind}: {_line(part)}" for part in parts[:MAX_LINES]]
-            lines += [f"and {len(parts) - MAX_LINES:,} more; see the report"] if len(parts) > MAX_LINES else []
-            lines.append(see(entry))
+    for kind, parts in kinds:
+        shown = [f"{kind}: {_line(part)}" for part, _ in parts[:MAX_LINES]]
+        more = [f"and {len(parts) - MAX_LINES:,} more; see the report"] if len(parts) > MAX_LINES else []
+        links = dict.fromkeys(see(entry) for _, entry in parts)
+        lines += [*shown, *more, *(link for link in links if not any(link in line for line in shown))]
     return "\n".join([*lines, f"Report: {outcome.report}"])
+
+
+def _entry_of_partition(refused: str) -> Entry:
+    return Entry.PARTITION_HELD_BACK if ": held back: " in refused else Entry.PARTITION_REFUSED
+
+
+def _entry_of_step(failed: FailedStep) -> Entry:
+    return entry_of(failed.error, failed.step) if failed.error else Entry.STEP_UNFINISHED
 
 
 def _count(number: int, kind: str) -> str:

@@ -1,5 +1,6 @@
 """What a run says at its end: one message that names everything red, whatever else of the run failed."""
 
+import re
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
@@ -9,7 +10,7 @@ import pytest
 from crypto_lakehouse.lake.opening import open_storage
 from crypto_lakehouse.runs.figures import PublishFigures, RunFigures
 from crypto_lakehouse.runs.orders import PlanRequest, first_order_key, write_order
-from crypto_lakehouse.runs.outcomes import ReportOutcome
+from crypto_lakehouse.runs.outcomes import FailedStep, ReportOutcome
 from crypto_lakehouse.runs.results import Status, StepResult
 from crypto_lakehouse.settings import load_settings
 from crypto_lakehouse.vocabulary import Step
@@ -24,9 +25,17 @@ GREEN = ReportOutcome(PUBLISHED, "s3://lake/report.html")
 RED = ReportOutcome(
     PUBLISHED,
     "s3://lake/report.html",
-    refused_partitions=("symbol_key=A/day=2025-01-01: 3 rows have a high below the low",),
+    refused_partitions=(
+        "symbol_key=A/day=2025-01-01: 3 rows have a high below the low",
+        "symbol_key=A/day=2025-01-02: held back: readers would lose 1 days",
+    ),
     refused_objects=tuple(f"data/{number}.zip: ChecksumMismatch: other\nbytes" for number in range(12)),
-    failed=("delta: ExchangeRefused: 451",),
+    failed=(
+        FailedStep(Step.DELTA, "delta-000.json", "451. See docs/runbook.md#the-exchange-refuses-us", "ExchangeRefused"),
+        FailedStep(
+            Step.CONFORM, "transform-000.json", "transform-000.json has no result of conform: it did not finish"
+        ),
+    ),
 )
 
 
@@ -68,13 +77,16 @@ def test_one_message_names_what_was_refused_and_what_failed_and_what_to_do() -> 
     assert isinstance(error, TaskFailedForGood)
     lines = str(error).splitlines()
     assert lines[0] == (
-        f"{NAME}: 1 partition refused; 12 objects refused; 1 step failed; 2 partitions and 1,440 rows published"
+        f"{NAME}: 2 partitions refused; 12 objects refused; 2 steps failed; 2 partitions and 1,440 rows published"
     )
     assert "Partition refused: symbol_key=A/day=2025-01-01: 3 rows have a high below the low" in lines
     assert "Object refused: data/9.zip: ChecksumMismatch: other bytes" in lines
     assert "and 2 more; see the report" in lines
-    assert "Step failed: delta: ExchangeRefused: 451" in lines
-    assert sum("docs/runbook.md#" in line for line in lines) == 3
+    assert "Step failed: conform: transform-000.json has no result of conform: it did not finish" in lines
+    assert re.findall(r"docs/runbook.md#([a-z-]+)", str(error)) == [
+        *("a-partition-is-refused", "a-partition-is-held-back", "an-object-is-refused"),
+        *("the-exchange-refuses-us", "a-step-did-not-finish"),
+    ], "each entry once"
     assert lines[-1] == "Report: s3://lake/report.html"
     assert len(pushed["note"]) <= 1000
 

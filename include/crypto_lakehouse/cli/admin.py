@@ -211,7 +211,7 @@ def runs(
     print_table(columns, [_run_line(record) for record in records])
     for record in records:
         for failure in record.failures:
-            note(f"{record.request.run_id}: {failure.step}: {failure.reason}")
+            note(f"{record.request.run_id}: {failure}")
 
 
 def _run_line(record: "RunRecord") -> tuple[object, ...]:

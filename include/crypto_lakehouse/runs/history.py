@@ -13,7 +13,7 @@ from crypto_lakehouse.lake.storage import Storage
 from crypto_lakehouse.marts import table
 from crypto_lakehouse.runs.figures import RunFigures
 from crypto_lakehouse.runs.orders import PlanRequest, read_order
-from crypto_lakehouse.runs.outcomes import ConformOutcome, GateOutcome, PlanOutcome, PullOutcome
+from crypto_lakehouse.runs.outcomes import ConformOutcome, FailedStep, GateOutcome, PlanOutcome, PullOutcome
 from crypto_lakehouse.runs.results import Status, StepResult, read_result
 from crypto_lakehouse.verbs import stages_of
 from crypto_lakehouse.vocabulary import Condition, Step
@@ -28,18 +28,6 @@ class RunStatus(StrEnum):
     """Everything sound was published, and the rest was refused: objects of the archive, or partitions by the gate."""
     FAILED = "failed"
     """A step failed or did not finish."""
-
-
-@dataclass(frozen=True, slots=True)
-class FailedStep:
-    """A step of a run that failed or did not finish, and why."""
-
-    step: Step
-    order_key: str
-    reason: str
-
-    def __str__(self) -> str:
-        return f"{self.step}: {self.reason}"
 
 
 @dataclass(frozen=True, slots=True)
@@ -134,11 +122,11 @@ def read_run(storage: Storage, plan_key: str) -> RunRecord:
     failures: list[FailedStep] = []
 
     def take(order_key: str, step: Step, is_expected: bool = True) -> StepResult[Any] | None:
-        result, reason = _result_or_reason(storage, order_key, step)
+        result, failure = _result_or_failure(storage, order_key, step)
         if result is not None:
             results.append(result)
-        if reason and (is_expected or result is not None):
-            failures.append(FailedStep(step, order_key, reason))
+        if failure and (is_expected or result is not None):
+            failures.append(failure)
         return result
 
     planned = take(plan_key, Step.PLAN)
@@ -156,12 +144,16 @@ def read_run(storage: Storage, plan_key: str) -> RunRecord:
     return RunRecord(request, plan_key, tuple(results), tuple(failures))
 
 
-def _result_or_reason(storage: Storage, order_key: str, step: Step) -> tuple[StepResult[Any] | None, str]:
-    """Returns a step's result, and why the step failed; an empty reason where it did not."""
+def _result_or_failure(
+    storage: Storage, order_key: str, step: Step
+) -> tuple[StepResult[Any] | None, FailedStep | None]:
+    """Returns a step's result, and its failure if it failed."""
     try:
         result = read_result(storage, order_key, step)
     except ArchiveFileMissing:
-        return None, f"{order_key} has no result of {step}: it did not finish"
+        return None, FailedStep(step, order_key, f"{order_key} has no result of {step}: it did not finish")
     except LakehouseError as error:
-        return None, str(error)
-    return result, result.error.message if result.error else ""
+        return None, FailedStep(step, order_key, str(error), type(error).__name__)
+    if result.error is None:
+        return result, None
+    return result, FailedStep(step, order_key, result.error.message, result.error.name)

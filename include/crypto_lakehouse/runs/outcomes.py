@@ -21,6 +21,7 @@ from crypto_lakehouse.runs.figures import (
     RunFigures,
     ScrubFigures,
 )
+from crypto_lakehouse.vocabulary import Step
 
 
 @dataclass(frozen=True, slots=True)
@@ -186,6 +187,26 @@ class PublishOutcome:
 
 
 @dataclass(frozen=True, slots=True)
+class FailedStep:
+    """A step of a run that failed or did not finish.
+
+    Args:
+        step: The verb.
+        order_key: Key of its order.
+        reason: Why it failed.
+        error: The class of its error; empty where it left no result.
+    """
+
+    step: Step
+    order_key: str
+    reason: str
+    error: str = ""
+
+    def __str__(self) -> str:
+        return ": ".join(part for part in (self.step, self.error, self.reason) if part)
+
+
+@dataclass(frozen=True, slots=True)
 class ReportOutcome:
     """What a whole run did.
 
@@ -194,14 +215,14 @@ class ReportOutcome:
         report: URI of the quality report.
         refused_partitions: The partitions that the gate refused, each with the reasons.
         refused_objects: The archive objects that were refused, each with the reason.
-        failed: The steps that failed or did not finish, each with the reason.
+        failed: The steps that failed or did not finish.
     """
 
     figures: RunFigures
     report: str
     refused_partitions: tuple[str, ...] = ()
     refused_objects: tuple[str, ...] = ()
-    failed: tuple[str, ...] = ()
+    failed: tuple[FailedStep, ...] = ()
 
     @property
     def is_idle(self) -> bool:

@@ -48,7 +48,7 @@ def report(context: StepContext, order: PlanRequest) -> ReportOutcome:
         f"{context.storage.uri}/{run.report_key}",
         refused_partitions(run.results),
         section.refused,
-        section.failed,
+        run.failures,
     )
 
 

@@ -146,7 +146,7 @@ def test_no_answer_may_run_or_load_anything(page: str, user: str | None, lake: P
     [
         ("idle", 200, "found nothing to do"),
         ("idle", 200, "have not changed since: 3."),
-        ("blocked", 200, "plan: the bucket did not answer"),
+        ("blocked", 200, "plan: SourceUnavailable: the bucket did not answer"),
         ("new", 200, "has no result of plan: it did not finish"),
         ("no_such_run", 404, "The lake has no such run"),
     ],

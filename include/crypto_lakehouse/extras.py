@@ -4,6 +4,7 @@ The metadata of the installed package is the only source, so this module repeats
 """
 
 import re
+from collections import Counter
 from collections.abc import Iterable
 from importlib.metadata import PackageNotFoundError, distribution, requires
 
@@ -33,8 +34,11 @@ def as_missing_extra(error: Exception) -> Exception:
         return error
     module = (error.name or "").partition(".")[0]
     name = _DISTRIBUTION_OF.get(module, module.replace("_", "-"))
+    sizes = Counter(extra for _, extra in _declared())
     extras = [extra for declared, extra in _declared() if declared == name]
-    return _missing([name], extras) if extras else error
+    # Each of them brings the library, so nobody needs to install a large one for it.
+    smallest = [extra for extra in extras if sizes[extra] == min(sizes[other] for other in extras)]
+    return _missing([name], smallest) if smallest else error
 
 
 def _missing(names: Iterable[str], extras: Iterable[str]) -> MissingExtra:

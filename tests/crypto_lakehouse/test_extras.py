@@ -15,6 +15,8 @@ DECLARED = [
     "pillow; extra == 'reports'",
     "boto3; extra == 's3'",
     "boto3; extra == 'glue'",
+    "boto3; extra == 'airflow'",
+    "airflow; extra == 'airflow'",
 ]
 
 
@@ -49,7 +51,7 @@ def test_a_library_with_a_module_of_another_name_is_known() -> None:
     assert "[reports]" in str(extras.as_missing_extra(failed_import("PIL")))
 
 
-def test_a_library_of_several_extras_names_them_all() -> None:
+def test_a_library_of_several_extras_names_the_smallest_ones() -> None:
     assert "[s3,glue]" in str(extras.as_missing_extra(failed_import("boto3")))
 
 

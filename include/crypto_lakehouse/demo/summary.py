@@ -3,7 +3,6 @@
 import shlex
 import sys
 from collections.abc import Mapping, Sequence
-from datetime import UTC, datetime
 from pathlib import Path
 from typing import Protocol
 
@@ -14,6 +13,7 @@ from rich.table import Table
 from crypto_lakehouse.coverage.log import CoverageFrames, CoverageLog
 from crypto_lakehouse.demo.findings import findings
 from crypto_lakehouse.errors import LakehouseError
+from crypto_lakehouse.instants import utc_now
 from crypto_lakehouse.lake.local import LocalStorage
 from crypto_lakehouse.lake.verdicts import VerdictLog
 from crypto_lakehouse.marts import table
@@ -57,7 +57,7 @@ def show_summary(lake: Path, finished: Sequence[FinishedRun], console: Console) 
     _show_findings(storage, lake, [section.dataset for section in sections], console)
     _show_query(lake, [section.dataset for section in sections], console)
     report = lake / "quality" / "report.html"
-    about = [("Lake", str(lake)), ("Written", f"{datetime.now(UTC):%Y-%m-%d %H:%M:%S} UTC")]
+    about = [("Lake", str(lake)), ("Written", f"{utc_now():%Y-%m-%d %H:%M:%S} UTC")]
     write_report(report, "Quality of the lake", about, [_published_section(storage, section) for section in sections])
     console.print(f"\nLake            {lake}")
     console.print(f"Quality report  {report}")

@@ -7,9 +7,8 @@ them took a quarter of the time of a gate.
 from typing import Any
 
 from great_expectations.render.view import DefaultJinjaIndexPageView, DefaultJinjaPageView
-from jinja2 import Environment
 
-_shared: list[Environment] = []
+_shared: list[Any] = []
 
 
 class PageView(DefaultJinjaPageView):
@@ -28,8 +27,8 @@ class IndexView(DefaultJinjaIndexPageView):
         self.env = _environment(self.env)
 
 
-def _environment(own: Environment) -> Environment:
-    """Returns the environment of the first view of this process. Its filters are methods that use no view's state."""
+def _environment(own: Any) -> Any:
+    """Returns the Jinja environment of the first view of this process. Its filters use no state of a view."""
     if not _shared:
         _shared.append(own)
     return _shared[0]

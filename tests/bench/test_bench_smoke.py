@@ -27,6 +27,7 @@ def kept(tmp_path_factory: pytest.TempPathFactory) -> Iterator[dict[str, Any]]:
         yield {name: run() for name, run in benches.items()}
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", ["trades", "large", "month", "small"])
 def test_a_contest_has_a_figure_for_every_contender_that_is_here(name: str, kept: dict[str, Any]) -> None:
     for contender, figures in kept[name]["contenders"].items():
@@ -39,6 +40,7 @@ def test_a_contest_has_a_figure_for_every_contender_that_is_here(name: str, kept
     assert NAME in kept[name]["contenders"]
 
 
+@pytest.mark.slow
 def test_the_other_benches_say_what_they_worked_on(kept: dict[str, Any]) -> None:
     assert kept["pull"]["objects"] == 3
     assert kept["plan"]["keys"] == 40

@@ -62,6 +62,7 @@ def test_the_starts_of_every_step_are_measured_where_figures_are_wanted(monkeypa
         assert commands[f"step {step} --help"][1:] == ["step", step, "--help"]
 
 
+@pytest.mark.slow
 def test_no_fault_passes_us_in_silence_and_a_sound_file_does(kept: dict[str, Any]) -> None:
     answers = {fault: said[NAME] for fault, said in kept["hostile"].items()}
     silent = {fault for fault, answer in answers.items() if answer["did"] == PASSES}
@@ -69,11 +70,13 @@ def test_no_fault_passes_us_in_silence_and_a_sound_file_does(kept: dict[str, Any
     assert all(sound(answers[fault]) for fault in silent)
 
 
+@pytest.mark.slow
 def test_absent_peers_are_reported_as_such_for_every_fault(kept: dict[str, Any]) -> None:
     did = {said[peer]["did"] for said in kept["hostile"].values() for peer in PEERS}
     assert did == {NOT_INSTALLED}
 
 
+@pytest.mark.slow
 def test_the_page_shows_every_result(kept: dict[str, Any]) -> None:
     from tests.bench.machine import machine
 

@@ -83,6 +83,7 @@ RED_STATES: list[tuple[Entry, str]] = [
     (Entry.LAKE_SILENT, "database is locked"),
     (Entry.LAKE_SILENT, "no lock stays behind"),
     (Entry.SCHEDULER_DEAD, "`airflow jobs check --job-type SchedulerJob`"),
+    (Entry.SCHEDULER_DEAD, "Airflow's scheduler ended with exit code"),
     (Entry.DATASET_LATE, "paused"),
     (Entry.DAG_MISSING, "`airflow dags list-import-errors`"),
     (Entry.BUG, "traceback"),

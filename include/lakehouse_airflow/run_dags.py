@@ -5,12 +5,13 @@ time, each in a process of its own whose output goes to RUNS.log: Airflow is loa
 start with `@` on standard output report the progress as JSON. The exit code is 1 if a run failed.
 """
 
+import asyncio
 import json
 import multiprocessing
 import os
 import sys
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from importlib import import_module
 from pathlib import Path
 from typing import Any
@@ -20,16 +21,6 @@ from crypto_lakehouse.datasets import DATASETS
 
 _WANTED = "_AIRFLOW_PARSING_CONTEXT_DAG_ID"
 """Airflow's name of what `get_parsing_context` reads. Its own context manager never takes back what it sets."""
-_LOADED_LATE = (
-    "airflow.dag_processing.dagbag",
-    "airflow.models.dagrun",
-    "airflow.serialization.serialized_objects",
-    "airflow.sdk.execution_time.supervisor",
-    "airflow.sdk.execution_time.task_runner",
-    "airflow.api_fastapi.execution_api.app",
-)
-"""What `DAG.test` imports. Loaded before the processes part, it is loaded once."""
-
 Report = Callable[..., None]
 
 
@@ -44,9 +35,7 @@ def main(paths: Sequence[Path]) -> int:
     """
     if len(paths) == 1:
         return _run_all(paths[0], _reporter(1))
-    for name in _LOADED_LATE:
-        import_module(name)
-    # No thread and no connection exists yet, so that a fork is safe.
+    _load_airflow()
     fork = multiprocessing.get_context("fork")
     shares = [fork.Process(target=_run_share, args=(path, os.getpid())) for path in paths]
     for share in shares:
@@ -54,6 +43,38 @@ def main(paths: Sequence[Path]) -> int:
     for share in shares:
         share.join()
     return int(any(share.exitcode for share in shares))
+
+
+def _load_airflow() -> None:
+    """Loads what `DAG.test` imports, and makes the API that its tasks ask, before the processes part.
+
+    No thread is left and no connection is opened, so that a fork is safe.
+    """
+    import_module("airflow.dag_processing.dagbag")
+    import_module("airflow.models.dagrun")
+    import_module("airflow.sdk.execution_time.task_runner")
+    from airflow.sdk.execution_time.supervisor import in_process_api_server
+
+    asyncio.run(_asked_once(in_process_api_server().app))
+
+
+async def _asked_once(app: Callable[..., Awaitable[None]]) -> None:
+    """Sends a first request: the API makes the routes of all its versions only then, which takes seconds.
+
+    The request is a scope of the ASGI specification, version 3.
+    """
+    path = "/no-such-route"
+    scope: dict[str, Any] = {"type": "http", "http_version": "1.1", "method": "GET", "scheme": "http"}
+    scope |= {"path": path, "raw_path": path.encode(), "root_path": "", "query_string": b"", "headers": []}
+    scope["asgi"] = {"version": "3.0"}
+
+    async def receive() -> dict[str, object]:
+        return {"type": "http.request", "body": b"", "more_body": False}
+
+    async def send(_message: Mapping[str, object]) -> None:
+        return
+
+    await app(scope, receive, send)
 
 
 def _run_share(path: Path, parent: int) -> None:

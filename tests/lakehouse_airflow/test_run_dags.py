@@ -81,7 +81,7 @@ class Dag:
             Path(run_conf["place"]).write_text(str(os.getpid()))
             time.sleep(3600)
         return SimpleNamespace(state="failed" if self.name == "bad" else "success", run_id="manual__1")
-run_dags._LOADED_LATE = ()
+run_dags._load_airflow = lambda: None
 run_dags._dag = Dag
 sys.exit(run_dags.main([Path(path) for path in sys.argv[1:]]))
 """
@@ -110,6 +110,22 @@ def test_the_processes_of_the_lists_end_with_the_program(tmp_path: Path) -> None
         wait_until(lambda: all(one.exists() and one.read_text() for one in places), progress=program.poll)
         program.kill()
     wait_until(lambda: not any(is_running(int(one.read_text())) for one in places))
+
+
+_LOADED = """
+import os, sys
+from lakehouse_airflow import run_dags
+run_dags._load_airflow()
+from airflow import settings
+from airflow.sdk.execution_time.supervisor import in_process_api_server
+print(len(os.listdir("/proc/self/task")), settings.engine.pool.checkedout(), in_process_api_server().app._cadwyn_initialized)
+"""
+
+
+@pytest.mark.slow
+def test_a_process_that_has_loaded_airflow_can_be_forked_and_its_api_is_made() -> None:
+    done = subprocess.run([sys.executable, "-c", _LOADED], capture_output=True, text=True, check=True)
+    assert done.stdout.split()[-3:] == ["1", "0", "True"]
 
 
 def test_dag_files_with_an_error_end_the_program(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -118,7 +118,8 @@ from lakehouse_airflow import run_dags
 run_dags._load_airflow()
 from airflow import settings
 from airflow.sdk.execution_time.supervisor import in_process_api_server
-print(len(os.listdir("/proc/self/task")), settings.engine.pool.checkedout(), in_process_api_server().app._cadwyn_initialized)
+made = in_process_api_server().app._cadwyn_initialized
+print(len(os.listdir("/proc/self/task")), settings.engine.pool.checkedout(), made)
 """
 
 

@@ -48,7 +48,7 @@ from tests.lakehouse_airflow.runners.conftest import first_event, task_context
 NAME = "binance_um_klines"
 FIRST = date(2025, 1, 1)
 IMAGE_OF = {Step.PULL: "s5cmd", Step.DELTA: "exchange", Step.GATE: "quality"}
-COMMAND = (sys.executable, "-m", "crypto_lakehouse.cli", "step")
+STEP = (sys.executable, "-m", "crypto_lakehouse.cli", "step")
 
 
 def engine() -> Engine:
@@ -132,7 +132,7 @@ def _ecs(used: Engine, lake: Path, folder: Path) -> Iterator[dict[str, Any]]:
 
 
 def _process(order: str) -> int:
-    return subprocess.run([*COMMAND, "conform", "--work-order", order], capture_output=True, check=False).returncode
+    return subprocess.run([*STEP, "conform", "--work-order", order], capture_output=True, check=False).returncode
 
 
 def run_throughput(symbols: int, days: int, repeats: int) -> dict[str, Any]:
@@ -195,6 +195,7 @@ def _in_turns(ways: Mapping[str, Callable[[], int]], repeats: int) -> dict[str, 
 def _by_runner(kind: RunnerKind, order: str, settings: Settings) -> int:
     from airflow.sdk.exceptions import TaskDeferred
 
+    from lakehouse_airflow.operators import COMMAND
     from lakehouse_airflow.runners.choosing import new_runner
     from lakehouse_airflow.runners.runner import DeferrableRunner, RunContext
 

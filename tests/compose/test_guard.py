@@ -4,7 +4,7 @@ import json
 import threading
 import time
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from http.server import BaseHTTPRequestHandler
 from pathlib import Path
 from socketserver import ThreadingMixIn, UnixStreamServer
@@ -80,8 +80,10 @@ class _EngineHandler(BaseHTTPRequestHandler):
         if self.path.endswith(("/logs?follow=1", "/wait?")):
             time.sleep(self.server.pause)
             # More than what lies between those who write and those who read.
-            self.wfile.write(b" " * (1 << 22))
-        self.wfile.write(json.dumps(content).encode())
+            with suppress(ConnectionError):
+                self.wfile.write(b" " * (1 << 22))
+        with suppress(ConnectionError):  # the guard may have ended
+            self.wfile.write(json.dumps(content).encode())
 
     do_GET = do_POST = do_DELETE = answer  # noqa: N815
 

@@ -71,19 +71,18 @@ class _EngineHandler(BaseHTTPRequestHandler):
     server: EngineDouble
 
     def answer(self) -> None:
-        body = self.rfile.read(int(self.headers.get("Content-Length") or 0))
-        self.server.seen.append((self.command, self.path, body))
+        body_size = int(self.headers.get("Content-Length") or 0)
+        self.server.seen.append((self.command, self.path, self.rfile.read(body_size)))
         status, content = self.found()
         self.send_response_only(status)
         self.send_header("Connection", "close")
         self.end_headers()
-        if self.path.endswith(("/logs?follow=1", "/wait?")):
-            time.sleep(self.server.pause)
-            # More than what lies between those who write and those who read.
-            with suppress(ConnectionError):
-                self.wfile.write(b" " * (1 << 22))
+        is_slow = self.path.endswith(("/logs?follow=1", "/wait?"))
+        time.sleep(self.server.pause if is_slow else 0)
+        # A slow answer has more than what lies between those who write and those who read.
+        answer = b" " * (is_slow << 22) + json.dumps(content).encode()
         with suppress(ConnectionError):  # the guard may have ended
-            self.wfile.write(json.dumps(content).encode())
+            self.wfile.write(answer)
 
     do_GET = do_POST = do_DELETE = answer  # noqa: N815
 

@@ -21,7 +21,6 @@ from crypto_lakehouse.datasets import DATASETS
 
 _WANTED = "_AIRFLOW_PARSING_CONTEXT_DAG_ID"
 """Airflow's name of what `get_parsing_context` reads. Its own context manager never takes back what it sets."""
-Report = Callable[..., None]
 
 
 def main(paths: Sequence[Path]) -> int:
@@ -34,7 +33,7 @@ def main(paths: Sequence[Path]) -> int:
         SystemExit: A Param of a run has a value that its DAG does not accept.
     """
     if len(paths) == 1:
-        return _run_all(paths[0], _reporter(1))
+        return _run_all(paths[0], 1)
     _load_airflow()
     fork = multiprocessing.get_context("fork")
     shares = [fork.Process(target=_run_share, args=(path, os.getpid())) for path in paths]
@@ -68,36 +67,38 @@ async def _asked_once(app: Callable[..., Awaitable[None]]) -> None:
     scope |= {"path": path, "raw_path": path.encode(), "root_path": "", "query_string": b"", "headers": []}
     scope["asgi"] = {"version": "3.0"}
 
-    async def receive() -> dict[str, object]:
-        return {"type": "http.request", "body": b"", "more_body": False}
+    await app(scope, _empty_body, _ignore)
 
-    async def send(_message: Mapping[str, object]) -> None:
-        return
 
-    await app(scope, receive, send)
+async def _empty_body() -> dict[str, object]:
+    return {"type": "http.request", "body": b"", "more_body": False}
+
+
+async def _ignore(_message: Mapping[str, object]) -> None:
+    return
 
 
 def _run_share(path: Path, parent: int) -> None:
     """Runs one of several lists in this process."""
     end_with(parent)
-    report = _reporter(os.dup(1))
+    events = os.dup(1)
     with path.with_suffix(".log").open("wb") as log:
         for stream in (1, 2):
             os.dup2(log.fileno(), stream)
-    sys.exit(_run_all(path, report))
+    sys.exit(_run_all(path, events))
 
 
-def _run_all(path: Path, report: Report) -> int:
+def _run_all(path: Path, events: int) -> int:
     runs = json.loads(path.read_text(encoding="utf-8"))
     failed = 0
     for number, run in enumerate(runs):
-        report(event="start", dag_id=run["dag_id"], number=number + 1, total=len(runs))
+        _report(events, event="start", dag_id=run["dag_id"], number=number + 1, total=len(runs))
         started = time.monotonic()
         outcome = _outcome(run["dag_id"], run["conf"])
         state = str(getattr(outcome, "state", "failed"))
         failed += state != "success"
         seconds = round(time.monotonic() - started, 1)
-        report(event="end", dag_id=run["dag_id"], state=state, run_id=outcome.run_id, seconds=seconds)
+        _report(events, event="end", dag_id=run["dag_id"], state=state, run_id=outcome.run_id, seconds=seconds)
     return 1 if failed else 0
 
 
@@ -116,14 +117,10 @@ def _outcome(dag_id: str, conf: dict[str, Any]) -> Any:
         raise SystemExit(f"{dag_id}: {str(error).partition(chr(10))[0]}") from None
 
 
-def _reporter(descriptor: int) -> Report:
-    """Returns what writes a line of progress to a descriptor, in one piece: other processes write there as well."""
-
-    def report(**fields: Any) -> None:
-        sys.stdout.flush()
-        os.write(descriptor, f"@{json.dumps(fields)}\n".encode())
-
-    return report
+def _report(descriptor: int, **fields: Any) -> None:
+    """Writes a line of progress to a descriptor, in one piece: other processes write there as well."""
+    sys.stdout.flush()
+    os.write(descriptor, f"@{json.dumps(fields)}\n".encode())
 
 
 def _dag(dag_id: str) -> Any:

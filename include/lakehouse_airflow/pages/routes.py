@@ -27,23 +27,28 @@ def new_application() -> Application:
 
     @pages.get("/reports/")
     def index(readable: Annotated[set[str], Depends(readable_dags)]) -> Response:
+        """Answers with the newest runs of all tables."""
         return HTMLResponse(reading.index_page(readable))
 
     @pages.get("/reports/{dag_id}/", dependencies=[MAY_READ_RUNS])
     def table(dag_id: str) -> Response:
+        """Answers with the newest runs of a table."""
         return HTMLResponse(reading.table_page(dag_id))
 
     @pages.get("/reports/{dag_id}/{run_id}", dependencies=[MAY_READ_RUNS])
     def run(dag_id: str, run_id: str) -> Response:
+        """Leads to the report of a run, or answers why there is none."""
         message = reading.run_message(dag_id, run_id)
         return RedirectResponse(reading.run_address(run_id), 307) if message is None else HTMLResponse(message)
 
     @pages.get("/reports/{dag_id}/{run_id}/{path:path}", dependencies=[MAY_READ_RUNS])
     def file(dag_id: str, run_id: str, path: str) -> Response:
+        """Answers with a page that a run left in the lake."""
         return HTMLResponse(reading.run_file(dag_id, run_id, path))
 
     @pages.get("/{path:path}")
     def unknown(path: str) -> Response:
+        """Answers that there is no such page."""
         raise HTTPException(404)
 
     return WithHeaders(pages)

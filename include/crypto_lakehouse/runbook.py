@@ -81,6 +81,15 @@ def entry_of(error: str, step: Step | None = None) -> Entry:
     return _SILENT.get(step, entry) if step and entry is Entry.LAKE_SILENT else entry
 
 
+def entry_of_partition(reasons: str) -> Entry:
+    """Returns the entry of a partition that was refused, by its reasons.
+
+    >>> str(entry_of_partition("held back: readers would lose 1 days"))
+    'a-partition-is-held-back'
+    """
+    return Entry.PARTITION_HELD_BACK if "held back: " in reasons else Entry.PARTITION_REFUSED
+
+
 def see(entry: Entry) -> str:
     """Returns the sentence that leads to an entry.
 

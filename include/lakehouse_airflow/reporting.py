@@ -2,24 +2,24 @@
 
 from collections.abc import Sequence
 from typing import Any
-from urllib.parse import quote, urlsplit
+from urllib.parse import quote
 
 from airflow.sdk import BaseOperator, BaseOperatorLink, Context
-from airflow.sdk.configuration import conf
 from airflow.sdk.exceptions import AirflowFailException, AirflowSkipException
 
+from crypto_lakehouse.counting import several
 from crypto_lakehouse.errors import ArchiveFileMissing
 from crypto_lakehouse.lake.opening import open_storage
-from crypto_lakehouse.runbook import Entry, entry_of, see, with_entry
+from crypto_lakehouse.runbook import Entry, entry_of_partition, see, with_entry
 from crypto_lakehouse.runs.figures import RunFigures
 from crypto_lakehouse.runs.history import read_run
 from crypto_lakehouse.runs.orders import PlanRequest, first_order_key, read_order
-from crypto_lakehouse.runs.outcomes import FailedStep, ReportOutcome
+from crypto_lakehouse.runs.outcomes import ReportOutcome
 from crypto_lakehouse.runs.results import StepResult
 from crypto_lakehouse.vocabulary import Step
 from lakehouse_airflow.errors import told_in_one_message, translated_errors
 from lakehouse_airflow.operators import RunOperator, current_settings
-from lakehouse_airflow.pages import RUN_ROUTE
+from lakehouse_airflow.pages import RUN_ROUTE, base_path
 from lakehouse_airflow.run_notes import NOTE_KEY, note_of
 
 MAX_LINES = 10
@@ -33,8 +33,7 @@ def report_path(dag_id: str, run_id: str) -> str:
     >>> report_path("binance_um_klines", "manual__2025-01-01T00:00:00+00:00")
     '/dags/binance_um_klines/runs/manual__2025-01-01T00%3A00%3A00%2B00%3A00/plugin/lakehouse-run-report'
     """
-    prefix = urlsplit(conf.get("api", "base_url", fallback="")).path.rstrip("/")
-    return f"{prefix}/dags/{quote(dag_id, safe='')}/runs/{quote(run_id, safe='')}/plugin/{RUN_ROUTE}"
+    return f"{base_path()}/dags/{quote(dag_id, safe='')}/runs/{quote(run_id, safe='')}/plugin/{RUN_ROUTE}"
 
 
 class ReportLink(BaseOperatorLink):
@@ -73,7 +72,7 @@ class ReportOperator(RunOperator):
         outcome: ReportOutcome = result.completed()
         message = run_message(self.subject, outcome)
         context["ti"].xcom_push(key=NOTE_KEY, value=note_of(message))
-        if outcome.failed or outcome.refused_partitions or outcome.refused_objects:
+        if outcome.failed or outcome.has_refusals:
             raise AirflowFailException(message)
         return outcome.figures.counts()
 
@@ -119,9 +118,9 @@ class AnnounceOperator(BaseOperator):
 def run_message(dataset: str, outcome: ReportOutcome) -> str:
     """Returns what came of a run: the figures, each refused part and failed step, the report, and what to do."""
     kinds = (
-        ("Partition refused", [(part, _entry_of_partition(part)) for part in outcome.refused_partitions]),
+        ("Partition refused", [(part, entry_of_partition(part)) for part in outcome.refused_partitions]),
         ("Object refused", [(part, Entry.OBJECT_REFUSED) for part in outcome.refused_objects]),
-        ("Step failed", [(str(failed), _entry_of_step(failed)) for failed in outcome.failed]),
+        ("Step failed", [(str(failed), failed.entry) for failed in outcome.failed]),
     )
     red = [_count(len(parts), kind) for kind, parts in kinds if parts]
     published = outcome.figures.publish
@@ -135,14 +134,6 @@ def run_message(dataset: str, outcome: ReportOutcome) -> str:
     return "\n".join([*lines, f"Report: {outcome.report}"])
 
 
-def _entry_of_partition(refused: str) -> Entry:
-    return Entry.PARTITION_HELD_BACK if ": held back: " in refused else Entry.PARTITION_REFUSED
-
-
-def _entry_of_step(failed: FailedStep) -> Entry:
-    return entry_of(failed.error, failed.step) if failed.error else Entry.STEP_UNFINISHED
-
-
 def _count(number: int, kind: str) -> str:
     """Returns a number of things.
 
@@ -150,7 +141,7 @@ def _count(number: int, kind: str) -> str:
     ('2 partitions refused', '1 step failed', '0 partitions')
     """
     noun, space, rest = kind.lower().partition(" ")
-    return f"{number:,} {noun}{'' if number == 1 else 's'}{space}{rest}"
+    return f"{several(number, noun)}{space}{rest}"
 
 
 def _line(text: str) -> str:

@@ -8,7 +8,8 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from crypto_lakehouse import marts
-from crypto_lakehouse.cli.output import JsonOption, examples, note, print_json, print_table, several
+from crypto_lakehouse.cli.output import JsonOption, examples, note, print_json, print_table
+from crypto_lakehouse.counting import several
 from crypto_lakehouse.exit_codes import EXIT_PERMANENT
 from crypto_lakehouse.vocabulary import Step
 

@@ -6,7 +6,8 @@ from typing import Annotated
 import typer
 
 from crypto_lakehouse.cli.options import DatasetArgument, chosen_tables
-from crypto_lakehouse.cli.output import JsonOption, examples, note, print_json, several
+from crypto_lakehouse.cli.output import JsonOption, examples, note, print_json
+from crypto_lakehouse.counting import several
 from crypto_lakehouse.exit_codes import EXIT_PERMANENT
 from crypto_lakehouse.progress import shown_progress
 

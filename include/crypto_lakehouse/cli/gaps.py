@@ -8,7 +8,8 @@ from crypto_lakehouse.cli import options
 from crypto_lakehouse.cli.coverage import print_listed
 from crypto_lakehouse.cli.ingest import end_with_failures
 from crypto_lakehouse.cli.options import GivenOptions
-from crypto_lakehouse.cli.output import JsonOption, examples, note, print_json, several
+from crypto_lakehouse.cli.output import JsonOption, examples, note, print_json
+from crypto_lakehouse.counting import several
 from crypto_lakehouse.progress import shown_progress
 from crypto_lakehouse.runs.orders import PlanRequest
 

@@ -8,7 +8,8 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from crypto_lakehouse.cli.options import RequiredMarketOption
-from crypto_lakehouse.cli.output import JsonOption, examples, print_json, several
+from crypto_lakehouse.cli.output import JsonOption, examples, print_json
+from crypto_lakehouse.counting import several
 from crypto_lakehouse.errors import InvalidRequest
 from crypto_lakehouse.progress import shown_progress
 from crypto_lakehouse.vocabulary import Step

@@ -55,15 +55,6 @@ def print_table(columns: Sequence[str], rows: Iterable[Sequence[object]], *, gro
         print(line.rstrip())
 
 
-def several(count: int, noun: str) -> str:
-    """Returns a number with its noun.
-
-    >>> several(1, "gap"), several(1200, "gap")
-    ('1 gap', '1,200 gaps')
-    """
-    return f"{count:,} {noun}" if count == 1 else f"{count:,} {noun}s"
-
-
 def note(text: str) -> None:
     """Prints a line for people, on stderr."""
     print(text, file=sys.stderr)

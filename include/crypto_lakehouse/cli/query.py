@@ -11,7 +11,8 @@ import typer
 from crypto_lakehouse.cli import options
 from crypto_lakehouse.cli.coverage import days_of, print_calendar, print_days, print_listed, write_pictures
 from crypto_lakehouse.cli.options import DatasetArgument, GivenOptions, RequiredMarketOption
-from crypto_lakehouse.cli.output import JsonOption, examples, note, print_json, print_table, several
+from crypto_lakehouse.cli.output import JsonOption, examples, note, print_json, print_table
+from crypto_lakehouse.counting import several
 from crypto_lakehouse.errors import InvalidRequest
 from crypto_lakehouse.instants import utc_now
 from crypto_lakehouse.vocabulary import InstrumentKind

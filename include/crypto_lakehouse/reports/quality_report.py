@@ -9,7 +9,7 @@ from crypto_lakehouse.coverage.log import CoverageFrames
 from crypto_lakehouse.reports.calendar_page import LEGEND
 from crypto_lakehouse.reports.coverage_tables import CoveragePart, coverage_part
 from crypto_lakehouse.reports.rendering import render
-from crypto_lakehouse.runbook import Entry
+from crypto_lakehouse.runbook import Entry, entry_of_partition
 from crypto_lakehouse.vocabulary import Condition
 
 _MEANINGS = {
@@ -77,9 +77,10 @@ class DatasetSection:
         return [partition for partition in self.partitions if partition.is_notable]
 
     @property
-    def is_refused(self) -> bool:
-        """Whether the gate refused a partition."""
-        return self.count(Condition.QUARANTINED) > 0
+    def refusal_entries(self) -> list[Entry]:
+        """The entries of the runbook about its refused partitions, each once."""
+        refused = [each.reasons for each in self.partitions if each.condition is Condition.QUARANTINED]
+        return list(dict.fromkeys(entry_of_partition("; ".join(reasons)) for reasons in refused))
 
     def count(self, condition: Condition) -> int:
         """Returns how many partitions ended in a condition."""
@@ -106,7 +107,7 @@ def quality_report(title: str, about: Facts, sections: Sequence[DatasetSection])
         sections=sections,
         tiles=[(condition, totals[condition], _MEANINGS[condition]) for condition in Condition],
         legend=LEGEND,
-        runbook={entry.name: entry.value for entry in Entry},
+        runbook=Entry,
     )
 
 

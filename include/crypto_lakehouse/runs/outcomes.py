@@ -6,6 +6,7 @@ from datetime import datetime
 from crypto_lakehouse.coverage.records import Fill, ReconciledDay
 from crypto_lakehouse.lake.faults import Fault
 from crypto_lakehouse.lake.records import Candidate, RefusedInput, RefusedRow, Verdict
+from crypto_lakehouse.runbook import Entry, entry_of
 from crypto_lakehouse.runs.figures import (
     BuildFigures,
     CollectFigures,
@@ -205,6 +206,11 @@ class FailedStep:
     def __str__(self) -> str:
         return ": ".join(part for part in (self.step, self.error, self.reason) if part)
 
+    @property
+    def entry(self) -> Entry:
+        """Its entry in the runbook."""
+        return entry_of(self.error, self.step) if self.error else Entry.STEP_UNFINISHED
+
 
 @dataclass(frozen=True, slots=True)
 class ReportOutcome:
@@ -223,6 +229,11 @@ class ReportOutcome:
     refused_partitions: tuple[str, ...] = ()
     refused_objects: tuple[str, ...] = ()
     failed: tuple[FailedStep, ...] = ()
+
+    @property
+    def has_refusals(self) -> bool:
+        """Whether a partition or an object was refused."""
+        return bool(self.refused_partitions or self.refused_objects)
 
     @property
     def is_idle(self) -> bool:

@@ -9,6 +9,7 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from datetime import datetime
 
+from crypto_lakehouse.counting import several
 from crypto_lakehouse.errors import PermanentError
 from crypto_lakehouse.lake.storage import Storage
 from crypto_lakehouse.runs.history import RunStatus, report_key
@@ -129,8 +130,7 @@ def _read(storage: Storage, run: _Listed, table: str) -> RecentRun:
 def _status(outcome: ReportOutcome) -> RunStatus:
     if outcome.failed:
         return RunStatus.FAILED
-    is_refused = outcome.refused_partitions or outcome.refused_objects
-    return RunStatus.QUARANTINED if is_refused else RunStatus.SUCCEEDED
+    return RunStatus.QUARANTINED if outcome.has_refusals else RunStatus.SUCCEEDED
 
 
 def _remarks(outcome: ReportOutcome) -> tuple[str, ...]:
@@ -145,4 +145,4 @@ def _remarks(outcome: ReportOutcome) -> tuple[str, ...]:
 
 
 def _counted(counts: Iterable[tuple[int, str, str]]) -> tuple[str, ...]:
-    return tuple(f"{count:,} {noun}{'' if count == 1 else 's'} {what}" for count, noun, what in counts if count)
+    return tuple(f"{several(count, noun)} {what}" for count, noun, what in counts if count)

@@ -7,6 +7,7 @@ loads what the pages need.
 from collections.abc import Awaitable, Callable, MutableMapping
 from functools import cache
 from typing import Any
+from urllib.parse import urlsplit
 
 Message = MutableMapping[str, Any]
 Receive = Callable[[], Awaitable[Message]]
@@ -47,6 +48,14 @@ EXTERNAL_VIEWS = [
     },
 ]
 """The entry of the menu, and the tabs of a DAG, a run and a task. Addresses are relative to Airflow's base URL."""
+
+
+def base_path() -> str:
+    """Returns the path of Airflow's base URL, without a slash at its end."""
+    from airflow.sdk.configuration import conf
+
+    url: str = conf.get("api", "base_url", fallback="")
+    return urlsplit(url).path.rstrip("/")
 
 
 async def application(scope: Message, receive: Receive, send: Send) -> None:

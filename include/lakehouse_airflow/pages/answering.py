@@ -2,15 +2,14 @@
 
 from collections.abc import Sequence
 from typing import Any
-from urllib.parse import quote, urlencode, urlsplit
+from urllib.parse import quote, urlencode
 
-from airflow.configuration import conf
 from fastapi import FastAPI, HTTPException, Request
 from fastapi.responses import HTMLResponse, JSONResponse, RedirectResponse, Response
 
 from crypto_lakehouse.errors import LakehouseError, TransientError
 from crypto_lakehouse.reports.run_pages import Link, Message, message_page
-from lakehouse_airflow.pages import Application, Receive, Send
+from lakehouse_airflow.pages import Application, Receive, Send, base_path
 from lakehouse_airflow.pages import Message as Event
 
 HEADERS = {
@@ -88,9 +87,8 @@ def add_error_pages(application: FastAPI) -> None:
 
 def _login(request: Request) -> str:
     """Returns the address of Airflow's login, which leads back to the page."""
-    prefix = urlsplit(conf.get("api", "base_url", fallback="")).path.rstrip("/")
     page = quote(request.url.path, safe="/%")
-    return f"{prefix}/api/v2/auth/login?{urlencode({'next': page})}"
+    return f"{base_path()}/api/v2/auth/login?{urlencode({'next': page})}"
 
 
 def _of_lake(error: LakehouseError) -> Message:

@@ -45,3 +45,10 @@ def test_each_red_part_leads_to_its_entry_of_the_runbook() -> None:
     assert "docs/runbook.md#a-step-failed" not in PAGE
     failed = quality_report("T", [], [DatasetSection("binance_um_klines", 0, 0, 0.0, (), failed=("delta: 451",))])
     assert re.findall(r"docs/runbook\.md#([a-z-]+)", failed) == ["a-step-failed"]
+
+
+def test_a_partition_that_is_held_back_leads_to_its_own_entry_as_the_note_of_the_run_does() -> None:
+    reasons = ("held back: readers would lose 1 days from 2025-01-02 to 2025-01-02; they keep the former version",)
+    held = PartitionLine("symbol_key=A/month=2024-01", 0, Condition.QUARANTINED, reasons)
+    page = quality_report("T", [], [DatasetSection("binance_um_klines", 0, 0, 0.0, (held, held))])
+    assert re.findall(r"docs/runbook\.md#([a-z-]+)", page) == ["a-partition-is-held-back"]

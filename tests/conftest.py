@@ -8,6 +8,7 @@ from pathlib import Path
 import hypothesis
 import pytest
 
+from crypto_lakehouse.settings import load_settings
 from tests.demo_lake import demo_folder
 from tests.skips import pytest_make_collect_report, pytest_runtest_makereport
 
@@ -37,6 +38,12 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 def pytest_unconfigure() -> None:
     """Leaves nothing behind."""
     shutil.rmtree(os.environ["AIRFLOW_HOME"], ignore_errors=True)
+
+
+@pytest.fixture(autouse=True)
+def _settings_of_the_test() -> None:
+    """Lets each test read its own settings: a process keeps what it read first, and many tests share a process."""
+    load_settings.cache_clear()
 
 
 @pytest.fixture(scope="session")
